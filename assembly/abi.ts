@@ -1,0 +1,34 @@
+// Guest ABI 1, the numbers: read by the AssemblyScript compiler and by TypeScript.
+// Only `export const NAME = <integer>;` lines may stand here. The contract is docs/abi.md.
+
+// What a host function answers instead of a count.
+export const STATUS_OK = 0;
+export const STATUS_CLOSED = -1;
+export const STATUS_BOUNDS = -2;
+export const STATUS_LIMIT = -3;
+export const STATUS_STATE = -4;
+
+// The second argument of close().
+export const CLOSE_GRACEFUL = 0;
+export const CLOSE_ABORT = 1;
+export const CLOSE_OUTPUT = 2;
+
+// The first argument of log().
+export const LOG_DEBUG = 0;
+export const LOG_INFO = 1;
+export const LOG_WARN = 2;
+export const LOG_ERROR = 3;
+
+// Why a connection ended: the last argument of on_close().
+export const REASON_PEER = 1;
+export const REASON_GUEST = 2;
+export const REASON_FRAME = 3;
+export const REASON_LIMIT = 4;
+export const REASON_IDLE = 5;
+export const REASON_WRITE_TIMEOUT = 6;
+export const REASON_FRAME_TIMEOUT = 7;
+export const REASON_TRAP = 8;
+export const REASON_HUNG = 9;
+export const REASON_SHUTDOWN = 10;
+export const REASON_ERROR = 11;
+export const REASON_MEMORY = 12;

@@ -1,0 +1,28 @@
+// The errors a caller can meet, each with a string `code`. Peers' mistakes are return values and
+// guests' mistakes are traps; only the host's and the operator's mistakes are thrown.
+
+export type Code =
+  | 'ERR_ADDRESS'
+  | 'ERR_POLICY'
+  | 'ERR_OPTION'
+  | 'ERR_MODULE'
+  | 'ERR_GUEST'
+  | 'ERR_CLOSED'
+  | 'ERR_ADDON';
+
+/** Something the operator or the embedding program can put right; the message says how. */
+export class WasmpollError extends Error {
+  override readonly name = 'WasmpollError';
+  readonly code: Code;
+
+  constructor(code: Code, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** The message of anything that was thrown, on one line. */
+export function messageOf(thrown: unknown): string {
+  const text = thrown instanceof Error ? thrown.message : String(thrown);
+  return text.replaceAll(/\s*[\r\n]+\s*/g, ' ');
+}

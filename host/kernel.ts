@@ -1,0 +1,90 @@
+// The kernel as the host sees it: types and the layout of an I/O row, nothing that runs.
+// native.ts provides the real kernel, loopback.ts a simulated one for tests without sockets.
+
+/** Results of calls on the data path: a count or descriptor ≥ 0, or −errno. They never throw. */
+export type Result = number;
+
+/**
+ * An I/O row is eight Int32: what to do, to which descriptor, and which bytes of which bound buffer.
+ * The last two name the target of a COPY; in other rows they are the caller's own. Kinds that are
+ * not listed here are skipped, so a caller may keep its own records between the rows.
+ */
+export const ROW = 8;
+export const ROW_KIND = 0;
+export const ROW_FD = 1;
+export const ROW_BUFFER = 2;
+export const ROW_OFFSET = 3;
+export const ROW_LENGTH = 4;
+export const ROW_RESULT = 5;
+export const ROW_TARGET_BUFFER = 6;
+export const ROW_TARGET_OFFSET = 7;
+
+export const KIND_NONE = 0;
+export const KIND_RECV = 1;
+export const KIND_SEND = 2;
+export const KIND_COPY = 3;
+
+/** How many buffers one Io can have bound at a time. */
+export const BUFFERS = 8;
+
+/** `wait` writes events as triples of u32: token low, token high, mask. */
+export const EVENT = 3;
+
+export interface Epoll {
+  /** The epoll descriptor itself; −1 once closed. */
+  readonly fd: number;
+  /** Watches `fd`; `mask` and the token halves are u32. epoll_ctl(2). */
+  add(fd: number, mask: number, tokenLow: number, tokenHigh: number): Result;
+  modify(fd: number, mask: number, tokenLow: number, tokenHigh: number): Result;
+  remove(fd: number): Result;
+  /** Waits for at most `events.length / EVENT` events; −1 ms waits for ever. EINTR is retried. */
+  wait(events: Uint32Array, timeoutMs: number): Result;
+  /** Idempotent. A borrowed descriptor is left open. */
+  close(): void;
+}
+
+export interface Io {
+  /** Names a buffer; the view must stay attached while rows refer to it (rebind after growth). */
+  bind(index: number, view: Uint8Array): void;
+  /**
+   * Performs rows [from, to) in order and writes each one's result. Stops at the first SEND that
+   * falls short or fails and returns its index; returns `to` when all rows were performed.
+   * Adjacent SEND rows for one descriptor go out in one sendmsg(2).
+   */
+  run(from: number, to: number): number;
+}
+
+/** One callback a wake of the loop while the watched epoll descriptor is readable. */
+export interface Watcher {
+  ref(): void;
+  unref(): void;
+  /** Idempotent; no callback comes afterwards. */
+  close(): void;
+}
+
+/** Numbers from the kernel's headers. */
+export interface Constants {
+  readonly EPOLLIN: number;
+  readonly EPOLLOUT: number;
+  readonly EPOLLERR: number;
+  readonly EPOLLHUP: number;
+  readonly EAGAIN: number;
+  readonly SHUT_WR: number;
+}
+
+/** What the reactor needs of a kernel. */
+export interface Kernel {
+  readonly constants: Constants;
+  epoll(): Epoll;
+  io(rows: Int32Array): Io;
+  /** shutdown(2); `how` is SHUT_RD, SHUT_WR or SHUT_RDWR. */
+  shutdown(fd: number, how: number): Result;
+  /** close(2); never retried, since Linux has released the number whatever it returns. */
+  close(fd: number): Result;
+  /** Closes with SO_LINGER 0, so that the peer of a TCP connection gets a reset. */
+  reset(fd: number): Result;
+  /** `127.0.0.1:80`, `[::1]:80`, `unix:/path`, `unix:` for an unnamed one, or −errno. */
+  peerAddress(fd: number): string | Result;
+  /** The name of an errno (`ECONNRESET`); takes the number with either sign. */
+  errorName(errno: number): string;
+}
