@@ -1,0 +1,21 @@
+// The host functions of guest ABI 1, as AssemblyScript imports them: the import module's name is
+// this file's. The contract, with every status, is docs/abi.md.
+
+/** Stages bytes for a connection. @returns the backlog with them in bytes, or a status below 0 */
+export declare function send(connection: i32, data: usize, length: i32): i32;
+/** CLOSE_GRACEFUL, CLOSE_ABORT or CLOSE_OUTPUT. @returns a status */
+export declare function close(connection: i32, how: i32): i32;
+/** Stops on_data for the connection until `resume`. @returns a status */
+export declare function pause(connection: i32): i32;
+/** @returns a status */
+export declare function resume(connection: i32): i32;
+/** No on_data before so many bytes are there, or the peer ends; one-shot. @returns a status */
+export declare function want(connection: i32, bytes: i32): i32;
+/** Has on_timer called once after so many milliseconds; 0 cancels. @returns a status */
+export declare function set_timer(connection: i32, milliseconds: i32): i32;
+/** Writes the peer's address as UTF-8, cut at `capacity`. @returns its full length, or a status */
+export declare function peer_address(connection: i32, buffer: usize, capacity: i32): i32;
+/** Monotonic milliseconds; the same during one callback. */
+export declare function now(): f64;
+/** Logs a line of UTF-8 at LOG_DEBUG to LOG_ERROR. */
+export declare function log(level: i32, text: usize, length: i32): void;

@@ -1,0 +1,292 @@
+// Callbacks: the way into the guest and back. Each is a transaction: what it asked for takes effect
+// when it returns, or not at all; a guest that fails in one is replaced by a fresh instance.
+// It does not know when a callback is due.
+
+import { REASON_TRAP } from '../assembly/abi.ts';
+import { type Batch, GUEST_BUFFER, SEGMENT_BUFFER } from './batch.ts';
+import type { Clock } from './clock.ts';
+import { type Connections, DOOMED, KNOWN } from './connections.ts';
+import type { Effects } from './effects.ts';
+import { Guest, type GuestHost, trapOf } from './guest.ts';
+import type { Lifecycle } from './lifecycle.ts';
+import type { GuestModule } from './module.ts';
+import type { Output } from './output.ts';
+import type { Policy } from './policy.ts';
+import { COLUMNS, FLAGS, HANDLE, REASON, type Segment } from './segment.ts';
+import type { Stats } from './stats.ts';
+
+/** What `data` and `end` return when the guest failed; the connection is doomed then. */
+export const FAILED = -1;
+
+// How long the host waits before it tries to start a guest again that did not come up.
+const RETRY_MS = 1000;
+
+type Callback2 = (connection: number, state: number) => void;
+
+export interface GuestObserver {
+  /** The guest failed and was replaced; `why` says in what. */
+  restart(why: string): void;
+  /** The replacement did not come up; connections were aborted, and new ones are refused. */
+  failure(error: unknown): void;
+}
+
+export class Callbacks {
+  #guest: Guest;
+  /** When to try again to start a guest; Infinity while one is running. */
+  retryAt = Infinity;
+  /** The slot whose committed state is in the guest's state block, or −1. */
+  #resident = -1;
+  /** What the guest failed of, last. */
+  #why: unknown = null;
+  readonly #module: GuestModule;
+  readonly #host: GuestHost;
+  readonly #segment: Segment;
+  readonly #table: Int32Array;
+  readonly #connections: Connections;
+  readonly #batch: Batch;
+  readonly #effects: Effects;
+  readonly #output: Output;
+  readonly #lifecycle: Lifecycle;
+  readonly #clock: Clock;
+  readonly #stats: Stats;
+  readonly #policy: Policy;
+  readonly #observer: GuestObserver;
+
+  constructor(parts: {
+    guest: Guest;
+    module: GuestModule;
+    host: GuestHost;
+    output: Output;
+    lifecycle: Lifecycle;
+    stats: Stats;
+    policy: Policy;
+    observer: GuestObserver;
+  }) {
+    this.#guest = parts.guest;
+    this.#module = parts.module;
+    this.#host = parts.host;
+    this.#connections = parts.host.connections;
+    this.#segment = parts.host.connections.segment;
+    this.#table = this.#segment.table;
+    this.#batch = parts.host.batch;
+    this.#effects = parts.host.effects;
+    this.#clock = parts.host.clock;
+    this.#output = parts.output;
+    this.#lifecycle = parts.lifecycle;
+    this.#stats = parts.stats;
+    this.#policy = parts.policy;
+    this.#observer = parts.observer;
+    this.#guest.connect(this.#host);
+  }
+
+  /** Address of the receive window in the guest's memory. */
+  get window(): number {
+    return this.#guest.window;
+  }
+
+  get memoryBytes(): number {
+    return this.#guest.memoryBytes;
+  }
+
+  /** A copy of guest memory, for those who watch. */
+  read(address: number, length: number): Uint8Array {
+    return this.#guest.read(address, length);
+  }
+
+  /** Queues what the guest needs before a callback of this slot: its state block. */
+  load(slot: number): void {
+    const { stateBytes } = this.#segment;
+    if (stateBytes === 0 || this.#resident === slot) return;
+    this.#batch.copy(SEGMENT_BUFFER, this.#stateOf(slot), GUEST_BUFFER, this.#guest.state, stateBytes);
+    this.#resident = slot;
+  }
+
+  /** Queues the copy of the state block that the last callback of this slot left. */
+  save(slot: number): void {
+    const { stateBytes } = this.#segment;
+    if (stateBytes === 0 || this.#resident !== slot) return;
+    this.#batch.copy(GUEST_BUFFER, this.#guest.state, SEGMENT_BUFFER, this.#stateOf(slot), stateBytes);
+  }
+
+  /** As `save`, at once: another callback of the slot comes before the batch is performed. */
+  saveNow(slot: number): void {
+    const { stateBytes } = this.#segment;
+    if (stateBytes === 0 || this.#resident !== slot) return;
+    const target = this.#stateOf(slot);
+    this.#batch.copyNow(GUEST_BUFFER, this.#guest.state, SEGMENT_BUFFER, target, stateBytes);
+  }
+
+  #stateOf(slot: number): number {
+    return this.#segment.statesOffset + slot * this.#segment.stateStride;
+  }
+
+  /** on_data; state and data are in the guest. @returns bytes consumed, or FAILED */
+  data(slot: number, address: number, length: number): number {
+    const guest = this.#guest;
+    this.#effects.begin(slot);
+    guest.enter();
+    let consumed = 0;
+    try {
+      consumed =
+        guest.onData(this.#table[slot * COLUMNS + HANDLE]!, guest.state, address, length) >>> 0;
+    } catch (thrown) {
+      return this.#failed(slot, thrown);
+    }
+    guest.left();
+    if (guest.dead !== null) return this.#failed(slot, guest.dead);
+    if (consumed > length) {
+      return this.#failed(slot, `on_data consumed ${consumed} of ${length} bytes`);
+    }
+    this.#lifecycle.apply(this.#effects.mark);
+    return consumed;
+  }
+
+  /** on_end; state and data are in the guest. @returns 0 to close, or FAILED */
+  end(slot: number, address: number, length: number): number {
+    const guest = this.#guest;
+    if (guest.onEnd === null) return 0;
+    this.#effects.begin(slot);
+    guest.enter();
+    let keep = 0;
+    try {
+      keep = guest.onEnd(this.#table[slot * COLUMNS + HANDLE]!, guest.state, address, length);
+    } catch (thrown) {
+      return this.#failed(slot, thrown);
+    }
+    return this.#returned(slot) ? Number(keep !== 0) : this.#failed(slot, this.#why);
+  }
+
+  /** on_open; the slot may have been another connection's, whose state the guest still has. */
+  open(slot: number): void {
+    if (this.#resident === slot) this.#resident = -1;
+    this.#notify(slot, this.#guest.onOpen);
+  }
+
+  drain(slot: number): void {
+    this.#notify(slot, this.#guest.onDrain);
+  }
+
+  timer(slot: number): void {
+    this.#notify(slot, this.#guest.onTimer);
+  }
+
+  /** on_close, once: the handle is already unknown to the guest's host functions. */
+  close(slot: number): void {
+    const guest = this.#guest;
+    const base = slot * COLUMNS;
+    if ((this.#table[base + FLAGS]! & KNOWN) === 0) return;
+    this.#table[base + FLAGS]! &= ~KNOWN;
+    if (guest.onClose === null || this.retryAt !== Infinity) return;
+    this.load(slot);
+    this.#output.run();
+    this.#effects.begin(slot);
+    guest.enter();
+    try {
+      guest.onClose(this.#table[base + HANDLE]!, guest.state, this.#table[base + REASON]!);
+    } catch (thrown) {
+      this.#failed(slot, thrown);
+      return;
+    }
+    if (!this.#returned(slot)) this.#failed(slot, this.#why);
+  }
+
+  #notify(slot: number, callback: Callback2 | null): void {
+    if (callback === null) return;
+    this.load(slot);
+    this.#output.run();
+    if (!this.#enter(slot, callback)) this.#failed(slot, this.#why);
+  }
+
+  /** @returns false when the guest failed; #why says how */
+  #enter(slot: number, callback: Callback2): boolean {
+    const guest = this.#guest;
+    this.#effects.begin(slot);
+    guest.enter();
+    try {
+      callback(this.#table[slot * COLUMNS + HANDLE]!, guest.state);
+    } catch (thrown) {
+      this.#why = thrown;
+      return false;
+    }
+    return this.#returned(slot);
+  }
+
+  #returned(slot: number): boolean {
+    const guest = this.#guest;
+    guest.left();
+    this.#why = guest.dead;
+    if (guest.dead !== null) return false;
+    this.#lifecycle.apply(this.#effects.mark);
+    this.save(slot);
+    return true;
+  }
+
+  // The callback's effects are taken back, those of earlier ones go out, the connection is lost,
+  // and a fresh instance is told of all the others.
+  #failed(slot: number, why: unknown): number {
+    this.#lose(slot, why);
+    this.restart();
+    return FAILED;
+  }
+
+  #lose(slot: number, why: unknown): void {
+    this.#effects.rollback();
+    this.#output.run();
+    this.#stats.guestTraps += 1;
+    this.#output.doom(slot, REASON_TRAP);
+    this.#observer.restart(typeof why === 'string' ? why : trapOf(why));
+  }
+
+  /** Starts a fresh instance; connections whose on_restore fails in it are lost as well. */
+  restart(): void {
+    this.retryAt = Infinity;
+    for (;;) {
+      this.#resident = -1;
+      try {
+        this.#guest = this.#start();
+      } catch (error) {
+        this.#giveUp(error);
+        return;
+      }
+      const failed = this.#restore();
+      if (failed < 0) return;
+      this.#lose(failed, this.#why);
+    }
+  }
+
+  #start(): Guest {
+    const guest = new Guest(this.#module, this.#policy);
+    if (guest.stateBytes !== this.#segment.stateBytes) {
+      throw new Error(
+        `${this.#module.name}: state_size() was ${this.#segment.stateBytes} and is now ${guest.stateBytes}`,
+      );
+    }
+    guest.connect(this.#host);
+    return guest;
+  }
+
+  /** @returns the slot in whose on_restore the guest failed, or −1 */
+  #restore(): number {
+    const { onRestore } = this.#guest;
+    if (onRestore === null) return -1;
+    for (let slot = 0; slot < this.#connections.end; slot += 1) {
+      if ((this.#table[slot * COLUMNS + FLAGS]! & (KNOWN | DOOMED)) !== KNOWN) continue;
+      this.load(slot);
+      this.#output.run();
+      if (!this.#enter(slot, onRestore)) return slot;
+    }
+    this.#output.run();
+    return -1;
+  }
+
+  #giveUp(error: unknown): void {
+    for (let slot = 0; slot < this.#connections.end; slot += 1) {
+      if ((this.#table[slot * COLUMNS + FLAGS]! & KNOWN) !== 0) {
+        this.#output.doom(slot, REASON_TRAP);
+      }
+    }
+    this.retryAt = this.#clock.now + RETRY_MS;
+    this.#stats.error('GUEST_START');
+    this.#observer.failure(error);
+  }
+}

@@ -1,0 +1,197 @@
+// Connections: the slots of the table, their handles, the closing queue and the ready list.
+// It knows which flags exist, and nothing of I/O, guests or time.
+
+import {
+  COLUMNS,
+  FD,
+  FLAGS,
+  HANDLE,
+  LINK,
+  MASK,
+  READY_NEXT,
+  READY_PREVIOUS,
+  type Segment,
+  TIMES,
+} from './segment.ts';
+
+/** The slot is in use. */
+export const OPEN = 1 << 0;
+/** The guest may name it: on_open was due, on_close is not yet. */
+export const KNOWN = 1 << 1;
+/** The guest has asked not to be given input. */
+export const PAUSED = 1 << 2;
+/** Its backlog is over the high-water mark. */
+export const BLOCKED = 1 << 3;
+/** The peer has finished sending. */
+export const ENDED = 1 << 4;
+/** The guest has been told so. */
+export const END_TOLD = 1 << 5;
+/** What is held was offered and refused; only more bytes, the end or resume() change that. */
+export const RESTING = 1 << 6;
+/** A FIN is due when the output is out. */
+export const FIN_DUE = 1 << 7;
+export const FIN_SENT = 1 << 8;
+/** Closing gracefully: input is discarded, no output is added. */
+export const CLOSING = 1 << 9;
+/** The guest is done with it; the host reads and discards until the peer ends. */
+export const LINGERING = 1 << 10;
+/** To be aborted at the next rest: no more I/O, no more callbacks but on_close. */
+export const DOOMED = 1 << 11;
+/** In the ready list. */
+export const READY = 1 << 12;
+/** In the closing queue. */
+export const QUEUED = 1 << 13;
+/** on_drain is due. */
+export const DRAINED = 1 << 14;
+/** In the list of slots whose backlog has changed. */
+export const TOUCHED = 1 << 15;
+
+// A handle is not given out again before this many other slots were freed after it, unless the
+// table is full: stale handles that a guest kept stay recognisable for longer.
+const RESERVED_SLOTS = 1024;
+
+export class Connections {
+  readonly segment: Segment;
+  readonly table: Int32Array;
+  readonly slotBits: number;
+  readonly slotMask: number;
+  /** Slots in use. */
+  open = 0;
+  #fresh = 0;
+  #freeFirst = -1;
+  #freeLast = -1;
+  #freeCount = 0;
+  #closingFirst = -1;
+  #closingLast = -1;
+  #readyFirst = -1;
+  #readyLast = -1;
+  /** Slots in the ready list. */
+  ready = 0;
+
+  constructor(segment: Segment) {
+    this.segment = segment;
+    this.table = segment.table;
+    this.slotBits = Math.max(1, 32 - Math.clz32(segment.connections - 1));
+    this.slotMask = 2 ** this.slotBits - 1;
+  }
+
+  /** Slots that have ever been in use are below this one. */
+  get end(): number {
+    return this.#fresh;
+  }
+
+  /** Takes a slot for `fd` and gives it a new handle; −1 when the table is full. */
+  take(fd: number): number {
+    const { table, segment } = this;
+    let slot = -1;
+    if (this.#fresh < segment.connections && this.#freeCount < RESERVED_SLOTS) {
+      slot = this.#fresh++;
+      table[slot * COLUMNS + HANDLE] = (1 << this.slotBits) | slot;
+    } else if (this.#freeCount > 0) {
+      slot = this.#freeFirst;
+      this.#freeFirst = table[slot * COLUMNS + LINK]!;
+      this.#freeCount -= 1;
+    } else {
+      return -1;
+    }
+    const base = slot * COLUMNS;
+    table.fill(0, base + FLAGS, base + COLUMNS);
+    table[base + FLAGS] = OPEN;
+    table[base + FD] = fd;
+    table[base + MASK] = -1;
+    segment.times.fill(0, slot * TIMES, slot * TIMES + TIMES);
+    const state = segment.statesOffset + slot * segment.stateStride;
+    segment.bytes.fill(0, state, state + segment.stateBytes);
+    this.open += 1;
+    return slot;
+  }
+
+  /** Frees the slot; its handle is stale from here on. */
+  release(slot: number): void {
+    this.#dropReady(slot);
+    const base = slot * COLUMNS;
+    const { table } = this;
+    const generation = (table[base + HANDLE]! >>> this.slotBits) + 1;
+    // Generation 0 is skipped when it wraps, so that no handle is ever 0.
+    const next = (generation << this.slotBits) | slot;
+    table[base + HANDLE] = next >>> this.slotBits === 0 ? (1 << this.slotBits) | slot : next;
+    table[base + FLAGS] = 0;
+    table[base + FD] = -1;
+    if (this.#freeCount === 0) this.#freeFirst = slot;
+    else table[this.#freeLast * COLUMNS + LINK] = slot;
+    this.#freeLast = slot;
+    this.#freeCount += 1;
+    this.open -= 1;
+  }
+
+  /** The slot of a handle that the guest may name, or −1 when it is forged, stale or closed. */
+  find(handle: number): number {
+    const slot = handle & this.slotMask;
+    if (slot >= this.#fresh) return -1;
+    const base = slot * COLUMNS;
+    if (this.table[base + HANDLE] !== handle) return -1;
+    return (this.table[base + FLAGS]! & (KNOWN | DOOMED)) === KNOWN ? slot : -1;
+  }
+
+  /** The slot of a handle that came with an event, or −1 when it is stale. */
+  current(handle: number): number {
+    const slot = handle & this.slotMask;
+    return slot < this.#fresh && this.table[slot * COLUMNS + HANDLE] === handle ? slot : -1;
+  }
+
+  /** Puts the slot into the closing queue, once. */
+  pushClosing(slot: number): void {
+    const { table } = this;
+    const base = slot * COLUMNS;
+    if ((table[base + FLAGS]! & QUEUED) !== 0) return;
+    table[base + FLAGS]! |= QUEUED;
+    table[base + LINK] = -1;
+    if (this.#closingFirst < 0) this.#closingFirst = slot;
+    else table[this.#closingLast * COLUMNS + LINK] = slot;
+    this.#closingLast = slot;
+  }
+
+  /** The longest waiting slot of the closing queue, or −1. */
+  shiftClosing(): number {
+    const slot = this.#closingFirst;
+    if (slot < 0) return -1;
+    const base = slot * COLUMNS;
+    this.#closingFirst = this.table[base + LINK]!;
+    this.table[base + FLAGS]! &= ~QUEUED;
+    return slot;
+  }
+
+  /** Puts the slot into the ready list, once. */
+  pushReady(slot: number): void {
+    const { table } = this;
+    const base = slot * COLUMNS;
+    if ((table[base + FLAGS]! & READY) !== 0) return;
+    table[base + FLAGS]! |= READY;
+    table[base + READY_NEXT] = -1;
+    table[base + READY_PREVIOUS] = this.#readyLast;
+    if (this.#readyLast < 0) this.#readyFirst = slot;
+    else table[this.#readyLast * COLUMNS + READY_NEXT] = slot;
+    this.#readyLast = slot;
+    this.ready += 1;
+  }
+
+  /** The longest waiting slot of the ready list, or −1. */
+  shiftReady(): number {
+    const slot = this.#readyFirst;
+    if (slot >= 0) this.#dropReady(slot);
+    return slot;
+  }
+
+  #dropReady(slot: number): void {
+    const { table } = this;
+    const base = slot * COLUMNS;
+    if ((table[base + FLAGS]! & READY) === 0) return;
+    table[base + FLAGS]! &= ~READY;
+    const [next, previous] = [table[base + READY_NEXT]!, table[base + READY_PREVIOUS]!];
+    if (previous < 0) this.#readyFirst = next;
+    else table[previous * COLUMNS + READY_NEXT] = next;
+    if (next < 0) this.#readyLast = previous;
+    else table[next * COLUMNS + READY_PREVIOUS] = previous;
+    this.ready -= 1;
+  }
+}

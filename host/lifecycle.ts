@@ -1,0 +1,386 @@
+// Lifecycle: from accepted to closed. It decides what epoll watches, when a connection may end, and
+// which deadline comes next. It never enters the guest; the reactor does that between its steps.
+
+import {
+  CLOSE_ABORT,
+  CLOSE_GRACEFUL,
+  REASON_FRAME_TIMEOUT,
+  REASON_GUEST,
+  REASON_IDLE,
+  REASON_LIMIT,
+  REASON_SHUTDOWN,
+  REASON_WRITE_TIMEOUT,
+} from '../assembly/abi.ts';
+import {
+  type Batch,
+  EFFECT_APPEND,
+  EFFECT_CLOSE,
+  EFFECT_LIMIT,
+  EFFECT_PAUSE,
+  EFFECT_RESUME,
+  EFFECT_TIMER,
+  EFFECT_WANT,
+  ROW_SLOT,
+  ROW_VALUE,
+} from './batch.ts';
+import type { Clock } from './clock.ts';
+import {
+  BLOCKED,
+  CLOSING,
+  type Connections,
+  DOOMED,
+  DRAINED,
+  END_TOLD,
+  ENDED,
+  FIN_DUE,
+  FIN_SENT,
+  KNOWN,
+  LINGERING,
+  PAUSED,
+  RESTING,
+} from './connections.ts';
+import { type Epoll, type Kernel, ROW, ROW_BUFFER, ROW_KIND, ROW_LENGTH } from './kernel.ts';
+import type { Output } from './output.ts';
+import type { Pages } from './pages.ts';
+import type { Policy } from './policy.ts';
+import {
+  COLUMNS,
+  FD,
+  FLAGS,
+  GUEST_TIMER,
+  HANDLE,
+  HELD,
+  HELD_BYTES,
+  HELD_SINCE,
+  LAST_PROGRESS,
+  LINGER_UNTIL,
+  MASK,
+  OUTPUT_BYTES,
+  OUTPUT_SINCE,
+  REASON,
+  STAGED_BYTES,
+  STAGED_FLAGS,
+  TIMES,
+  WANT,
+} from './segment.ts';
+import type { Stats } from './stats.ts';
+import { Timers } from './timers.ts';
+
+export class Lifecycle {
+  readonly timers: Timers;
+  /** Connections are closed when they fall quiet. */
+  draining = false;
+  readonly #connections: Connections;
+  readonly #table: Int32Array;
+  readonly #times: Float64Array;
+  readonly #batch: Batch;
+  readonly #output: Output;
+  readonly #pages: Pages;
+  readonly #kernel: Kernel;
+  readonly #epoll: Epoll;
+  readonly #clock: Clock;
+  readonly #stats: Stats;
+  readonly #policy: Policy;
+  readonly #in: number;
+  readonly #out: number;
+
+  constructor(parts: {
+    connections: Connections;
+    batch: Batch;
+    output: Output;
+    pages: Pages;
+    kernel: Kernel;
+    epoll: Epoll;
+    clock: Clock;
+    stats: Stats;
+    policy: Policy;
+  }) {
+    this.#connections = parts.connections;
+    this.#table = parts.connections.table;
+    this.#times = parts.connections.segment.times;
+    this.#batch = parts.batch;
+    this.#output = parts.output;
+    this.#pages = parts.pages;
+    this.#kernel = parts.kernel;
+    this.#epoll = parts.epoll;
+    this.#clock = parts.clock;
+    this.#stats = parts.stats;
+    this.#policy = parts.policy;
+    this.#in = parts.kernel.constants.EPOLLIN;
+    this.#out = parts.kernel.constants.EPOLLOUT;
+    this.timers = new Timers(parts.connections.segment.connections);
+  }
+
+  /** Takes a descriptor into the table and has it watched; −1 when it cannot, and it is closed. */
+  open(fd: number): number {
+    const slot = this.#connections.take(fd);
+    if (slot < 0) {
+      this.#kernel.close(fd);
+      return -1;
+    }
+    const base = slot * COLUMNS;
+    const result = this.#epoll.add(fd, this.#in, this.#table[base + HANDLE]!, 0);
+    if (result < 0) {
+      this.#stats.error(this.#kernel.errorName(result));
+      this.#kernel.close(fd);
+      this.#connections.release(slot);
+      return -1;
+    }
+    this.#table[base + MASK] = this.#in;
+    this.#table[base + FLAGS]! |= KNOWN;
+    this.#times[slot * TIMES + LAST_PROGRESS] = this.#clock.now;
+    this.schedule(slot);
+    return slot;
+  }
+
+  /** Applies what the callback asked for, whose rows start at `mark`. Its SENDs stay queued. */
+  apply(mark: number): void {
+    const { rows, count } = this.#batch;
+    for (let row = mark; row < count; row += 1) {
+      if (rows[row * ROW + ROW_KIND]! >= EFFECT_APPEND) this.#effect(row);
+    }
+  }
+
+  #effect(row: number): void {
+    const { rows } = this.#batch;
+    const at = row * ROW;
+    const kind = rows[at + ROW_KIND]!;
+    const slot = rows[at + ROW_SLOT]!;
+    const value = rows[at + ROW_VALUE]!;
+    const base = slot * COLUMNS;
+    this.#batch.cancel(row);
+    this.#table[base + STAGED_FLAGS] = 0;
+    switch (kind) {
+      case EFFECT_APPEND: {
+        const length = rows[at + ROW_LENGTH]!;
+        this.#table[base + STAGED_BYTES]! -= length;
+        this.#output.append(slot, rows[at + ROW_BUFFER]!, value, length);
+        return;
+      }
+      case EFFECT_CLOSE:
+        return this.#guestCloses(slot, value);
+      case EFFECT_PAUSE:
+        this.#table[base + FLAGS]! |= PAUSED;
+        return this.watch(slot);
+      case EFFECT_RESUME:
+        return this.#resume(slot);
+      case EFFECT_WANT:
+        this.#table[base + WANT] = value;
+        return;
+      case EFFECT_TIMER:
+        this.#times[slot * TIMES + GUEST_TIMER] = value === 0 ? 0 : this.#clock.now + (value >>> 0);
+        return this.schedule(slot);
+      case EFFECT_LIMIT:
+        this.#stats.error('LIMIT');
+        return this.#output.doom(slot, REASON_LIMIT);
+    }
+  }
+
+  #guestCloses(slot: number, how: number): void {
+    if (how === CLOSE_ABORT) return this.#output.doom(slot, REASON_GUEST);
+    if (how === CLOSE_GRACEFUL) return this.finish(slot, REASON_GUEST);
+    const at = slot * COLUMNS + FLAGS;
+    // With both directions over there is nothing left that the guest could do.
+    if ((this.#table[at]! & END_TOLD) !== 0) return this.finish(slot, REASON_GUEST);
+    this.#table[at]! |= FIN_DUE;
+    this.#connections.pushClosing(slot);
+  }
+
+  #resume(slot: number): void {
+    const base = slot * COLUMNS;
+    this.#table[base + FLAGS]! &= ~(PAUSED | RESTING);
+    this.#unblocked(slot);
+    this.watch(slot);
+  }
+
+  // Input may be delivered again: its timeout starts now, and what is held gets its turn.
+  #unblocked(slot: number): void {
+    const base = slot * COLUMNS;
+    if (this.#table[base + HELD_BYTES]! > 0) {
+      this.#times[slot * TIMES + HELD_SINCE] = this.#clock.now;
+      this.schedule(slot);
+    }
+    this.#connections.pushReady(slot);
+  }
+
+  /** Has epoll report what the connection can use now, and nothing else. */
+  watch(slot: number): void {
+    const base = slot * COLUMNS;
+    const flags = this.#table[base + FLAGS]!;
+    if ((flags & DOOMED) !== 0) return;
+    // Closing, it is read to the end whatever was paused: unread input would make close(2) a reset.
+    const held = (flags & CLOSING) === 0 ? PAUSED | BLOCKED | ENDED : ENDED;
+    const reading = (flags & held) === 0 ? this.#in : 0;
+    const mask = reading | (this.#table[base + OUTPUT_BYTES]! > 0 ? this.#out : 0);
+    const current = this.#table[base + MASK]!;
+    if (mask === current || (current < 0 && mask === 0)) return;
+    const [fd, handle] = [this.#table[base + FD]!, this.#table[base + HANDLE]!];
+    const result =
+      current < 0
+        ? this.#epoll.add(fd, mask, handle, 0)
+        : this.#epoll.modify(fd, mask, handle, 0);
+    if (result < 0) this.#output.fail(slot, result);
+    else this.#table[base + MASK] = mask;
+  }
+
+  /** Stops watching; `watch` starts again when there is something to wait for. */
+  unwatch(slot: number): void {
+    const base = slot * COLUMNS;
+    if (this.#table[base + MASK]! < 0) return;
+    this.#epoll.remove(this.#table[base + FD]!);
+    this.#table[base + MASK] = -1;
+  }
+
+  /** Looks at a connection whose backlog has changed. */
+  review(slot: number): void {
+    const base = slot * COLUMNS;
+    const flags = this.#table[base + FLAGS]!;
+    if ((flags & DOOMED) !== 0) return;
+    const bytes = this.#table[base + OUTPUT_BYTES]!;
+    if ((flags & BLOCKED) === 0) {
+      if (bytes > this.#policy.highWaterBytes) this.#table[base + FLAGS]! |= BLOCKED;
+    } else if (bytes <= this.#policy.lowWaterBytes) {
+      this.#table[base + FLAGS]! = (flags & ~BLOCKED) | DRAINED;
+      this.#unblocked(slot);
+    }
+    if (bytes === 0 && (flags & FIN_DUE) !== 0) this.#connections.pushClosing(slot);
+    this.watch(slot);
+    this.schedule(slot);
+  }
+
+  /** Whether held input may go to the guest now. */
+  deliverable(slot: number): boolean {
+    const base = slot * COLUMNS;
+    const flags = this.#table[base + FLAGS]!;
+    const held = this.#table[base + HELD_BYTES]!;
+    if (held === 0 || (flags & (PAUSED | BLOCKED | CLOSING | DOOMED | RESTING)) !== 0) return false;
+    return this.#table[base + WANT]! <= held || (flags & ENDED) !== 0;
+  }
+
+  /** Ends the connection gracefully: all output, FIN, what the peer still sends discarded, close. */
+  finish(slot: number, reason: number): void {
+    const base = slot * COLUMNS;
+    if ((this.#table[base + FLAGS]! & (CLOSING | DOOMED)) !== 0) return;
+    this.#table[base + FLAGS]! |= CLOSING | FIN_DUE;
+    this.#table[base + REASON] = reason;
+    this.#pages.clear(base + HELD);
+    this.watch(slot);
+    this.schedule(slot);
+    this.#connections.pushClosing(slot);
+  }
+
+  /**
+   * Takes the closing of a connection as far as it can go now; nothing may be queued.
+   * @returns true when the guest is to be told that the connection is over
+   */
+  advance(slot: number): boolean {
+    const base = slot * COLUMNS;
+    const flags = this.#table[base + FLAGS]!;
+    if ((flags & DOOMED) !== 0) return this.#hangUp(slot, true);
+    if (this.#table[base + OUTPUT_BYTES]! > 0) return false;
+    const over = (flags & (CLOSING | ENDED)) === (CLOSING | ENDED);
+    if (over) return this.#hangUp(slot, false);
+    if ((flags & (FIN_DUE | FIN_SENT)) === FIN_DUE) {
+      this.#table[base + FLAGS]! |= FIN_SENT;
+      const result = this.#kernel.shutdown(
+        this.#table[base + FD]!,
+        this.#kernel.constants.SHUT_WR,
+      );
+      if (result < 0) {
+        this.#output.fail(slot, result);
+        return false;
+      }
+    }
+    if ((flags & CLOSING) === 0 || (flags & LINGERING) !== 0) return false;
+    this.#table[base + FLAGS]! |= LINGERING;
+    this.#times[slot * TIMES + LINGER_UNTIL] = this.#clock.now + this.#policy.lingerMs;
+    this.schedule(slot);
+    return true;
+  }
+
+  #hangUp(slot: number, abort: boolean): boolean {
+    const base = slot * COLUMNS;
+    const fd = this.#table[base + FD]!;
+    // Removed before it is closed: with a duplicate open somewhere its events would go on.
+    this.unwatch(slot);
+    if (abort) this.#kernel.reset(fd);
+    else this.#kernel.close(fd);
+    this.#table[base + FD] = -1;
+    this.#table[base + FLAGS]! |= DOOMED;
+    this.#output.drop(slot);
+    this.timers.remove(slot);
+    return true;
+  }
+
+  /** Applies the host's own timeouts to a connection whose deadline has come. */
+  timeOut(slot: number): void {
+    const { now } = this.#clock;
+    const [base, times] = [slot * COLUMNS, slot * TIMES];
+    const flags = this.#table[base + FLAGS]!;
+    if ((flags & DOOMED) !== 0) return;
+    if ((flags & LINGERING) !== 0) {
+      if (this.#times[times + LINGER_UNTIL]! > now) return;
+      this.#table[base + FLAGS]! |= ENDED;
+      this.#connections.pushClosing(slot);
+    } else if (this.#writeDeadline(slot) <= now) {
+      this.#stats.error('WRITE_TIMEOUT');
+      this.#output.doom(slot, REASON_WRITE_TIMEOUT);
+    } else if ((flags & CLOSING) !== 0) {
+      return;
+    } else if (this.#frameDeadline(slot) <= now) {
+      this.#stats.error('FRAME_TIMEOUT');
+      this.finish(slot, REASON_FRAME_TIMEOUT);
+    } else if (this.#idleDeadline(slot) <= now) {
+      this.#stats.error('IDLE');
+      this.finish(slot, REASON_IDLE);
+    } else if (this.#quietDeadline(slot) <= now) this.finish(slot, REASON_SHUTDOWN);
+  }
+
+  /** Sees to it that the connection is looked at when its next deadline comes. */
+  schedule(slot: number): void {
+    this.timers.atLatest(slot, this.#deadline(slot));
+  }
+
+  #deadline(slot: number): number {
+    const [base, times] = [slot * COLUMNS, slot * TIMES];
+    const flags = this.#table[base + FLAGS]!;
+    if ((flags & DOOMED) !== 0) return Infinity;
+    if ((flags & LINGERING) !== 0) {
+      return (flags & ENDED) === 0 ? this.#times[times + LINGER_UNTIL]! : Infinity;
+    }
+    const guest = this.#times[times + GUEST_TIMER]! || Infinity;
+    const write = Math.min(guest, this.#writeDeadline(slot));
+    if ((flags & CLOSING) !== 0) return write;
+    return Math.min(
+      write,
+      this.#frameDeadline(slot),
+      this.#idleDeadline(slot),
+      this.#quietDeadline(slot),
+    );
+  }
+
+  #writeDeadline(slot: number): number {
+    const { writeTimeoutMs } = this.#policy;
+    if (writeTimeoutMs === 0 || this.#table[slot * COLUMNS + OUTPUT_BYTES] === 0) return Infinity;
+    return this.#times[slot * TIMES + OUTPUT_SINCE]! + writeTimeoutMs;
+  }
+
+  // Input that is held because of back-pressure or the guest's own pause does not count.
+  #frameDeadline(slot: number): number {
+    const { frameTimeoutMs } = this.#policy;
+    const base = slot * COLUMNS;
+    if (frameTimeoutMs === 0 || this.#table[base + HELD_BYTES] === 0) return Infinity;
+    if ((this.#table[base + FLAGS]! & (PAUSED | BLOCKED)) !== 0) return Infinity;
+    return this.#times[slot * TIMES + HELD_SINCE]! + frameTimeoutMs;
+  }
+
+  #idleDeadline(slot: number): number {
+    const { idleTimeoutMs } = this.#policy;
+    return idleTimeoutMs === 0 ? Infinity : this.#times[slot * TIMES + LAST_PROGRESS]! + idleTimeoutMs;
+  }
+
+  #quietDeadline(slot: number): number {
+    if (!this.draining || this.#table[slot * COLUMNS + OUTPUT_BYTES]! > 0) return Infinity;
+    return this.#times[slot * TIMES + LAST_PROGRESS]! + this.#policy.drainQuietMs;
+  }
+}

@@ -1,0 +1,521 @@
+// Reactor: the main file. Read this first. One turn takes what epoll reports through the guest and
+// back to the kernel: events → receive → guest → what it sent. It knows when each step is due;
+// it does not know what the bytes mean, who accepts, or who wakes it.
+//
+// The way of a byte: #event → #receive → #deliver → Callbacks.data → (staged) → Output.run.
+
+import { REASON_ERROR, REASON_FRAME, REASON_PEER } from '../assembly/abi.ts';
+import { Batch, GUEST_BUFFER, SEGMENT_BUFFER } from './batch.ts';
+import { Callbacks, FAILED } from './callbacks.ts';
+import { Clock } from './clock.ts';
+import {
+  BLOCKED,
+  CLOSING,
+  Connections,
+  DOOMED,
+  DRAINED,
+  END_TOLD,
+  ENDED,
+  FIN_SENT,
+  KNOWN,
+  LINGERING,
+  PAUSED,
+  RESTING,
+} from './connections.ts';
+import { Effects, effectRows } from './effects.ts';
+import { Guest } from './guest.ts';
+import { type Epoll, EVENT, type Kernel, ROW, ROW_RESULT } from './kernel.ts';
+import { Lifecycle } from './lifecycle.ts';
+import type { GuestModule } from './module.ts';
+import { Output } from './output.ts';
+import { Pages } from './pages.ts';
+import { PAGE_BYTES, type Policy } from './policy.ts';
+import {
+  type BufferConstructor,
+  COLUMNS,
+  FD,
+  FLAGS,
+  GUEST_TIMER,
+  HANDLE,
+  HELD,
+  HELD_BYTES,
+  HELD_SINCE,
+  LAST_PROGRESS,
+  OUTPUT_BYTES,
+  REASON,
+  Segment,
+  TIMES,
+  TURN,
+  TURN_BYTES,
+  WANT,
+} from './segment.ts';
+import { type Snapshot, Stats } from './stats.ts';
+
+// As many events as one wait brings; more wait in the kernel, which reports them in rotation.
+const EVENTS = 256;
+// After so many rounds, or so long, the event loop gets its turn: timers and promises of the
+// program that the server is embedded in.
+const ROUNDS = 8;
+const TURN_MS = 10;
+
+/** What happens to connections and the guest, for those who watch. Null costs nothing. */
+export interface Observer {
+  open: ((connection: number, address: string) => void) | null;
+  /** `bytes` is a copy of what was received. */
+  data: ((connection: number, bytes: Uint8Array) => void) | null;
+  close: ((connection: number, reason: number) => void) | null;
+  restart(why: string): void;
+  failure(error: unknown): void;
+  /** One line from the guest; the level is one of LOG_…. */
+  log(level: number, text: string): void;
+}
+
+/**
+ * Commands: `open`, `drain`, `abort`, `close`. Handlers of events: `turn`, to be called when the
+ * epoll descriptor is readable, when `deadline` has come, and again while it returns true.
+ * Getters: `deadline`, `connections`, `snapshot`.
+ */
+export class Reactor {
+  readonly #kernel: Kernel;
+  readonly #policy: Policy;
+  readonly #clock: Clock;
+  readonly #observer: Observer;
+  readonly #epoll: Epoll;
+  readonly #events = new Uint32Array(EVENTS * EVENT);
+  readonly #stats = new Stats();
+  readonly #connections: Connections;
+  readonly #table: Int32Array;
+  readonly #times: Float64Array;
+  readonly #batch: Batch;
+  readonly #pages: Pages;
+  readonly #effects: Effects;
+  readonly #output: Output;
+  readonly #lifecycle: Lifecycle;
+  readonly #callbacks: Callbacks;
+  /** Number of the turn, in Int32: it tells apart the byte budgets of turns. */
+  #turn = 0;
+  /** Connections served in this round. */
+  #served = 0;
+
+  /** @throws WasmpollError ERR_GUEST when the guest's start-up fails. */
+  constructor(parts: {
+    kernel: Kernel;
+    module: GuestModule;
+    policy: Policy;
+    observer: Observer;
+    /** Monotonic milliseconds. */
+    now: () => number;
+    buffer: BufferConstructor;
+  }) {
+    const { kernel, policy, observer } = parts;
+    const guest = new Guest(parts.module, policy);
+    this.#kernel = kernel;
+    this.#policy = policy;
+    this.#observer = observer;
+    this.#clock = new Clock(parts.now);
+    const segment = new Segment(
+      {
+        connections: policy.maxConnections,
+        stateBytes: guest.stateBytes,
+        poolBytes: policy.poolBytes,
+      },
+      parts.buffer,
+    );
+    this.#connections = new Connections(segment);
+    this.#table = segment.table;
+    this.#times = segment.times;
+    this.#epoll = kernel.epoll();
+    const rows = effectRows(policy) + 2 * Math.ceil(policy.receiveWindowBytes / PAGE_BYTES) + 64;
+    this.#batch = new Batch(kernel, rows);
+    this.#batch.bind(SEGMENT_BUFFER, segment.bytes);
+    this.#pages = new Pages(segment, this.#batch);
+    this.#effects = new Effects(this.#connections, this.#batch, policy);
+    const shared = {
+      kernel,
+      policy,
+      connections: this.#connections,
+      batch: this.#batch,
+      pages: this.#pages,
+      effects: this.#effects,
+      clock: this.#clock,
+      stats: this.#stats,
+    };
+    this.#output = new Output(shared);
+    this.#lifecycle = new Lifecycle({ ...shared, output: this.#output, epoll: this.#epoll });
+    const host = {
+      ...shared,
+      peerAddress: (slot: number) => this.#peerAddress(slot),
+      log: (level: number, text: string) => observer.log(level, text),
+    };
+    this.#callbacks = new Callbacks({
+      ...shared,
+      output: this.#output,
+      lifecycle: this.#lifecycle,
+      guest,
+      host,
+      module: parts.module,
+      observer,
+    });
+  }
+
+  /** To be watched by the event loop: its descriptor is readable while events wait. */
+  get epoll(): Epoll {
+    return this.#epoll;
+  }
+
+  /** Open connections, those included that linger. */
+  get connections(): number {
+    return this.#connections.open;
+  }
+
+  /** When `turn` must be called at the latest, in the clock's milliseconds; Infinity for never. */
+  get deadline(): number {
+    return Math.min(this.#lifecycle.timers.next, this.#callbacks.retryAt);
+  }
+
+  snapshot(): Snapshot {
+    const { connectionsTotal: total, connectionsRefused: refused, ...stats } = this.#stats;
+    return {
+      connections: { open: this.#connections.open, total, refused },
+      bytesIn: stats.bytesIn,
+      bytesOut: stats.bytesOut,
+      messages: stats.messages,
+      backlogBytes: this.#output.backlogBytes,
+      poolBytes: (this.#connections.segment.pages - this.#pages.available) * PAGE_BYTES,
+      errors: Object.fromEntries(stats.errors),
+      guestTraps: stats.guestTraps,
+      logLinesDropped: stats.logLinesDropped,
+    };
+  }
+
+  /**
+   * Takes over a connected, non-blocking stream socket. When the table is full or the guest is
+   * down, it is closed at once, without data.
+   */
+  open(fd: number): void {
+    this.#clock.refresh();
+    this.#rest();
+    if (this.#callbacks.retryAt !== Infinity) {
+      this.#kernel.close(fd);
+      this.#stats.connectionsRefused += 1;
+      return;
+    }
+    const slot = this.#lifecycle.open(fd);
+    if (slot < 0) {
+      this.#stats.connectionsRefused += 1;
+      return;
+    }
+    this.#stats.connectionsTotal += 1;
+    this.#observer.open?.(this.#table[slot * COLUMNS + HANDLE]!, this.#peerAddress(slot));
+    this.#callbacks.open(slot);
+    this.#rest();
+  }
+
+  /** From now on each connection is closed gracefully once it is quiet. */
+  drain(): void {
+    this.#clock.refresh();
+    this.#lifecycle.draining = true;
+    this.#forEach((slot) => this.#lifecycle.schedule(slot));
+  }
+
+  /** Aborts every connection. */
+  abort(reason: number): void {
+    this.#clock.refresh();
+    this.#forEach((slot) => this.#output.doom(slot, reason));
+    this.#rest();
+  }
+
+  /** Gives the epoll descriptor back; every connection must be gone. Nothing may be called then. */
+  close(): void {
+    this.#epoll.close();
+  }
+
+  #forEach(visit: (slot: number) => void): void {
+    for (let slot = 0; slot < this.#connections.end; slot += 1) {
+      if (this.#table[slot * COLUMNS + FD]! >= 0) visit(slot);
+    }
+  }
+
+  /** Serves what is ready, for a bounded time. @returns true when it should be called again at once */
+  turn(): boolean {
+    this.#clock.refresh();
+    const end = this.#clock.now + TURN_MS;
+    this.#turn = (this.#turn + 1) | 0;
+    for (let round = 0; round < ROUNDS; round += 1) {
+      this.#runTimers();
+      this.#served = 0;
+      const count = this.#epoll.wait(this.#events, 0);
+      if (count < 0) throw new Error(`epoll_wait: ${this.#kernel.errorName(count)}`);
+      for (let event = 0; event < count; event += 1) {
+        const at = event * EVENT;
+        this.#event(this.#events[at]! | 0, this.#events[at + 2]!);
+      }
+      this.#serveReady();
+      this.#rest();
+      // A lone client's next message is not there yet, and what is over its budget has to wait.
+      if (count <= 1 && this.#connections.ready === 0) break;
+      if (this.#served === 0) break;
+      this.#clock.refresh();
+      if (this.#clock.now >= end) break;
+    }
+    return this.#connections.ready > 0;
+  }
+
+  #event(handle: number, mask: number): void {
+    const slot = this.#connections.current(handle);
+    // The connection was closed earlier in this batch, and perhaps its descriptor is another's now.
+    if (slot < 0) return;
+    const { EPOLLIN, EPOLLERR, EPOLLHUP } = this.#kernel.constants;
+    const base = slot * COLUMNS;
+    // With output waiting any event but IN means that sending will get on, or say what is wrong.
+    if (this.#table[base + OUTPUT_BYTES]! > 0 && (mask & ~EPOLLIN) !== 0) {
+      this.#served += 1;
+      this.#flush();
+      this.#output.flushBacklog(slot);
+      this.#review();
+    }
+    const flags = this.#table[base + FLAGS]!;
+    if ((flags & DOOMED) !== 0) return;
+    // Data that arrived before a reset is received first; then recv(2) tells of the reset.
+    const stops = (flags & CLOSING) === 0 ? PAUSED | BLOCKED | ENDED : ENDED;
+    if ((flags & stops) === 0) {
+      if ((mask & (EPOLLIN | EPOLLERR | EPOLLHUP)) !== 0) this.#receive(slot);
+    } else if ((mask & EPOLLERR) !== 0) {
+      this.#stats.error('EPOLLERR');
+      this.#output.doom(slot, REASON_ERROR);
+    } else if ((mask & EPOLLHUP) !== 0) {
+      // It would be reported for ever: it is watched again when there is something to wait for.
+      this.#lifecycle.unwatch(slot);
+    }
+  }
+
+  // One native call: what the previous callback sent, its state out, this one's state and held
+  // input in, and the receive behind it.
+  #receive(slot: number): void {
+    const base = slot * COLUMNS;
+    if (this.#table[base + TURN] !== this.#turn) {
+      this.#table[base + TURN] = this.#turn;
+      this.#table[base + TURN_BYTES] = 0;
+    }
+    const held = this.#table[base + HELD_BYTES]!;
+    const budget = this.#policy.bytesPerTurn - this.#table[base + TURN_BYTES]!;
+    const room = Math.min(this.#policy.receiveWindowBytes - held, budget);
+    // Level-triggered: what is not received now is reported again.
+    if (room <= 0 || this.#lifecycle.deliverable(slot)) return;
+    this.#served += 1;
+    const { window } = this.#callbacks;
+    const loaded = this.#table[base + WANT] === 0;
+    this.#callbacks.load(slot);
+    if (held > 0 && loaded) this.#pages.queueCopy(base + HELD, GUEST_BUFFER, window);
+    const row = this.#batch.count;
+    this.#batch.recv(this.#table[base + FD]!, GUEST_BUFFER, window + held, room);
+    this.#flush();
+    const received = this.#batch.rows[row * ROW + ROW_RESULT]!;
+    if (received > 0) this.#received(slot, held, received, loaded);
+    else if (received === 0) this.#ended(slot);
+    else if (received !== -this.#kernel.constants.EAGAIN) this.#output.fail(slot, received);
+  }
+
+  #received(slot: number, held: number, received: number, loaded: boolean): void {
+    const base = slot * COLUMNS;
+    this.#stats.bytesIn += received;
+    this.#table[base + TURN_BYTES]! += received;
+    this.#times[slot * TIMES + LAST_PROGRESS] = this.#clock.now;
+    const flags = this.#table[base + FLAGS]!;
+    if ((flags & (CLOSING | DOOMED)) !== 0) return;
+    this.#table[base + FLAGS]! = flags & ~RESTING;
+    const { window } = this.#callbacks;
+    if (this.#observer.data !== null) {
+      const bytes = this.#callbacks.read(window + held, received);
+      this.#observer.data(this.#table[base + HANDLE]!, bytes);
+    }
+    const total = held + received;
+    if (this.#table[base + WANT]! > total) {
+      if (held === 0) this.#holdingSince(slot);
+      this.#output.hold(slot, GUEST_BUFFER, window + held, received);
+      return;
+    }
+    if (held > 0 && !loaded) {
+      this.#pages.queueCopy(base + HELD, GUEST_BUFFER, window);
+      this.#flush();
+    }
+    this.#deliver(slot, held, total);
+  }
+
+  // The window has `total` bytes, of which the first `held` are in the slot's pages as well.
+  #deliver(slot: number, held: number, total: number): void {
+    const base = slot * COLUMNS;
+    this.#table[base + WANT] = 0;
+    const consumed = this.#offer(slot, total);
+    if (consumed === FAILED) return;
+    if ((this.#table[base + FLAGS]! & (CLOSING | DOOMED)) !== 0) {
+      this.#pages.clear(base + HELD);
+      return;
+    }
+    if (held > 0) this.#pages.consume(base + HELD, Math.min(held, consumed));
+    const start = Math.max(held, consumed);
+    if (total > start) {
+      this.#output.hold(slot, GUEST_BUFFER, this.#callbacks.window + start, total - start);
+    }
+    const left = total - consumed;
+    if (left === 0) return;
+    if (consumed > 0 || held === 0) this.#holdingSince(slot);
+    if ((this.#table[base + FLAGS]! & RESTING) !== 0 && left >= this.#policy.maxFrameBytes) {
+      this.#stats.error('FRAME');
+      this.#lifecycle.finish(slot, REASON_FRAME);
+    } else if (this.#lifecycle.deliverable(slot)) this.#connections.pushReady(slot);
+  }
+
+  #holdingSince(slot: number): void {
+    this.#times[slot * TIMES + HELD_SINCE] = this.#clock.now;
+    this.#lifecycle.schedule(slot);
+  }
+
+  // on_data until all is consumed, the guest wants more, or the budget is spent.
+  #offer(slot: number, total: number): number {
+    const base = slot * COLUMNS;
+    const { window } = this.#callbacks;
+    let done = 0;
+    for (let calls = this.#policy.callbacksPerTurn; calls > 0; calls -= 1) {
+      const consumed = this.#callbacks.data(slot, window + done, total - done);
+      if (consumed === FAILED) return FAILED;
+      this.#stats.messages += 1;
+      done += consumed;
+      if (done === total) break;
+      if (consumed === 0) {
+        this.#table[base + FLAGS]! |= RESTING;
+        break;
+      }
+      if (!this.#mayOffer(slot, total - done)) break;
+      // What was sent to this connection alone may go out together with what comes next.
+      if (this.#effects.carries) {
+        this.#callbacks.saveNow(slot);
+        continue;
+      }
+      this.#callbacks.save(slot);
+      this.#flush();
+      if (!this.#mayOffer(slot, total - done)) break;
+    }
+    this.#callbacks.save(slot);
+    return done;
+  }
+
+  #mayOffer(slot: number, left: number): boolean {
+    const base = slot * COLUMNS;
+    const flags = this.#table[base + FLAGS]!;
+    if ((flags & (PAUSED | BLOCKED | CLOSING | DOOMED)) !== 0) return false;
+    const want = this.#table[base + WANT]!;
+    if (want > left && (flags & ENDED) === 0) return false;
+    this.#table[base + WANT] = 0;
+    return true;
+  }
+
+  #ended(slot: number): void {
+    const base = slot * COLUMNS;
+    const flags = this.#table[base + FLAGS]!;
+    if ((flags & DOOMED) !== 0) return;
+    this.#table[base + FLAGS]! = flags | ENDED;
+    this.#lifecycle.watch(slot);
+    if ((flags & CLOSING) !== 0) this.#connections.pushClosing(slot);
+    else this.#proceed(slot);
+  }
+
+  // As many as are ready now: those that become ready meanwhile wait for the next round.
+  #serveReady(): void {
+    for (let left = this.#connections.ready; left > 0; left -= 1) {
+      const slot = this.#connections.shiftReady();
+      if (slot < 0) return;
+      this.#served += 1;
+      this.#proceed(slot);
+    }
+  }
+
+  /** What can be done for a connection without an event: on_drain, held input, on_end. */
+  #proceed(slot: number): void {
+    const base = slot * COLUMNS;
+    if ((this.#table[base + FLAGS]! & (CLOSING | DOOMED)) !== 0) return;
+    if ((this.#table[base + FLAGS]! & DRAINED) !== 0) {
+      this.#table[base + FLAGS]! &= ~DRAINED;
+      this.#callbacks.drain(slot);
+    }
+    if (this.#lifecycle.deliverable(slot)) {
+      const held = this.#loadHeld(slot);
+      if ((this.#table[base + FLAGS]! & DOOMED) === 0) this.#deliver(slot, held, held);
+    }
+    const stops = PAUSED | BLOCKED | CLOSING | DOOMED | END_TOLD;
+    const endDue = (this.#table[base + FLAGS]! & (ENDED | stops)) === ENDED;
+    if (endDue && !this.#lifecycle.deliverable(slot)) this.#end(slot);
+  }
+
+  #loadHeld(slot: number): number {
+    const base = slot * COLUMNS;
+    this.#callbacks.load(slot);
+    this.#pages.queueCopy(base + HELD, GUEST_BUFFER, this.#callbacks.window);
+    this.#flush();
+    return this.#table[base + HELD_BYTES]!;
+  }
+
+  #end(slot: number): void {
+    const base = slot * COLUMNS;
+    const held = this.#loadHeld(slot);
+    if ((this.#table[base + FLAGS]! & DOOMED) !== 0) return;
+    this.#table[base + FLAGS]! |= END_TOLD;
+    const keep = this.#callbacks.end(slot, this.#callbacks.window, held);
+    if (keep === FAILED) return;
+    this.#pages.clear(base + HELD);
+    const finished = keep === 0 || (this.#table[base + FLAGS]! & FIN_SENT) !== 0;
+    if (finished) this.#lifecycle.finish(slot, REASON_PEER);
+  }
+
+  #runTimers(): void {
+    const { timers } = this.#lifecycle;
+    const { now } = this.#clock;
+    if (this.#callbacks.retryAt <= now) this.#callbacks.restart();
+    for (let slot = timers.shift(now); slot >= 0; slot = timers.shift(now)) {
+      const due = this.#times[slot * TIMES + GUEST_TIMER]!;
+      if (due !== 0 && due <= now) {
+        this.#times[slot * TIMES + GUEST_TIMER] = 0;
+        const flags = this.#table[slot * COLUMNS + FLAGS]!;
+        if ((flags & (KNOWN | DOOMED | LINGERING)) === KNOWN) this.#callbacks.timer(slot);
+      }
+      this.#lifecycle.timeOut(slot);
+      this.#lifecycle.schedule(slot);
+    }
+    this.#rest();
+  }
+
+  #flush(): void {
+    this.#output.run();
+    this.#review();
+  }
+
+  #review(): void {
+    for (let slot = this.#output.takeTouched(); slot >= 0; slot = this.#output.takeTouched()) {
+      this.#lifecycle.review(slot);
+    }
+  }
+
+  // Brings everything to rest: nothing queued, nothing staged, no closing that could go on.
+  #rest(): void {
+    for (;;) {
+      this.#flush();
+      const slot = this.#connections.shiftClosing();
+      if (slot < 0) return;
+      if (!this.#lifecycle.advance(slot)) continue;
+      const base = slot * COLUMNS;
+      const known = (this.#table[base + FLAGS]! & KNOWN) !== 0;
+      if (known) {
+        this.#observer.close?.(this.#table[base + HANDLE]!, this.#table[base + REASON]!);
+        this.#callbacks.close(slot);
+      }
+      if (this.#table[base + FD]! >= 0) continue;
+      this.#flush();
+      this.#connections.release(slot);
+    }
+  }
+
+  #peerAddress(slot: number): string {
+    const address = this.#kernel.peerAddress(this.#table[slot * COLUMNS + FD]!);
+    return typeof address === 'string' ? address : '';
+  }
+}

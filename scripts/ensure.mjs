@@ -1,0 +1,80 @@
+// Installs and builds what is missing or stale, and says nothing when nothing is. It runs before
+// `npm start` and `npm test`, so it may use Node's own modules only.
+
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** The protocols that come with the package, and the AssemblyScript runtime each needs. */
+export const protocols = { echo: 'stub' };
+
+export async function ensure() {
+  ensureDependencies();
+  const { buildNative } = await import('./native.mjs');
+  await buildNative({ force: false });
+  await ensureProtocols();
+  await ensureTypeScript();
+}
+
+function ensureDependencies() {
+  const installed = newest([join(root, 'node_modules', '.package-lock.json')]);
+  if (installed >= newest([join(root, 'package-lock.json')])) return;
+  run('npm', ['ci', '--include=dev', '--no-audit', '--no-fund'], 'installing dependencies');
+}
+
+async function ensureProtocols() {
+  const sources = [join(root, 'assembly'), join(root, 'asconfig.json')];
+  const output = join(root, 'dist', 'protocols');
+  await mkdir(output, { recursive: true });
+  for (const [name, runtime] of Object.entries(protocols)) {
+    const target = join(output, `${name}.wasm`);
+    if (newest([target]) >= newest(sources)) continue;
+    const source = join(root, 'assembly', `${name}.ts`);
+    const options = ['--config', join(root, 'asconfig.json'), '--runtime', runtime, '-o', target];
+    run(process.execPath, [bin('assemblyscript', 'asc'), source, ...options], `compiling ${name}`);
+  }
+}
+
+async function ensureTypeScript() {
+  const folders = ['host', 'test', 'bench', 'examples', 'assembly', 'tsconfig.json'];
+  const stamp = join(root, 'dist', '.built');
+  if (newest([stamp]) >= newest(folders.map((name) => join(root, name)))) return;
+  // A module that was deleted must not be found, let alone run as a test.
+  for (const name of readdirSync(join(root, 'dist'))) {
+    if (name !== 'protocols') rmSync(join(root, 'dist', name), { recursive: true, force: true });
+  }
+  run(process.execPath, [bin('typescript', 'tsc'), '-p', root], 'compiling TypeScript');
+  await writeFile(stamp, '');
+}
+
+function bin(dependency, name) {
+  return join(root, 'node_modules', dependency, 'bin', `${name}${name === 'asc' ? '.js' : ''}`);
+}
+
+/** The latest modification below the paths, folders included: deleting a file changes its folder. */
+function newest(paths) {
+  let latest = 0;
+  for (const path of paths) {
+    if (!existsSync(path)) continue;
+    const stat = statSync(path);
+    latest = Math.max(latest, stat.mtimeMs);
+    if (!stat.isDirectory() || basename(path) === 'build') continue;
+    latest = Math.max(latest, newest(readdirSync(path).map((name) => join(path, name))));
+  }
+  return latest;
+}
+
+function run(command, args, what) {
+  process.stderr.write(`wasmpoll: ${what}\n`);
+  const { status, stdout, stderr, error } = spawnSync(command, args, { cwd: root, encoding: 'utf8' });
+  if (status === 0) return;
+  process.stderr.write(`${stdout ?? ''}${stderr ?? ''}`);
+  process.stderr.write(`wasmpoll: ${what} failed${error ? `: ${error.message}` : ''}\n`);
+  process.exit(1);
+}
+
+if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) await ensure();
