@@ -4,7 +4,7 @@ import { send } from './wasmpoll';
 
 export * from './guest';
 
-export function on_data(connection: i32, state: usize, data: usize, length: i32): i32 {
+export function on_data(connection: i32, _state: usize, data: usize, length: i32): i32 {
   send(connection, data, length);
   return length;
 }

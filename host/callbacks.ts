@@ -97,7 +97,13 @@ export class Callbacks {
   load(slot: number): void {
     const { stateBytes } = this.#segment;
     if (stateBytes === 0 || this.#resident === slot) return;
-    this.#batch.copy(SEGMENT_BUFFER, this.#stateOf(slot), GUEST_BUFFER, this.#guest.state, stateBytes);
+    this.#batch.copy(
+      SEGMENT_BUFFER,
+      this.#stateOf(slot),
+      GUEST_BUFFER,
+      this.#guest.state,
+      stateBytes,
+    );
     this.#resident = slot;
   }
 
@@ -105,7 +111,13 @@ export class Callbacks {
   save(slot: number): void {
     const { stateBytes } = this.#segment;
     if (stateBytes === 0 || this.#resident !== slot) return;
-    this.#batch.copy(GUEST_BUFFER, this.#guest.state, SEGMENT_BUFFER, this.#stateOf(slot), stateBytes);
+    this.#batch.copy(
+      GUEST_BUFFER,
+      this.#guest.state,
+      SEGMENT_BUFFER,
+      this.#stateOf(slot),
+      stateBytes,
+    );
   }
 
   /** As `save`, at once: another callback of the slot comes before the batch is performed. */

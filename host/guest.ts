@@ -1,12 +1,7 @@
 // Guest: one instance of a guest module: its exports, its memory, and the host functions it may
 // call. It checks every pointer. It does not know when a callback is due or what effects do.
 
-import {
-  LOG_ERROR,
-  STATUS_BOUNDS,
-  STATUS_CLOSED,
-  STATUS_STATE,
-} from '../assembly/abi.ts';
+import { LOG_ERROR, STATUS_BOUNDS, STATUS_CLOSED, STATUS_STATE } from '../assembly/abi.ts';
 import { type Batch, GUEST_BUFFER } from './batch.ts';
 import type { Clock } from './clock.ts';
 import type { Connections } from './connections.ts';

@@ -155,35 +155,41 @@ export class Lifecycle {
         const length = rows[at + ROW_LENGTH]!;
         this.#table[base + STAGED_BYTES]! -= length;
         this.#output.append(slot, rows[at + ROW_BUFFER]!, value, length);
-        return;
+        break;
       }
       case EFFECT_CLOSE:
-        return this.#guestCloses(slot, value);
+        this.#guestCloses(slot, value);
+        break;
       case EFFECT_PAUSE:
         this.#table[base + FLAGS]! |= PAUSED;
-        return this.watch(slot);
+        this.watch(slot);
+        break;
       case EFFECT_RESUME:
-        return this.#resume(slot);
+        this.#resume(slot);
+        break;
       case EFFECT_WANT:
         this.#table[base + WANT] = value;
-        return;
+        break;
       case EFFECT_TIMER:
         this.#times[slot * TIMES + GUEST_TIMER] = value === 0 ? 0 : this.#clock.now + (value >>> 0);
-        return this.schedule(slot);
+        this.schedule(slot);
+        break;
       case EFFECT_LIMIT:
         this.#stats.error('LIMIT');
-        return this.#output.doom(slot, REASON_LIMIT);
+        this.#output.doom(slot, REASON_LIMIT);
     }
   }
 
   #guestCloses(slot: number, how: number): void {
-    if (how === CLOSE_ABORT) return this.#output.doom(slot, REASON_GUEST);
-    if (how === CLOSE_GRACEFUL) return this.finish(slot, REASON_GUEST);
     const at = slot * COLUMNS + FLAGS;
     // With both directions over there is nothing left that the guest could do.
-    if ((this.#table[at]! & END_TOLD) !== 0) return this.finish(slot, REASON_GUEST);
-    this.#table[at]! |= FIN_DUE;
-    this.#connections.pushClosing(slot);
+    const over = (this.#table[at]! & END_TOLD) !== 0;
+    if (how === CLOSE_ABORT) this.#output.doom(slot, REASON_GUEST);
+    else if (how === CLOSE_GRACEFUL || over) this.finish(slot, REASON_GUEST);
+    else {
+      this.#table[at]! |= FIN_DUE;
+      this.#connections.pushClosing(slot);
+    }
   }
 
   #resume(slot: number): void {
@@ -216,9 +222,7 @@ export class Lifecycle {
     if (mask === current || (current < 0 && mask === 0)) return;
     const [fd, handle] = [this.#table[base + FD]!, this.#table[base + HANDLE]!];
     const result =
-      current < 0
-        ? this.#epoll.add(fd, mask, handle, 0)
-        : this.#epoll.modify(fd, mask, handle, 0);
+      current < 0 ? this.#epoll.add(fd, mask, handle, 0) : this.#epoll.modify(fd, mask, handle, 0);
     if (result < 0) this.#output.fail(slot, result);
     else this.#table[base + MASK] = mask;
   }
@@ -282,10 +286,7 @@ export class Lifecycle {
     if (over) return this.#hangUp(slot, false);
     if ((flags & (FIN_DUE | FIN_SENT)) === FIN_DUE) {
       this.#table[base + FLAGS]! |= FIN_SENT;
-      const result = this.#kernel.shutdown(
-        this.#table[base + FD]!,
-        this.#kernel.constants.SHUT_WR,
-      );
+      const result = this.#kernel.shutdown(this.#table[base + FD]!, this.#kernel.constants.SHUT_WR);
       if (result < 0) {
         this.#output.fail(slot, result);
         return false;
@@ -376,7 +377,9 @@ export class Lifecycle {
 
   #idleDeadline(slot: number): number {
     const { idleTimeoutMs } = this.#policy;
-    return idleTimeoutMs === 0 ? Infinity : this.#times[slot * TIMES + LAST_PROGRESS]! + idleTimeoutMs;
+    return idleTimeoutMs === 0
+      ? Infinity
+      : this.#times[slot * TIMES + LAST_PROGRESS]! + idleTimeoutMs;
   }
 
   #quietDeadline(slot: number): number {

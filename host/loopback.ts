@@ -7,10 +7,10 @@ import {
   type Epoll,
   EVENT,
   type Io,
+  type Kernel,
   KIND_COPY,
   KIND_RECV,
   KIND_SEND,
-  type Kernel,
   type Result,
   ROW,
   ROW_BUFFER,
@@ -127,8 +127,8 @@ export class Socket {
   /** close(2): a reset for the other end when something unread is lost. */
   close(): void {
     if (this.closed) return;
-    if (this.#bytes > 0) return this.abort();
-    if (!this.reset && !this.resetTold) this.finish();
+    if (this.#bytes > 0) this.abort();
+    else if (!this.reset && !this.resetTold) this.finish();
     this.closed = true;
   }
 

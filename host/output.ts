@@ -7,8 +7,8 @@ import type { Clock } from './clock.ts';
 import { type Connections, DOOMED, TOUCHED } from './connections.ts';
 import type { Effects } from './effects.ts';
 import {
-  KIND_SEND,
   type Kernel,
+  KIND_SEND,
   ROW,
   ROW_BUFFER,
   ROW_KIND,

@@ -66,8 +66,8 @@ export interface Observer {
   close: ((connection: number, reason: number) => void) | null;
   restart(why: string): void;
   failure(error: unknown): void;
-  /** One line from the guest; the level is one of LOG_…. */
-  log(level: number, text: string): void;
+  /** One line from the guest; the level is one of LOG_…. @returns false when it was dropped */
+  log(level: number, text: string): boolean;
 }
 
 /**
@@ -145,7 +145,9 @@ export class Reactor {
     const host = {
       ...shared,
       peerAddress: (slot: number) => this.#peerAddress(slot),
-      log: (level: number, text: string) => observer.log(level, text),
+      log: (level: number, text: string) => {
+        if (!observer.log(level, text)) this.#stats.logLinesDropped += 1;
+      },
     };
     this.#callbacks = new Callbacks({
       ...shared,
@@ -166,6 +168,11 @@ export class Reactor {
   /** Open connections, those included that linger. */
   get connections(): number {
     return this.#connections.open;
+  }
+
+  /** Whether `turn` should be called again at once. */
+  get ready(): boolean {
+    return this.#connections.ready > 0;
   }
 
   /** When `turn` must be called at the latest, in the clock's milliseconds; Infinity for never. */
@@ -258,7 +265,7 @@ export class Reactor {
       this.#clock.refresh();
       if (this.#clock.now >= end) break;
     }
-    return this.#connections.ready > 0;
+    return this.ready;
   }
 
   #event(handle: number, mask: number): void {

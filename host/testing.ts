@@ -76,7 +76,7 @@ export class Harness {
       },
       restart: (why) => this.traps.push(why),
       failure: (error) => this.traps.push(String(error)),
-      log: (level, text) => this.logs.push({ level, text }),
+      log: (level, text) => this.logs.push({ level, text }) > 0,
     };
     this.#reactor = new Reactor({
       kernel: this.#kernel,

@@ -210,7 +210,9 @@ export function withMemoryMaximum(
     }
     content.push(binary.subarray(from, section.end));
     const size = content.reduce((sum, piece) => sum + piece.length, 0);
-    pieces.push(binary.subarray(copied, section.size), unsigned(size), ...content);
+    // Appended one by one: there may be too many for the arguments of one call.
+    pieces.push(binary.subarray(copied, section.size), unsigned(size));
+    for (const piece of content) pieces.push(piece);
     copied = section.end;
   };
   if (maxTableElements !== Number.POSITIVE_INFINITY) {

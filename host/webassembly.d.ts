@@ -17,7 +17,7 @@ declare namespace WebAssembly {
     module: string;
   }
 
-  interface Module {}
+  type Module = {};
   const Module: {
     prototype: Module;
     new (bytes: ArrayBufferView | ArrayBuffer): Module;

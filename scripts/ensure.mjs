@@ -70,7 +70,10 @@ function newest(paths) {
 
 function run(command, args, what) {
   process.stderr.write(`wasmpoll: ${what}\n`);
-  const { status, stdout, stderr, error } = spawnSync(command, args, { cwd: root, encoding: 'utf8' });
+  const { status, stdout, stderr, error } = spawnSync(command, args, {
+    cwd: root,
+    encoding: 'utf8',
+  });
   if (status === 0) return;
   process.stderr.write(`${stdout ?? ''}${stderr ?? ''}`);
   process.stderr.write(`wasmpoll: ${what} failed${error ? `: ${error.message}` : ''}\n`);

@@ -1,0 +1,72 @@
+// Listener: one listening socket, and for a Unix socket its file. It knows how to open and close
+// one; accepting is the acceptor's.
+
+import { lstatSync, unlinkSync } from 'node:fs';
+import type { Address } from './address.ts';
+import type { Native } from './native.ts';
+import type { Policy } from './policy.ts';
+
+// A socket that others on the machine may use must be opened to them on purpose.
+const UNIX_MODE = 0o600;
+
+export class Listener {
+  readonly fd: number;
+  /** As `--listen` takes it, with the port that the kernel has chosen. */
+  readonly address: string;
+  readonly #native: Native;
+  readonly #file: { path: string; device: number; inode: number } | null = null;
+
+  /**
+   * @param address numeric
+   * @throws an Error in Node's form: `listen EADDRINUSE: address already in use 127.0.0.1:33445`
+   */
+  constructor(native: Native, address: Address, policy: Policy) {
+    this.#native = native;
+    if (address.kind === 'unix') {
+      removeStale(native, address.path);
+      this.fd = native.listenUnix(address.path, UNIX_MODE, policy.listenBacklog);
+      const { dev, ino } = lstatSync(address.path);
+      this.#file = { path: address.path, device: dev, inode: ino };
+      this.address = `unix:${address.path}`;
+      return;
+    }
+    this.fd = native.listenTcp(address.host, address.port, false, policy.listenBacklog);
+    this.#setOptions(policy);
+    this.address = String(native.localAddress(this.fd));
+  }
+
+  // Accepted sockets inherit these on Linux, which saves a call each.
+  #setOptions(policy: Policy): void {
+    const { IPPROTO_TCP, SOL_SOCKET, SO_KEEPALIVE, TCP_KEEPIDLE, TCP_NODELAY } =
+      this.#native.constants;
+    // A host that answers at once has no use for Nagle's algorithm (RFC 896).
+    this.#native.setOption(this.fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    if (policy.keepaliveMs === 0) return;
+    this.#native.setOption(this.fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+    const seconds = Math.min(32_767, Math.max(1, Math.round(policy.keepaliveMs / 1000)));
+    this.#native.setOption(this.fd, IPPROTO_TCP, TCP_KEEPIDLE, seconds);
+  }
+
+  /** Stops listening. A Unix socket's file is removed if it is still the one that was made here. */
+  close(): void {
+    this.#native.close(this.fd);
+    if (this.#file === null) return;
+    const { path, device, inode } = this.#file;
+    const found = lstatSync(path, { throwIfNoEntry: false });
+    if (found?.dev === device && found.ino === inode) unlinkSync(path);
+  }
+}
+
+// A socket file that nobody answers at was left behind; anything else is left alone.
+function removeStale(native: Native, path: string): void {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return;
+  const { EADDRINUSE, ECONNREFUSED } = native.constants;
+  if (!found.isSocket()) {
+    throw native.systemError('listen', EADDRINUSE, `unix:${path} (a file that is not a socket)`);
+  }
+  const connected = native.connectUnix(path);
+  if (connected >= 0) native.close(connected);
+  if (connected === -ECONNREFUSED) unlinkSync(path);
+  else throw native.systemError('listen', EADDRINUSE, `unix:${path}`);
+}

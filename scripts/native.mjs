@@ -1,0 +1,82 @@
+// Builds the addon with the local node-gyp when a source is newer than it. Knows where the compiler's
+// inputs are; knows nothing of the TypeScript or the guests.
+import { execFile } from 'node:child_process';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
+const directory = path.join(root, 'native');
+const addon = path.join(directory, 'build', 'Release', 'wasmpoll.node');
+
+/** What `node-gyp` cannot do without, and the Debian package that has it. */
+const TOOLS = { 'c++': 'g++', make: 'make', python3: 'python3' };
+
+/**
+ * Builds native/build/Release/wasmpoll.node if it is missing or older than a source, or if `force`.
+ * Returns its path. Throws an Error of one line when a tool is missing; node-gyp's whole output
+ * comes with the error when the build fails, and is not shown when it succeeds.
+ */
+export async function buildNative({ force = false } = {}) {
+  if (!force && !stale()) return addon;
+  const missing = missingTools();
+  if (missing.length > 0) {
+    const packages = missing.map((tool) => TOOLS[tool]).join(' ');
+    throw new Error(
+      `the addon cannot be built: ${missing.join(', ')} not found (apt-get install ${packages})`,
+    );
+  }
+  await gyp(force ? ['rebuild'] : ['configure', 'build']);
+  return addon;
+}
+
+function stale() {
+  if (!existsSync(addon)) return true;
+  const built = statSync(addon).mtimeMs;
+  return readdirSync(directory)
+    .filter((name) => /\.(cc|h|gyp)$/.test(name))
+    .some((name) => statSync(path.join(directory, name)).mtimeMs > built);
+}
+
+function missingTools() {
+  const folders = (process.env.PATH ?? '').split(path.delimiter);
+  const chosen = { 'c++': process.env.CXX, make: process.env.MAKE, python3: process.env.PYTHON };
+  return Object.keys(TOOLS).filter(
+    (tool) => !chosen[tool] && !folders.some((folder) => existsSync(path.join(folder, tool))),
+  );
+}
+
+function gyp(commands) {
+  const script = path.join(
+    path.dirname(createRequire(import.meta.url).resolve('node-gyp/package.json')),
+    'bin/node-gyp.js',
+  );
+  const prefix = path.dirname(path.dirname(process.execPath));
+  const headers = existsSync(path.join(prefix, 'include/node/node.h'));
+  const options = [`--directory=${directory}`, '--jobs=max'];
+  // With the running Node's own headers nothing is downloaded.
+  if (headers) options.push(`--nodedir=${prefix}`);
+  // binding.gyp calls `node`, which must be this one.
+  const PATH = `${path.dirname(process.execPath)}${path.delimiter}${process.env.PATH ?? ''}`;
+  return new Promise((resolve, reject) => {
+    execFile(
+      process.execPath,
+      [script, ...commands, ...options],
+      { cwd: directory, env: { ...process.env, PATH }, maxBuffer: 64 * 1024 * 1024 },
+      (error, stdout, stderr) => {
+        if (!error && existsSync(addon)) resolve();
+        else reject(new Error(`the addon did not compile:\n${stdout}${stderr}`));
+      },
+    );
+  });
+}
+
+if (process.argv[1] && path.resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  try {
+    await buildNative({ force: process.argv.includes('--force') });
+  } catch (error) {
+    console.error(error.message);
+    process.exitCode = 1;
+  }
+}
