@@ -118,8 +118,8 @@ type ImportItem = Item & { readonly module: string };
 /**
  * Checks a module against ABI 1 and the policy, imposes the limits on memory and tables, and compiles
  * it. Bytes are read before the first await; they are neither changed nor kept. A ready-made
- * WebAssembly.Module has no bytes: of it names and kinds are checked here, signatures by nobody, and its limits
- * only when it starts and by its own maximum.
+ * WebAssembly.Module has no bytes: only names and kinds are checked here. Signatures and the limits
+ * of its memory and tables are then what the host finds at start; a maximum cannot be imposed.
  * A compilation that takes too long goes on in the background: an engine cannot be told to stop.
  * @param name what messages call the module.
  * @throws WasmpollError ERR_MODULE: `<name>: <rule>: <what was found>; <what to do>`, see `rules`.
@@ -139,14 +139,15 @@ export async function loadModule(
     }
     const binary = bytesOf(source, policy);
     const parsed = parseModule(binary);
-    const exports = checkInterface(importsOf(binary, parsed), exportsOf(binary, parsed));
+    const signature = signaturesOf(binary, parsed);
+    const exports = checkInterface(importsOf(parsed, signature), exportsOf(parsed, signature));
     checkLimits(parsed, policy);
     const maxPages = Math.floor(policy.guestMemoryBytes / PAGE_BYTES);
     const limited = withMemoryMaximum(binary, parsed, maxPages, policy.maxTableElements);
     return { module: await compile(limited, policy.compileTimeoutMs), name, exports };
   } catch (thrown) {
     const refusal =
-      thrown instanceof BinaryError ? new Refusal(thrown.rule, thrown.message) : thrown;
+      thrown instanceof BinaryError ? new Refusal(thrown.rule, shown(thrown.message, 200)) : thrown;
     if (!(refusal instanceof Refusal)) throw thrown;
     const message = printable(messageOf(refusal));
     throw new WasmpollError('ERR_MODULE', `${shown(name)}: ${message}`, { cause: refusal.cause });
@@ -167,19 +168,30 @@ function bytesOf(source: unknown, policy: Policy): Uint8Array {
   return bytes.buffer instanceof ArrayBuffer ? bytes : bytes.slice();
 }
 
-function importsOf(binary: Uint8Array, parsed: ParsedModule): ImportItem[] {
+// Each type is put into words once: a hostile file can name a long one a hundred thousand times.
+function signaturesOf(binary: Uint8Array, parsed: ParsedModule): (index: number) => string {
+  const known = new Map<number, string>();
+  return (index) => {
+    const type = parsed.functions[index]!;
+    const signature = known.get(type) ?? shown(signatureOf(functionType(binary, parsed, index)));
+    known.set(type, signature);
+    return signature;
+  };
+}
+
+function importsOf(parsed: ParsedModule, signature: (index: number) => string): ImportItem[] {
   let functions = 0;
   return parsed.imports.map(({ module, name, kind }) => {
     if (kind !== 'function') return { module, name, kind, type: kind };
     functions += 1;
-    return { module, name, kind, type: signatureOf(functionType(binary, parsed, functions - 1)) };
+    return { module, name, kind, type: signature(functions - 1) };
   });
 }
 
-function exportsOf(binary: Uint8Array, parsed: ParsedModule): Item[] {
+function exportsOf(parsed: ParsedModule, signature: (index: number) => string): Item[] {
   return parsed.exports.map(({ name, kind, index }) => {
     const judged = kind === 'function' && expectedExport(name) !== undefined;
-    return { name, kind, type: judged ? signatureOf(functionType(binary, parsed, index)) : kind };
+    return { name, kind, type: judged ? signature(index) : kind };
   });
 }
 
@@ -243,7 +255,7 @@ function difference({ kind, type }: Item, name: string, expected: string | undef
   if (expected === undefined) return [];
   if (kind !== kindOf(expected)) return [`${name} is a ${kind}, not ${expected}`];
   if (type === null || type === expected) return [];
-  return [`${name} is ${shown(type)}, not ${expected}`];
+  return [`${name} is ${type}, not ${expected}`];
 }
 
 function checkLimits({ memories, tables }: ParsedModule, policy: Policy): void {
