@@ -17,7 +17,7 @@ declare namespace WebAssembly {
     module: string;
   }
 
-  type Module = {};
+  type Module = { readonly [opaque: symbol]: unknown };
   const Module: {
     prototype: Module;
     new (bytes: ArrayBufferView | ArrayBuffer): Module;

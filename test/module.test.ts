@@ -2,7 +2,8 @@
 
 import test from 'ava';
 import { WasmpollError } from '../host/errors.ts';
-import { loadModule, type ModuleSource, type Rule, rules } from '../host/module.ts';
+import { type Rule, rules } from '../host/guest-interface.ts';
+import { loadModule, type ModuleSource } from '../host/module.ts';
 import { type Policy, resolvePolicy } from '../host/policy.ts';
 import {
   assemble,
@@ -165,6 +166,12 @@ const broken: Broken[] = [
     found: /its memory is shared between threads/,
   },
   {
+    title: 'a struct type',
+    source: withStructType(guest({})),
+    rule: 'garbage collection',
+    found: /it has struct or array types/,
+  },
+  {
     title: 'a 64-bit memory',
     source: guest({ memory: { min: 1, flags: 4 } }),
     rule: '64-bit memory',
@@ -264,6 +271,18 @@ for (const { title, source, rule, found, policy } of broken) {
     const message = await refusal(source, policy);
     t.regex(message, new RegExp(`^echo: ${rule}: ${found.source}; ${escaped(rules[rule])}$`, 'u'));
   });
+}
+
+/** The module with `(struct)` behind its other types; sizes and counts stay below 128. */
+function withStructType(binary: Uint8Array): Uint8Array {
+  const [id, size = 0, count = 0] = binary.subarray(8);
+  const types = binary.subarray(11, 10 + size);
+  const rest = binary.subarray(10 + size);
+  return Uint8Array.from([
+    ...binary.subarray(0, 8),
+    ...[id ?? 0, size + 2, count + 1, ...types, 0x5f, 0x00],
+    ...rest,
+  ]);
 }
 
 test('every rule has a test that breaks it', (t) => {
