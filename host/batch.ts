@@ -18,6 +18,8 @@ import {
   ROW_TARGET_OFFSET,
 } from './kernel.ts';
 
+import type { BufferConstructor } from './segment.ts';
+
 // Names of the bound buffers.
 export const GUEST_BUFFER = 0;
 export const SEGMENT_BUFFER = 1;
@@ -51,10 +53,10 @@ export class Batch {
   readonly #io: Io;
   readonly #buffers: Uint8Array[] = [];
 
-  constructor(kernel: Kernel, capacity: number) {
+  constructor(kernel: Kernel, capacity: number, Buffer: BufferConstructor) {
     this.capacity = capacity;
     // One row more is kept for copies that cannot wait.
-    this.rows = new Int32Array((capacity + 1) * ROW);
+    this.rows = new Int32Array(new Buffer((capacity + 1) * ROW * 4));
     this.#io = kernel.io(this.rows);
   }
 

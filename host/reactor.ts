@@ -126,7 +126,7 @@ export class Reactor {
     this.#times = segment.times;
     this.#epoll = kernel.epoll();
     const rows = effectRows(policy) + 2 * Math.ceil(policy.receiveWindowBytes / PAGE_BYTES) + 64;
-    this.#batch = new Batch(kernel, rows);
+    this.#batch = new Batch(kernel, rows, parts.buffer);
     this.#batch.bind(SEGMENT_BUFFER, segment.bytes);
     this.#pages = new Pages(segment, this.#batch);
     this.#effects = new Effects(this.#connections, this.#batch, policy);

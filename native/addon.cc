@@ -1,0 +1,26 @@
+// The addon's entry. Nothing here or below is global and mutable, so it loads in any number of
+// threads; what a thread owns hangs on its own objects.
+#include <napi.h>
+
+#include "constants.h"
+#include "epoll.h"
+#include "io.h"
+#include "socket.h"
+#include "stream.h"
+#include "watcher.h"
+
+namespace {
+
+Napi::Object Start(Napi::Env env, Napi::Object exports) {
+  wasmpoll::RegisterConstants(env, exports);
+  wasmpoll::RegisterSocket(env, exports);
+  wasmpoll::RegisterStream(env, exports);
+  wasmpoll::Epoll::Register(env, exports);
+  wasmpoll::Io::Register(env, exports);
+  wasmpoll::Watcher::Register(env, exports);
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(wasmpoll, Start)

@@ -1,0 +1,36 @@
+# How the addon is compiled. `node-gyp rebuild -- -Dsanitize=1` builds it under ASan and UBSan;
+# `asan` is a variable of Node's own common.gypi.
+{
+  'variables': {
+    'sanitize%': 0,
+    # System headers, so that -Wextra judges this code only.
+    'node_addon_api':
+      '<!(node -p "path.dirname(require.resolve(\'node-addon-api/package.json\'))")',
+  },
+  'targets': [
+    {
+      'target_name': 'wasmpoll',
+      'sources': [
+        'addon.cc', 'address.cc', 'arguments.cc', 'constants.cc', 'epoll.cc', 'error.cc', 'io.cc',
+        'socket.cc', 'stream.cc', 'watcher.cc',
+      ],
+      'defines': ['NAPI_VERSION=8', 'NAPI_DISABLE_CPP_EXCEPTIONS'],
+      'cflags!': ['-O2', '-g'],
+      'cflags_cc!': ['-std=gnu++17', '-std=gnu++20'],
+      'cflags_cc': [
+        '-std=c++20', '-O3', '-Wall', '-Wextra', '-Werror', '-fno-exceptions',
+        '-fvisibility=hidden',
+        '-isystem', '<(node_addon_api)',
+      ],
+      'conditions': [
+        ['sanitize==1', {
+          'cflags_cc': [
+            '-g', '-O1', '-fno-omit-frame-pointer', '-fsanitize=address,undefined',
+            '-fno-sanitize-recover=undefined', '-fno-sanitize=vptr',
+          ],
+          'ldflags': ['-fsanitize=address,undefined'],
+        }],
+      ],
+    },
+  ],
+}

@@ -1,0 +1,39 @@
+// epoll(7) as a class: a set of descriptors with tokens. Knows nothing of what the descriptors are,
+// and not what the tokens mean.
+#pragma once
+
+#include <memory>
+
+#include <napi.h>
+#include <sys/epoll.h>
+
+#include "syscall.h"
+
+namespace wasmpoll {
+
+constexpr int kEvent = 3;
+
+class Epoll : public Napi::ObjectWrap<Epoll> {
+ public:
+  static void Register(Napi::Env env, Napi::Object exports);
+  // () creates a set; (fd) borrows one, which close() and the garbage collector leave open.
+  explicit Epoll(const Napi::CallbackInfo& info);
+
+ private:
+  static napi_value GetFd(napi_env env, napi_callback_info info);
+  Napi::Value Add(const Napi::CallbackInfo& info);
+  Napi::Value Modify(const Napi::CallbackInfo& info);
+  Napi::Value Remove(const Napi::CallbackInfo& info);
+  Napi::Value Wait(const Napi::CallbackInfo& info);
+  void Close(const Napi::CallbackInfo& info);
+
+  Napi::Value Control(const Napi::CallbackInfo& info, int operation, const char* function);
+  bool Reserve(size_t count);
+
+  int fd_ = -1;
+  Descriptor owned_;
+  std::unique_ptr<epoll_event[]> events_;
+  size_t capacity_ = 0;
+};
+
+}  // namespace wasmpoll

@@ -1,0 +1,57 @@
+// Rows of receives, sends and copies, performed in one call. Knows descriptors and ranges of bound
+// buffers; must not know connections, retries or what the bytes mean.
+#pragma once
+
+#include <cstdint>
+
+#include <napi.h>
+
+namespace wasmpoll {
+
+// The layout of a row; host/native.ts refuses to load an addon whose numbers differ from kernel.ts.
+constexpr int kRow = 8;
+constexpr int kRowKind = 0;
+constexpr int kRowFd = 1;
+constexpr int kRowBuffer = 2;
+constexpr int kRowOffset = 3;
+constexpr int kRowLength = 4;
+constexpr int kRowResult = 5;
+constexpr int kRowTargetBuffer = 6;
+constexpr int kRowTargetOffset = 7;
+
+constexpr int kKindNone = 0;
+constexpr int kKindRecv = 1;
+constexpr int kKindSend = 2;
+constexpr int kKindCopy = 3;
+
+constexpr int kBuffers = 8;
+
+class Io : public Napi::ObjectWrap<Io> {
+ public:
+  static void Register(Napi::Env env, Napi::Object exports);
+  // (rows: Int32Array of a multiple of kRow elements); keeps a reference to it.
+  explicit Io(const Napi::CallbackInfo& info);
+
+ private:
+  // Memory of a typed array, and what is needed to notice that it is gone. Memory of a
+  // SharedArrayBuffer never goes; an ArrayBuffer can be detached (memory.grow, transfer) or shrink.
+  struct Bound {
+    uint8_t* data = nullptr;
+    uint64_t length = 0;
+    bool detachable = false;
+    Napi::Reference<Napi::Value> view;
+
+    void Bind(napi_env env, napi_value value, napi_value buffer, void* start, uint64_t count);
+    bool Intact(napi_env env) const;
+  };
+  class Batch;
+
+  void Bind(const Napi::CallbackInfo& info);
+  Napi::Value Run(const Napi::CallbackInfo& info);
+
+  Bound rows_;
+  int count_ = 0;
+  Bound buffers_[kBuffers];
+};
+
+}  // namespace wasmpoll
