@@ -16,7 +16,7 @@ export async function withSettings(text) {
   const head = ['| setting | flag | default | range | |', '| --- | --- | --- | --- | --- |'];
   const table = [...head, ...rows].join('\n');
   return text.replace(
-    /<!-- settings -->[^]*<!-- \/settings -->/,
+    /<!-- settings -->[\s\S]*<!-- \/settings -->/,
     () => `<!-- settings -->\n${table}\n<!-- /settings -->`,
   );
 }

@@ -1,0 +1,184 @@
+// Child processes: the command line started, or run to its end, and scripts. Each is killed, by its
+// pid, when the test or the whole process ends; nothing here knows what is served.
+
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseAddress } from '../../host/address.ts';
+
+export const cli = fileURLToPath(new URL('../../host/cli.js', import.meta.url));
+
+/** The test's `t`, as far as it is needed. */
+export interface Owner {
+  teardown(end: () => void | Promise<void>): void;
+}
+
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+export interface Outcome extends Exit {
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface RunOptions {
+  readonly cwd?: string;
+  /** Takes the place of the environment. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** A command that ends in exec, so that the pid stays the program's: `['prlimit', '--nofile=64']`. */
+  readonly prefix?: readonly string[];
+}
+
+export interface StartOptions extends RunOptions {
+  /** `listening on` lines to wait for; as many as there are `--listen` flags if not given. */
+  readonly lines?: number;
+}
+
+/** Redirects of a shell around the program: `shell('2>/dev/full')`. */
+export const shell = (redirects: string): string[] => ['sh', '-c', `exec "$@" ${redirects}`, 'sh'];
+
+/** A folder that is removed when the test ends. Short, for the sake of Unix sockets. */
+export function temporary(owner: Owner): string {
+  const folder = mkdtempSync(path.join(tmpdir(), 'wasmpoll-'));
+  owner.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** Whether the command is there and, run like this, succeeds. */
+export function works(command: string, ...args: string[]): boolean {
+  return spawnSync(command, args, { stdio: 'ignore' }).status === 0;
+}
+
+/** Starts the command line and waits until it listens. Rejects with its output if it does not. */
+export async function startCli(
+  owner: Owner,
+  args: readonly string[],
+  options: StartOptions = {},
+): Promise<Running> {
+  const running = new Running([cli, ...args], options);
+  owner.teardown(async () => {
+    running.kill('SIGKILL');
+    await running.exited;
+  });
+  const listeners = args.filter((arg) => /^--listen(=|$)/.test(arg)).length;
+  const lines = options.lines ?? Math.max(1, listeners);
+  if (lines > 0)
+    await running.written('stdout', new RegExp(`(?:^listening on .*\n){${lines}}`, 'm'));
+  return running;
+}
+
+/** Runs the command line to its end. */
+export const runCli = (args: readonly string[], options: RunOptions = {}): Promise<Outcome> =>
+  runNode([cli, ...args], options);
+
+/** Runs a module, given as its source, to its end. It imports by absolute URL. */
+export const runScript = (source: string, options: RunOptions = {}): Promise<Outcome> =>
+  runNode(['--input-type=module', '-e', source], options);
+
+/** Runs Node to its end. */
+export async function runNode(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
+  const running = new Running(args, options);
+  const exit = await running.exited;
+  return { ...exit, stdout: running.stdout, stderr: running.stderr };
+}
+
+/** A child process whose output is collected. */
+export class Running {
+  readonly pid: number;
+  /** Resolves when it has ended and all its output is here. */
+  readonly exited: Promise<Exit>;
+  readonly #child: ChildProcess;
+  readonly #output = { stdout: '', stderr: '' };
+  readonly #watchers = new Set<() => void>();
+  #ended = false;
+
+  constructor(args: readonly string[], { prefix = [], cwd, env }: RunOptions) {
+    const [command = process.execPath, ...rest] = [...prefix, process.execPath, ...args];
+    this.#child = spawn(command, rest, { stdio: ['ignore', 'pipe', 'pipe'], cwd, env });
+    this.pid = this.#child.pid ?? -1;
+    const kill = (): void => this.kill('SIGKILL');
+    process.once('exit', kill);
+    for (const name of ['stdout', 'stderr'] as const) {
+      this.#child[name]?.setEncoding('utf8').on('data', (text: string) => {
+        this.#output[name] += text;
+        for (const look of this.#watchers) look();
+      });
+    }
+    this.exited = new Promise((resolve, reject) => {
+      this.#child.once('error', reject);
+      this.#child.once('close', (code, signal) => {
+        process.removeListener('exit', kill);
+        this.#ended = true;
+        resolve({ code, signal });
+        for (const look of this.#watchers) look();
+      });
+    });
+  }
+
+  /** So far. */
+  get stdout(): string {
+    return this.#output.stdout;
+  }
+
+  /** So far. */
+  get stderr(): string {
+    return this.#output.stderr;
+  }
+
+  /** Where it listens, in the order of its lines. */
+  get addresses(): string[] {
+    return [...this.stdout.matchAll(/^listening on (.*)\n/gm)].map((match) => match[1]!);
+  }
+
+  /** The first of its addresses. */
+  get address(): string {
+    return this.addresses[0]!;
+  }
+
+  /** The port of the first TCP address. */
+  get port(): number {
+    const ports = this.addresses.map(parseAddress).map((to) => (to.kind === 'tcp' ? to.port : 0));
+    return ports.find((port) => port > 0)!;
+  }
+
+  /** Signals this process, unless it has ended. */
+  kill(signal: NodeJS.Signals = 'SIGTERM'): void {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) this.#child.kill(signal);
+  }
+
+  /** Waits for output; rejects with all of it when the process ends without. */
+  written(stream: 'stdout' | 'stderr', pattern: RegExp): Promise<RegExpExecArray> {
+    return new Promise((resolve, reject) => {
+      const look = (): void => {
+        const match = pattern.exec(this.#output[stream]);
+        if (match === null && !this.#ended) return;
+        this.#watchers.delete(look);
+        if (match !== null) resolve(match);
+        else reject(new Error(`ended without ${pattern} on ${stream}: ${this.#shown()}`));
+      };
+      this.#watchers.add(look);
+      this.exited.catch(reject);
+      look();
+    });
+  }
+
+  #shown(): string {
+    const { exitCode, signalCode } = this.#child;
+    return JSON.stringify({ exitCode, signalCode, ...this.#output });
+  }
+
+  /** Processor time so far, user's and system's, in milliseconds. */
+  get processorMs(): number {
+    const stat = readFileSync(`/proc/${this.pid}/stat`, 'utf8');
+    // proc(5): utime and stime are fields 14 and 15, counted from the name's closing parenthesis.
+    const [utime, stime] = stat
+      .slice(stat.lastIndexOf(')') + 2)
+      .split(' ')
+      .slice(11, 13);
+    return (Number(utime) + Number(stime)) * 10;
+  }
+}
