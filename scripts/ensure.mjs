@@ -23,7 +23,10 @@ export async function ensure() {
 function ensureDependencies() {
   const installed = newest([join(root, 'node_modules', '.package-lock.json')]);
   if (installed >= newest([join(root, 'package-lock.json')])) return;
-  run('npm', ['ci', '--include=dev', '--no-audit', '--no-fund'], 'installing dependencies');
+  // Not `npm ci`: it refuses a lock file that lacks a package for another platform, which a registry
+  // need not have. This installs what the lock file says as well, and leaves it alone.
+  const options = ['--no-save', '--include=dev', '--no-audit', '--no-fund'];
+  run('npm', ['install', ...options], 'installing dependencies');
 }
 
 async function ensureProtocols() {

@@ -1,0 +1,70 @@
+// Guest ABI 1 for C: what docs/abi.md describes. Numbers are those of abi.ts; a test compares them.
+// clang --target=wasm32 -O2 -nostdlib -Wl,--no-entry -o guest.wasm guest.c
+
+#ifndef WASMPOLL_H
+#define WASMPOLL_H
+
+#include <stdint.h>
+
+#define WASMPOLL_STATUS_OK 0
+#define WASMPOLL_STATUS_CLOSED (-1)
+#define WASMPOLL_STATUS_BOUNDS (-2)
+#define WASMPOLL_STATUS_LIMIT (-3)
+#define WASMPOLL_STATUS_STATE (-4)
+
+#define WASMPOLL_CLOSE_GRACEFUL 0
+#define WASMPOLL_CLOSE_ABORT 1
+#define WASMPOLL_CLOSE_OUTPUT 2
+
+#define WASMPOLL_LOG_DEBUG 0
+#define WASMPOLL_LOG_INFO 1
+#define WASMPOLL_LOG_WARN 2
+#define WASMPOLL_LOG_ERROR 3
+
+#define WASMPOLL_REASON_PEER 1
+#define WASMPOLL_REASON_GUEST 2
+#define WASMPOLL_REASON_FRAME 3
+#define WASMPOLL_REASON_LIMIT 4
+#define WASMPOLL_REASON_IDLE 5
+#define WASMPOLL_REASON_WRITE_TIMEOUT 6
+#define WASMPOLL_REASON_FRAME_TIMEOUT 7
+#define WASMPOLL_REASON_TRAP 8
+#define WASMPOLL_REASON_HUNG 9
+#define WASMPOLL_REASON_SHUTDOWN 10
+#define WASMPOLL_REASON_ERROR 11
+#define WASMPOLL_REASON_MEMORY 12
+
+#define WASMPOLL_IMPORT(name) __attribute__((import_module("wasmpoll"), import_name(#name)))
+// Put before the definition of each callback: WASMPOLL_EXPORT(on_data) int32_t on_data(…) { … }
+#define WASMPOLL_EXPORT(name) __attribute__((export_name(#name)))
+
+WASMPOLL_IMPORT(send)
+int32_t wasmpoll_send(int32_t connection, const void *data, int32_t length);
+WASMPOLL_IMPORT(close)
+int32_t wasmpoll_close(int32_t connection, int32_t how);
+WASMPOLL_IMPORT(pause)
+int32_t wasmpoll_pause(int32_t connection);
+WASMPOLL_IMPORT(resume)
+int32_t wasmpoll_resume(int32_t connection);
+WASMPOLL_IMPORT(want)
+int32_t wasmpoll_want(int32_t connection, int32_t bytes);
+WASMPOLL_IMPORT(set_timer)
+int32_t wasmpoll_set_timer(int32_t connection, int32_t milliseconds);
+WASMPOLL_IMPORT(peer_address)
+int32_t wasmpoll_peer_address(int32_t connection, void *buffer, int32_t capacity);
+WASMPOLL_IMPORT(now)
+double wasmpoll_now(void);
+WASMPOLL_IMPORT(log)
+void wasmpoll_log(int32_t level, const void *text, int32_t length);
+
+// The two exports that every guest needs besides on_data, once in one file of the guest: blocks are cut
+// from the end of memory as it grows, 16-byte aligned, never freed.
+#define WASMPOLL_GUEST                                                                  \
+  WASMPOLL_EXPORT(wasmpoll_abi_1) void wasmpoll_abi_1(void) {}                          \
+  WASMPOLL_EXPORT(allocate) void *wasmpoll_allocate(uint32_t bytes) {                   \
+    uint32_t pages = (bytes + 65535u) / 65536u;                                         \
+    __SIZE_TYPE__ before = __builtin_wasm_memory_grow(0, pages);                        \
+    return before == (__SIZE_TYPE__)-1 ? 0 : (void *)(before * 65536u);                 \
+  }
+
+#endif
