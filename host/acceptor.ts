@@ -10,6 +10,9 @@ import type { Native, SystemError } from './native.ts';
 // in the queue are better served sooner, and four tries a second cost nothing.
 const PAUSE_MS = 250;
 
+// As many as policy lets a listener's queue hold; those who come while it closes are too late.
+const LONGEST_QUEUE = 65_536;
+
 export class Acceptor {
   readonly #native: Native;
   readonly #listeners: readonly Listener[];
@@ -22,10 +25,12 @@ export class Acceptor {
   readonly #passing: ReadonlySet<number>;
   readonly #pausing: ReadonlySet<number>;
   readonly #pauses = new Set<NodeJS.Timeout>();
+  /** Listeners that have not accepted anything since they had to pause. */
+  readonly #starved = new Set<number>();
 
   /**
    * @param accepted takes over each descriptor
-   * @param failed is told why a listener pauses, or for ever stops
+   * @param failed is told why a listener pauses, once until it accepts again, or for ever stops
    */
   constructor(parts: {
     native: Native;
@@ -84,8 +89,10 @@ export class Acceptor {
     const { fd } = this.#listeners[index]!;
     for (let tries = 0; tries < most; tries += 1) {
       const result = this.#native.accept(fd);
-      if (result >= 0) this.#accepted(result);
-      else if (result === -this.#native.constants.EAGAIN) return;
+      if (result >= 0) {
+        if (this.#starved.size > 0) this.#starved.delete(index);
+        this.#accepted(result);
+      } else if (result === -this.#native.constants.EAGAIN) return;
       else if (!this.#passing.has(-result)) {
         this.#stop(index, -result);
         return;
@@ -95,15 +102,17 @@ export class Acceptor {
 
   #stop(index: number, errno: number): void {
     const { fd, address } = this.#listeners[index]!;
+    const again = this.#starved.has(index);
     this.#epoll.remove(fd);
     if (this.#pausing.has(errno)) {
+      this.#starved.add(index);
       const pause = setTimeout(() => {
         this.#pauses.delete(pause);
         this.#watch(index);
       }, PAUSE_MS);
       this.#pauses.add(pause);
     }
-    this.#failed(this.#native.systemError('accept', errno, address));
+    if (!again) this.#failed(this.#native.systemError('accept', errno, address));
   }
 
   /** Accepts what is in the queues, so that none of it is reset, and stops listening. */
@@ -113,16 +122,21 @@ export class Acceptor {
     this.#epoll.close();
     for (const [index, listener] of this.#listeners.entries()) {
       this.#drainQueue(index);
-      listener.close();
+      try {
+        listener.close();
+      } catch (error) {
+        // The socket is closed all the same; only its file is left behind.
+        this.#failed(error as SystemError);
+      }
     }
   }
 
   #drainQueue(index: number): void {
     const { fd } = this.#listeners[index]!;
-    let result: number;
-    do {
-      result = this.#native.accept(fd);
+    for (let tries = 0; tries < LONGEST_QUEUE; tries += 1) {
+      const result = this.#native.accept(fd);
       if (result >= 0) this.#accepted(result);
-    } while (result >= 0 || this.#passing.has(-result));
+      else if (!this.#passing.has(-result)) return;
+    }
   }
 }

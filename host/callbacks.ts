@@ -243,6 +243,8 @@ export class Callbacks {
 
   #lose(slot: number, why: unknown): void {
     this.#effects.rollback();
+    // Its memory may have grown before it failed, and what earlier callbacks sent still lies there.
+    this.#guest.left();
     this.#output.run();
     this.#stats.guestTraps += 1;
     this.#output.doom(slot, REASON_TRAP);

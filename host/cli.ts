@@ -4,9 +4,9 @@
 
 import { readFileSync, writeSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
-import { pino } from 'pino';
 import { parseAddress } from './address.ts';
 import { messageOf, WasmpollError } from './errors.ts';
+import { LogOutput } from './log-output.ts';
 import {
   flagOf,
   PLACEHOLDERS,
@@ -15,11 +15,13 @@ import {
   settingNames,
   showValue,
 } from './options.ts';
-import { resolvePolicy, settings } from './policy.ts';
+import { type Policy, resolvePolicy, settings } from './policy.ts';
 import type { Server } from './server.ts';
+import { printable } from './text.ts';
 
 const DEFAULT_ADDRESS = '127.0.0.1:33445';
 const LEVELS = ['debug', 'info', 'warn', 'error', 'silent'];
+const FAILED = 1;
 const USAGE = 2;
 const SIGNALS = { SIGINT: 2, SIGTERM: 15 } as const;
 
@@ -27,6 +29,12 @@ interface Flags {
   listen?: string[];
   workers: number;
   logLevel: string;
+}
+
+interface Invocation {
+  protocol: string;
+  flags: Flags;
+  policy: Partial<Policy>;
 }
 
 function makeCommand(): Command {
@@ -64,7 +72,23 @@ function makeCommand(): Command {
       (text: string) => parseSetting(name, text),
     );
   }
+  refuseRepetition(command);
   return command;
+}
+
+// The last one winning would hide a slip of whoever wrote the first.
+function refuseRepetition(command: Command): void {
+  const given = new Set<string>();
+  for (const option of command.options) {
+    const name = option.name();
+    if (name === 'listen') continue;
+    command.on(`option:${name}`, () => {
+      if (given.has(name)) {
+        throw new WasmpollError('ERR_OPTION', `--${name} can be given only once`);
+      }
+      given.add(name);
+    });
+  }
 }
 
 function parseWorkers(text: string): number {
@@ -74,30 +98,35 @@ function parseWorkers(text: string): number {
   return 0;
 }
 
-async function main(): Promise<void> {
+/** @throws CommanderError or WasmpollError when the usage is wrong, whatever the machine is like. */
+function readArguments(): Invocation {
   const command = makeCommand();
   command.parse();
-  const flags = command.opts<Flags>();
   const policy = policyFrom(command.opts());
-  resolvePolicy(policy);
+  resolvePolicy(policy, flagOf);
+  return { protocol: command.processedArgs[0] as string, flags: command.opts<Flags>(), policy };
+}
+
+/** Resolves when the server has drained. */
+async function run({ protocol, flags, policy }: Invocation): Promise<void> {
   // Loaded after the usage is known to be right, so that --help needs no addon.
   const { serve } = await import('./server.ts');
-  const destination = pino.destination({ dest: 2, sync: false });
-  // A closed or full standard error must not stop the server.
-  destination.on('error', () => undefined);
-  process.stdout.on('error', () => undefined);
-  const logger = pino({ level: flags.logLevel, base: null }, destination);
+  const { pino } = await import('pino');
+  const output = new LogOutput(2);
+  process.on('exit', () => output.flush());
   const server = await serve({
-    protocol: command.processedArgs[0] as string,
+    protocol,
     listen: flags.listen ?? [DEFAULT_ADDRESS],
     workers: flags.workers,
     policy,
-    logger,
+    logger: pino({ level: flags.logLevel, base: null }, output),
   });
   stopOnSignals(server);
   for (const address of server.addresses) process.stdout.write(`listening on ${address}\n`);
   await server.closed;
-  destination.flushSync();
+  await output.end();
+  // Whatever became of standard output meanwhile.
+  process.exitCode = 0;
 }
 
 // The first signal drains; a second one ends the process at once, as a shell's ^C would.
@@ -117,26 +146,42 @@ function stopOnSignals(server: Server): void {
 /** One line on standard error, written at once: the process is about to end. */
 function complain(message: string): void {
   try {
-    writeSync(2, `wasmpoll: ${message}\n`);
+    writeSync(2, `wasmpoll: ${printable(message)}\n`);
   } catch (error) {
     // Nobody is there to read it; the exit status still tells.
     if ((error as NodeJS.ErrnoException).code === undefined) throw error;
   }
 }
 
-const USAGE_CODES: readonly string[] = ['ERR_OPTION', 'ERR_POLICY', 'ERR_ADDRESS'];
+/** What --help and --version end with, too. */
+function refuse(error: unknown): void {
+  if (error instanceof CommanderError && error.exitCode === 0) return;
+  const why = messageOf(error)
+    .replace(/^error: /, '')
+    .replace(/\.$/, '');
+  complain(`${why}; see --help`);
+  process.exitCode = USAGE;
+}
 
-try {
-  await main();
-} catch (error) {
-  if (error instanceof CommanderError) {
-    if (error.exitCode !== 0) complain(`${error.message.replace(/^error: /, '')}; see --help`);
-    process.exitCode = error.exitCode === 0 ? 0 : USAGE;
-  } else if (error instanceof WasmpollError && USAGE_CODES.includes(error.code)) {
-    complain(`${error.message}; see --help`);
-    process.exitCode = USAGE;
-  } else {
+async function main(): Promise<void> {
+  let invocation: Invocation;
+  try {
+    invocation = readArguments();
+  } catch (error) {
+    refuse(error);
+    return;
+  }
+  try {
+    await run(invocation);
+  } catch (error) {
     complain(messageOf(error));
-    process.exitCode = 1;
+    process.exitCode = FAILED;
   }
 }
+
+// A closed or full standard output must not end the server; --help has failed then.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') complain(`standard output: ${error.message}`);
+  process.exitCode ??= FAILED;
+});
+await main();

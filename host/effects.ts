@@ -102,14 +102,14 @@ export class Effects {
       return STATUS_LIMIT;
     }
     let [buffer, from] = [GUEST_BUFFER, offset];
+    if (this.#bytes + length > this.#policy.maxStagedBytes) return STATUS_LIMIT;
     if (!inWindow) {
-      if (this.#bytes + length > this.#policy.maxStagedBytes) return STATUS_LIMIT;
       buffer = STAGING_BUFFER;
       from = this.#stagingUsed;
       this.#batch.copyNow(GUEST_BUFFER, offset, STAGING_BUFFER, from, length);
       this.#stagingUsed += length;
-      this.#bytes += length;
     }
+    this.#bytes += length;
     if (slot !== this.#slot) this.plain = false;
     if (waiting === 0) this.#batch.send(slot, table[base + FD]!, buffer, from, length);
     else this.#batch.effect(EFFECT_APPEND, slot, from, buffer, length);

@@ -85,6 +85,7 @@ export class Guest {
       this.state =
         this.stateBytes === 0 ? 0 : this.#allocate(allocate, 'state block', this.stateBytes);
       this.#refuseOverlap();
+      this.#bytes.fill(0, this.window, this.window + policy.receiveWindowBytes);
       this.#bytes.fill(0, this.state, this.state + this.stateBytes);
       if (this.dead !== null) throw new Error(this.dead);
     } catch (thrown) {

@@ -169,6 +169,7 @@ export class Lifecycle {
         break;
       case EFFECT_WANT:
         this.#table[base + WANT] = value;
+        if (this.deliverable(slot)) this.#connections.pushReady(slot);
         break;
       case EFFECT_TIMER:
         this.#times[slot * TIMES + GUEST_TIMER] = value === 0 ? 0 : this.#clock.now + (value >>> 0);
@@ -333,7 +334,9 @@ export class Lifecycle {
       this.finish(slot, REASON_FRAME_TIMEOUT);
     } else if (this.#idleDeadline(slot) <= now) {
       this.#stats.error('IDLE');
-      this.finish(slot, REASON_IDLE);
+      // A peer that takes nothing gives a graceful end nothing to wait for.
+      if (this.#table[base + OUTPUT_BYTES]! > 0) this.#output.doom(slot, REASON_IDLE);
+      else this.finish(slot, REASON_IDLE);
     } else if (this.#quietDeadline(slot) <= now) this.finish(slot, REASON_SHUTDOWN);
   }
 

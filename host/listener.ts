@@ -3,7 +3,7 @@
 
 import { lstatSync, unlinkSync } from 'node:fs';
 import type { Address } from './address.ts';
-import type { Native } from './native.ts';
+import type { Native, SystemError } from './native.ts';
 import type { Policy } from './policy.ts';
 
 // A socket that others on the machine may use must be opened to them on purpose.
@@ -14,7 +14,8 @@ export class Listener {
   /** As `--listen` takes it, with the port that the kernel has chosen. */
   readonly address: string;
   readonly #native: Native;
-  readonly #file: { path: string; device: number; inode: number } | null = null;
+  /** Of a Unix socket; undefined when it was gone before it could be looked at. */
+  readonly #file: { path: string; device: number; inode: number } | undefined;
 
   /**
    * @param address numeric
@@ -25,12 +26,12 @@ export class Listener {
     if (address.kind === 'unix') {
       removeStale(native, address.path);
       this.fd = native.listenUnix(address.path, UNIX_MODE, policy.listenBacklog);
-      const { dev, ino } = lstatSync(address.path);
-      this.#file = { path: address.path, device: dev, inode: ino };
+      const made = lstatSync(address.path, { throwIfNoEntry: false });
+      if (made) this.#file = { path: address.path, device: made.dev, inode: made.ino };
       this.address = `unix:${address.path}`;
       return;
     }
-    this.fd = native.listenTcp(address.host, address.port, false, policy.listenBacklog);
+    this.fd = listenTcp(native, address, policy.listenBacklog);
     this.#setOptions(policy);
     this.address = String(native.localAddress(this.fd));
   }
@@ -47,13 +48,28 @@ export class Listener {
     this.#native.setOption(this.fd, IPPROTO_TCP, TCP_KEEPIDLE, seconds);
   }
 
-  /** Stops listening. A Unix socket's file is removed if it is still the one that was made here. */
+  /**
+   * Stops listening. A Unix socket's file is removed if it is still the one that was made here.
+   * @throws an Error in Node's form when the file cannot be removed; the socket is closed then too
+   */
   close(): void {
     this.#native.close(this.fd);
-    if (this.#file === null) return;
+    if (this.#file === undefined) return;
     const { path, device, inode } = this.#file;
     const found = lstatSync(path, { throwIfNoEntry: false });
     if (found?.dev === device && found.ino === inode) unlinkSync(path);
+  }
+}
+
+function listenTcp(native: Native, address: Address & { kind: 'tcp' }, backlog: number): number {
+  try {
+    return native.listenTcp(address.host, address.port, false, backlog);
+  } catch (error) {
+    const { errno, code, syscall } = error as SystemError;
+    if (code !== 'EACCES') throw error;
+    const shown = address.host.includes(':') ? `[${address.host}]` : address.host;
+    const hint = 'low ports need root or CAP_NET_BIND_SERVICE';
+    throw native.systemError(syscall, errno, `${shown}:${address.port} (${hint})`);
   }
 }
 

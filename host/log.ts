@@ -30,7 +30,7 @@ export function logAt(logger: Logger, level: number, fields: object, message: st
   else logger.error(fields, message);
 }
 
-/** Lets through so many lines a second, counted from the first; says how many it held back. */
+/** Lets through so many lines in each second of the clock. */
 export class RateLimit {
   readonly #perSecond: number;
   readonly #now: () => number;

@@ -166,6 +166,7 @@ export class Output {
     const base = slot * COLUMNS;
     if ((this.#table[base + FLAGS]! & DOOMED) !== 0) return;
     if (this.#table[base + OUTPUT_BYTES]! + length > this.#maxBacklog) {
+      this.#stats.error('LIMIT');
       this.doom(slot, REASON_LIMIT);
       return;
     }
@@ -191,12 +192,17 @@ export class Output {
     while (this.#pages.available - needed < this.#reserve) {
       const victim = this.#largest(slot);
       if (victim < 0) break;
-      this.doom(victim, REASON_MEMORY);
-      this.drop(victim);
+      this.#abandon(victim);
     }
     if (this.#pages.available >= needed) return true;
-    this.doom(slot, REASON_MEMORY);
+    this.#abandon(slot);
     return false;
+  }
+
+  #abandon(slot: number): void {
+    if ((this.#table[slot * COLUMNS + FLAGS]! & DOOMED) === 0) this.#stats.error('MEMORY');
+    this.doom(slot, REASON_MEMORY);
+    this.drop(slot);
   }
 
   #largest(except: number): number {
@@ -225,8 +231,9 @@ export class Output {
     this.#pages.clear(base + HELD);
   }
 
-  /** Counts an error of the connection's socket and has it aborted. */
+  /** Counts an error of the connection's socket, once, and has it aborted. */
   fail(slot: number, result: number): void {
+    if ((this.#table[slot * COLUMNS + FLAGS]! & DOOMED) !== 0) return;
     this.#stats.error(this.#kernel.errorName(result));
     this.doom(slot, REASON_ERROR);
   }

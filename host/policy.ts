@@ -224,15 +224,28 @@ export type Policy = { readonly [name in SettingName]: number };
 /** Pages of this size hold unsent output and held input. */
 export const PAGE_BYTES = 16 * KiB;
 
+/** The settings that bound each other. */
+const relations = [
+  ['lowWaterBytes', 'below', 'highWaterBytes'],
+  ['highWaterBytes', 'at most', 'maxBacklogBytes'],
+  ['maxBacklogBytes', 'at most', 'poolBytes'],
+  ['maxFrameBytes', 'at most half of', 'receiveWindowBytes'],
+  ['receiveWindowBytes', 'at most half of', 'guestMemoryBytes'],
+] as const satisfies readonly (readonly [SettingName, string, SettingName])[];
+
 /** The pages of the pool that only a connection already being served may take: a sixteenth. */
 export const reservePages = (policy: Policy): number =>
   Math.max(1, Math.floor(policy.poolBytes / PAGE_BYTES / 16));
 
 /**
  * The defaults with `overrides` applied, every value checked against its row and against the others.
+ * @param called how a message names a setting: the way in which it was given
  * @throws WasmpollError ERR_POLICY naming the setting, what was given and what is allowed.
  */
-export function resolvePolicy(overrides: Partial<Policy> = {}): Policy {
+export function resolvePolicy(
+  overrides: Partial<Policy> = {},
+  called = (name: SettingName): string => `policy.${name}`,
+): Policy {
   const policy = Object.fromEntries(
     Object.entries(settings).map(([name, setting]) => [name, setting.default]),
   ) as Record<SettingName, number>;
@@ -245,7 +258,7 @@ export function resolvePolicy(overrides: Partial<Policy> = {}): Policy {
   }
   // A caller who shrinks or widens the window means its dependants to follow unless named.
   if (overrides.bytesPerTurn === undefined) policy.bytesPerTurn = policy.receiveWindowBytes;
-  checkRelations(policy);
+  checkRelations(policy, called);
   return policy;
 }
 
@@ -262,20 +275,13 @@ export function checkSetting(name: SettingName, value: unknown): number {
   );
 }
 
-function checkRelations(policy: Policy): void {
-  const relations: [SettingName, 'below' | 'at most' | 'at most half of', SettingName][] = [
-    ['lowWaterBytes', 'below', 'highWaterBytes'],
-    ['highWaterBytes', 'at most', 'maxBacklogBytes'],
-    ['maxBacklogBytes', 'at most', 'poolBytes'],
-    ['maxFrameBytes', 'at most half of', 'receiveWindowBytes'],
-    ['receiveWindowBytes', 'at most half of', 'guestMemoryBytes'],
-  ];
+function checkRelations(policy: Policy, called: (name: SettingName) => string): void {
   for (const [smaller, relation, larger] of relations) {
     const [a, b] = [policy[smaller], policy[larger]];
     if (relation === 'below' ? a < b : a * (relation === 'at most' ? 1 : 2) <= b) continue;
     throw new WasmpollError(
       'ERR_POLICY',
-      `policy.${smaller}: must be ${relation} ${larger}, got ${a} and ${b}`,
+      `${called(smaller)}: must be ${relation} ${called(larger)}, got ${a} and ${b}`,
     );
   }
 }

@@ -33,9 +33,8 @@ export async function resolveProtocol(
     return { name: 'guest', source: protocol };
   }
   const text = String(protocol);
-  if (/^[a-z]+:\/\//.test(text)) {
-    if (!text.startsWith('file:')) throw refused(text, 'only file: URLs can be read');
-    return read(fileURLToPath(text), maxBytes);
+  if (protocol instanceof URL || /^(?:file:|[a-z][a-z\d+.-]*:\/\/)/i.test(text)) {
+    return read(pathOf(text), maxBytes);
   }
   if (text.includes('/') || text.endsWith('.wasm')) return read(text, maxBytes);
   const names = await bundledProtocols();
@@ -49,6 +48,15 @@ export async function resolveProtocol(
   return { name: text, source };
 }
 
+function pathOf(url: string): string {
+  if (!/^file:/i.test(url)) throw refused(url, 'only file: URLs can be read');
+  try {
+    return fileURLToPath(url);
+  } catch (error) {
+    throw refused(url, messageOf(error), error);
+  }
+}
+
 async function read(path: string, maxBytes: number): Promise<{ name: string; source: Uint8Array }> {
   // Without O_NONBLOCK opening a FIFO would wait for a writer for ever.
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((error) => {
@@ -59,7 +67,8 @@ async function read(path: string, maxBytes: number): Promise<{ name: string; sou
     if (!stat.isFile())
       throw refused(path, stat.isDirectory() ? 'is a folder' : 'is not a regular file');
     if (stat.size > maxBytes) {
-      throw refused(path, `has ${stat.size} bytes, over maxModuleBytes (${maxBytes})`);
+      const found = `has ${stat.size} bytes, over ${maxBytes}`;
+      throw refused(path, `${found}; make the module smaller or raise maxModuleBytes`);
     }
     return { name: basename(path), source: await file.readFile() };
   } finally {

@@ -16,7 +16,7 @@ import {
   DRAINED,
   END_TOLD,
   ENDED,
-  FIN_SENT,
+  FIN_DUE,
   KNOWN,
   LINGERING,
   PAUSED,
@@ -338,8 +338,8 @@ export class Reactor {
     }
     const total = held + received;
     if (this.#table[base + WANT]! > total) {
-      if (held === 0) this.#holdingSince(slot);
       this.#output.hold(slot, GUEST_BUFFER, window + held, received);
+      if (held === 0) this.#holdingSince(slot);
       return;
     }
     if (held > 0 && !loaded) {
@@ -470,7 +470,7 @@ export class Reactor {
     const keep = this.#callbacks.end(slot, this.#callbacks.window, held);
     if (keep === FAILED) return;
     this.#pages.clear(base + HELD);
-    const finished = keep === 0 || (this.#table[base + FLAGS]! & FIN_SENT) !== 0;
+    const finished = keep === 0 || (this.#table[base + FLAGS]! & FIN_DUE) !== 0;
     if (finished) this.#lifecycle.finish(slot, REASON_PEER);
   }
 

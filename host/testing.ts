@@ -2,6 +2,7 @@
 // Everything that this file imports runs in a browser page; none of it knows Node.
 
 import { REASON_SHUTDOWN } from '../assembly/abi.ts';
+import { RateLimit } from './log.ts';
 import { Loopback, type Socket } from './loopback.ts';
 import { loadModule, type ModuleSource } from './module.ts';
 import { type Policy, resolvePolicy } from './policy.ts';
@@ -15,7 +16,10 @@ export type { Policy } from './policy.ts';
 export type { Snapshot } from './stats.ts';
 
 export interface HarnessOptions {
-  /** As for `serve()`; the harness starts with room for 64 connections and a pool of 16 MiB. */
+  /**
+   * As for `serve()`; the harness starts with room for 64 connections, a pool of 16 MiB, and so many
+   * log lines that a test misses none.
+   */
   policy?: Partial<Policy>;
   /** The name in messages about the module. */
   name?: string;
@@ -38,7 +42,7 @@ export async function harness(
   source: ModuleSource,
   options: HarnessOptions = {},
 ): Promise<Harness> {
-  const small = { maxConnections: 64, poolBytes: 16 * 1024 * 1024 };
+  const small = { maxConnections: 64, poolBytes: 16 * 1024 * 1024, logLinesPerSecond: 1_000_000 };
   const policy = resolvePolicy({ ...small, ...options.policy });
   const module = await loadModule(source, policy, options.name);
   return new Harness(module, policy, options.buffer ?? ArrayBuffer);
@@ -64,6 +68,7 @@ export class Harness {
     policy: Policy,
     buffer: BufferConstructor,
   ) {
+    const limit = new RateLimit(policy.logLinesPerSecond, () => this.#now);
     const observer: Observer = {
       open: (connection) => {
         if (this.#opening !== null) this.#peers.set(connection, this.#opening);
@@ -76,7 +81,7 @@ export class Harness {
       },
       restart: (why) => this.traps.push(why),
       failure: (error) => this.traps.push(String(error)),
-      log: (level, text) => this.logs.push({ level, text }) > 0,
+      log: (level, text) => limit.admit() && this.logs.push({ level, text }) > 0,
     };
     this.#reactor = new Reactor({
       kernel: this.#kernel,
@@ -165,6 +170,7 @@ export class Peer {
     while (sent < bytes.length) {
       const result = this.#socket.send(bytes.subarray(sent));
       this.#settle();
+      if (result === NO_ROOM) return sent;
       if (result < 0) return sent > 0 ? sent : result;
       sent += result;
     }

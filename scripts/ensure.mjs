@@ -83,4 +83,11 @@ function run(command, args, what) {
   process.exit(1);
 }
 
-if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) await ensure();
+if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  try {
+    await ensure();
+  } catch (error) {
+    process.stderr.write(`wasmpoll: ${error.message}\n`);
+    process.exitCode = 1;
+  }
+}

@@ -27,6 +27,7 @@ export async function buildNative({ force = false } = {}) {
       `the addon cannot be built: ${missing.join(', ')} not found (apt-get install ${packages})`,
     );
   }
+  process.stderr.write('wasmpoll: building the addon\n');
   await gyp(force ? ['rebuild'] : ['configure', 'build']);
   return addon;
 }

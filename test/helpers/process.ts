@@ -6,6 +6,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Assertions } from 'ava';
 import { parseAddress } from '../../host/address.ts';
 
 export const cli = fileURLToPath(new URL('../../host/cli.js', import.meta.url));
@@ -46,6 +47,22 @@ export function temporary(owner: Owner): string {
   const folder = mkdtempSync(path.join(tmpdir(), 'wasmpoll-'));
   owner.teardown(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
+}
+
+/** Asserts that a command said what was wrong in one line, said nothing else, and exited so. */
+export function refused(t: Assertions, outcome: Outcome, code: 1 | 2, line: RegExp): void {
+  t.regex(outcome.stderr, line);
+  t.regex(outcome.stderr, /^wasmpoll: [^\n]+\n$/);
+  t.deepEqual({ ...outcome, stderr: '' }, { code, signal: null, stdout: '', stderr: '' });
+}
+
+/** A prefix without any privilege of root's; null, with a line in the log, where that cannot be. */
+export function withoutPrivileges(t: Owner & { log(...lines: unknown[]): void }): string[] | null {
+  if (process.getuid?.() !== 0) return [];
+  const prefix = ['setpriv', '--bounding-set=-all'] as const;
+  if (works(...prefix, 'true')) return [...prefix];
+  t.log('skipped: root without setpriv(1) cannot give up its privileges');
+  return null;
 }
 
 /** Whether the command is there and, run like this, succeeds. */
