@@ -5,8 +5,8 @@ import { EventEmitter } from 'node:events';
 import { REASON_SHUTDOWN } from '../assembly/abi.ts';
 import { Acceptor } from './acceptor.ts';
 import { type Address, parseAddress, resolveAddress } from './address.ts';
+import { Driver } from './driver.ts';
 import { messageOf, WasmpollError } from './errors.ts';
-import type { Watcher } from './kernel.ts';
 import { Listener } from './listener.ts';
 import { bytesText, type Logger, logAt, RateLimit, silent } from './log.ts';
 import { type GuestModule, loadModule, type ModuleSource } from './module.ts';
@@ -117,13 +117,10 @@ export class Server extends EventEmitter<ServerEvents> {
   readonly #logger: Logger;
   readonly #reactor: Reactor;
   readonly #acceptor: Acceptor;
-  readonly #watcher: Watcher;
+  readonly #driver: Driver;
   readonly #observer: Observer;
   readonly #resolveClosed: () => void;
-  #timer: NodeJS.Timeout | undefined;
-  #timerAt = Infinity;
   #grace: NodeJS.Timeout | undefined;
-  #immediate: NodeJS.Immediate | undefined;
   #closing = false;
 
   /** Use `serve()`. */
@@ -149,7 +146,7 @@ export class Server extends EventEmitter<ServerEvents> {
     });
     const listeners = listenAll(addresses, policy, () => this.#reactor.close());
     this.addresses = listeners.map((listener) => listener.address);
-    this.#watcher = new native.Watcher(this.#reactor.epoll.fd, () => this.#turn());
+    this.#driver = new Driver(native, this.#reactor, () => this.#finishIfDrained());
     this.#acceptor = new Acceptor({
       native,
       listeners,
@@ -215,36 +212,7 @@ export class Server extends EventEmitter<ServerEvents> {
 
   #accepted(fd: number): void {
     this.#reactor.open(fd);
-    this.#afterTurn(this.#reactor.ready);
-  }
-
-  #turn(): void {
-    this.#afterTurn(this.#reactor.turn());
-  }
-
-  #afterTurn(again: boolean): void {
-    if (this.#closing && this.#reactor.connections === 0) {
-      this.#finish();
-      return;
-    }
-    if (again) {
-      this.#immediate ??= setImmediate(() => {
-        this.#immediate = undefined;
-        this.#turn();
-      });
-    }
-    const { deadline } = this.#reactor;
-    if (deadline < this.#timerAt) this.#setTimer(deadline);
-  }
-
-  #setTimer(deadline: number): void {
-    clearTimeout(this.#timer);
-    this.#timerAt = deadline;
-    const delay = Math.min(2 ** 31 - 1, Math.max(1, Math.ceil(deadline - performance.now())));
-    this.#timer = setTimeout(() => {
-      this.#timerAt = Infinity;
-      this.#turn();
-    }, delay);
+    this.#driver.schedule();
   }
 
   /** Counters since the start, and what is held now. */
@@ -264,18 +232,16 @@ export class Server extends EventEmitter<ServerEvents> {
     this.#reactor.drain();
     this.#grace = setTimeout(() => {
       this.#reactor.abort(REASON_SHUTDOWN);
-      this.#afterTurn(false);
+      this.#driver.schedule();
     }, this.#policy.graceMs);
-    this.#afterTurn(this.#reactor.ready);
+    this.#driver.schedule();
     return this.closed;
   }
 
-  #finish(): void {
-    clearTimeout(this.#timer);
+  #finishIfDrained(): void {
+    if (!this.#closing || this.#reactor.connections > 0) return;
     clearTimeout(this.#grace);
-    clearImmediate(this.#immediate);
-    this.#timerAt = Infinity;
-    this.#watcher.close();
+    this.#driver.close();
     this.#reactor.close();
     this.#resolveClosed();
   }

@@ -1,0 +1,67 @@
+// Driver: has this thread's event loop call the reactor — when its epoll is readable, when its next
+// deadline comes, and again at once while work is left. It decides nothing about connections.
+
+import type { Watcher } from './kernel.ts';
+import type { Native } from './native.ts';
+import type { Reactor } from './reactor.ts';
+
+// What setTimeout takes; a later deadline is looked at again then.
+const LONGEST_MS = 2 ** 31 - 1;
+
+export class Driver {
+  readonly #reactor: Reactor;
+  readonly #turned: () => void;
+  readonly #watcher: Watcher;
+  #timer: NodeJS.Timeout | undefined;
+  #timerAt = Infinity;
+  #immediate: NodeJS.Immediate | undefined;
+  #closed = false;
+
+  /** @param turned is called after each turn */
+  constructor(native: Native, reactor: Reactor, turned: () => void) {
+    this.#reactor = reactor;
+    this.#turned = turned;
+    this.#watcher = new native.Watcher(reactor.epoll.fd, () => this.#turn());
+  }
+
+  #turn(): void {
+    this.#reactor.turn();
+    this.schedule();
+  }
+
+  /** Arranges for what the reactor has to do next; to be called after each of its commands. */
+  schedule(): void {
+    this.#turned();
+    if (this.#closed) return;
+    if (this.#reactor.ready) {
+      this.#immediate ??= setImmediate(() => {
+        this.#immediate = undefined;
+        this.#turn();
+      });
+    }
+    const { deadline } = this.#reactor;
+    // A timer that is early costs one turn; moving it for each message would cost more.
+    if (deadline < this.#timerAt) this.#setTimer(deadline);
+  }
+
+  #setTimer(deadline: number): void {
+    clearTimeout(this.#timer);
+    this.#timerAt = deadline;
+    const delay = Math.max(1, Math.ceil(deadline - performance.now()));
+    this.#timer = setTimeout(
+      () => {
+        this.#timerAt = Infinity;
+        this.#turn();
+      },
+      Math.min(LONGEST_MS, delay),
+    );
+  }
+
+  /** No turn is made any more. Idempotent. */
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    clearImmediate(this.#immediate);
+    this.#watcher.close();
+  }
+}
