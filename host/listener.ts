@@ -53,7 +53,15 @@ export class Listener {
    * @throws an Error in Node's form when the file cannot be removed; the socket is closed then too
    */
   close(): void {
-    this.#native.close(this.fd);
+    try {
+      this.#removeFile();
+    } finally {
+      this.#native.close(this.fd);
+    }
+  }
+
+  // Before the socket is closed: as long as it is open, no other file gets its inode's number.
+  #removeFile(): void {
     if (this.#file === undefined) return;
     const { path, device, inode } = this.#file;
     const found = lstatSync(path, { throwIfNoEntry: false });

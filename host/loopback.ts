@@ -46,6 +46,9 @@ const NAMES = new Map([
   [ECONNRESET, 'ECONNRESET'],
 ]);
 
+/** What `Socket.send` returns while the other end's buffer is full. */
+export const NO_ROOM = -constants.EAGAIN;
+
 /** One end of a connection. Bytes wait at the end that is to receive them. */
 export class Socket {
   readonly #capacity: number;
@@ -80,7 +83,7 @@ export class Socket {
     if (this.reset) return this.#tellReset();
     if (this.finished || this.resetTold || this.peer === null || this.peer.closed) return -EPIPE;
     const length = Math.min(bytes.length, this.room);
-    if (length === 0 && bytes.length > 0) return -constants.EAGAIN;
+    if (length === 0 && bytes.length > 0) return NO_ROOM;
     if (length > 0) this.peer.#chunks.push(bytes.slice(0, length));
     this.peer.#bytes += length;
     return length;

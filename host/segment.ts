@@ -1,6 +1,7 @@
 // The segment: one buffer that holds all that outlives a guest — connection table, state blocks,
 // pages — with one writer. It knows where things lie and nothing of what they mean.
 
+import { WasmpollError } from './errors.ts';
 import { PAGE_BYTES } from './policy.ts';
 
 // A connection's row in the table, as Int32 columns.
@@ -47,6 +48,9 @@ export const GUEST_TIMER = 4;
 /** A constructor of buffers: SharedArrayBuffer for workers, ArrayBuffer where there is none. */
 export type BufferConstructor = new (bytes: number) => ArrayBufferLike;
 
+// I/O rows name places in it by Int32.
+const MAX_BYTES = 2 ** 31 - 1;
+
 export class Segment {
   readonly connections: number;
   readonly pages: number;
@@ -64,6 +68,7 @@ export class Segment {
   /** Where the pages start, in bytes. */
   readonly pagesOffset: number;
 
+  /** @throws WasmpollError ERR_POLICY when it would be larger than I/O rows can tell. */
   constructor(
     sizes: { connections: number; stateBytes: number; poolBytes: number },
     Buffer: BufferConstructor,
@@ -76,8 +81,17 @@ export class Segment {
     const linksOffset = align(timesOffset + this.connections * TIMES * 8);
     this.statesOffset = align(linksOffset + this.pages * 4);
     this.pagesOffset = align(this.statesOffset + this.connections * this.stateStride);
+    const total = this.pagesOffset + this.pages * PAGE_BYTES;
+    if (total > MAX_BYTES) {
+      throw new WasmpollError(
+        'ERR_POLICY',
+        `policy: ${this.connections} connections with ${this.stateBytes} bytes of state each and a ` +
+          `pool of ${sizes.poolBytes} bytes take ${total} bytes; lower maxConnections or poolBytes ` +
+          `to stay within ${MAX_BYTES}`,
+      );
+    }
     // The kernel gives the memory when it is first touched, so size here is address space only.
-    const buffer = new Buffer(this.pagesOffset + this.pages * PAGE_BYTES);
+    const buffer = new Buffer(total);
     this.bytes = new Uint8Array(buffer);
     this.table = new Int32Array(buffer, 0, this.connections * COLUMNS);
     this.times = new Float64Array(buffer, timesOffset, this.connections * TIMES);
@@ -85,4 +99,4 @@ export class Segment {
   }
 }
 
-const align = (bytes: number): number => (bytes + 63) & ~63;
+const align = (bytes: number): number => Math.ceil(bytes / 64) * 64;

@@ -11,7 +11,7 @@ import { Listener } from './listener.ts';
 import { bytesText, type Logger, logAt, RateLimit, silent } from './log.ts';
 import { type GuestModule, loadModule, type ModuleSource } from './module.ts';
 import { native } from './native.ts';
-import { type Policy, resolvePolicy } from './policy.ts';
+import { type Policy, resolvePolicy, settings } from './policy.ts';
 import { resolveProtocol } from './protocol.ts';
 import { type Observer, Reactor } from './reactor.ts';
 import { reasonName } from './reasons.ts';
@@ -56,9 +56,12 @@ const OPTIONS = ['protocol', 'listen', 'workers', 'policy', 'signal', 'logger'];
 export async function serve(options: ServeOptions): Promise<Server> {
   checkOptions(options);
   const policy = fitDescriptors(resolvePolicy(options.policy));
-  if (policy.maxConnections < (options.policy?.maxConnections ?? 0)) {
-    const { maxConnections } = policy;
-    options.logger?.warn({ maxConnections }, 'maxConnections: lowered to the descriptor limit');
+  const wanted = options.policy?.maxConnections;
+  if (policy.maxConnections < (wanted ?? settings.maxConnections.default)) {
+    const fields = { maxConnections: policy.maxConnections };
+    const message = 'maxConnections is lowered to what the limit of file descriptors allows';
+    if (wanted === undefined) options.logger?.info(fields, message);
+    else options.logger?.warn(fields, message);
   }
   const texts = typeof options.listen === 'string' ? [options.listen] : options.listen;
   const addresses = await Promise.all(texts.map(parseAddress).map(resolveAddress));
@@ -101,7 +104,7 @@ function fitDescriptors(policy: Policy): Policy {
   if (possible >= policy.maxConnections) return policy;
   if (possible < 1) {
     throw new WasmpollError(
-      'ERR_POLICY',
+      'ERR_OPTION',
       `the limit of ${native.fileLimit()} file descriptors is too low; raise it (ulimit -n)`,
     );
   }
@@ -258,9 +261,18 @@ function listenAll(addresses: readonly Address[], policy: Policy, undo: () => vo
     for (const address of addresses) listeners.push(new Listener(native, address, policy));
     return listeners;
   } catch (error) {
-    for (const listener of listeners) listener.close();
     undo();
+    for (const listener of listeners) closeQuietly(listener);
     throw error;
+  }
+}
+
+// What is reported is why the server cannot start, not what came after it.
+function closeQuietly(listener: Listener): void {
+  try {
+    listener.close();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === undefined) throw error;
   }
 }
 

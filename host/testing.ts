@@ -3,7 +3,7 @@
 
 import { REASON_SHUTDOWN } from '../assembly/abi.ts';
 import { RateLimit } from './log.ts';
-import { Loopback, type Socket } from './loopback.ts';
+import { Loopback, NO_ROOM, type Socket } from './loopback.ts';
 import { loadModule, type ModuleSource } from './module.ts';
 import { type Policy, resolvePolicy } from './policy.ts';
 import { type Observer, Reactor } from './reactor.ts';

@@ -103,6 +103,13 @@ export async function runNode(args: readonly string[], options: RunOptions = {})
   return { ...exit, stdout: running.stdout, stderr: running.stderr };
 }
 
+const living = new Set<Running>();
+// ava ends a test file that hangs with SIGTERM, of which 'exit' would hear nothing.
+process.once('SIGTERM', () => process.exit(143));
+process.once('exit', () => {
+  for (const running of living) running.kill('SIGKILL');
+});
+
 /** A child process whose output is collected. */
 export class Running {
   readonly pid: number;
@@ -117,8 +124,7 @@ export class Running {
     const [command = process.execPath, ...rest] = [...prefix, process.execPath, ...args];
     this.#child = spawn(command, rest, { stdio: ['ignore', 'pipe', 'pipe'], cwd, env });
     this.pid = this.#child.pid ?? -1;
-    const kill = (): void => this.kill('SIGKILL');
-    process.once('exit', kill);
+    living.add(this);
     for (const name of ['stdout', 'stderr'] as const) {
       this.#child[name]?.setEncoding('utf8').on('data', (text: string) => {
         this.#output[name] += text;
@@ -128,7 +134,7 @@ export class Running {
     this.exited = new Promise((resolve, reject) => {
       this.#child.once('error', reject);
       this.#child.once('close', (code, signal) => {
-        process.removeListener('exit', kill);
+        living.delete(this);
         this.#ended = true;
         resolve({ code, signal });
         for (const look of this.#watchers) look();

@@ -1,0 +1,92 @@
+// Policy: ranges of single settings, and what they demand of each other.
+
+import test from 'ava';
+import { PAGE_BYTES, type Policy, reservePages, resolvePolicy, settings } from '../host/policy.ts';
+
+type Name = keyof typeof settings;
+const names = Object.keys(settings) as Name[];
+const MiB = 1024 * 1024;
+
+test('without overrides every setting has its default, and all defaults agree', (t) => {
+  const policy = resolvePolicy();
+  for (const name of names) t.is(policy[name], settings[name].default);
+  t.deepEqual(resolvePolicy({}), policy);
+});
+
+test('every default is within its range, and every row says why', (t) => {
+  for (const name of names) {
+    const { default: value, min, max, why } = settings[name];
+    t.true(min <= value && value <= max, name);
+    t.true(why.length > 0, name);
+  }
+});
+
+const wrong = [NaN, Infinity, -Infinity, 1.5, -1, 2 ** 53, '5', null, true, [5], {}, 5n, 'ten'];
+
+test('a value that is not a whole number in range is refused, naming setting and range', (t) => {
+  for (const name of names) {
+    const { min, max } = settings[name];
+    for (const value of [...wrong, min - 1, max + 1, min + 0.5]) {
+      const error = t.throws(() => resolvePolicy({ [name]: value }), { code: 'ERR_POLICY' });
+      t.true(
+        error.message.startsWith(`policy.${name}: must be a whole number from ${min} to ${max}`),
+        error.message,
+      );
+    }
+  }
+});
+
+test('an unknown setting is refused by name', (t) => {
+  for (const name of ['idleTimeout', 'constructor', '__proto__', '']) {
+    const overrides = Object.defineProperty({}, name, { value: 1, enumerable: true });
+    t.throws(() => resolvePolicy(overrides), {
+      code: 'ERR_POLICY',
+      message: `policy: there is no setting '${name}'`,
+    });
+  }
+});
+
+test('an override that is undefined leaves the default', (t) => {
+  const overrides = { graceMs: undefined } as unknown as Partial<Policy>;
+  t.is(resolvePolicy(overrides).graceMs, settings.graceMs.default);
+});
+
+const relations: [title: string, fits: Partial<Policy>, breaks: Partial<Policy>][] = [
+  ['lowWaterBytes', { lowWaterBytes: 262_143 }, { lowWaterBytes: 262_144 }],
+  ['highWaterBytes', { highWaterBytes: 8 * MiB }, { highWaterBytes: 8 * MiB + 1 }],
+  ['maxBacklogBytes', { maxBacklogBytes: 256 * MiB }, { maxBacklogBytes: 256 * MiB + 1 }],
+  ['maxFrameBytes', { receiveWindowBytes: 131_072 }, { receiveWindowBytes: 131_071 }],
+  [
+    'receiveWindowBytes',
+    { receiveWindowBytes: MiB, guestMemoryBytes: 2 * MiB },
+    { receiveWindowBytes: MiB, guestMemoryBytes: 2 * MiB - 1 },
+  ],
+];
+
+for (const [title, fits, breaks] of relations) {
+  test(`${title} is held against the setting that bounds it`, (t) => {
+    t.notThrows(() => resolvePolicy(fits));
+    t.throws(() => resolvePolicy(breaks), {
+      code: 'ERR_POLICY',
+      message: new RegExp(`^policy\\.${title}: must be .+ policy\\.\\w+, got \\d+ and \\d+$`),
+    });
+  });
+}
+
+test('a message names settings as the caller does', (t) => {
+  t.throws(() => resolvePolicy({ poolBytes: MiB }, (name) => `<${name}>`), {
+    message: '<maxBacklogBytes>: must be at most <poolBytes>, got 8388608 and 1048576',
+  });
+});
+
+test('the budget of a turn follows the window unless it is given', (t) => {
+  t.is(resolvePolicy({ receiveWindowBytes: MiB }).bytesPerTurn, MiB);
+  t.is(resolvePolicy({ receiveWindowBytes: MiB, bytesPerTurn: 4096 }).bytesPerTurn, 4096);
+});
+
+test('a sixteenth of the pool is its reserve, and a page at least', (t) => {
+  t.is(reservePages(resolvePolicy()), (256 * MiB) / PAGE_BYTES / 16);
+  const small = { poolBytes: MiB, maxBacklogBytes: 65_536, highWaterBytes: 4096, lowWaterBytes: 0 };
+  t.is(reservePages(resolvePolicy(small)), 4);
+  t.is(reservePages({ ...resolvePolicy(), poolBytes: PAGE_BYTES }), 1);
+});
