@@ -60,7 +60,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
   if (policy.maxConnections < (wanted ?? settings.maxConnections.default)) {
     const fields = { maxConnections: policy.maxConnections };
     const message = 'maxConnections is lowered to what the limit of file descriptors allows';
-    if (wanted === undefined) options.logger?.info(fields, message);
+    if (wanted === undefined) options.logger?.debug(fields, message);
     else options.logger?.warn(fields, message);
   }
   const texts = typeof options.listen === 'string' ? [options.listen] : options.listen;
