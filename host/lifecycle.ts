@@ -39,6 +39,7 @@ import {
   PAUSED,
   RESTING,
 } from './connections.ts';
+import { Deadlines } from './deadlines.ts';
 import { type Epoll, type Kernel, ROW, ROW_BUFFER, ROW_KIND, ROW_LENGTH } from './kernel.ts';
 import type { Output } from './output.ts';
 import type { Pages } from './pages.ts';
@@ -56,7 +57,6 @@ import {
   LINGER_UNTIL,
   MASK,
   OUTPUT_BYTES,
-  OUTPUT_SINCE,
   REASON,
   STAGED_BYTES,
   STAGED_FLAGS,
@@ -68,8 +68,7 @@ import { Timers } from './timers.ts';
 
 export class Lifecycle {
   readonly timers: Timers;
-  /** Connections are closed when they fall quiet. */
-  draining = false;
+  readonly #deadlines: Deadlines;
   readonly #connections: Connections;
   readonly #table: Int32Array;
   readonly #times: Float64Array;
@@ -108,6 +107,7 @@ export class Lifecycle {
     this.#policy = parts.policy;
     this.#in = parts.kernel.constants.EPOLLIN;
     this.#out = parts.kernel.constants.EPOLLOUT;
+    this.#deadlines = new Deadlines(parts.connections.segment, parts.policy);
     this.timers = new Timers(parts.connections.segment.connections);
   }
 
@@ -236,8 +236,20 @@ export class Lifecycle {
     this.#table[base + MASK] = -1;
   }
 
-  /** Looks at a connection whose backlog has changed. */
-  review(slot: number): void {
+  /** Performs what is queued, and does what follows from it. */
+  flush(): void {
+    this.#output.run();
+    this.reviewTouched();
+  }
+
+  /** Looks at every connection whose backlog has changed. */
+  reviewTouched(): void {
+    for (let slot = this.#output.takeTouched(); slot >= 0; slot = this.#output.takeTouched()) {
+      this.#review(slot);
+    }
+  }
+
+  #review(slot: number): void {
     const base = slot * COLUMNS;
     const flags = this.#table[base + FLAGS]!;
     if ((flags & DOOMED) !== 0) return;
@@ -324,69 +336,29 @@ export class Lifecycle {
       if (this.#times[times + LINGER_UNTIL]! > now) return;
       this.#table[base + FLAGS]! |= ENDED;
       this.#connections.pushClosing(slot);
-    } else if (this.#writeDeadline(slot) <= now) {
+    } else if (this.#deadlines.write(slot) <= now) {
       this.#stats.error('WRITE_TIMEOUT');
       this.#output.doom(slot, REASON_WRITE_TIMEOUT);
     } else if ((flags & CLOSING) !== 0) {
       return;
-    } else if (this.#frameDeadline(slot) <= now) {
+    } else if (this.#deadlines.frame(slot) <= now) {
       this.#stats.error('FRAME_TIMEOUT');
       this.finish(slot, REASON_FRAME_TIMEOUT);
-    } else if (this.#idleDeadline(slot) <= now) {
+    } else if (this.#deadlines.idle(slot) <= now) {
       this.#stats.error('IDLE');
       // A peer that takes nothing gives a graceful end nothing to wait for.
       if (this.#table[base + OUTPUT_BYTES]! > 0) this.#output.doom(slot, REASON_IDLE);
       else this.finish(slot, REASON_IDLE);
-    } else if (this.#quietDeadline(slot) <= now) this.finish(slot, REASON_SHUTDOWN);
+    } else if (this.#deadlines.quiet(slot) <= now) this.finish(slot, REASON_SHUTDOWN);
+  }
+
+  /** From now on a connection is closed when it falls quiet; each is to be scheduled anew. */
+  drain(): void {
+    this.#deadlines.draining = true;
   }
 
   /** Sees to it that the connection is looked at when its next deadline comes. */
   schedule(slot: number): void {
-    this.timers.atLatest(slot, this.#deadline(slot));
-  }
-
-  #deadline(slot: number): number {
-    const [base, times] = [slot * COLUMNS, slot * TIMES];
-    const flags = this.#table[base + FLAGS]!;
-    if ((flags & DOOMED) !== 0) return Infinity;
-    if ((flags & LINGERING) !== 0) {
-      return (flags & ENDED) === 0 ? this.#times[times + LINGER_UNTIL]! : Infinity;
-    }
-    const guest = this.#times[times + GUEST_TIMER]! || Infinity;
-    const write = Math.min(guest, this.#writeDeadline(slot));
-    if ((flags & CLOSING) !== 0) return write;
-    return Math.min(
-      write,
-      this.#frameDeadline(slot),
-      this.#idleDeadline(slot),
-      this.#quietDeadline(slot),
-    );
-  }
-
-  #writeDeadline(slot: number): number {
-    const { writeTimeoutMs } = this.#policy;
-    if (writeTimeoutMs === 0 || this.#table[slot * COLUMNS + OUTPUT_BYTES] === 0) return Infinity;
-    return this.#times[slot * TIMES + OUTPUT_SINCE]! + writeTimeoutMs;
-  }
-
-  // Input that is held because of back-pressure or the guest's own pause does not count.
-  #frameDeadline(slot: number): number {
-    const { frameTimeoutMs } = this.#policy;
-    const base = slot * COLUMNS;
-    if (frameTimeoutMs === 0 || this.#table[base + HELD_BYTES] === 0) return Infinity;
-    if ((this.#table[base + FLAGS]! & (PAUSED | BLOCKED)) !== 0) return Infinity;
-    return this.#times[slot * TIMES + HELD_SINCE]! + frameTimeoutMs;
-  }
-
-  #idleDeadline(slot: number): number {
-    const { idleTimeoutMs } = this.#policy;
-    return idleTimeoutMs === 0
-      ? Infinity
-      : this.#times[slot * TIMES + LAST_PROGRESS]! + idleTimeoutMs;
-  }
-
-  #quietDeadline(slot: number): number {
-    if (!this.draining || this.#table[slot * COLUMNS + OUTPUT_BYTES]! > 0) return Infinity;
-    return this.#times[slot * TIMES + LAST_PROGRESS]! + this.#policy.drainQuietMs;
+    this.timers.atLatest(slot, this.#deadlines.next(slot));
   }
 }

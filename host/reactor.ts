@@ -2,29 +2,26 @@
 // back to the kernel: events → receive → guest → what it sent. It knows when each step is due;
 // it does not know what the bytes mean, who accepts, or who wakes it.
 //
-// The way of a byte: #event → #receive → #deliver → Callbacks.data → (staged) → Output.run.
+// The way of a byte: #event → Input.receive → Callbacks.data → (Effects) → Output.run.
 
-import { REASON_ERROR, REASON_FRAME, REASON_PEER } from '../assembly/abi.ts';
-import { Batch, GUEST_BUFFER, SEGMENT_BUFFER } from './batch.ts';
-import { Callbacks, FAILED } from './callbacks.ts';
+import { REASON_ERROR } from '../assembly/abi.ts';
+import { Batch, SEGMENT_BUFFER } from './batch.ts';
+import { Callbacks } from './callbacks.ts';
 import { Clock } from './clock.ts';
 import {
   BLOCKED,
   CLOSING,
   Connections,
   DOOMED,
-  DRAINED,
-  END_TOLD,
   ENDED,
-  FIN_DUE,
   KNOWN,
   LINGERING,
   PAUSED,
-  RESTING,
 } from './connections.ts';
 import { Effects, effectRows } from './effects.ts';
 import { Guest } from './guest.ts';
-import { type Epoll, EVENT, type Kernel, ROW, ROW_RESULT } from './kernel.ts';
+import { Input, type InputObserver } from './input.ts';
+import { type Epoll, EVENT, type Kernel } from './kernel.ts';
 import { Lifecycle } from './lifecycle.ts';
 import type { GuestModule } from './module.ts';
 import { Output } from './output.ts';
@@ -37,17 +34,10 @@ import {
   FLAGS,
   GUEST_TIMER,
   HANDLE,
-  HELD,
-  HELD_BYTES,
-  HELD_SINCE,
-  LAST_PROGRESS,
   OUTPUT_BYTES,
   REASON,
   Segment,
   TIMES,
-  TURN,
-  TURN_BYTES,
-  WANT,
 } from './segment.ts';
 import { type Snapshot, Stats } from './stats.ts';
 
@@ -59,10 +49,8 @@ const ROUNDS = 8;
 const TURN_MS = 10;
 
 /** What happens to connections and the guest, for those who watch. Null costs nothing. */
-export interface Observer {
+export interface Observer extends InputObserver {
   open: ((connection: number, address: string) => void) | null;
-  /** `bytes` is a copy of what was received. */
-  data: ((connection: number, bytes: Uint8Array) => void) | null;
   close: ((connection: number, reason: number) => void) | null;
   restart(why: string): void;
   failure(error: unknown): void;
@@ -77,7 +65,6 @@ export interface Observer {
  */
 export class Reactor {
   readonly #kernel: Kernel;
-  readonly #policy: Policy;
   readonly #clock: Clock;
   readonly #observer: Observer;
   readonly #epoll: Epoll;
@@ -92,8 +79,7 @@ export class Reactor {
   readonly #output: Output;
   readonly #lifecycle: Lifecycle;
   readonly #callbacks: Callbacks;
-  /** Number of the turn, in Int32: it tells apart the byte budgets of turns. */
-  #turn = 0;
+  readonly #input: Input;
   /** Connections served in this round. */
   #served = 0;
 
@@ -110,7 +96,6 @@ export class Reactor {
     const { kernel, policy, observer } = parts;
     const guest = new Guest(parts.module, policy);
     this.#kernel = kernel;
-    this.#policy = policy;
     this.#observer = observer;
     this.#clock = new Clock(parts.now);
     const segment = new Segment(
@@ -156,6 +141,13 @@ export class Reactor {
       guest,
       host,
       module: parts.module,
+      observer,
+    });
+    this.#input = new Input({
+      ...shared,
+      output: this.#output,
+      lifecycle: this.#lifecycle,
+      callbacks: this.#callbacks,
       observer,
     });
   }
@@ -221,7 +213,7 @@ export class Reactor {
   /** From now on each connection is closed gracefully once it is quiet. */
   drain(): void {
     this.#clock.refresh();
-    this.#lifecycle.draining = true;
+    this.#lifecycle.drain();
     this.#forEach((slot) => this.#lifecycle.schedule(slot));
   }
 
@@ -247,7 +239,7 @@ export class Reactor {
   turn(): boolean {
     this.#clock.refresh();
     const end = this.#clock.now + TURN_MS;
-    this.#turn = (this.#turn + 1) | 0;
+    this.#input.nextTurn();
     for (let round = 0; round < ROUNDS; round += 1) {
       this.#runTimers();
       this.#served = 0;
@@ -277,16 +269,18 @@ export class Reactor {
     // With output waiting any event but IN means that sending will get on, or say what is wrong.
     if (this.#table[base + OUTPUT_BYTES]! > 0 && (mask & ~EPOLLIN) !== 0) {
       this.#served += 1;
-      this.#flush();
+      this.#lifecycle.flush();
       this.#output.flushBacklog(slot);
-      this.#review();
+      this.#lifecycle.reviewTouched();
     }
     const flags = this.#table[base + FLAGS]!;
     if ((flags & DOOMED) !== 0) return;
     // Data that arrived before a reset is received first; then recv(2) tells of the reset.
     const stops = (flags & CLOSING) === 0 ? PAUSED | BLOCKED | ENDED : ENDED;
     if ((flags & stops) === 0) {
-      if ((mask & (EPOLLIN | EPOLLERR | EPOLLHUP)) !== 0) this.#receive(slot);
+      if ((mask & (EPOLLIN | EPOLLERR | EPOLLHUP)) !== 0 && this.#input.receive(slot)) {
+        this.#served += 1;
+      }
     } else if ((mask & EPOLLERR) !== 0) {
       this.#stats.error('EPOLLERR');
       this.#output.doom(slot, REASON_ERROR);
@@ -296,182 +290,14 @@ export class Reactor {
     }
   }
 
-  // One native call: what the previous callback sent, its state out, this one's state and held
-  // input in, and the receive behind it.
-  #receive(slot: number): void {
-    const base = slot * COLUMNS;
-    if (this.#table[base + TURN] !== this.#turn) {
-      this.#table[base + TURN] = this.#turn;
-      this.#table[base + TURN_BYTES] = 0;
-    }
-    const held = this.#table[base + HELD_BYTES]!;
-    const budget = this.#policy.bytesPerTurn - this.#table[base + TURN_BYTES]!;
-    const room = Math.min(this.#policy.receiveWindowBytes - held, budget);
-    // Level-triggered: what is not received now is reported again.
-    if (room <= 0 || this.#lifecycle.deliverable(slot)) return;
-    this.#served += 1;
-    const { window } = this.#callbacks;
-    const loaded = this.#table[base + WANT] === 0;
-    this.#callbacks.load(slot);
-    if (held > 0 && loaded) this.#pages.queueCopy(base + HELD, GUEST_BUFFER, window);
-    const row = this.#batch.count;
-    this.#batch.recv(this.#table[base + FD]!, GUEST_BUFFER, window + held, room);
-    this.#flush();
-    const received = this.#batch.rows[row * ROW + ROW_RESULT]!;
-    if (received > 0) this.#received(slot, held, received, loaded);
-    else if (received === 0) this.#ended(slot);
-    else if (received !== -this.#kernel.constants.EAGAIN) this.#output.fail(slot, received);
-  }
-
-  #received(slot: number, held: number, received: number, loaded: boolean): void {
-    const base = slot * COLUMNS;
-    this.#stats.bytesIn += received;
-    this.#table[base + TURN_BYTES]! += received;
-    this.#times[slot * TIMES + LAST_PROGRESS] = this.#clock.now;
-    const flags = this.#table[base + FLAGS]!;
-    if ((flags & (CLOSING | DOOMED)) !== 0) return;
-    this.#table[base + FLAGS]! = flags & ~RESTING;
-    const { window } = this.#callbacks;
-    if (this.#observer.data !== null) {
-      const bytes = this.#callbacks.read(window + held, received);
-      this.#observer.data(this.#table[base + HANDLE]!, bytes);
-    }
-    const total = held + received;
-    if (this.#table[base + WANT]! > total) {
-      this.#output.hold(slot, GUEST_BUFFER, window + held, received);
-      if (held === 0) this.#holdingSince(slot);
-      return;
-    }
-    if (held > 0 && !loaded) {
-      this.#pages.queueCopy(base + HELD, GUEST_BUFFER, window);
-      this.#flush();
-    }
-    this.#deliver(slot, held, total);
-  }
-
-  // The window has `total` bytes, of which the first `held` are in the slot's pages as well.
-  #deliver(slot: number, held: number, total: number): void {
-    const base = slot * COLUMNS;
-    this.#table[base + WANT] = 0;
-    const consumed = this.#offer(slot, total);
-    if (consumed === FAILED) return;
-    if ((this.#table[base + FLAGS]! & (CLOSING | DOOMED)) !== 0) {
-      this.#pages.clear(base + HELD);
-      return;
-    }
-    if (held > 0) this.#pages.consume(base + HELD, Math.min(held, consumed));
-    const start = Math.max(held, consumed);
-    if (total > start) {
-      this.#output.hold(slot, GUEST_BUFFER, this.#callbacks.window + start, total - start);
-    }
-    const left = total - consumed;
-    if (left === 0) return;
-    if (consumed > 0 || held === 0) this.#holdingSince(slot);
-    if ((this.#table[base + FLAGS]! & RESTING) !== 0 && left >= this.#policy.maxFrameBytes) {
-      this.#stats.error('FRAME');
-      this.#lifecycle.finish(slot, REASON_FRAME);
-    } else if (this.#lifecycle.deliverable(slot)) this.#connections.pushReady(slot);
-  }
-
-  #holdingSince(slot: number): void {
-    this.#times[slot * TIMES + HELD_SINCE] = this.#clock.now;
-    this.#lifecycle.schedule(slot);
-  }
-
-  // on_data until all is consumed, the guest wants more, or the budget is spent.
-  #offer(slot: number, total: number): number {
-    const base = slot * COLUMNS;
-    const { window } = this.#callbacks;
-    let done = 0;
-    for (let calls = this.#policy.callbacksPerTurn; calls > 0; calls -= 1) {
-      const consumed = this.#callbacks.data(slot, window + done, total - done);
-      if (consumed === FAILED) return FAILED;
-      this.#stats.messages += 1;
-      done += consumed;
-      if (done === total) break;
-      if (consumed === 0) {
-        this.#table[base + FLAGS]! |= RESTING;
-        break;
-      }
-      if (!this.#mayOffer(slot, total - done)) break;
-      // What was sent to this connection alone may go out together with what comes next.
-      if (this.#effects.carries) {
-        this.#callbacks.saveNow(slot);
-        continue;
-      }
-      this.#callbacks.save(slot);
-      this.#flush();
-      if (!this.#mayOffer(slot, total - done)) break;
-    }
-    this.#callbacks.save(slot);
-    return done;
-  }
-
-  #mayOffer(slot: number, left: number): boolean {
-    const base = slot * COLUMNS;
-    const flags = this.#table[base + FLAGS]!;
-    if ((flags & (PAUSED | BLOCKED | CLOSING | DOOMED)) !== 0) return false;
-    const want = this.#table[base + WANT]!;
-    if (want > left && (flags & ENDED) === 0) return false;
-    this.#table[base + WANT] = 0;
-    return true;
-  }
-
-  #ended(slot: number): void {
-    const base = slot * COLUMNS;
-    const flags = this.#table[base + FLAGS]!;
-    if ((flags & DOOMED) !== 0) return;
-    this.#table[base + FLAGS]! = flags | ENDED;
-    this.#lifecycle.watch(slot);
-    if ((flags & CLOSING) !== 0) this.#connections.pushClosing(slot);
-    else this.#proceed(slot);
-  }
-
   // As many as are ready now: those that become ready meanwhile wait for the next round.
   #serveReady(): void {
     for (let left = this.#connections.ready; left > 0; left -= 1) {
       const slot = this.#connections.shiftReady();
       if (slot < 0) return;
       this.#served += 1;
-      this.#proceed(slot);
+      this.#input.proceed(slot);
     }
-  }
-
-  /** What can be done for a connection without an event: on_drain, held input, on_end. */
-  #proceed(slot: number): void {
-    const base = slot * COLUMNS;
-    if ((this.#table[base + FLAGS]! & (CLOSING | DOOMED)) !== 0) return;
-    if ((this.#table[base + FLAGS]! & DRAINED) !== 0) {
-      this.#table[base + FLAGS]! &= ~DRAINED;
-      this.#callbacks.drain(slot);
-    }
-    if (this.#lifecycle.deliverable(slot)) {
-      const held = this.#loadHeld(slot);
-      if ((this.#table[base + FLAGS]! & DOOMED) === 0) this.#deliver(slot, held, held);
-    }
-    const stops = PAUSED | BLOCKED | CLOSING | DOOMED | END_TOLD;
-    const endDue = (this.#table[base + FLAGS]! & (ENDED | stops)) === ENDED;
-    if (endDue && !this.#lifecycle.deliverable(slot)) this.#end(slot);
-  }
-
-  #loadHeld(slot: number): number {
-    const base = slot * COLUMNS;
-    this.#callbacks.load(slot);
-    this.#pages.queueCopy(base + HELD, GUEST_BUFFER, this.#callbacks.window);
-    this.#flush();
-    return this.#table[base + HELD_BYTES]!;
-  }
-
-  #end(slot: number): void {
-    const base = slot * COLUMNS;
-    const held = this.#loadHeld(slot);
-    if ((this.#table[base + FLAGS]! & DOOMED) !== 0) return;
-    this.#table[base + FLAGS]! |= END_TOLD;
-    const keep = this.#callbacks.end(slot, this.#callbacks.window, held);
-    if (keep === FAILED) return;
-    this.#pages.clear(base + HELD);
-    const finished = keep === 0 || (this.#table[base + FLAGS]! & FIN_DUE) !== 0;
-    if (finished) this.#lifecycle.finish(slot, REASON_PEER);
   }
 
   #runTimers(): void {
@@ -491,21 +317,10 @@ export class Reactor {
     this.#rest();
   }
 
-  #flush(): void {
-    this.#output.run();
-    this.#review();
-  }
-
-  #review(): void {
-    for (let slot = this.#output.takeTouched(); slot >= 0; slot = this.#output.takeTouched()) {
-      this.#lifecycle.review(slot);
-    }
-  }
-
   // Brings everything to rest: nothing queued, nothing staged, no closing that could go on.
   #rest(): void {
     for (;;) {
-      this.#flush();
+      this.#lifecycle.flush();
       const slot = this.#connections.shiftClosing();
       if (slot < 0) return;
       if (!this.#lifecycle.advance(slot)) continue;
@@ -516,7 +331,7 @@ export class Reactor {
         this.#callbacks.close(slot);
       }
       if (this.#table[base + FD]! >= 0) continue;
-      this.#flush();
+      this.#lifecycle.flush();
       this.#connections.release(slot);
     }
   }
