@@ -177,7 +177,7 @@ export const settings = {
   guestMemoryBytes: {
     default: 64 * MiB,
     min: 64 * KiB,
-    max: 4096 * MiB,
+    max: 2048 * MiB,
     unit: 'bytes',
     why: "the guest's memory; imposed as its maximum before it is compiled",
   },
@@ -231,6 +231,7 @@ const relations = [
   ['maxBacklogBytes', 'at most', 'poolBytes'],
   ['maxFrameBytes', 'at most half of', 'receiveWindowBytes'],
   ['receiveWindowBytes', 'at most half of', 'guestMemoryBytes'],
+  ['receiveWindowBytes', 'at most', 'maxStagedBytes'],
 ] as const satisfies readonly (readonly [SettingName, string, SettingName])[];
 
 /** The pages of the pool that only a connection already being served may take: a sixteenth. */
@@ -259,6 +260,7 @@ export function resolvePolicy(
   // A caller who shrinks or widens the window means its dependants to follow unless named.
   if (overrides.bytesPerTurn === undefined) policy.bytesPerTurn = policy.receiveWindowBytes;
   checkRelations(policy, called);
+  checkHeadroom(policy, called);
   return policy;
 }
 
@@ -284,4 +286,16 @@ function checkRelations(policy: Policy, called: (name: SettingName) => string): 
       `${called(smaller)}: must be ${relation} ${called(larger)}, got ${a} and ${b}`,
     );
   }
+}
+
+// Reading stops above the high-water mark; what was received by then is still answered, and an
+// answer as long as its question must not pass the limit at which the connection is aborted.
+function checkHeadroom(policy: Policy, called: (name: SettingName) => string): void {
+  const needed = policy.highWaterBytes + 2 * policy.receiveWindowBytes;
+  if (needed <= policy.maxBacklogBytes) return;
+  throw new WasmpollError(
+    'ERR_POLICY',
+    `${called('maxBacklogBytes')}: must be at least ${called('highWaterBytes')} and twice ` +
+      `${called('receiveWindowBytes')} together (${needed}), got ${policy.maxBacklogBytes}`,
+  );
 }

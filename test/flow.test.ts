@@ -229,7 +229,12 @@ test('length 0 only asks: it tells the backlog and sends nothing', async (t) => 
 // Caps.
 
 test('staged bytes over the cap of a callback are refused, and nothing is aborted', async (t) => {
-  const server = await scripted({ policy: { maxStagedBytes: 64 * KiB } });
+  const policy = {
+    maxStagedBytes: 64 * KiB,
+    receiveWindowBytes: 64 * KiB,
+    maxFrameBytes: 32 * KiB,
+  };
+  const server = await scripted({ policy });
   const peer = server.connect();
   t.deepEqual(statuses(server, peer, 'b .,40000,1,x;b .,40000,1,y;b .,25536,1,z;b .,1,1,!;'), [
     40_000,
@@ -242,7 +247,8 @@ test('staged bytes over the cap of a callback are refused, and nothing is aborte
 });
 
 test('bytes sent from the window count against the cap of a callback as well', async (t) => {
-  const server = await scripted({ policy: { maxStagedBytes: 4 * KiB } });
+  const policy = { maxStagedBytes: 4 * KiB, receiveWindowBytes: 4 * KiB, maxFrameBytes: 2 * KiB };
+  const server = await scripted({ policy });
   const [peer, other] = [server.connect(), server.connect()];
   const padding = 'z'.repeat(3000);
   t.deepEqual(statuses(server, peer, `E;W 1,0,1000;W 1,0,2000;${padding}`), [
@@ -450,9 +456,9 @@ test('held input counts towards the pool', async (t) => {
   const server = await scripted({
     policy: {
       ...pool,
-      maxBacklogBytes: 700_000,
-      receiveWindowBytes: 512 * KiB,
-      maxFrameBytes: 256 * KiB,
+      highWaterBytes: 100_000,
+      receiveWindowBytes: 450_000,
+      maxFrameBytes: 225_000,
     },
   });
   const holder = open(server, 'q;m 1,1;P .;e d{P .;}');

@@ -53,7 +53,8 @@ test('an override that is undefined leaves the default', (t) => {
 
 const relations: [title: string, fits: Partial<Policy>, breaks: Partial<Policy>][] = [
   ['lowWaterBytes', { lowWaterBytes: 262_143 }, { lowWaterBytes: 262_144 }],
-  ['highWaterBytes', { highWaterBytes: 8 * MiB }, { highWaterBytes: 8 * MiB + 1 }],
+  ['maxBacklogBytes', { maxBacklogBytes: 524_288 }, { maxBacklogBytes: 524_287 }],
+  ['highWaterBytes', { highWaterBytes: 7 * MiB }, { highWaterBytes: 8 * MiB + 1 }],
   ['maxBacklogBytes', { maxBacklogBytes: 256 * MiB }, { maxBacklogBytes: 256 * MiB + 1 }],
   ['maxFrameBytes', { receiveWindowBytes: 131_072 }, { receiveWindowBytes: 131_071 }],
   [
@@ -64,7 +65,7 @@ const relations: [title: string, fits: Partial<Policy>, breaks: Partial<Policy>]
 ];
 
 for (const [title, fits, breaks] of relations) {
-  test(`${title} is held against the setting that bounds it`, (t) => {
+  test(`${title} is held against what bounds it: ${JSON.stringify(breaks)}`, (t) => {
     t.notThrows(() => resolvePolicy(fits));
     t.throws(() => resolvePolicy(breaks), {
       code: 'ERR_POLICY',
@@ -86,7 +87,14 @@ test('the budget of a turn follows the window unless it is given', (t) => {
 
 test('a sixteenth of the pool is its reserve, and a page at least', (t) => {
   t.is(reservePages(resolvePolicy()), (256 * MiB) / PAGE_BYTES / 16);
-  const small = { poolBytes: MiB, maxBacklogBytes: 65_536, highWaterBytes: 4096, lowWaterBytes: 0 };
+  const small = {
+    poolBytes: MiB,
+    maxBacklogBytes: 65_536,
+    highWaterBytes: 4096,
+    lowWaterBytes: 0,
+    receiveWindowBytes: 8192,
+    maxFrameBytes: 4096,
+  };
   t.is(reservePages(resolvePolicy(small)), 4);
   t.is(reservePages({ ...resolvePolicy(), poolBytes: PAGE_BYTES }), 1);
 });

@@ -421,11 +421,17 @@ test.serial('a guest that does not start again is retried after a second', async
 
 test('what a callback sends counts when it returns, status or not', async (t) => {
   const server = await scripted({
-    policy: { maxBacklogBytes: 2048, highWaterBytes: 2048, lowWaterBytes: 0 },
+    policy: {
+      maxBacklogBytes: 4097,
+      highWaterBytes: 1,
+      lowWaterBytes: 0,
+      receiveWindowBytes: 2048,
+      maxFrameBytes: 1024,
+    },
   });
   const [a, b] = [server.connect(), server.connect()];
-  t.deepEqual(statuses(server, a, 'b 1,1500,1,x;b 1,1500,1,x;s 1,late;x 1,0;s 0,self;'), [
-    1500,
+  t.deepEqual(statuses(server, a, 'b 1,3000,1,x;b 1,3000,1,x;s 1,late;x 1,0;s 0,self;'), [
+    3000,
     STATUS_LIMIT,
     STATUS_CLOSED,
     STATUS_CLOSED,
