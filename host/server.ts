@@ -11,7 +11,7 @@ import { Listener } from './listener.ts';
 import { bytesText, type Logger, logAt, RateLimit, silent } from './log.ts';
 import { type GuestModule, loadModule, type ModuleSource } from './module.ts';
 import { native } from './native.ts';
-import { type Policy, resolvePolicy, settings } from './policy.ts';
+import { type Policy, resolvePolicy } from './policy.ts';
 import { resolveProtocol } from './protocol.ts';
 import { type Observer, Reactor } from './reactor.ts';
 import { reasonName } from './reasons.ts';
@@ -56,12 +56,9 @@ const OPTIONS = ['protocol', 'listen', 'workers', 'policy', 'signal', 'logger'];
 export async function serve(options: ServeOptions): Promise<Server> {
   checkOptions(options);
   const policy = fitDescriptors(resolvePolicy(options.policy));
-  const wanted = options.policy?.maxConnections;
-  if (policy.maxConnections < (wanted ?? settings.maxConnections.default)) {
-    const fields = { maxConnections: policy.maxConnections };
-    const message = 'maxConnections is lowered to what the limit of file descriptors allows';
-    if (wanted === undefined) options.logger?.debug(fields, message);
-    else options.logger?.warn(fields, message);
+  const { maxConnections } = policy;
+  if (maxConnections < (options.policy?.maxConnections ?? 0)) {
+    options.logger?.warn({ maxConnections }, 'maxConnections: lowered to the descriptor limit');
   }
   const texts = typeof options.listen === 'string' ? [options.listen] : options.listen;
   const addresses = await Promise.all(texts.map(parseAddress).map(resolveAddress));

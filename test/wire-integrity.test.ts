@@ -9,6 +9,7 @@ import { native } from '../host/native.ts';
 import { difference, pattern, random } from './helpers/bytes.ts';
 import { Client, connect } from './helpers/client.ts';
 import { scriptedModule } from './helpers/guests.ts';
+import { until } from './helpers/proc.ts';
 import { type Running, startCli } from './helpers/process.ts';
 import { swallowed, type Tracing, traced, without } from './helpers/strace.ts';
 
@@ -18,12 +19,12 @@ const listen = ['--listen', '127.0.0.1:0'];
 const quick = { drainQuietMs: 0, graceMs: 1000, lingerMs: 1000 };
 const { constants } = native;
 
-/** A client that takes next to nothing at a time: its receive buffer is the smallest there is. */
-function connectNarrow(t: ExecutionContext, address: string): Client {
+/** A client that takes little at a time: the server's sends fall short all the while. */
+function connectNarrow(t: ExecutionContext, address: string, paused = false): Client {
   const to = parseAddress(address) as { host: string; port: number };
   const fd = native.connectTcp(to.host, to.port);
-  native.setOption(fd, constants.SOL_SOCKET, constants.SO_RCVBUF, 1);
-  const client = new Client(new Socket({ fd, allowHalfOpen: true }), false);
+  native.setOption(fd, constants.SOL_SOCKET, constants.SO_RCVBUF, 32 * KiB);
+  const client = new Client(new Socket({ fd, allowHalfOpen: true }), paused);
   client.opened.catch(() => undefined);
   t.teardown(() => client.destroy());
   return client;
@@ -71,7 +72,7 @@ test('a line for a member that resets never reaches the one who gets its descrip
     }),
   );
   const faults: string[] = [];
-  let [begun, heardBytes] = [0, 0];
+  let [begun, said, heardBytes] = [0, 0, 0];
 
   const visit = async (number: number): Promise<void> => {
     const client = await connect(server.address, { paused: next() < 0.2 });
@@ -83,8 +84,7 @@ test('a line for a member that resets never reaches the one who gets its descrip
       if (client.waiting > 6) faults.push(`before it joined: ${await all(client)}`);
     }
     await client.send(`c${number}\nline 0 ${'c'.repeat(40)} end\n`).catch(() => undefined);
-    const speaker = number % speakers.length;
-    void speakers[speaker]!.send(`line ${number} ${'s'.repeat(40)} end\n`);
+    void speakers[number % speakers.length]!.send(`line ${said++} ${'s'.repeat(40)} end\n`);
     for (let ticks = next() * 12; ticks > 0; ticks -= 1) await tick();
     const heard = await all(client);
     heardBytes += heard.length;
@@ -107,7 +107,7 @@ test('a line for a member that resets never reaches the one who gets its descrip
     if (wrong !== '') faults.push(`s${index} ${wrong}`);
     speaker.end();
   }
-  t.deepEqual(faults, []);
+  t.deepEqual(faults.slice(0, 10), []);
   t.true(heardBytes > 3000 * 'name? '.length, `${heardBytes}`);
 });
 
@@ -197,7 +197,7 @@ test('a large echo and then small ones to a paused reader are not torn', async (
   await using server = await serve({ protocol: 'echo', listen: '127.0.0.1:0', policy: quick });
   for (const open of [
     () => connect(server.addresses[0]!, { owner: t, paused: true }),
-    () => Promise.resolve(connectNarrow(t, server.addresses[0]!)),
+    () => Promise.resolve(connectNarrow(t, server.addresses[0]!, true)),
   ]) {
     const client = await open();
     const parts = [4 * MiB, 4 * KiB, 1, 4 * KiB, 100_000, 1].map(pattern);
@@ -297,8 +297,13 @@ test('under strace: a gathered send that ends within a piece goes on with the re
     await bob.send('\nbob\n');
     t.is(String(await bob.readExactly(6 + rule.length)), `name? ${rule}`);
     const ann = await connect(server.address, { owner: t });
-    const texts = Array.from({ length: 300 }, (_, index) => `this is the line ${index}`);
-    await ann.send(`ann\n${texts.join('\n')}\n/quit\n`);
+    const texts = Array.from({ length: 30 }, (_, index) => `this is the line ${index}`);
+    for (const line of ['ann', ...texts]) {
+      const before = bob.waiting;
+      await ann.send(`${line}\n`);
+      await until(() => bob.waiting > before);
+    }
+    await ann.send('/quit\n');
     t.is(String(await ann.readAll()), 'name? * bye\n');
     ann.end();
     await bob.send('/quit\n');
