@@ -6,6 +6,7 @@ import { REASON_TRAP } from '../assembly/abi.ts';
 import { type Batch, GUEST_BUFFER, SEGMENT_BUFFER } from './batch.ts';
 import type { Clock } from './clock.ts';
 import { type Connections, DOOMED, KNOWN } from './connections.ts';
+import type { Control } from './control.ts';
 import type { Effects } from './effects.ts';
 import { Guest, type GuestHost, trapOf } from './guest.ts';
 import type { Lifecycle } from './lifecycle.ts';
@@ -51,6 +52,7 @@ export class Callbacks {
   readonly #stats: Stats;
   readonly #policy: Policy;
   readonly #observer: GuestObserver;
+  readonly #control: Control;
 
   constructor(parts: {
     guest: Guest;
@@ -61,6 +63,7 @@ export class Callbacks {
     stats: Stats;
     policy: Policy;
     observer: GuestObserver;
+    control: Control;
   }) {
     this.#guest = parts.guest;
     this.#module = parts.module;
@@ -76,6 +79,7 @@ export class Callbacks {
     this.#stats = parts.stats;
     this.#policy = parts.policy;
     this.#observer = parts.observer;
+    this.#control = parts.control;
     this.#guest.connect(this.#host);
   }
 
@@ -135,12 +139,15 @@ export class Callbacks {
   /** on_data; state and data are in the guest. @returns bytes consumed, or FAILED */
   data(slot: number, address: number, length: number): number {
     const guest = this.#guest;
-    this.#effects.begin(slot);
-    guest.enter();
+    this.#begin(guest, slot);
     let consumed = 0;
     try {
-      consumed =
-        guest.onData(this.#table[slot * COLUMNS + HANDLE]!, guest.state, address, length) >>> 0;
+      try {
+        consumed =
+          guest.onData(this.#table[slot * COLUMNS + HANDLE]!, guest.state, address, length) >>> 0;
+      } finally {
+        this.#control.leave();
+      }
     } catch (thrown) {
       return this.#failed(slot, thrown);
     }
@@ -157,11 +164,14 @@ export class Callbacks {
   end(slot: number, address: number, length: number): number {
     const guest = this.#guest;
     if (guest.onEnd === null) return 0;
-    this.#effects.begin(slot);
-    guest.enter();
+    this.#begin(guest, slot);
     let keep = 0;
     try {
-      keep = guest.onEnd(this.#table[slot * COLUMNS + HANDLE]!, guest.state, address, length);
+      try {
+        keep = guest.onEnd(this.#table[slot * COLUMNS + HANDLE]!, guest.state, address, length);
+      } finally {
+        this.#control.leave();
+      }
     } catch (thrown) {
       return this.#failed(slot, thrown);
     }
@@ -191,10 +201,13 @@ export class Callbacks {
     if (guest.onClose === null || this.retryAt !== Infinity) return;
     this.load(slot);
     this.#output.run();
-    this.#effects.begin(slot);
-    guest.enter();
+    this.#begin(guest, slot);
     try {
-      guest.onClose(this.#table[base + HANDLE]!, guest.state, this.#table[base + REASON]!);
+      try {
+        guest.onClose(this.#table[base + HANDLE]!, guest.state, this.#table[base + REASON]!);
+      } finally {
+        this.#control.leave();
+      }
     } catch (thrown) {
       this.#failed(slot, thrown);
       return;
@@ -209,13 +222,24 @@ export class Callbacks {
     if (!this.#enter(slot, callback)) this.#failed(slot, this.#why);
   }
 
+  // Whoever takes a guest for hung does so between `enter` and `leave`, and nothing is done by the
+  // host in between but to answer host calls.
+  #begin(guest: Guest, slot: number): void {
+    this.#effects.begin(slot);
+    guest.enter();
+    this.#control.enter(slot);
+  }
+
   /** @returns false when the guest failed; #why says how */
   #enter(slot: number, callback: Callback2): boolean {
     const guest = this.#guest;
-    this.#effects.begin(slot);
-    guest.enter();
+    this.#begin(guest, slot);
     try {
-      callback(this.#table[slot * COLUMNS + HANDLE]!, guest.state);
+      try {
+        callback(this.#table[slot * COLUMNS + HANDLE]!, guest.state);
+      } finally {
+        this.#control.leave();
+      }
     } catch (thrown) {
       this.#why = thrown;
       return false;
@@ -246,7 +270,7 @@ export class Callbacks {
     // Its memory may have grown before it failed, and what earlier callbacks sent still lies there.
     this.#guest.left();
     this.#output.run();
-    this.#stats.guestTraps += 1;
+    this.#stats.trapped();
     this.#output.doom(slot, REASON_TRAP);
     this.#observer.restart(typeof why === 'string' ? why : trapOf(why));
   }
@@ -254,7 +278,7 @@ export class Callbacks {
   /** Starts a fresh instance; connections whose on_restore fails in it are lost as well. */
   restart(): void {
     this.retryAt = Infinity;
-    for (;;) {
+    do {
       this.#resident = -1;
       try {
         this.#guest = this.#start();
@@ -262,14 +286,22 @@ export class Callbacks {
         this.#giveUp(error);
         return;
       }
-      const failed = this.#restore();
-      if (failed < 0) return;
-      this.#lose(failed, this.#why);
-    }
+    } while (!this.#restored());
+  }
+
+  /** Tells the instance of every connection, as one that took over from another thread must. */
+  restore(): void {
+    if (!this.#restored()) this.restart();
+  }
+
+  #restored(): boolean {
+    const failed = this.#restore();
+    if (failed >= 0) this.#lose(failed, this.#why);
+    return failed < 0;
   }
 
   #start(): Guest {
-    const guest = new Guest(this.#module, this.#policy);
+    const guest = startGuest(this.#module, this.#policy, this.#control);
     if (guest.stateBytes !== this.#segment.stateBytes) {
       throw new Error(
         `${this.#module.name}: state_size() was ${this.#segment.stateBytes} and is now ${guest.stateBytes}`,
@@ -302,5 +334,15 @@ export class Callbacks {
     this.retryAt = this.#clock.now + RETRY_MS;
     this.#stats.error('GUEST_START');
     this.#observer.failure(error);
+  }
+}
+
+/** Starts an instance; as long as that takes the worker counts as inside the guest. */
+export function startGuest(module: GuestModule, policy: Policy, control: Control): Guest {
+  control.enter(-1);
+  try {
+    return new Guest(module, policy);
+  } finally {
+    control.leave();
   }
 }

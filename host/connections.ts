@@ -117,11 +117,33 @@ export class Connections {
     table[base + HANDLE] = next >>> this.slotBits === 0 ? (1 << this.slotBits) | slot : next;
     table[base + FLAGS] = 0;
     table[base + FD] = -1;
+    this.#free(slot);
+    this.open -= 1;
+  }
+
+  /**
+   * Finds out which slots are in use, after another thread has left the table: the lists are made
+   * anew, with nothing in the ready list or the closing queue.
+   */
+  recover(): void {
+    const { table, segment } = this;
+    this.#fresh = 0;
+    for (let slot = segment.connections - 1; slot >= 0 && this.#fresh === 0; slot -= 1) {
+      if (table[slot * COLUMNS + HANDLE] !== 0) this.#fresh = slot + 1;
+    }
+    for (let slot = 0; slot < this.#fresh; slot += 1) {
+      const base = slot * COLUMNS;
+      table[base + FLAGS]! &= ~(READY | QUEUED | TOUCHED);
+      if ((table[base + FLAGS]! & OPEN) === 0) this.#free(slot);
+      else this.open += 1;
+    }
+  }
+
+  #free(slot: number): void {
     if (this.#freeCount === 0) this.#freeFirst = slot;
-    else table[this.#freeLast * COLUMNS + LINK] = slot;
+    else this.table[this.#freeLast * COLUMNS + LINK] = slot;
     this.#freeLast = slot;
     this.#freeCount += 1;
-    this.open -= 1;
   }
 
   /** The slot of a handle that the guest may name, or −1 when it is forged, stale or closed. */

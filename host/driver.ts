@@ -2,6 +2,7 @@
 // deadline comes, and again at once while work is left. It decides nothing about connections.
 
 import type { Watcher } from './kernel.ts';
+import { monotonicMs } from './monotonic.ts';
 import type { Native } from './native.ts';
 import type { Reactor } from './reactor.ts';
 
@@ -47,7 +48,7 @@ export class Driver {
   #setTimer(deadline: number): void {
     clearTimeout(this.#timer);
     this.#timerAt = deadline;
-    const delay = Math.max(1, Math.ceil(deadline - performance.now()));
+    const delay = Math.max(1, Math.ceil(deadline - monotonicMs()));
     this.#timer = setTimeout(
       () => {
         this.#timerAt = Infinity;

@@ -128,7 +128,7 @@ export class Input {
 
   #received(slot: number, held: number, received: number, loaded: boolean): void {
     const base = slot * COLUMNS;
-    this.#stats.bytesIn += received;
+    this.#stats.received(received);
     this.#table[base + TURN_BYTES]! += received;
     this.#times[slot * TIMES + LAST_PROGRESS] = this.#clock.now;
     const flags = this.#table[base + FLAGS]!;
@@ -189,7 +189,7 @@ export class Input {
     for (let calls = this.#policy.callbacksPerTurn; calls > 0; calls -= 1) {
       const consumed = this.#callbacks.data(slot, window + done, total - done);
       if (consumed === FAILED) return FAILED;
-      this.#stats.messages += 1;
+      this.#stats.message();
       done += consumed;
       if (done === total) break;
       if (consumed === 0) {

@@ -58,7 +58,6 @@ import {
   MASK,
   OUTPUT_BYTES,
   REASON,
-  STAGED_BYTES,
   STAGED_FLAGS,
   TIMES,
   WANT,
@@ -121,7 +120,7 @@ export class Lifecycle {
     const base = slot * COLUMNS;
     const result = this.#epoll.add(fd, this.#in, this.#table[base + HANDLE]!, 0);
     if (result < 0) {
-      this.#stats.error(this.#kernel.errorName(result));
+      this.#stats.errno(result);
       this.#kernel.close(fd);
       this.#connections.release(slot);
       return -1;
@@ -153,8 +152,7 @@ export class Lifecycle {
     switch (kind) {
       case EFFECT_APPEND: {
         const length = rows[at + ROW_LENGTH]!;
-        this.#table[base + STAGED_BYTES]! -= length;
-        this.#output.append(slot, rows[at + ROW_BUFFER]!, value, length);
+        this.#output.appendStaged(slot, rows[at + ROW_BUFFER]!, value, length);
         break;
       }
       case EFFECT_CLOSE:
@@ -226,6 +224,14 @@ export class Lifecycle {
       current < 0 ? this.#epoll.add(fd, mask, handle, 0) : this.#epoll.modify(fd, mask, handle, 0);
     if (result < 0) this.#output.fail(slot, result);
     else this.#table[base + MASK] = mask;
+  }
+
+  /** Takes up a connection that another thread has left: what is due for it becomes due again. */
+  revive(slot: number): void {
+    const flags = this.#table[slot * COLUMNS + FLAGS]!;
+    this.#review(slot);
+    this.#connections.pushReady(slot);
+    if ((flags & (DOOMED | FIN_DUE)) !== 0) this.#connections.pushClosing(slot);
   }
 
   /** Stops watching; `watch` starts again when there is something to wait for. */
@@ -317,10 +323,11 @@ export class Lifecycle {
     const fd = this.#table[base + FD]!;
     // Removed before it is closed: with a duplicate open somewhere its events would go on.
     this.unwatch(slot);
+    // Forgotten first: whoever takes over the table must not close a number that is another's by then.
+    this.#table[base + FLAGS]! |= DOOMED;
+    this.#table[base + FD] = -1;
     if (abort) this.#kernel.reset(fd);
     else this.#kernel.close(fd);
-    this.#table[base + FD] = -1;
-    this.#table[base + FLAGS]! |= DOOMED;
     this.#output.drop(slot);
     this.timers.remove(slot);
     return true;

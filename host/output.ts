@@ -19,6 +19,7 @@ import {
 import { type Pages, pagesOf } from './pages.ts';
 import { type Policy, reservePages } from './policy.ts';
 import {
+  BUSY,
   COLUMNS,
   FD,
   FLAGS,
@@ -106,7 +107,7 @@ export class Output {
   }
 
   #progress(slot: number, length: number): void {
-    this.#stats.bytesOut += length;
+    this.#stats.sent(length);
     this.#times[slot * TIMES + LAST_PROGRESS] = this.#clock.now;
   }
 
@@ -119,9 +120,18 @@ export class Output {
 
   // The kernel took a part of the row, or nothing: the rest waits, and so does all that follows it.
   #fellShort(row: number): void {
+    const slot = this.#batch.rows[row * ROW + ROW_SLOT]!;
+    const at = slot * COLUMNS + BUSY;
+    // Between what is staged and what is in the pages the row counts as torn.
+    const busy = this.#table[at]!;
+    this.#table[at] = 1;
+    this.#settle(row, slot);
+    this.#table[at] = busy;
+  }
+
+  #settle(row: number, slot: number): void {
     const { rows } = this.#batch;
     const at = row * ROW;
-    const slot = rows[at + ROW_SLOT]!;
     const base = slot * COLUMNS;
     const result = rows[at + ROW_RESULT]!;
     const sent = Math.max(0, result);
@@ -179,6 +189,24 @@ export class Output {
     this.#touch(slot);
   }
 
+  /** Puts bytes that were staged behind the connection's backlog. */
+  appendStaged(slot: number, buffer: number, offset: number, length: number): void {
+    const base = slot * COLUMNS;
+    const busy = this.#table[base + BUSY]!;
+    this.#table[base + BUSY] = 1;
+    this.#table[base + STAGED_BYTES]! -= length;
+    this.append(slot, buffer, offset, length);
+    this.#table[base + BUSY] = busy;
+  }
+
+  /** Counts anew what waits in the pages, after another thread has left them. */
+  recover(): void {
+    this.backlogBytes = 0;
+    for (let slot = 0; slot < this.#connections.end; slot += 1) {
+      this.backlogBytes += this.#table[slot * COLUMNS + OUTPUT_BYTES]!;
+    }
+  }
+
   /** Holds input of the connection in the pool. A doomed one's is dropped. */
   hold(slot: number, buffer: number, offset: number, length: number): void {
     if ((this.#table[slot * COLUMNS + FLAGS]! & DOOMED) !== 0) return;
@@ -234,7 +262,7 @@ export class Output {
   /** Counts an error of the connection's socket, once, and has it aborted. */
   fail(slot: number, result: number): void {
     if ((this.#table[slot * COLUMNS + FLAGS]! & DOOMED) !== 0) return;
-    this.#stats.error(this.#kernel.errorName(result));
+    this.#stats.errno(result);
     this.doom(slot, REASON_ERROR);
   }
 

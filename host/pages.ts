@@ -5,6 +5,14 @@ import { type Batch, SEGMENT_BUFFER } from './batch.ts';
 import { PAGE_BYTES } from './policy.ts';
 import { CHAIN_BYTES, CHAIN_FIRST, CHAIN_LAST, CHAIN_START, type Segment } from './segment.ts';
 
+/** A scan of a pool that another thread has left. */
+export interface PageScan {
+  /** Claims the chain's pages. @returns false when it is not whole; it claims nothing then */
+  sound(chain: number): boolean;
+  /** All chains are claimed: the other pages are free. */
+  finish(): void;
+}
+
 export class Pages {
   readonly #segment: Segment;
   readonly #links: Int32Array;
@@ -87,6 +95,49 @@ export class Pages {
     }
     table[chain + CHAIN_FIRST] = page;
     table[chain + CHAIN_START] = start;
+  }
+
+  /**
+   * Finds out which pages are in use, after another thread has left the pool. A chain is sound when
+   * its pages are in the pool, in no other chain, and as many as its bytes need; call it for each.
+   */
+  recover(): PageScan {
+    const used = new Uint8Array(this.#segment.pages);
+    return {
+      sound: (chain) => this.#claim(chain, used),
+      finish: () => this.#freeUnused(used),
+    };
+  }
+
+  #claim(chain: number, used: Uint8Array): boolean {
+    const table = this.#table;
+    const [start, bytes] = [table[chain + CHAIN_START]!, table[chain + CHAIN_BYTES]!];
+    if (bytes === 0) return true;
+    if (bytes < 0 || start < 0 || start >= PAGE_BYTES) return false;
+    const pages: number[] = [];
+    let page = table[chain + CHAIN_FIRST]!;
+    for (let left = Math.ceil((start + bytes) / PAGE_BYTES); left > 0; left -= 1) {
+      if (page < 0 || page >= used.length || used[page] === 1) break;
+      used[page] = 1;
+      pages.push(page);
+      page = this.#links[page]!;
+    }
+    const whole = pages.length * PAGE_BYTES >= start + bytes;
+    if (whole && pages.at(-1) === table[chain + CHAIN_LAST]) return true;
+    for (const claimed of pages) used[claimed] = 0;
+    return false;
+  }
+
+  #freeUnused(used: Uint8Array): void {
+    this.#fresh = used.lastIndexOf(1) + 1;
+    this.#free = -1;
+    this.available = used.length - this.#fresh;
+    for (let page = this.#fresh - 1; page >= 0; page -= 1) {
+      if (used[page] === 1) continue;
+      this.#links[page] = this.#free;
+      this.#free = page;
+      this.available += 1;
+    }
   }
 
   clear(chain: number): void {

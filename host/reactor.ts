@@ -6,7 +6,7 @@
 
 import { REASON_ERROR } from '../assembly/abi.ts';
 import { Batch, SEGMENT_BUFFER } from './batch.ts';
-import { Callbacks } from './callbacks.ts';
+import { Callbacks, startGuest } from './callbacks.ts';
 import { Clock } from './clock.ts';
 import {
   BLOCKED,
@@ -16,10 +16,11 @@ import {
   ENDED,
   KNOWN,
   LINGERING,
+  OPEN,
   PAUSED,
 } from './connections.ts';
+import { Control } from './control.ts';
 import { Effects, effectRows } from './effects.ts';
-import { Guest } from './guest.ts';
 import { Input, type InputObserver } from './input.ts';
 import { type Epoll, EVENT, type Kernel } from './kernel.ts';
 import { Lifecycle } from './lifecycle.ts';
@@ -27,7 +28,9 @@ import type { GuestModule } from './module.ts';
 import { Output } from './output.ts';
 import { Pages } from './pages.ts';
 import { PAGE_BYTES, type Policy } from './policy.ts';
+import { type Remains, recover } from './recovery.ts';
 import {
+  BUSY,
   type BufferConstructor,
   COLUMNS,
   FD,
@@ -68,8 +71,9 @@ export class Reactor {
   readonly #clock: Clock;
   readonly #observer: Observer;
   readonly #epoll: Epoll;
+  readonly #control: Control;
   readonly #events = new Uint32Array(EVENTS * EVENT);
-  readonly #stats = new Stats();
+  readonly #stats: Stats;
   readonly #connections: Connections;
   readonly #table: Int32Array;
   readonly #times: Float64Array;
@@ -80,8 +84,11 @@ export class Reactor {
   readonly #lifecycle: Lifecycle;
   readonly #callbacks: Callbacks;
   readonly #input: Input;
+  readonly #signalled: () => void;
   /** Connections served in this round. */
   #served = 0;
+  /** The descriptor with handle 0 was readable in this round. */
+  #signal = false;
 
   /** @throws WasmpollError ERR_GUEST when the guest's start-up fails. */
   constructor(parts: {
@@ -92,9 +99,20 @@ export class Reactor {
     /** Monotonic milliseconds. */
     now: () => number;
     buffer: BufferConstructor;
+    /** Where the supervisor watches; its own when there is none. */
+    control?: Control;
+    /** An epoll that outlives the reactor; its own when not given. */
+    epoll?: Epoll;
+    /** Called in a turn in which the descriptor with handle 0 was readable. */
+    signalled?: () => void;
+    /** What another reactor on the same epoll has left behind, to go on with. */
+    left?: Remains;
   }) {
     const { kernel, policy, observer } = parts;
-    const guest = new Guest(parts.module, policy);
+    const control = parts.control ?? new Control(new parts.buffer(Control.bytes));
+    const guest = startGuest(parts.module, policy, control);
+    this.#control = control;
+    this.#stats = new Stats(control.counts);
     this.#kernel = kernel;
     this.#observer = observer;
     this.#clock = new Clock(parts.now);
@@ -105,11 +123,13 @@ export class Reactor {
         poolBytes: policy.poolBytes,
       },
       parts.buffer,
+      parts.left?.segment,
     );
     this.#connections = new Connections(segment);
     this.#table = segment.table;
     this.#times = segment.times;
-    this.#epoll = kernel.epoll();
+    this.#epoll = parts.epoll ?? kernel.epoll();
+    this.#signalled = parts.signalled ?? (() => undefined);
     const rows = effectRows(policy) + 2 * Math.ceil(policy.receiveWindowBytes / PAGE_BYTES) + 64;
     this.#batch = new Batch(kernel, rows, parts.buffer);
     this.#batch.bind(SEGMENT_BUFFER, segment.bytes);
@@ -131,7 +151,7 @@ export class Reactor {
       ...shared,
       peerAddress: (slot: number) => this.#peerAddress(slot),
       log: (level: number, text: string) => {
-        if (!observer.log(level, text)) this.#stats.logLinesDropped += 1;
+        if (!observer.log(level, text)) this.#stats.logDropped();
       },
     };
     this.#callbacks = new Callbacks({
@@ -142,6 +162,7 @@ export class Reactor {
       host,
       module: parts.module,
       observer,
+      control,
     });
     this.#input = new Input({
       ...shared,
@@ -150,6 +171,26 @@ export class Reactor {
       callbacks: this.#callbacks,
       observer,
     });
+    if (parts.left !== undefined) {
+      recover({ ...shared, output: this.#output, lifecycle: this.#lifecycle }, parts.left);
+      for (let slot = 0; slot < this.#connections.end; slot += 1) this.#releaseIfGone(slot);
+      this.#callbacks.restore();
+      this.#rest();
+    }
+  }
+
+  // The thread before ended between closing the descriptor and freeing the slot.
+  #releaseIfGone(slot: number): void {
+    const base = slot * COLUMNS;
+    if ((this.#table[base + FLAGS]! & OPEN) === 0 || this.#table[base + FD]! >= 0) return;
+    this.#output.drop(slot);
+    this.#connections.release(slot);
+    this.#control.finished();
+  }
+
+  /** What a successor needs to go on when this thread is gone. */
+  get segment(): ArrayBufferLike {
+    return this.#connections.segment.bytes.buffer;
   }
 
   /** To be watched by the event loop: its descriptor is readable while events wait. */
@@ -173,18 +214,13 @@ export class Reactor {
   }
 
   snapshot(): Snapshot {
-    const { connectionsTotal: total, connectionsRefused: refused, ...stats } = this.#stats;
-    return {
-      connections: { open: this.#connections.open, total, refused },
-      bytesIn: stats.bytesIn,
-      bytesOut: stats.bytesOut,
-      messages: stats.messages,
-      backlogBytes: this.#output.backlogBytes,
-      poolBytes: (this.#connections.segment.pages - this.#pages.available) * PAGE_BYTES,
-      errors: Object.fromEntries(stats.errors),
-      guestTraps: stats.guestTraps,
-      logLinesDropped: stats.logLinesDropped,
-    };
+    this.#publish();
+    return this.#stats.snapshot((errno) => this.#kernel.errorName(errno));
+  }
+
+  #publish(): void {
+    const pages = this.#connections.segment.pages - this.#pages.available;
+    this.#stats.hold(this.#connections.open, this.#output.backlogBytes, pages * PAGE_BYTES);
   }
 
   /**
@@ -196,18 +232,23 @@ export class Reactor {
     this.#rest();
     if (this.#callbacks.retryAt !== Infinity) {
       this.#kernel.close(fd);
-      this.#stats.connectionsRefused += 1;
+      this.#stats.refused();
+      this.#control.finished();
       return;
     }
     const slot = this.#lifecycle.open(fd);
     if (slot < 0) {
-      this.#stats.connectionsRefused += 1;
+      this.#stats.refused();
+      this.#control.finished();
       return;
     }
-    this.#stats.connectionsTotal += 1;
+    this.#table[slot * COLUMNS + BUSY] = 1;
+    this.#stats.connected();
     this.#observer.open?.(this.#table[slot * COLUMNS + HANDLE]!, this.#peerAddress(slot));
     this.#callbacks.open(slot);
+    this.#table[slot * COLUMNS + BUSY] = 0;
     this.#rest();
+    this.#publish();
   }
 
   /** From now on each connection is closed gracefully once it is quiet. */
@@ -249,6 +290,10 @@ export class Reactor {
         const at = event * EVENT;
         this.#event(this.#events[at]! | 0, this.#events[at + 2]!);
       }
+      if (this.#signal) {
+        this.#signal = false;
+        this.#signalled();
+      }
       this.#serveReady();
       this.#rest();
       // A lone client's next message is not there yet, and what is over its budget has to wait.
@@ -257,13 +302,24 @@ export class Reactor {
       this.#clock.refresh();
       if (this.#clock.now >= end) break;
     }
+    this.#publish();
     return this.ready;
   }
 
   #event(handle: number, mask: number): void {
+    if (handle === 0) {
+      this.#signal = true;
+      return;
+    }
     const slot = this.#connections.current(handle);
     // The connection was closed earlier in this batch, and perhaps its descriptor is another's now.
     if (slot < 0) return;
+    this.#table[slot * COLUMNS + BUSY] = 1;
+    this.#serve(slot, mask);
+    this.#table[slot * COLUMNS + BUSY] = 0;
+  }
+
+  #serve(slot: number, mask: number): void {
     const { EPOLLIN, EPOLLERR, EPOLLHUP } = this.#kernel.constants;
     const base = slot * COLUMNS;
     // With output waiting any event but IN means that sending will get on, or say what is wrong.
@@ -296,7 +352,9 @@ export class Reactor {
       const slot = this.#connections.shiftReady();
       if (slot < 0) return;
       this.#served += 1;
+      this.#table[slot * COLUMNS + BUSY] = 1;
       this.#input.proceed(slot);
+      this.#table[slot * COLUMNS + BUSY] = 0;
     }
   }
 
@@ -309,7 +367,9 @@ export class Reactor {
       if (due !== 0 && due <= now) {
         this.#times[slot * TIMES + GUEST_TIMER] = 0;
         const flags = this.#table[slot * COLUMNS + FLAGS]!;
+        this.#table[slot * COLUMNS + BUSY] = 1;
         if ((flags & (KNOWN | DOOMED | LINGERING)) === KNOWN) this.#callbacks.timer(slot);
+        this.#table[slot * COLUMNS + BUSY] = 0;
       }
       this.#lifecycle.timeOut(slot);
       this.#lifecycle.schedule(slot);
@@ -323,17 +383,24 @@ export class Reactor {
       this.#lifecycle.flush();
       const slot = this.#connections.shiftClosing();
       if (slot < 0) return;
-      if (!this.#lifecycle.advance(slot)) continue;
       const base = slot * COLUMNS;
-      const known = (this.#table[base + FLAGS]! & KNOWN) !== 0;
-      if (known) {
-        this.#observer.close?.(this.#table[base + HANDLE]!, this.#table[base + REASON]!);
-        this.#callbacks.close(slot);
-      }
-      if (this.#table[base + FD]! >= 0) continue;
-      this.#lifecycle.flush();
-      this.#connections.release(slot);
+      this.#table[base + BUSY] = 1;
+      if (this.#lifecycle.advance(slot)) this.#closed(slot);
+      this.#table[base + BUSY] = 0;
     }
+  }
+
+  // The guest is told, once; a connection whose descriptor is gone gives its slot back.
+  #closed(slot: number): void {
+    const base = slot * COLUMNS;
+    if ((this.#table[base + FLAGS]! & KNOWN) !== 0) {
+      this.#observer.close?.(this.#table[base + HANDLE]!, this.#table[base + REASON]!);
+      this.#callbacks.close(slot);
+    }
+    if (this.#table[base + FD]! >= 0) return;
+    this.#lifecycle.flush();
+    this.#connections.release(slot);
+    this.#control.finished();
   }
 
   #peerAddress(slot: number): string {

@@ -36,6 +36,8 @@ export const REASON = 17;
 /** The turn in which TURN_BYTES were received. */
 export const TURN = 18;
 export const TURN_BYTES = 19;
+/** 1 while the row, or what it stands for in the kernel, is being changed. */
+export const BUSY = 21;
 
 // A connection's times, as Float64 columns in monotonic milliseconds; 0 is unset.
 export const TIMES = 5;
@@ -68,10 +70,14 @@ export class Segment {
   /** Where the pages start, in bytes. */
   readonly pagesOffset: number;
 
-  /** @throws WasmpollError ERR_POLICY when it would be larger than I/O rows can tell. */
+  /**
+   * @param existing the buffer of an earlier segment of the same sizes, to go on with
+   * @throws WasmpollError ERR_POLICY when it would be larger than I/O rows can tell
+   */
   constructor(
     sizes: { connections: number; stateBytes: number; poolBytes: number },
     Buffer: BufferConstructor,
+    existing?: ArrayBufferLike,
   ) {
     this.connections = sizes.connections;
     this.stateBytes = sizes.stateBytes;
@@ -91,7 +97,7 @@ export class Segment {
       );
     }
     // The kernel gives the memory when it is first touched, so size here is address space only.
-    const buffer = new Buffer(total);
+    const buffer = existing ?? new Buffer(total);
     this.bytes = new Uint8Array(buffer);
     this.table = new Int32Array(buffer, 0, this.connections * COLUMNS);
     this.times = new Float64Array(buffer, timesOffset, this.connections * TIMES);

@@ -1,0 +1,127 @@
+// Control: the few words that a worker and its supervisor share besides the segment: who is in the
+// guest, which descriptors are on their way, what was counted. It knows the words' protocol only.
+
+import { STATS } from './stats.ts';
+
+// Int32 words. Each has one writer, but for SEQUENCE, which is exchanged.
+const SEQUENCE = 0;
+const SLOT = 1;
+const CALLBACKS = 2;
+const FINISHED = 3;
+const RING_HEAD = 4;
+const RING_TAIL = 5;
+const RING = 16;
+/** Descriptors that can be on their way to a worker. */
+const RING_WORDS = 4096;
+const BYTES = (RING + RING_WORDS) * 4;
+
+/** What SEQUENCE holds when the worker was given up: neither odd nor a number it would reach. */
+const CONDEMNED = -2;
+
+export class Control {
+  readonly buffer: ArrayBufferLike;
+  /** For `Stats`. */
+  readonly counts: Float64Array;
+  readonly #words: Int32Array;
+  #sequence: number;
+
+  /** Over a new buffer, or over the one that another thread made. */
+  constructor(buffer: ArrayBufferLike) {
+    this.buffer = buffer;
+    this.#words = new Int32Array(buffer, 0, RING + RING_WORDS);
+    this.counts = new Float64Array(buffer, BYTES, STATS);
+    this.#sequence = this.#words[SEQUENCE]!;
+  }
+
+  /** Size of a buffer for it. */
+  static readonly bytes = BYTES + STATS * 8;
+
+  // The worker's side.
+
+  /** The worker enters the guest for a slot, or for start-up with −1: odd until it has left. */
+  enter(slot: number): void {
+    this.#words[SLOT] = slot;
+    this.#sequence = (this.#sequence + 1) & 0x3fff_ffff;
+    Atomics.store(this.#words, SEQUENCE, this.#sequence);
+  }
+
+  /** It has left. If it was given up meanwhile it stays here for ever and touches nothing more. */
+  leave(): void {
+    const inside = this.#sequence;
+    this.#sequence = inside + 1;
+    const found = Atomics.compareExchange(this.#words, SEQUENCE, inside, inside + 1);
+    if (found !== inside) this.#park();
+    if (this.#words[SLOT]! >= 0) this.#words[CALLBACKS]! += 1;
+  }
+
+  #park(): never {
+    for (;;) Atomics.wait(this.#words, SEQUENCE, CONDEMNED);
+  }
+
+  /** The next descriptor that was handed over; −1 when there is none. */
+  take(): number {
+    const head = this.#words[RING_HEAD]!;
+    if (head === Atomics.load(this.#words, RING_TAIL)) return -1;
+    const fd = this.#words[RING + ((head >>> 0) % RING_WORDS)]!;
+    Atomics.store(this.#words, RING_HEAD, (head + 1) | 0);
+    return fd;
+  }
+
+  /** Descriptors that were handed over and not yet taken. */
+  get pending(): number {
+    return (Atomics.load(this.#words, RING_TAIL) - Atomics.load(this.#words, RING_HEAD)) | 0;
+  }
+
+  /** A descriptor that was handed over is closed. */
+  finished(): void {
+    Atomics.store(this.#words, FINISHED, (this.#words[FINISHED]! + 1) | 0);
+  }
+
+  // The supervisor's side.
+
+  /** Odd while the worker is in the guest. */
+  get sequence(): number {
+    return Atomics.load(this.#words, SEQUENCE);
+  }
+
+  /** Gives the worker up if it still is where it was seen. @returns whether it was */
+  condemn(sequence: number): boolean {
+    return Atomics.compareExchange(this.#words, SEQUENCE, sequence, CONDEMNED) === sequence;
+  }
+
+  /** Whether the worker is, or was when it ended, in the guest. */
+  get inside(): boolean {
+    const { sequence } = this;
+    return sequence === CONDEMNED || sequence % 2 === 1;
+  }
+
+  /** The slot in whose callback the worker is or was last; −1 for none. */
+  get slot(): number {
+    return Atomics.load(this.#words, SLOT);
+  }
+
+  /** Callbacks that were completed, in Int32. */
+  get callbacks(): number {
+    return Atomics.load(this.#words, CALLBACKS);
+  }
+
+  /** Descriptors that were handed over and are closed again, in Int32. */
+  get finishedCount(): number {
+    return Atomics.load(this.#words, FINISHED);
+  }
+
+  /** Hands a descriptor over. @returns false when too many are on their way */
+  hand(fd: number): boolean {
+    const tail = this.#words[RING_TAIL]!;
+    if (this.pending >= RING_WORDS) return false;
+    this.#words[RING + ((tail >>> 0) % RING_WORDS)] = fd;
+    Atomics.store(this.#words, RING_TAIL, (tail + 1) | 0);
+    return true;
+  }
+
+  /** The worker is gone: its successor starts outside the guest. */
+  reset(): void {
+    Atomics.store(this.#words, SEQUENCE, 0);
+    this.#sequence = 0;
+  }
+}

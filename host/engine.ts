@@ -1,0 +1,44 @@
+// Engine: what a server drives, wherever the reactors are: in this thread (local.ts) or in workers
+// (supervisor.ts). Types only.
+
+import type { Snapshot } from './stats.ts';
+
+/** What `server.stats()` returns. */
+export interface ServerStats extends Snapshot {
+  /** Worker threads, those of them that serve now, and how often one was replaced. */
+  workers: { total: number; ready: number; restarts: number };
+}
+
+/** What the engine tells. The server turns it into events and log lines. */
+export interface EngineObserver {
+  open(id: number, address: string): void;
+  close(id: number, reason: number): void;
+  data(id: number, bytes: Uint8Array): void;
+  /** A guest failed, or hung, or its thread ended, and was replaced. */
+  restart(why: string): void;
+  failure(error: unknown): void;
+  /** @returns false when the line was dropped */
+  log(level: number, text: string): boolean;
+  /** After `drain` or `abort`: no connection is left. */
+  quiet(): void;
+}
+
+/** Which of the observer's calls are wanted: those that cost something for each connection. */
+export interface Interests {
+  readonly open: boolean;
+  readonly close: boolean;
+  readonly data: boolean;
+}
+
+export interface Engine {
+  /** Takes over a connected descriptor, or closes it when there is no room. */
+  accept(fd: number): void;
+  observe(interests: Interests): void;
+  snapshot(): ServerStats;
+  /** Closes each connection once it is quiet; `quiet` is called when none is left. */
+  drain(): void;
+  /** Aborts every connection. */
+  abort(): void;
+  /** Gives everything back; no connection may be left. Resolves when no thread is. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,227 @@
+// Position: one worker's place. It outlives the threads in it: the epoll with its registrations, the
+// segment, the control words and the descriptors on their way belong to it, and each thread borrows
+// them. It knows how to start, watch and replace one; balance and drain are the supervisor's.
+
+import { Worker } from 'node:worker_threads';
+import { REASON_HUNG, REASON_TRAP } from '../assembly/abi.ts';
+import { Control } from './control.ts';
+import type { Interests } from './engine.ts';
+import { messageOf, WasmpollError } from './errors.ts';
+import type { Epoll } from './kernel.ts';
+import type { GuestModule } from './module.ts';
+import { monotonicMs } from './monotonic.ts';
+import type { Native } from './native.ts';
+import type { Policy } from './policy.ts';
+import { COLUMNS, FD } from './segment.ts';
+import { Stats } from './stats.ts';
+import { Watchdog } from './watchdog.ts';
+import type { FromWorker, ToWorker, WorkerData } from './worker.ts';
+
+const script = new URL('./worker.js', import.meta.url);
+
+// A thread's JavaScript heap holds the host's own objects, no connection's data.
+const HEAP_MB = 128;
+
+// Replacements that die before their first callback: 1 s, doubled up to 30 s, with jitter so that
+// positions do not fall into step.
+const FIRST_BACKOFF_MS = 1000;
+const LONGEST_BACKOFF_MS = 30_000;
+
+export interface PositionObserver {
+  message(position: Position, message: FromWorker): void;
+  /** The thread ended and will be replaced. */
+  died(position: Position, why: string): void;
+}
+
+export class Position {
+  readonly index: number;
+  readonly stats: Stats;
+  /** The thread serves. */
+  ready = false;
+  /** It has said that no connection is left. */
+  quiet = false;
+  interests: Interests = { open: false, close: false, data: false };
+  draining = false;
+  /** Threads that were replaced. */
+  restarts = 0;
+  readonly #native: Native;
+  readonly #module: GuestModule;
+  readonly #policy: Policy;
+  readonly #observer: PositionObserver;
+  readonly #control: Control;
+  readonly #epoll: Epoll;
+  readonly #eventFd: number;
+  readonly #watchdog: Watchdog;
+  readonly #ticks: NodeJS.Timeout;
+  #worker: Worker | null = null;
+  #segment: SharedArrayBuffer | null = null;
+  #handed = 0;
+  #hung = false;
+  #error: unknown = null;
+  #backoffMs = FIRST_BACKOFF_MS;
+  #callbacksAtStart = 0;
+  #pause: NodeJS.Timeout | undefined;
+  #closing = false;
+  #started: { resolve: () => void; reject: (error: unknown) => void } | null = null;
+
+  constructor(parts: {
+    index: number;
+    native: Native;
+    module: GuestModule;
+    policy: Policy;
+    observer: PositionObserver;
+  }) {
+    this.index = parts.index;
+    this.#native = parts.native;
+    this.#module = parts.module;
+    this.#policy = parts.policy;
+    this.#observer = parts.observer;
+    this.#control = new Control(new SharedArrayBuffer(Control.bytes));
+    this.stats = new Stats(this.#control.counts);
+    this.#epoll = parts.native.epoll();
+    this.#eventFd = parts.native.eventfd(0);
+    this.#epoll.add(this.#eventFd, parts.native.constants.EPOLLIN, 0, 0);
+    this.#watchdog = new Watchdog(parts.policy.callbackTimeoutMs);
+    this.#ticks = setInterval(() => this.#tick(), this.#watchdog.intervalMs);
+    this.#ticks.unref();
+  }
+
+  /** Starts the first thread. Rejects when its guest does not start; then only `close` may follow. */
+  start(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#started = { resolve, reject };
+      this.#spawn(-1, REASON_TRAP);
+    });
+  }
+
+  #spawn(slot: number, reason: number): void {
+    const data: WorkerData = {
+      module: this.#module,
+      policy: this.#policy,
+      control: this.#control.buffer as SharedArrayBuffer,
+      epollFd: this.#epoll.fd,
+      eventFd: this.#eventFd,
+      interests: this.interests,
+      draining: this.draining,
+      ...(this.#segment === null ? {} : { left: { segment: this.#segment, slot, reason } }),
+    };
+    this.#hung = false;
+    this.#error = null;
+    this.quiet = false;
+    this.#callbacksAtStart = this.#control.callbacks;
+    const resourceLimits = { maxOldGenerationSizeMb: HEAP_MB };
+    this.#worker = new Worker(script, { workerData: data, resourceLimits });
+    this.#worker.on('message', (message: FromWorker) => this.#receive(message));
+    this.#worker.once('error', (error) => {
+      this.#error = error;
+    });
+    this.#worker.once('exit', (code) => this.#exited(code));
+  }
+
+  #receive(message: FromWorker): void {
+    if (message.kind === 'ready') {
+      this.#segment = message.segment;
+      this.ready = true;
+      this.#started?.resolve();
+      this.#started = null;
+    } else if (message.kind === 'refused') {
+      this.#error = message.error;
+      void this.#worker?.terminate();
+    } else this.#observer.message(this, message);
+  }
+
+  // The decision is the watchdog's; the exchange makes it true: either the callback has returned by
+  // now and nothing happens, or the thread will never leave it and the segment is at rest.
+  #tick(): void {
+    const { sequence } = this.#control;
+    if (this.#worker === null || !this.#watchdog.hung(sequence, monotonicMs())) return;
+    if (!this.#control.condemn(sequence)) return;
+    this.#hung = true;
+    void this.#worker.terminate();
+  }
+
+  #exited(code: number): void {
+    this.#worker = null;
+    this.ready = false;
+    if (this.#closing) return;
+    const { slot } = this.#control.inside ? this.#control : { slot: -1 };
+    const inCallback = slot >= 0;
+    const served = this.#control.callbacks !== this.#callbacksAtStart;
+    this.#control.reset();
+    const why = this.#why(code, inCallback);
+    if (this.#started !== null) {
+      this.#started.reject(this.#refusal(why));
+      this.#started = null;
+      return;
+    }
+    this.stats.error(this.#hung ? 'HUNG' : 'WORKER');
+    this.restarts += 1;
+    this.#observer.died(this, why);
+    const reason = this.#hung ? REASON_HUNG : REASON_TRAP;
+    if (inCallback || served) {
+      this.#backoffMs = FIRST_BACKOFF_MS;
+      this.#spawn(slot, reason);
+      return;
+    }
+    const delay = this.#backoffMs * (0.75 + Math.random() / 2);
+    this.#backoffMs = Math.min(LONGEST_BACKOFF_MS, this.#backoffMs * 2);
+    this.#pause = setTimeout(() => this.#spawn(slot, reason), delay);
+  }
+
+  #why(code: number, inCallback: boolean): string {
+    if (this.#hung) {
+      const what = inCallback ? 'a callback' : 'start-up';
+      return `${what} did not return within ${this.#policy.callbackTimeoutMs} ms`;
+    }
+    if (this.#error === null) return `the worker thread ended with exit code ${code}`;
+    return messageOf((this.#error as { message?: unknown }).message ?? this.#error);
+  }
+
+  #refusal(why: string): Error {
+    return new WasmpollError('ERR_GUEST', this.#hung ? `${this.#module.name}: ${why}` : why, {
+      cause: this.#error,
+    });
+  }
+
+  /** Descriptors that are open here or on their way. */
+  get load(): number {
+    return (this.#handed - this.#control.finishedCount) | 0;
+  }
+
+  /** @returns false when too many are on their way; the descriptor stays the caller's then */
+  hand(fd: number): boolean {
+    if (!this.#control.hand(fd)) return false;
+    this.#handed = (this.#handed + 1) | 0;
+    this.#native.write(this.#eventFd, ONE, 0, ONE.length);
+    return true;
+  }
+
+  post(message: ToWorker): void {
+    this.#worker?.postMessage(message);
+  }
+
+  /** Ends the thread and closes everything; descriptors that are left are reset. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    clearInterval(this.#ticks);
+    clearTimeout(this.#pause);
+    await this.#worker?.terminate();
+    this.#resetLeft();
+    this.#epoll.close();
+    this.#native.close(this.#eventFd);
+  }
+
+  #resetLeft(): void {
+    for (let fd = this.#control.take(); fd >= 0; fd = this.#control.take()) this.#native.close(fd);
+    if (this.#segment === null) return;
+    const rows = this.#policy.maxConnections;
+    const table = new Int32Array(this.#segment, 0, rows * COLUMNS);
+    for (let slot = 0; slot < rows; slot += 1) {
+      const fd = table[slot * COLUMNS + FD]!;
+      if (table[slot * COLUMNS] !== 0 && fd >= 0) this.#native.reset(fd);
+    }
+  }
+}
+
+/** What is written to an eventfd: 1 as u64, in the machine's order. */
+const ONE = new Uint8Array(new BigUint64Array([1n]).buffer);

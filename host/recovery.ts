@@ -1,0 +1,84 @@
+// Recovery: takes a segment up that another thread has left, at rest or in the middle of a change.
+// It decides which connections are whole; everything that can be derived is derived anew.
+
+import { REASON_ERROR } from '../assembly/abi.ts';
+import { type Connections, DOOMED, KNOWN, LINGERING, OPEN } from './connections.ts';
+import type { Lifecycle } from './lifecycle.ts';
+import type { Output } from './output.ts';
+import type { PageScan, Pages } from './pages.ts';
+import {
+  BUSY,
+  CHAIN_BYTES,
+  COLUMNS,
+  FD,
+  FLAGS,
+  HELD,
+  OUTPUT,
+  STAGED_BYTES,
+  STAGED_FLAGS,
+} from './segment.ts';
+
+/** What a reactor has left behind. */
+export interface Remains {
+  readonly segment: ArrayBufferLike;
+  /** The slot in whose callback it ended; −1 when it was in none. */
+  readonly slot: number;
+  /** Why that connection is lost: one of REASON_…. */
+  readonly reason: number;
+}
+
+interface Parts {
+  connections: Connections;
+  pages: Pages;
+  output: Output;
+  lifecycle: Lifecycle;
+}
+
+/**
+ * Makes lists, counts and timers anew. Connections that were being changed, whose bytes were on their
+ * way out of the dead thread's own memory, or whose pages do not add up are doomed, and so is the one
+ * in whose callback the thread ended; every other goes on as it stands.
+ */
+export function recover({ connections, pages, output, lifecycle }: Parts, left: Remains): void {
+  const { table } = connections;
+  connections.recover();
+  const scan = pages.recover();
+  const torn: number[] = [];
+  for (let slot = 0; slot < connections.end; slot += 1) {
+    const base = slot * COLUMNS;
+    if ((table[base + FLAGS]! & OPEN) === 0) continue;
+    const whole = claim(table, base, scan);
+    const admitted = (table[base + FLAGS]! & (KNOWN | LINGERING)) !== 0;
+    const moving = table[base + BUSY] !== 0 || table[base + STAGED_BYTES] !== 0;
+    if (!whole || !admitted || moving) torn.push(slot);
+    table[base + BUSY] = 0;
+    table[base + STAGED_BYTES] = 0;
+    table[base + STAGED_FLAGS] = 0;
+  }
+  scan.finish();
+  output.recover();
+  if (left.slot >= 0 && left.slot < connections.end && isOpen(table, left.slot)) {
+    output.doom(left.slot, left.reason);
+  }
+  for (const slot of torn) output.doom(slot, REASON_ERROR);
+  for (let slot = 0; slot < connections.end; slot += 1) {
+    if (isOpen(table, slot)) lifecycle.revive(slot);
+  }
+}
+
+// Its descriptor is there; without one it was closed already and only its slot is left.
+function isOpen(table: Int32Array, slot: number): boolean {
+  const base = slot * COLUMNS;
+  return (table[base + FLAGS]! & OPEN) !== 0 && table[base + FD]! >= 0;
+}
+
+// A chain that is not whole is given up, and what it held with it.
+function claim(table: Int32Array, base: number, scan: PageScan): boolean {
+  let whole = true;
+  for (const chain of [base + OUTPUT, base + HELD]) {
+    if (scan.sound(chain)) continue;
+    table[chain + CHAIN_BYTES] = 0;
+    whole = false;
+  }
+  return whole || (table[base + FLAGS]! & DOOMED) !== 0;
+}

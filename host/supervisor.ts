@@ -1,0 +1,172 @@
+// Supervisor: reactors in worker threads, `workers: N`. It gives each accepted descriptor to the least
+// loaded worker, adds up what they count, and replaces threads that hang or die. It never enters a guest.
+
+import type { Engine, EngineObserver, Interests, ServerStats } from './engine.ts';
+import { WasmpollError } from './errors.ts';
+import type { GuestModule } from './module.ts';
+import type { Native } from './native.ts';
+import type { Policy } from './policy.ts';
+import { Position } from './position.ts';
+import { STATS, Stats } from './stats.ts';
+import type { FromWorker } from './worker.ts';
+
+// After an abort workers have this much of callbackTimeoutMs, and no less than a second, to obey.
+const ABORT_FACTOR = 2;
+const ABORT_MS = 1000;
+
+export class Supervisor implements Engine {
+  readonly #native: Native;
+  readonly #policy: Policy;
+  readonly #observer: EngineObserver;
+  readonly #positions: Position[];
+  #refused = 0;
+  #ending = false;
+  #last: NodeJS.Timeout | undefined;
+
+  private constructor(
+    native: Native,
+    module: GuestModule,
+    policy: Policy,
+    workers: number,
+    observer: EngineObserver,
+  ) {
+    this.#native = native;
+    this.#policy = policy;
+    this.#observer = observer;
+    const share = sharePolicy(policy, workers);
+    this.#positions = Array.from(
+      { length: workers },
+      (_, index) =>
+        new Position({
+          index,
+          native,
+          module,
+          policy: share,
+          observer: {
+            message: (position, message) => this.#receive(position, message),
+            died: (position, why) => this.#died(position, why),
+          },
+        }),
+    );
+  }
+
+  /**
+   * Starts the workers.
+   * @throws WasmpollError ERR_GUEST when a guest does not start, ERR_POLICY when the pool cannot be shared
+   */
+  static async start(
+    native: Native,
+    module: GuestModule,
+    policy: Policy,
+    workers: number,
+    observer: EngineObserver,
+  ): Promise<Supervisor> {
+    const supervisor = new Supervisor(native, module, policy, workers, observer);
+    try {
+      await Promise.all(supervisor.#positions.map((position) => position.start()));
+    } catch (error) {
+      await supervisor.close();
+      throw error;
+    }
+    return supervisor;
+  }
+
+  accept(fd: number): void {
+    let [chosen, least, total]: [Position | null, number, number] = [null, Infinity, 0];
+    for (const position of this.#positions) {
+      const { load } = position;
+      total += load;
+      // A position whose thread is being replaced is served again in a moment, if less well.
+      const cost = position.ready ? load : load + this.#policy.maxConnections;
+      if (cost < least) [chosen, least] = [position, cost];
+    }
+    if (total < this.#policy.maxConnections && chosen?.hand(fd)) return;
+    this.#native.close(fd);
+    this.#refused += 1;
+  }
+
+  #receive(position: Position, message: FromWorker): void {
+    const observer = this.#observer;
+    // Handles are a worker's own; the worker's number makes them the server's.
+    const id = (handle: number): number => position.index * 2 ** 32 + (handle >>> 0);
+    if (message.kind === 'open') observer.open(id(message.id), message.address);
+    else if (message.kind === 'close') observer.close(id(message.id), message.reason);
+    else if (message.kind === 'data') observer.data(id(message.id), message.bytes);
+    else if (message.kind === 'log') observer.log(message.level, message.text);
+    else if (message.kind === 'restart') observer.restart(message.why);
+    else if (message.kind === 'failure') {
+      observer.failure(new WasmpollError('ERR_GUEST', message.message));
+    } else if (message.kind === 'quiet') {
+      position.quiet = true;
+      this.#finishIfQuiet();
+    }
+  }
+
+  #died(position: Position, why: string): void {
+    position.draining = this.#ending;
+    this.#observer.restart(why);
+  }
+
+  #finishIfQuiet(): void {
+    if (!this.#ending || !this.#positions.every(({ quiet, load }) => quiet && load === 0)) return;
+    this.#finish();
+  }
+
+  #finish(): void {
+    this.#ending = false;
+    clearTimeout(this.#last);
+    this.#observer.quiet();
+  }
+
+  observe(interests: Interests): void {
+    for (const position of this.#positions) {
+      position.interests = interests;
+      position.post({ kind: 'observe', interests });
+    }
+  }
+
+  snapshot(): ServerStats {
+    const sum = new Float64Array(STATS);
+    for (const { stats } of this.#positions) stats.addTo(sum);
+    const snapshot = new Stats(sum).snapshot((errno) => this.#native.errorName(errno));
+    snapshot.connections.refused += this.#refused;
+    const restarts = this.#positions.reduce((count, position) => count + position.restarts, 0);
+    const ready = this.#positions.filter((position) => position.ready).length;
+    return { ...snapshot, workers: { total: this.#positions.length, ready, restarts } };
+  }
+
+  drain(): void {
+    this.#end('drain');
+  }
+
+  abort(): void {
+    this.#end('abort');
+    // A worker whose guest hangs does not listen; its descriptors are closed with its position.
+    const patience = Math.max(ABORT_MS, ABORT_FACTOR * this.#policy.callbackTimeoutMs);
+    this.#last = setTimeout(() => this.#finish(), patience);
+  }
+
+  #end(kind: 'drain' | 'abort'): void {
+    this.#ending = true;
+    for (const position of this.#positions) {
+      position.draining = true;
+      position.post({ kind });
+    }
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.#last);
+    await Promise.all(this.#positions.map((position) => position.close()));
+  }
+}
+
+/** The part of the policy that one worker keeps to: the pool is shared out, all else is each's. */
+function sharePolicy(policy: Policy, workers: number): Policy {
+  const poolBytes = Math.floor(policy.poolBytes / workers);
+  if (poolBytes >= policy.maxBacklogBytes) return { ...policy, poolBytes };
+  throw new WasmpollError(
+    'ERR_POLICY',
+    `policy.poolBytes: must be at least maxBacklogBytes for each of ${workers} workers, ` +
+      `got ${policy.poolBytes} and ${policy.maxBacklogBytes}`,
+  );
+}

@@ -1,0 +1,125 @@
+// Worker: one reactor in a thread of its own, for the supervisor that has started it. It takes the
+// descriptors that are handed over, and says what happens; it accepts nothing and decides no death.
+
+import { parentPort, workerData } from 'node:worker_threads';
+import { REASON_SHUTDOWN } from '../assembly/abi.ts';
+import { Control } from './control.ts';
+import { Driver } from './driver.ts';
+import type { Interests } from './engine.ts';
+import { messageOf } from './errors.ts';
+import { RateLimit } from './log.ts';
+import type { GuestModule } from './module.ts';
+import { monotonicMs } from './monotonic.ts';
+import { native } from './native.ts';
+import type { Policy } from './policy.ts';
+import { type Observer, Reactor } from './reactor.ts';
+import type { Remains } from './recovery.ts';
+
+/** What the supervisor gives a worker. */
+export interface WorkerData {
+  readonly module: GuestModule;
+  readonly policy: Policy;
+  readonly control: SharedArrayBuffer;
+  /** Belongs to the supervisor, registrations included; the eventfd is in it with token 0. */
+  readonly epollFd: number;
+  readonly eventFd: number;
+  readonly interests: Interests;
+  readonly draining: boolean;
+  /** What the worker before has left behind. */
+  readonly left?: Remains;
+}
+
+export type ToWorker =
+  | { readonly kind: 'observe'; readonly interests: Interests }
+  | { readonly kind: 'drain' }
+  | { readonly kind: 'abort' };
+
+export type FromWorker =
+  | { readonly kind: 'ready'; readonly segment: SharedArrayBuffer }
+  | { readonly kind: 'refused'; readonly error: unknown }
+  | { readonly kind: 'open'; readonly id: number; readonly address: string }
+  | { readonly kind: 'close'; readonly id: number; readonly reason: number }
+  | { readonly kind: 'data'; readonly id: number; readonly bytes: Uint8Array }
+  | { readonly kind: 'restart'; readonly why: string }
+  | { readonly kind: 'failure'; readonly message: string }
+  | { readonly kind: 'log'; readonly level: number; readonly text: string }
+  | { readonly kind: 'quiet' };
+
+const port = parentPort!;
+const data = workerData as WorkerData;
+const control = new Control(data.control);
+const tell = (message: FromWorker): void => port.postMessage(message);
+const counter = new Uint8Array(8);
+const lines = new RateLimit(data.policy.logLinesPerSecond, monotonicMs);
+
+const observer: Observer = {
+  open: null,
+  close: null,
+  data: null,
+  restart: (why) => tell({ kind: 'restart', why }),
+  failure: (error) => tell({ kind: 'failure', message: messageOf(error) }),
+  log: (level, text) => {
+    if (!lines.admit()) return false;
+    tell({ kind: 'log', level, text });
+    return true;
+  },
+};
+
+function observe(interests: Interests): void {
+  observer.open = interests.open ? (id, address) => tell({ kind: 'open', id, address }) : null;
+  observer.close = interests.close ? (id, reason) => tell({ kind: 'close', id, reason }) : null;
+  observer.data = interests.data ? (id, bytes) => tell({ kind: 'data', id, bytes }) : null;
+}
+
+let ending = false;
+
+function start(): void {
+  observe(data.interests);
+  const reactor: Reactor = new Reactor({
+    kernel: native,
+    module: data.module,
+    policy: data.policy,
+    observer,
+    now: monotonicMs,
+    buffer: SharedArrayBuffer,
+    control,
+    epoll: native.epoll(data.epollFd),
+    signalled: () => {
+      native.read(data.eventFd, counter, 0, counter.length);
+      for (let fd = control.take(); fd >= 0; fd = control.take()) reactor.open(fd);
+    },
+    ...(data.left === undefined ? {} : { left: data.left }),
+  });
+  const driver = new Driver(native, reactor, () => {
+    if (!ending || reactor.connections > 0 || control.pending > 0) return;
+    ending = false;
+    tell({ kind: 'quiet' });
+  });
+  const drain = (): void => {
+    ending = true;
+    reactor.drain();
+    driver.schedule();
+  };
+  port.on('message', (message: ToWorker) => {
+    if (message.kind === 'observe') observe(message.interests);
+    else if (message.kind === 'drain') drain();
+    else {
+      ending = true;
+      reactor.abort(REASON_SHUTDOWN);
+      driver.schedule();
+    }
+  });
+  tell({ kind: 'ready', segment: reactor.segment as SharedArrayBuffer });
+  // What was left behind may be due already, and descriptors may be on their way.
+  if (data.draining) drain();
+  else driver.schedule();
+}
+
+try {
+  start();
+} catch (error) {
+  tell({
+    kind: 'refused',
+    error: { message: messageOf(error), code: (error as { code?: unknown }).code },
+  });
+}
