@@ -20,6 +20,8 @@ import type { Server } from './server.ts';
 import { printable } from './text.ts';
 
 const DEFAULT_ADDRESS = '127.0.0.1:33445';
+/** As `serve()` has it; that module is loaded only when the usage is right. */
+const MAX_WORKERS = 256;
 const LEVELS = ['debug', 'info', 'warn', 'error', 'silent'];
 const FAILED = 1;
 const USAGE = 2;
@@ -27,7 +29,7 @@ const SIGNALS = { SIGINT: 2, SIGTERM: 15 } as const;
 
 interface Flags {
   listen?: string[];
-  workers: number;
+  workers: number | 'auto';
   logLevel: string;
 }
 
@@ -52,7 +54,12 @@ function makeCommand(): Command {
         return [...before, text];
       },
     )
-    .option('--workers <N>', 'worker threads; only 0 in this version', parseWorkers, 0)
+    .option(
+      '--workers <N>',
+      'threads that serve, or auto for one a core; 0: the main thread, without a watchdog',
+      parseWorkers,
+      1,
+    )
     .addOption(
       new Option('--log-level <LEVEL>', 'debug shows each client and its data')
         .choices(LEVELS)
@@ -91,11 +98,13 @@ function refuseRepetition(command: Command): void {
   }
 }
 
-function parseWorkers(text: string): number {
-  if (text !== '0') {
-    throw new WasmpollError('ERR_OPTION', `--workers must be 0 in this version, got '${text}'`);
-  }
-  return 0;
+function parseWorkers(text: string): number | 'auto' {
+  if (text === 'auto') return 'auto';
+  if (/^\d{1,3}$/.test(text) && Number(text) <= MAX_WORKERS) return Number(text);
+  throw new WasmpollError(
+    'ERR_OPTION',
+    `--workers must be auto or a whole number from 0 to ${MAX_WORKERS}, got '${text}'`,
+  );
 }
 
 /** @throws CommanderError or WasmpollError when the usage is wrong, whatever the machine is like. */

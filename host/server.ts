@@ -2,20 +2,20 @@
 // takes it all apart again. It knows no byte that is received.
 
 import { EventEmitter } from 'node:events';
-import { REASON_SHUTDOWN } from '../assembly/abi.ts';
+import { availableParallelism } from 'node:os';
 import { Acceptor } from './acceptor.ts';
 import { type Address, parseAddress, resolveAddress } from './address.ts';
-import { Driver } from './driver.ts';
-import { messageOf, WasmpollError } from './errors.ts';
+import type { Engine, ServerStats } from './engine.ts';
+import { WasmpollError } from './errors.ts';
 import { Listener } from './listener.ts';
-import { bytesText, type Logger, logAt, RateLimit, silent } from './log.ts';
-import { type GuestModule, loadModule, type ModuleSource } from './module.ts';
+import { Local } from './local.ts';
+import { type Logger, silent } from './log.ts';
+import { loadModule, type ModuleSource } from './module.ts';
 import { native } from './native.ts';
 import { type Policy, resolvePolicy } from './policy.ts';
 import { resolveProtocol } from './protocol.ts';
-import { type Observer, Reactor } from './reactor.ts';
-import { reasonName } from './reasons.ts';
-import type { Snapshot } from './stats.ts';
+import { Relay, type ServerEvents } from './relay.ts';
+import { Supervisor } from './supervisor.ts';
 
 // Descriptors that are left to everything else in the process; redis keeps as many.
 const RESERVED_DESCRIPTORS = 32;
@@ -25,8 +25,11 @@ export interface ServeOptions {
   protocol: string | URL | ModuleSource;
   /** `HOST:PORT`, `[V6]:PORT` or `unix:PATH`; port 0 lets the kernel choose. */
   listen: string | readonly string[];
-  /** 0, for now: the server runs in the thread that calls. */
-  workers?: number;
+  /**
+   * Worker threads, each with a guest of its own; `auto` is as many as there are cores to use. 0 is the
+   * thread that calls: nothing then notices a guest that does not return. 1 by default.
+   */
+  workers?: number | 'auto';
   /** Settings that differ from the defaults. */
   policy?: Partial<Policy>;
   /** Begins the drain, as `close()` does. */
@@ -35,16 +38,8 @@ export interface ServeOptions {
   logger?: Logger;
 }
 
-export interface ServerEvents {
-  /** A connection was accepted. */
-  open: [{ id: number; address: string }];
-  /** A connection is over; `reason` as in docs/abi.md. */
-  close: [{ id: number; reason: string }];
-  /** The guest failed in a callback and was replaced; one connection was lost. */
-  restart: [{ reason: string }];
-  /** Something failed that does not end the server: a listener pauses, a guest did not come up. */
-  error: [Error];
-}
+// More threads than this help nobody; each has a pool and a guest of its own.
+const MAX_WORKERS = 256;
 
 const OPTIONS = ['protocol', 'listen', 'workers', 'policy', 'signal', 'logger'];
 
@@ -65,7 +60,14 @@ export async function serve(options: ServeOptions): Promise<Server> {
   const { name, source } = await resolveProtocol(options.protocol, policy.maxModuleBytes);
   const module = await loadModule(source, policy, name);
   options.signal?.throwIfAborted();
-  const server = new Server(module, policy, addresses, options.logger ?? silent);
+  const relay = new Relay(policy, options.logger ?? silent);
+  const workers = workersOf(options);
+  const engine =
+    workers === 0
+      ? new Local(native, module, policy, relay)
+      : await Supervisor.start(native, module, policy, workers, relay);
+  const listeners = await listenAll(addresses, policy, engine);
+  const server = new Server(engine, listeners, policy, relay);
   const abort = () => void server.close();
   options.signal?.addEventListener('abort', abort, { once: true });
   void server.closed.then(() => options.signal?.removeEventListener('abort', abort));
@@ -87,12 +89,23 @@ function checkOptions(options: ServeOptions): void {
   if (texts.length === 0 || !texts.every((text) => typeof text === 'string')) {
     bad("listen must be an address or a list of them, for instance '127.0.0.1:33445'");
   }
-  if ((options.workers ?? 0) !== 0) {
-    bad(`workers must be 0 in this version, got ${String(options.workers)}`);
+  const { workers = 1 } = options;
+  if (
+    workers !== 'auto' &&
+    !(Number.isInteger(workers) && workers >= 0 && workers <= MAX_WORKERS)
+  ) {
+    bad(
+      `workers must be 'auto' or a whole number from 0 to ${MAX_WORKERS}, got ${String(workers)}`,
+    );
   }
   if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) {
     bad('signal must be an AbortSignal');
   }
+}
+
+/** @returns how many worker threads; 0 for the thread that calls */
+function workersOf({ workers = 1 }: ServeOptions): number {
+  return workers === 'auto' ? availableParallelism() : workers;
 }
 
 /** The policy with no more connections than there can be descriptors. */
@@ -114,110 +127,42 @@ export class Server extends EventEmitter<ServerEvents> {
   /** Resolves when the server is closed, whoever closed it. */
   readonly closed: Promise<void>;
   readonly #policy: Policy;
-  readonly #logger: Logger;
-  readonly #reactor: Reactor;
+  readonly #engine: Engine;
   readonly #acceptor: Acceptor;
-  readonly #driver: Driver;
-  readonly #observer: Observer;
   readonly #resolveClosed: () => void;
   #grace: NodeJS.Timeout | undefined;
   #closing = false;
+  /** The counters of a closed server. */
+  #last: ServerStats | undefined;
 
   /** Use `serve()`. */
-  constructor(module: GuestModule, policy: Policy, addresses: readonly Address[], logger: Logger) {
+  constructor(engine: Engine, listeners: readonly Listener[], policy: Policy, relay: Relay) {
     super();
+    this.#engine = engine;
     this.#policy = policy;
-    this.#logger = logger;
     const { promise, resolve } = withResolvers();
     this.closed = promise;
     this.#resolveClosed = resolve;
-    this.#observer = this.#makeObserver();
-    this.#observe();
-    const { on } = EventEmitter.prototype;
-    on.call(this, 'newListener', () => queueMicrotask(() => this.#observe()));
-    on.call(this, 'removeListener', () => this.#observe());
-    this.#reactor = new Reactor({
-      kernel: native,
-      module,
-      policy,
-      observer: this.#observer,
-      now: () => performance.now(),
-      buffer: SharedArrayBuffer,
-    });
-    const listeners = listenAll(addresses, policy, () => this.#reactor.close());
     this.addresses = listeners.map((listener) => listener.address);
-    this.#driver = new Driver(native, this.#reactor, () => this.#finishIfDrained());
+    relay.emitter = this;
+    relay.whenQuiet = () => void this.#finish();
+    engine.observe(relay.interests);
+    const { on } = EventEmitter.prototype;
+    const observe = () => engine.observe(relay.interests);
+    on.call(this, 'newListener', () => queueMicrotask(observe));
+    on.call(this, 'removeListener', observe);
     this.#acceptor = new Acceptor({
       native,
       listeners,
       acceptsPerTurn: policy.acceptsPerTurn,
-      accepted: (fd) => this.#accepted(fd),
-      failed: (error) => this.#fail(error),
+      accepted: (fd) => engine.accept(fd),
+      failed: (error) => relay.fail(error),
     });
-  }
-
-  #makeObserver(): Observer {
-    const limit = new RateLimit(this.#policy.logLinesPerSecond, () => performance.now());
-    return {
-      open: null,
-      data: null,
-      close: null,
-      restart: (why) => {
-        if (limit.admit()) this.#logger.error({ reason: why }, 'guest failed and was replaced');
-        this.#emit('restart', { reason: why });
-      },
-      failure: (error) => this.#fail(error instanceof Error ? error : new Error(messageOf(error))),
-      log: (level, text) => {
-        if (!limit.admit()) return false;
-        logAt(this.#logger, level, { from: 'guest' }, text);
-        return true;
-      },
-    };
-  }
-
-  #observe(): void {
-    const debug = this.#logger.isLevelEnabled?.('debug') ?? this.#logger !== silent;
-    const observer = this.#observer;
-    observer.open =
-      !debug && this.listenerCount('open') === 0
-        ? null
-        : (id, address) => {
-            this.#logger.debug({ id, address }, 'connected');
-            this.#emit('open', { id, address });
-          };
-    observer.close =
-      !debug && this.listenerCount('close') === 0
-        ? null
-        : (id, reason) => {
-            this.#logger.debug({ id, reason: reasonName(reason) }, 'closed');
-            this.#emit('close', { id, reason: reasonName(reason) });
-          };
-    observer.data = debug
-      ? (id, bytes) => this.#logger.debug({ id, data: bytesText(bytes) }, 'received')
-      : null;
-  }
-
-  // Later, so that a listener may do anything, even close the server, though a turn is running.
-  #emit<Name extends keyof ServerEvents>(name: Name, value: ServerEvents[Name][0]): void {
-    if (this.listenerCount(name) === 0) return;
-    queueMicrotask(() => {
-      (this as EventEmitter).emit(name, value);
-    });
-  }
-
-  #fail(error: Error): void {
-    this.#logger.error({ code: (error as { code?: string }).code }, error.message);
-    this.#emit('error', error);
-  }
-
-  #accepted(fd: number): void {
-    this.#reactor.open(fd);
-    this.#driver.schedule();
   }
 
   /** Counters since the start, and what is held now. */
-  stats(): Snapshot {
-    return this.#reactor.snapshot();
+  stats(): ServerStats {
+    return this.#last ?? this.#engine.snapshot();
   }
 
   /**
@@ -229,20 +174,15 @@ export class Server extends EventEmitter<ServerEvents> {
     if (this.#closing) return this.closed;
     this.#acceptor.close();
     this.#closing = true;
-    this.#reactor.drain();
-    this.#grace = setTimeout(() => {
-      this.#reactor.abort(REASON_SHUTDOWN);
-      this.#driver.schedule();
-    }, this.#policy.graceMs);
-    this.#driver.schedule();
+    this.#grace = setTimeout(() => this.#engine.abort(), this.#policy.graceMs);
+    this.#engine.drain();
     return this.closed;
   }
 
-  #finishIfDrained(): void {
-    if (!this.#closing || this.#reactor.connections > 0) return;
+  async #finish(): Promise<void> {
     clearTimeout(this.#grace);
-    this.#driver.close();
-    this.#reactor.close();
+    this.#last = this.#engine.snapshot();
+    await this.#engine.close();
     this.#resolveClosed();
   }
 
@@ -251,15 +191,19 @@ export class Server extends EventEmitter<ServerEvents> {
   }
 }
 
-/** All or none: when one cannot be opened, those before it are closed again. */
-function listenAll(addresses: readonly Address[], policy: Policy, undo: () => void): Listener[] {
+/** All or none: when one cannot be opened, those before it are closed again, and the engine. */
+async function listenAll(
+  addresses: readonly Address[],
+  policy: Policy,
+  engine: Engine,
+): Promise<Listener[]> {
   const listeners: Listener[] = [];
   try {
     for (const address of addresses) listeners.push(new Listener(native, address, policy));
     return listeners;
   } catch (error) {
-    undo();
     for (const listener of listeners) closeQuietly(listener);
+    await engine.close();
     throw error;
   }
 }
