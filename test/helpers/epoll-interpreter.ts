@@ -11,7 +11,10 @@ import * as sockets from '../../host/socket.ts';
 
 export type Json = null | boolean | number | string | Json[] | { readonly [name: string]: Json };
 
-/** A name and its arguments. `{ float: 'nan' }` is a number, `{ fileno: 5 }` an object that has one. */
+/**
+ * A name and its arguments. `{ float: 'NaN' }` is a number, `{ fileno: 5 }` and `{ fd: 5 }` are objects
+ * that have one; the `fileno` of `{ fileno: 'throws' }` throws.
+ */
 export type Operation = readonly [name: string, ...values: Json[]];
 
 /** What came of an operation: its value (null if there is none), or the name of its error. */
@@ -32,8 +35,14 @@ export function translate(outcome: Outcome): Outcome {
 function argument(value: Json): unknown {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
   if ('float' in value) return Number(value.float);
+  if ('fd' in value) return { fd: argument(value.fd ?? null) };
   const held = argument(value.fileno ?? null);
-  return { fileno: () => held };
+  return {
+    fileno: () => {
+      if (held === 'throws') throw new Error('fileno() throws');
+      return held;
+    },
+  };
 }
 
 export class Interpreter {

@@ -20,19 +20,26 @@ def number(value):
     return float(value["float"]) if isinstance(value, dict) and "float" in value else value
 
 
-class Holder:
-    """An object with fileno()."""
-
+class WithFileno:
     def __init__(self, value):
         self.value = value
 
     def fileno(self):
+        if self.value == "throws":
+            raise LookupError("fileno() throws")
         return self.value
+
+
+class WithFd:
+    def __init__(self, value):
+        self.fd = value
 
 
 def argument(value):
     if isinstance(value, dict) and "fileno" in value:
-        return Holder(argument(value["fileno"]))
+        return WithFileno(argument(value["fileno"]))
+    if isinstance(value, dict) and "fd" in value:
+        return WithFd(argument(value["fd"]))
     return number(value)
 
 
