@@ -205,8 +205,8 @@ export class Epoll {
    * not end a `poll` of another thread; close(2), epoll(7).
    */
   close(): void {
-    if (this.closed) return;
     const fd = this.#fd;
+    if (fd < 0) return;
     this.#fd = -1;
     this.#set.close();
     this.#calls.close(closedError());
@@ -226,7 +226,7 @@ export class Epoll {
   }
 
   #open(): EpollSet {
-    if (this.closed) throw closedError();
+    if (this.#fd < 0) throw closedError();
     return this.#set;
   }
 

@@ -1,6 +1,7 @@
 // Non-blocking descriptors for programs that use Epoll: thin, typed system calls. Knows how their
 // results and errors look; must not know when to call them.
 
+import { types } from 'node:util';
 import {
   type FileDescriptor,
   INT_MAX,
@@ -225,8 +226,9 @@ function transfer(
 ): number | null {
   const number = toDescriptor(fd);
   const start = toInteger(offset, 'offset', 0, Number.MAX_SAFE_INTEGER);
-  // The addon refuses what is no Uint8Array, and the getter of one cannot be trusted on anything else.
-  const rest = buffer instanceof Uint8Array ? Math.max(0, buffer.length - start) : 0;
+  // Not instanceof, which would run code of a proxy and believe what merely inherits.
+  if (!types.isUint8Array(buffer)) throw wrongType('buffer', 'a Uint8Array', buffer);
+  const rest = Math.max(0, buffer.length - start);
   const count =
     length === undefined ? rest : toInteger(length, 'length', 0, Number.MAX_SAFE_INTEGER);
   return value(call, native[call](number, buffer, start, count));
