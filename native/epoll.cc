@@ -87,7 +87,9 @@ napi_value Epoll::GetFd(napi_env env, napi_callback_info info) {
     ThrowType(env, "Epoll.fd: this must be an Epoll");
     return nullptr;
   }
-  return Integer(env, Unwrap(Napi::Object(env, self))->fd_);
+  // Null in a thread that is being terminated.
+  const Epoll* const epoll = Unwrap(Napi::Object(env, self));
+  return epoll == nullptr ? nullptr : static_cast<napi_value>(Integer(env, epoll->fd_));
 }
 
 Napi::Value Epoll::Add(const Napi::CallbackInfo& info) {

@@ -19,13 +19,12 @@ namespace {
 
 // libuv would do this at the loop's next round, and aborts the process if it fails there: epoll sets
 // that are nested in each other meanwhile, too deep or in a circle, would make it fail. Done now, it is
-// that nesting which fails; libuv takes what it finds (EEXIST) for its own. It cannot fail itself, as
-// uv_poll_init has just tried it.
-void EnterLoop(uv_loop_t* loop, int fd) {
+// that nesting which fails; libuv takes what it finds (EEXIST) for its own.
+int EnterLoop(uv_loop_t* loop, int fd) {
   epoll_event event{};
   event.events = EPOLLIN;
   event.data.fd = fd;
-  epoll_ctl(uv_backend_fd(loop), EPOLL_CTL_ADD, fd, &event);
+  return Retry([&] { return epoll_ctl(uv_backend_fd(loop), EPOLL_CTL_ADD, fd, &event); });
 }
 
 }  // namespace
@@ -82,7 +81,12 @@ Watcher::Handle* Watcher::Handle::Open(const Napi::CallbackInfo& info, Watcher* 
     return nullptr;
   }
   uv_poll_start(&open->poll, UV_READABLE, OnReadable);
-  EnterLoop(loop, open->fd.get());
+  const int entered = EnterLoop(loop, open->fd.get());
+  if (entered < 0) {
+    open->Close();
+    ThrowSystem(env, "epoll_ctl", entered, {});
+    return nullptr;
+  }
   return open;
 }
 

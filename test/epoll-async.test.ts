@@ -297,6 +297,14 @@ test.serial('threads with calls that wait can be terminated, and leave nothing',
   t.is(sets(), before);
 });
 
+test.serial('threads can be terminated in the midst of native calls', async (t) => {
+  for (let i = 0; i < 20; i += 1) {
+    const worker = thread(t, 'busy');
+    await once(worker, 'message');
+    t.is(await worker.terminate(), 1);
+  }
+});
+
 async function run(mode: EpollMode): Promise<[code: number, output: string]> {
   const script = new URL('./helpers/epoll-worker.js', import.meta.url).pathname;
   const child = spawn(process.execPath, [script, mode], { stdio: ['ignore', 'pipe', 'inherit'] });

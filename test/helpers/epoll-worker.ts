@@ -5,7 +5,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { EPOLLIN, Epoll } from '../../host/epoll.ts';
 import { eventfd, write } from '../../host/socket.ts';
 
-export type EpollMode = 'blocked' | 'pending' | 'looping' | 'idle' | 'kept';
+export type EpollMode = 'blocked' | 'busy' | 'pending' | 'looping' | 'idle' | 'kept';
 
 const say = (text: string) => parentPort?.postMessage(text) ?? console.log(text);
 
@@ -21,6 +21,10 @@ const modes: Record<EpollMode, () => void> = {
   blocked() {
     say('ready');
     epoll.poll();
+  },
+  busy() {
+    say('ready');
+    for (;;) epoll.poll(0);
   },
   pending() {
     void epoll.pollAsync();
