@@ -117,7 +117,11 @@ export function send(
   return transfer('send', fd, buffer, offset, length);
 }
 
-/** `recv` for pipes, eventfds and anything else; read(2). An eventfd takes 8 bytes at least. */
+/**
+ * `recv` for pipes, eventfds and anything else; read(2). An eventfd wants room for 8 bytes.
+ * @returns as `recv`
+ * @throws TypeError, RangeError; Error `EINVAL`, `EISDIR`, `EBADF`, …
+ */
 export function read(
   fd: FileDescriptor,
   buffer: Uint8Array,
@@ -127,7 +131,11 @@ export function read(
   return transfer('read', fd, buffer, offset, length);
 }
 
-/** `send` for pipes, eventfds and anything else; write(2). `EPIPE` if a pipe has no reader. */
+/**
+ * `send` for pipes, eventfds and anything else; write(2).
+ * @returns as `send`
+ * @throws TypeError, RangeError; Error `EPIPE` if a pipe has no reader, `EINVAL`, `ENOSPC`, `EBADF`, …
+ */
 export function write(
   fd: FileDescriptor,
   buffer: Uint8Array,
@@ -147,7 +155,10 @@ export function shutdown(fd: FileDescriptor, how: number): void {
   must('shutdown', native.shutdown(toDescriptor(fd), direction));
 }
 
-/** Closes a descriptor, which is then free to be used again; close(2). @throws Error `EBADF` */
+/**
+ * Closes a descriptor, whose number is then free to be used again; close(2). Unregister it first.
+ * @throws TypeError, RangeError; Error `EBADF`, `EIO`
+ */
 export function close(fd: FileDescriptor): void {
   must('close', native.close(toDescriptor(fd)));
 }
