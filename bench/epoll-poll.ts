@@ -1,5 +1,5 @@
-// What poll costs, against Python's: `npm run bench:epoll`. The same number of eventfds is ready on both
-// sides, and rounds alternate, so that what else the machine does meets both.
+// What poll costs, against Python's: `npm run bench:epoll`. The same number of eventfds is ready on
+// both sides, and rounds alternate, so that what else the machine does meets both.
 
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
@@ -43,7 +43,7 @@ async function compare(ready: number): Promise<void> {
   for (let i = 0; i < ready; i += 1) epoll.register(eventfd(1), EPOLLIN);
   const here: number[] = [];
   const there: number[] = [];
-  // The first round is not counted: the compiler is at work, and memory is touched for the first time.
+  // The first round is not counted: it compiles, and touches memory for the first time.
   for (let round = 0; round <= ROUNDS; round += 1) {
     const times = [timeHere(epoll, polls), await timePython(ready, polls)] as const;
     if (round === 0) continue;
@@ -57,8 +57,6 @@ async function compare(ready: number): Promise<void> {
   console.log(shown.map((cell, i) => String(cell).padStart(widths[i]!)).join(''));
 }
 
-console.log(
-  'ready fds  wasmpoll, µs    Python, µs   ratio   (medians of one poll; a ratio below 1 is faster)',
-);
+console.log('ready fds  wasmpoll, µs    Python, µs   ratio   (medians; below 1 is faster)');
 for (const ready of READY) await compare(ready);
 python.stdin.end();

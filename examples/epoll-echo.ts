@@ -1,4 +1,4 @@
-// examples/epoll_echo.py in TypeScript, and correct where that is not: clients may leave, and may be slow
+// epoll_echo.py in TypeScript, and correct where that is not: clients may leave, and may be slow
 // to read. Run it with: node dist/examples/epoll-echo.js [port]
 
 import { EPOLLIN, EPOLLOUT, Epoll } from 'wasmpoll/epoll';
@@ -39,7 +39,7 @@ while (true) {
   }
 }
 
-/** Sends what the kernel takes. Until it takes the rest nothing more is received from that client. */
+/** Sends what the kernel takes. Until it takes the rest, that client is not listened to. */
 function echo(fd: number, data: Buffer): void {
   const rest = data.subarray(send(fd, data) ?? 0);
   const waited = unsent.get(fd)!.length > 0;

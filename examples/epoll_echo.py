@@ -1,5 +1,5 @@
-# An echo server on select.epoll, as small as it gets: it does not notice clients that leave, and loses
-# what a slow one does not take at once. epoll-echo.ts is the same in TypeScript, without these faults.
+# An echo server on select.epoll, as small as it gets: it does not notice clients that leave, and
+# loses what a slow one does not take at once. epoll-echo.ts has neither fault.
 import select
 import socket
 import sys

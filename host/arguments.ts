@@ -42,7 +42,10 @@ function guarded<Value>(name: string, read: () => Value): Value {
   }
 }
 
-/** An integer from `low` to `high`. −0 is none, as Python's -0.0 is not. @throws TypeError, RangeError */
+/**
+ * An integer from `low` to `high`. −0 is none, as Python's -0.0 is not.
+ * @throws TypeError, RangeError
+ */
 export function toInteger(value: unknown, name: string, low: number, high: number): number {
   if (typeof value !== 'number') throw wrongType(name, 'a number', value);
   if (!Number.isInteger(value) || Object.is(value, -0) || value < low || value > high) {
@@ -64,8 +67,8 @@ export function toMask(value: unknown, named: number): number {
 }
 
 /**
- * Milliseconds for epoll_wait(2), rounded as CPython does: up to the nanosecond away from zero, then up
- * to the millisecond. −1 is for ever: undefined, null, and numbers from −1 ms downwards.
+ * Milliseconds for epoll_wait(2), rounded as CPython does: up to the nanosecond away from zero,
+ * then up to the millisecond. −1 is for ever: undefined, null, and numbers from −1 ms downwards.
  * @throws TypeError, RangeError
  */
 export function toTimeoutMs(seconds: unknown): number {

@@ -21,10 +21,10 @@ interface Call<Events> {
 }
 
 /**
- * A wake of the loop answers the oldest call and no other, so that what its owner does with the events
- * is done before the next call looks. While there are calls the watcher keeps the thread alive. When
- * there are none it does not, and is closed at the loop's next turn unless another call has come, which
- * saves a loop that calls again and again from opening it anew.
+ * A wake of the loop answers the oldest call and no other, so that what its owner does with the
+ * events is done before the next call looks. While there are calls the watcher keeps the thread
+ * alive. When there are none it does not, and is closed at the loop's next turn unless another call
+ * has come, which saves a loop that calls again and again from opening it anew.
  */
 export class Calls<Events> {
   readonly #source: Source<Events>;
@@ -37,8 +37,8 @@ export class Calls<Events> {
   }
 
   /**
-   * Answers when there are events, or after `ms` if that is not −1. Rejects with the signal's reason,
-   * or with a SystemError if the set cannot be watched.
+   * Answers when there are events, or after `ms` if that is not −1. Rejects with the signal's
+   * reason, or with a SystemError if the set cannot be watched.
    */
   add(ms: number, room: number, signal: AbortSignal | undefined): Promise<Events> {
     return new Promise((resolve, reject) => {
@@ -127,7 +127,9 @@ function listen(signal: AbortSignal | undefined, callback: () => void): () => vo
   return () => signal?.removeEventListener('abort', callback);
 }
 
-/** Returns what stops it. Even 0 ms take a turn of the loop, so that calls in a row starve nobody. */
+/**
+ * Returns what stops it. Even 0 ms take a turn of the loop, so that calls in a row starve nobody.
+ */
 function startTimer(ms: number, callback: () => void): () => void {
   if (ms < 0) return () => {};
   if (ms === 0) {

@@ -1,5 +1,5 @@
-// One epoll_wait of the public class: the array the kernel's events come in, and the pairs they become.
-// Knows nothing of arguments, closing and promises.
+// One epoll_wait of the public class: the array the kernel's events come in, and the pairs they
+// become. Knows nothing of arguments, closing and promises.
 
 import { type Epoll as EpollSet, EVENT, type Result } from './kernel.ts';
 import { native } from './native.ts';
@@ -10,7 +10,9 @@ export type EpollEvent = [fd: number, mask: number];
 /** What the addon takes at most in one call. */
 export const MOST_EVENTS = 65_536;
 
-/** A thread that is blocked can be terminated between two slices of its wait, and not within one. */
+/**
+ * A thread that is blocked can be terminated between two slices of its wait, and not within one.
+ */
 const SLICE_MS = 250;
 
 export class EventList {

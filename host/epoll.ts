@@ -53,14 +53,14 @@ class Adopted {
 }
 
 /**
- * A set of descriptors to watch, as Python's `select.epoll`: same methods, defaults, rounding and errors;
- * epoll(7). Wrong types are a TypeError (`ERR_INVALID_ARG_TYPE`) and numbers out of range a RangeError
- * (`ERR_OUT_OF_RANGE`), before any system call. After `close()` everything but `close()` and `closed`
- * throws a WasmpollError with code `ERR_EPOLL_CLOSED`. What the kernel refuses is an Error with
- * `code`, `errno` (negative) and `syscall`.
+ * A set of descriptors to watch, as Python's `select.epoll`: same methods, defaults, rounding and
+ * errors; epoll(7). Wrong types are a TypeError (`ERR_INVALID_ARG_TYPE`) and numbers out of range a
+ * RangeError (`ERR_OUT_OF_RANGE`), before any system call. After `close()` everything but `close()`
+ * and `closed` throws a WasmpollError with code `ERR_EPOLL_CLOSED`. What the kernel refuses is an
+ * Error with `code`, `errno` (negative) and `syscall`.
  *
- * The descriptor is closed in children (CLOEXEC). It is closed by `close()`, by `using`, by the garbage
- * collector and with its thread; one from `fromfd` only by the first two.
+ * The descriptor is closed in children (CLOEXEC). It is closed by `close()`, by `using`, by the
+ * garbage collector and with its thread; one from `fromfd` only by the first two.
  */
 export class Epoll {
   readonly #set: EpollSet;
@@ -94,8 +94,8 @@ export class Epoll {
   }
 
   /**
-   * An object for an existing epoll descriptor, which `close()` then closes. As in Python nothing is
-   * checked: a descriptor that is none of epoll's fails in the calls, with `EINVAL` or `EBADF`.
+   * An object for an existing epoll descriptor, which `close()` then closes. As in Python nothing
+   * is checked: a descriptor that is none of epoll's fails in the calls, with `EINVAL` or `EBADF`.
    * @throws TypeError, RangeError
    */
   static fromfd(fd: FileDescriptor): Epoll {
@@ -116,11 +116,11 @@ export class Epoll {
 
   /**
    * Watches `fd`; EPOLL_CTL_ADD of epoll_ctl(2). EPOLLERR and EPOLLHUP are always reported.
-   * @param eventmask u32 of EPOLL… bits, by default EPOLLIN | EPOLLPRI | EPOLLOUT. What `|` makes negative
-   *   is taken as well.
-   * @throws Error `EEXIST` if it is watched already, `EPERM` for a regular file or a directory, `EBADF`,
-   *   `EINVAL` for the set itself and for EPOLLEXCLUSIVE in bad company, `ELOOP` for sets nested in a
-   *   circle or too deep, `ENOSPC`, `ENOMEM`
+   * @param eventmask u32 of EPOLL… bits, by default EPOLLIN | EPOLLPRI | EPOLLOUT. What `|` makes
+   *   negative is taken as well.
+   * @throws Error `EEXIST` if it is watched already, `EPERM` for a regular file or a directory,
+   *   `EBADF`, `EINVAL` for the set itself and for EPOLLEXCLUSIVE in bad company, `ELOOP` for sets
+   *   nested in a circle or too deep, `ENOSPC`, `ENOMEM`
    */
   register(fd: FileDescriptor, eventmask: number = DEFAULT_MASK): void {
     const number = Epoll.#descriptorOf(fd);
@@ -140,8 +140,8 @@ export class Epoll {
   }
 
   /**
-   * Stops watching; EPOLL_CTL_DEL of epoll_ctl(2). Do it before the descriptor is closed: afterwards it is
-   * `EBADF`, and a descriptor with duplicates goes on being reported.
+   * Stops watching; EPOLL_CTL_DEL of epoll_ctl(2). Do it before the descriptor is closed:
+   * afterwards it is `EBADF`, and a descriptor with duplicates goes on being reported.
    * @throws Error `ENOENT` if it is not watched, `EBADF`, `EPERM`, `EINVAL`
    */
   unregister(fd: FileDescriptor): void {
@@ -150,10 +150,11 @@ export class Epoll {
   }
 
   /**
-   * Waits for events and **blocks the thread**, with all its timers and promises; epoll_wait(2). Signals do
-   * not cut it short, and handlers of signals run after it. A worker can be terminated meanwhile.
-   * @param timeoutSeconds rounded up to milliseconds. null, nothing, and −1 ms or less wait for ever,
-   *   other numbers below 0 not at all; at most 2147483.647.
+   * Waits for events and **blocks the thread**, with all its timers and promises; epoll_wait(2).
+   * Signals do not cut it short, and handlers of signals run after it. A worker can be terminated
+   * meanwhile.
+   * @param timeoutSeconds rounded up to milliseconds. null, nothing, and −1 ms or less wait for
+   *   ever, other numbers below 0 not at all; at most 2147483.647.
    * @param maxevents from 1, or −1 for 1023; more than 65,536 is taken as 65,536
    * @returns what is ready, in the kernel's order; empty when the time is over
    * @throws Error `EBADF` or `EINVAL` if the descriptor is not an epoll descriptor (any more)
@@ -166,11 +167,12 @@ export class Epoll {
   /**
    * `poll` for an event loop: never blocks, and answers after a turn of the loop at the earliest.
    *
-   * A call that waits keeps the object and the thread alive. Of several, the oldest is answered first,
-   * one a turn, each with what is ready at that moment. `close()` rejects them with `ERR_EPOLL_CLOSED`. In a
-   * worker that is terminated they are never answered. Timeouts are kept as Node's timers keep them.
-   * @returns as `poll`; rejects with what `poll` throws, with the reason of `signal`, and with `EMFILE` or
-   *   `ENFILE` when there is no descriptor left to watch with. It never throws.
+   * A call that waits keeps the object and the thread alive. Of several, the oldest is answered
+   * first, one a turn, each with what is ready at that moment. `close()` rejects them with
+   * `ERR_EPOLL_CLOSED`. In a worker that is terminated they are never answered. Timeouts are kept
+   * as Node's timers keep them.
+   * @returns as `poll`; rejects with what `poll` throws, with the reason of `signal`, and with
+   *   `EMFILE` or `ENFILE` when there is no descriptor left to watch with. It never throws.
    */
   async pollAsync(
     timeoutSeconds?: number | null,
@@ -184,8 +186,8 @@ export class Epoll {
   }
 
   /**
-   * `pollAsync()` again and again. The loop ends after `close()`, whether it waits or not; leaving the loop
-   * leaves the object open. What `pollAsync` throws otherwise is thrown in the loop.
+   * `pollAsync()` again and again. The loop ends after `close()`, whether it waits or not; leaving
+   * the loop leaves the object open. What `pollAsync` throws otherwise is thrown in the loop.
    */
   async *[Symbol.asyncIterator](): AsyncGenerator<EpollEvent[], void, undefined> {
     while (!this.closed) {
@@ -201,8 +203,8 @@ export class Epoll {
   }
 
   /**
-   * Closes the descriptor and rejects the calls that wait. Never throws, and may be called again. Closing does
-   * not end a `poll` of another thread; close(2), epoll(7).
+   * Closes the descriptor and rejects the calls that wait. Never throws, and may be called again.
+   * Closing does not end a `poll` of another thread; close(2), epoll(7).
    */
   close(): void {
     const fd = this.#fd;

@@ -92,7 +92,8 @@ export function connectUnix(path: string): number | null {
  * Receives into the caller's buffer; recv(2). By default the whole buffer is offered.
  * @param length bytes, at least 1
  * @returns bytes received, 0 at the end of the stream, null if there are none yet
- * @throws TypeError; RangeError if the range leaves the buffer or is empty; Error `ECONNRESET`, `ENOTSOCK`, …
+ * @throws TypeError; RangeError if the range leaves the buffer or is empty; Error `ECONNRESET`,
+ *   `ENOTSOCK`, …
  */
 export function recv(
   fd: FileDescriptor,
@@ -106,7 +107,8 @@ export function recv(
 /**
  * Sends from the caller's buffer; send(2) with MSG_NOSIGNAL. By default the whole buffer.
  * @returns bytes that the kernel took, perhaps not all; null if it takes none now
- * @throws TypeError; RangeError if the range leaves the buffer; Error `EPIPE`, `ECONNRESET`, `ENOTCONN`, …
+ * @throws TypeError; RangeError if the range leaves the buffer; Error `EPIPE`, `ECONNRESET`,
+ *   `ENOTCONN`, …
  */
 export function send(
   fd: FileDescriptor,
@@ -134,7 +136,8 @@ export function read(
 /**
  * `send` for pipes, eventfds and anything else; write(2).
  * @returns as `send`
- * @throws TypeError, RangeError; Error `EPIPE` if a pipe has no reader, `EINVAL`, `ENOSPC`, `EBADF`, …
+ * @throws TypeError, RangeError; Error `EPIPE` if a pipe has no reader, `EINVAL`, `ENOSPC`,
+ *   `EBADF`, …
  */
 export function write(
   fd: FileDescriptor,
@@ -164,8 +167,8 @@ export function close(fd: FileDescriptor): void {
 }
 
 /**
- * Closes a descriptor; a TCP peer gets a reset instead of the end of the stream, and what was not sent is
- * lost. SO_LINGER 0 of socket(7). @throws Error `EBADF`
+ * Closes a descriptor; a TCP peer gets a reset instead of the end of the stream, and what was not
+ * sent is lost. SO_LINGER 0 of socket(7). @throws Error `EBADF`
  */
 export function reset(fd: FileDescriptor): void {
   must('close', native.reset(toDescriptor(fd)));
@@ -182,8 +185,8 @@ export function pipe(): [readEnd: number, writeEnd: number] {
 }
 
 /**
- * A counter of 64 bits that is readable while it is not 0; eventfd(2). `read` takes it as 8 bytes in the
- * machine's order, and `write` adds.
+ * A counter of 64 bits that is readable while it is not 0; eventfd(2). `read` takes it as 8 bytes
+ * in the machine's order, and `write` adds.
  * @param initial u32
  * @throws TypeError, RangeError; Error `EMFILE`, `ENFILE`
  */
@@ -216,7 +219,8 @@ export function getsockopt(fd: FileDescriptor, level: number, option: number): n
 }
 
 /**
- * This end's address: `127.0.0.1:80`, `[::1]:80`, `unix:/path`, `unix:` for an unnamed one; getsockname(2).
+ * This end's address: `127.0.0.1:80`, `[::1]:80`, `unix:/path`, `unix:` for an unnamed one;
+ * getsockname(2).
  * @throws TypeError, RangeError; Error `ENOTSOCK`, `EBADF`
  */
 export function localAddress(fd: FileDescriptor): string {

@@ -17,9 +17,9 @@ namespace wasmpoll {
 
 namespace {
 
-// libuv would do this at the loop's next round, and aborts the process if it fails there: epoll sets
-// that are nested in each other meanwhile, too deep or in a circle, would make it fail. Done now, it is
-// that nesting which fails; libuv takes what it finds (EEXIST) for its own.
+// libuv would do this at the loop's next round, and aborts the process if it fails there: epoll
+// sets that are nested in each other meanwhile, too deep or in a circle, would make it fail. Done
+// now, it is that nesting which fails; libuv takes what it finds (EEXIST) for its own.
 int EnterLoop(uv_loop_t* loop, int fd) {
   epoll_event event{};
   event.events = EPOLLIN;

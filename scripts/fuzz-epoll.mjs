@@ -1,4 +1,5 @@
-// Compares random sequences of epoll operations with CPython: `npm run fuzz:epoll -- --sequences N --seed S`.
+// Compares random sequences of epoll operations with CPython:
+//   npm run fuzz:epoll -- --sequences N --seed S
 // Sequence i has the seed S + i. Prints the first differences, and exits with 1 if there are any.
 
 import { parseArgs } from 'node:util';

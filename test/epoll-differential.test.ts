@@ -1,5 +1,5 @@
-// The same operations here and in CPython: scripts, random sequences, and the table of differences in
-// docs/epoll.md. Skipped where there is no python3.
+// The same operations here and in CPython: scripts, random sequences, and the table of differences
+// in docs/epoll.md. Skipped where there is no python3.
 
 import { readFileSync } from 'node:fs';
 import test, { type ExecutionContext } from 'ava';

@@ -1,5 +1,5 @@
-// examples/epoll-echo.ts, run as a program: what it says, what it echoes, and clients that the Python
-// original would lose. The README shows both files.
+// examples/epoll-echo.ts, run as a program: what it says, what it echoes, and clients that the
+// Python original would lose. The README shows both files.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,5 +1,5 @@
-// wasmpoll/socket: what each function returns, null where nothing can be done now, and errors of the
-// kernel. Hostile arguments stand in epoll-arguments.test.ts.
+// wasmpoll/socket: what each function returns, null where nothing can be done now, and errors of
+// the kernel. Hostile arguments stand in epoll-arguments.test.ts.
 
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';

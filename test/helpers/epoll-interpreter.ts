@@ -12,8 +12,8 @@ import * as sockets from '../../host/socket.ts';
 export type Json = null | boolean | number | string | Json[] | { readonly [name: string]: Json };
 
 /**
- * A name and its arguments. `{ float: 'NaN' }` is a number, `{ fileno: 5 }` and `{ fd: 5 }` are objects
- * that have one; the `fileno` of `{ fileno: 'throws' }` throws.
+ * A name and its arguments. `{ float: 'NaN' }` is a number, `{ fileno: 5 }` and `{ fd: 5 }` are
+ * objects that have one; the `fileno` of `{ fileno: 'throws' }` throws.
  */
 export type Operation = readonly [name: string, ...values: Json[]];
 

@@ -1,5 +1,5 @@
-// Sequences of operations by name, one for each corner of the contract. Knows what is worth comparing,
-// and nothing of the outcomes, which Python decides.
+// Sequences of operations by name, one for each corner of the contract. Knows what is worth
+// comparing, and nothing of the outcomes, which Python decides.
 
 import * as numbers from '../../host/epoll.ts';
 import type { Json, Operation } from './epoll-interpreter.ts';

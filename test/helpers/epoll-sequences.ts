@@ -4,7 +4,9 @@
 import * as numbers from '../../host/epoll.ts';
 import type { Json, Operation } from './epoll-interpreter.ts';
 
-/** Where the descriptors lie: any operation takes the first sort; the others are handled with care. */
+/**
+ * Where the descriptors lie: any operation takes the first sort; the others are handled with care.
+ */
 const ANY = 300;
 const TCP = 400;
 const GUARD = 500;
