@@ -1,5 +1,6 @@
 // The package's main entry: what a host application embeds.
 
+export * from './epoll.ts';
 export type { Code } from './errors.ts';
 export { WasmpollError } from './errors.ts';
 export type { Logger } from './log.ts';
