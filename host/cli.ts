@@ -118,6 +118,7 @@ function readArguments(): Invocation {
 
 /** Resolves when the server has drained. */
 async function run({ protocol, flags, policy }: Invocation): Promise<void> {
+  leaveMissingFolder();
   // Loaded after the usage is known to be right, so that --help needs no addon.
   const { serve } = await import('./server.ts');
   const { pino } = await import('pino');
@@ -136,6 +137,16 @@ async function run({ protocol, flags, policy }: Invocation): Promise<void> {
   await output.end();
   // Whatever became of standard output meanwhile.
   process.exitCode = 0;
+}
+
+// A thread does not start in a folder that was deleted.
+function leaveMissingFolder(): void {
+  try {
+    process.cwd();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    process.chdir('/');
+  }
 }
 
 // The first signal drains; a second one ends the process at once, as a shell's ^C would.

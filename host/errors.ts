@@ -8,6 +8,7 @@ export type Code =
   | 'ERR_MODULE'
   | 'ERR_GUEST'
   | 'ERR_CLOSED'
+  | 'ERR_EPOLL_CLOSED'
   | 'ERR_ADDON';
 
 /** Something the operator or the embedding program can put right; the message says how. */

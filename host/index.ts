@@ -1,6 +1,7 @@
 // The package's main entry: what a host application embeds.
 
 export type { ServerStats } from './engine.ts';
+export * from './epoll.ts';
 export type { Code } from './errors.ts';
 export { WasmpollError } from './errors.ts';
 export type { Logger } from './log.ts';

@@ -196,6 +196,10 @@ export interface NativeCalls {
   pipe(): [number, number] | Result;
   /** `initial` is u32. */
   eventfd(initial: number): Result;
+  /** A duplicate with the lowest free number from `lowest` on; fcntl(2), F_DUPFD_CLOEXEC. */
+  dup(fd: number, lowest: number): Result;
+  /** Makes `target` a duplicate of `fd`, and closes what it was; dup3(2) with O_CLOEXEC. */
+  dup2(fd: number, target: number): Result;
   errorName(errno: number): string;
   /** The soft limit of open descriptors; Infinity if there is none. */
   fileLimit(): number;

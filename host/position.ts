@@ -110,7 +110,8 @@ export class Position {
     this.quiet = false;
     this.#callbacksAtStart = this.#control.callbacks;
     const resourceLimits = { maxOldGenerationSizeMb: HEAP_MB };
-    this.#worker = new Worker(script, { workerData: data, resourceLimits });
+    // Flags of the program that embeds the server are none of a worker's business.
+    this.#worker = new Worker(script, { workerData: data, resourceLimits, execArgv: [], argv: [] });
     this.#worker.on('message', (message: FromWorker) => this.#receive(message));
     this.#worker.once('error', (error) => {
       this.#error = error;

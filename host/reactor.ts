@@ -263,6 +263,7 @@ export class Reactor {
     this.#clock.refresh();
     this.#forEach((slot) => this.#output.doom(slot, reason));
     this.#rest();
+    this.#publish();
   }
 
   /** Gives the epoll descriptor back; every connection must be gone. Nothing may be called then. */
@@ -282,7 +283,6 @@ export class Reactor {
     const end = this.#clock.now + TURN_MS;
     this.#input.nextTurn();
     for (let round = 0; round < ROUNDS; round += 1) {
-      this.#runTimers();
       this.#served = 0;
       const count = this.#epoll.wait(this.#events, 0);
       if (count < 0) throw new Error(`epoll_wait: ${this.#kernel.errorName(count)}`);
@@ -296,6 +296,8 @@ export class Reactor {
       }
       this.#serveReady();
       this.#rest();
+      // Last: what came while this process stood still is progress, and may put a timeout off.
+      this.#runTimers();
       // A lone client's next message is not there yet, and what is over its budget has to wait.
       if (count <= 1 && this.#connections.ready === 0) break;
       if (this.#served === 0) break;
@@ -323,20 +325,18 @@ export class Reactor {
     const { EPOLLIN, EPOLLERR, EPOLLHUP } = this.#kernel.constants;
     const base = slot * COLUMNS;
     // With output waiting any event but IN means that sending will get on, or say what is wrong.
-    if (this.#table[base + OUTPUT_BYTES]! > 0 && (mask & ~EPOLLIN) !== 0) {
+    // Data that arrived before a reset comes first; then recv(2) tells of the reset.
+    const over = (mask & (EPOLLERR | EPOLLHUP)) !== 0;
+    const sends = this.#table[base + OUTPUT_BYTES]! > 0 && (mask & ~EPOLLIN) !== 0;
+    if (sends && !(over && this.#reading(slot))) {
       this.#served += 1;
       this.#lifecycle.flush();
       this.#output.flushBacklog(slot);
       this.#lifecycle.reviewTouched();
     }
-    const flags = this.#table[base + FLAGS]!;
-    if ((flags & DOOMED) !== 0) return;
-    // Data that arrived before a reset is received first; then recv(2) tells of the reset.
-    const stops = (flags & CLOSING) === 0 ? PAUSED | BLOCKED | ENDED : ENDED;
-    if ((flags & stops) === 0) {
-      if ((mask & (EPOLLIN | EPOLLERR | EPOLLHUP)) !== 0 && this.#input.receive(slot)) {
-        this.#served += 1;
-      }
+    if ((this.#table[base + FLAGS]! & DOOMED) !== 0) return;
+    if (this.#reading(slot)) {
+      if ((over || (mask & EPOLLIN) !== 0) && this.#input.receive(slot)) this.#served += 1;
     } else if ((mask & EPOLLERR) !== 0) {
       this.#stats.error('EPOLLERR');
       this.#output.doom(slot, REASON_ERROR);
@@ -344,6 +344,12 @@ export class Reactor {
       // It would be reported for ever: it is watched again when there is something to wait for.
       this.#lifecycle.unwatch(slot);
     }
+  }
+
+  #reading(slot: number): boolean {
+    const flags = this.#table[slot * COLUMNS + FLAGS]!;
+    const stops = (flags & CLOSING) === 0 ? PAUSED | BLOCKED | ENDED : ENDED;
+    return (flags & stops) === 0;
   }
 
   // As many as are ready now: those that become ready meanwhile wait for the next round.

@@ -14,7 +14,11 @@
         'addon.cc', 'address.cc', 'arguments.cc', 'constants.cc', 'epoll.cc', 'error.cc', 'io.cc',
         'socket.cc', 'stream.cc', 'watcher.cc',
       ],
-      'defines': ['NAPI_VERSION=8', 'NAPI_DISABLE_CPP_EXCEPTIONS'],
+      # The last one: in a thread that is being terminated nothing can be thrown, and without it a call
+      # that comes just then aborts the process.
+      'defines': [
+        'NAPI_VERSION=8', 'NAPI_DISABLE_CPP_EXCEPTIONS', 'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
+      ],
       'cflags!': ['-O2', '-g'],
       'cflags_cc!': ['-std=gnu++17', '-std=gnu++20'],
       'cflags_cc': [

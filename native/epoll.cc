@@ -42,6 +42,9 @@ int WaitFor(int fd, epoll_event* events, int count, int timeoutMs) {
   });
 }
 
+// Writable, as the methods of a JavaScript class are, so that a test can count calls.
+constexpr napi_property_attributes kMethod = napi_default_method;
+
 }  // namespace
 
 void Epoll::Register(Napi::Env env, Napi::Object exports) {
@@ -52,11 +55,11 @@ void Epoll::Register(Napi::Env env, Napi::Object exports) {
   exports.Set("Epoll", DefineClass(env, "Epoll",
                                    {
                                        Napi::ClassPropertyDescriptor<Epoll>(fd),
-                                       InstanceMethod<&Epoll::Add>("add"),
-                                       InstanceMethod<&Epoll::Modify>("modify"),
-                                       InstanceMethod<&Epoll::Remove>("remove"),
-                                       InstanceMethod<&Epoll::Wait>("wait"),
-                                       InstanceMethod<&Epoll::Close>("close"),
+                                       InstanceMethod<&Epoll::Add>("add", kMethod),
+                                       InstanceMethod<&Epoll::Modify>("modify", kMethod),
+                                       InstanceMethod<&Epoll::Remove>("remove", kMethod),
+                                       InstanceMethod<&Epoll::Wait>("wait", kMethod),
+                                       InstanceMethod<&Epoll::Close>("close", kMethod),
                                    }));
 }
 
@@ -84,7 +87,9 @@ napi_value Epoll::GetFd(napi_env env, napi_callback_info info) {
     ThrowType(env, "Epoll.fd: this must be an Epoll");
     return nullptr;
   }
-  return Integer(env, Unwrap(Napi::Object(env, self))->fd_);
+  // Null in a thread that is being terminated.
+  const Epoll* const epoll = Unwrap(Napi::Object(env, self));
+  return epoll == nullptr ? nullptr : static_cast<napi_value>(Integer(env, epoll->fd_));
 }
 
 Napi::Value Epoll::Add(const Napi::CallbackInfo& info) {

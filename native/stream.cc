@@ -1,4 +1,5 @@
-// recv, send, read and write on a checked range of a view; pipes, socket pairs and eventfds.
+// recv, send, read and write on a checked range of a view; pipes, socket pairs, eventfds and
+// duplicates.
 #include "stream.h"
 
 #include <fcntl.h>
@@ -78,6 +79,25 @@ Napi::Value EventFd(const Napi::CallbackInfo& info) {
                  Retry([&] { return eventfd(initial, EFD_NONBLOCK | EFD_CLOEXEC); }));
 }
 
+Napi::Value Duplicate(const Napi::CallbackInfo& info) {
+  Arguments arguments(info, "dup");
+  const int fd = arguments.Fd(0);
+  const int lowest = arguments.Fd(1, "lowest");
+  if (arguments.Failed()) return {};
+  return Integer(info.Env(), Retry([&] { return fcntl(fd, F_DUPFD_CLOEXEC, lowest); }));
+}
+
+// dup3(2) refuses equal numbers, where dup2(2) does nothing to an open one.
+Napi::Value DuplicateTo(const Napi::CallbackInfo& info) {
+  Arguments arguments(info, "dup2");
+  const int fd = arguments.Fd(0);
+  const int target = arguments.Fd(1, "target");
+  if (arguments.Failed()) return {};
+  return Integer(info.Env(), Retry([&] {
+                   return fd == target ? dup2(fd, target) : dup3(fd, target, O_CLOEXEC);
+                 }));
+}
+
 Napi::Value ErrorNameOf(const Napi::CallbackInfo& info) {
   Arguments arguments(info, "errorName");
   const int error = arguments.Int(0, "errno", -kHighestErrno, kHighestErrno);
@@ -105,6 +125,8 @@ void RegisterStream(Napi::Env env, Napi::Object exports) {
   exports.Set("socketpair", Napi::Function::New<SocketPair>(env, "socketpair"));
   exports.Set("pipe", Napi::Function::New<Pipe>(env, "pipe"));
   exports.Set("eventfd", Napi::Function::New<EventFd>(env, "eventfd"));
+  exports.Set("dup", Napi::Function::New<Duplicate>(env, "dup"));
+  exports.Set("dup2", Napi::Function::New<DuplicateTo>(env, "dup2"));
   exports.Set("errorName", Napi::Function::New<ErrorNameOf>(env, "errorName"));
   exports.Set("systemError", Napi::Function::New<SystemErrorOf>(env, "systemError"));
 }

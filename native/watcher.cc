@@ -6,6 +6,7 @@
 #include <new>
 
 #include <fcntl.h>
+#include <sys/epoll.h>
 #include <uv.h>
 
 #include "arguments.h"
@@ -13,6 +14,20 @@
 #include "syscall.h"
 
 namespace wasmpoll {
+
+namespace {
+
+// libuv would do this at the loop's next round, and aborts the process if it fails there: epoll
+// sets that are nested in each other meanwhile, too deep or in a circle, would make it fail. Done
+// now, it is that nesting which fails; libuv takes what it finds (EEXIST) for its own.
+int EnterLoop(uv_loop_t* loop, int fd) {
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.fd = fd;
+  return Retry([&] { return epoll_ctl(uv_backend_fd(loop), EPOLL_CTL_ADD, fd, &event); });
+}
+
+}  // namespace
 
 struct Watcher::Handle {
   uv_poll_t poll{};
@@ -66,6 +81,12 @@ Watcher::Handle* Watcher::Handle::Open(const Napi::CallbackInfo& info, Watcher* 
     return nullptr;
   }
   uv_poll_start(&open->poll, UV_READABLE, OnReadable);
+  const int entered = EnterLoop(loop, open->fd.get());
+  if (entered < 0) {
+    open->Close();
+    ThrowSystem(env, "epoll_ctl", entered, {});
+    return nullptr;
+  }
   return open;
 }
 

@@ -69,7 +69,13 @@ test('what is not a value is refused, with the form that it must have', async (t
   await misuse(t, ['--max-connections', '-1'], /must be a whole number, .*, got '-1'/);
   await misuse(t, ['--max-connections', 'ten'], /got 'ten'/);
   await misuse(t, ['--grace', '1s\n\x1b[2J'], /got '1s\\?.*\\x1b\[2J'; see --help/);
-  await misuse(t, ['--workers', '1'], /--workers must be 0 in this version, got '1'/);
+  for (const text of ['-1', '257', 'many', '1.5', '']) {
+    await misuse(
+      t,
+      [`--workers=${text}`],
+      /--workers must be auto or a whole number from 0 to 256, got/,
+    );
+  }
   await misuse(t, ['--log-level', 'loud'], /'loud' is invalid.*debug, info, .*silent; see --help/);
 });
 

@@ -214,7 +214,7 @@ const wrong = [
   ['no address', { protocol: 'echo' }, 'ERR_OPTION', /listen must be/],
   ['an empty list', { protocol: 'echo', listen: [] }, 'ERR_OPTION', /listen must be/],
   ['a bad address', { protocol: 'echo', listen: '127.0.0.1' }, 'ERR_ADDRESS', /HOST:PORT/],
-  ['workers', { protocol: 'echo', listen: '127.0.0.1:0', workers: 2 }, 'ERR_OPTION', /workers/],
+  ['workers', { protocol: 'echo', listen: '127.0.0.1:0', workers: -1 }, 'ERR_OPTION', /workers/],
   [
     'an unknown setting',
     { protocol: 'echo', listen: '127.0.0.1:0', policy: { idle: 1 } },

@@ -164,6 +164,10 @@ const NUMBERS: [string, Sort, (value: unknown) => unknown][] = [
   ['getOption level', 'small', (x) => loosely(native.getOption)(NO_FD, x, 1)],
   ['getOption option', 'small', (x) => loosely(native.getOption)(NO_FD, 1, x)],
   ['eventfd initial', 'u32', (x) => loosely(native.eventfd)(x)],
+  ['dup fd', 'fd', (x) => loosely(native.dup)(x, 0)],
+  ['dup lowest', 'fd', (x) => loosely(native.dup)(NO_FD, x)],
+  ['dup2 fd', 'fd', (x) => loosely(native.dup2)(x, NO_FD)],
+  ['dup2 target', 'fd', (x) => loosely(native.dup2)(NO_FD, x)],
   ['errorName errno', 'small', (x) => loosely(native.errorName)(x === -2 ? -4096 : x)],
   ['systemError errno', 'small', (x) => loosely(native.systemError)('x', x === -2 ? 4096 : x)],
   ...(['recv', 'send', 'read', 'write'] as const).flatMap((name): typeof NUMBERS => [
@@ -864,6 +868,18 @@ test('closing the set under an open watcher does no harm', async (t) => {
   t.is(result, -constants.EBADF);
 });
 
+test('sets nested under an open watcher are refused before the loop would fail on them', async (t) => {
+  const sets = Array.from({ length: 8 }, () => native.epoll());
+  const event = owned(t, native.eventfd(1));
+  t.teardown(() => sets.map((set) => set.close()));
+  const [outer] = sets;
+  const woken = readable(outer!.fd);
+  const results = sets.slice(1).map((set, i) => sets[i]!.add(set.fd, constants.EPOLLIN, 0, 0));
+  t.true(results.includes(-constants.ELOOP));
+  outer!.add(event, constants.EPOLLIN, 0, 0);
+  await t.notThrowsAsync(woken);
+});
+
 test('a descriptor that cannot be watched is refused', (t) => {
   const make = (fd: number) => new native.Watcher(fd, () => {});
   t.throws(() => make(NO_FD), { code: 'EBADF', message: /^fcntl EBADF: / });
@@ -1158,6 +1174,22 @@ test('pipes and eventfds carry bytes and wake-ups', (t) => {
   t.is(native.write(event, bytes, 0, 1), -constants.EINVAL);
 });
 
+test('duplicates have the number that was asked for, or the next free one', (t) => {
+  const event = owned(t, native.eventfd(1));
+  const first = owned(t, native.dup(event, 500));
+  const second = owned(t, native.dup(event, 500));
+  t.deepEqual([first, second], [500, 501]);
+  const other = owned(t, native.eventfd(0));
+  t.is(native.dup2(other, first), first);
+  const counter = new Uint8Array(8);
+  t.is(native.read(first, counter, 0, 8), -constants.EAGAIN);
+  t.is(native.read(second, counter, 0, 8), 8);
+  t.is(native.dup2(first, first), first);
+  t.is(native.dup(NO_FD, 0), -constants.EBADF);
+  t.is(native.dup2(NO_FD, first), -constants.EBADF);
+  t.is(native.dup2(NO_FD, NO_FD), -constants.EBADF);
+});
+
 test('every descriptor is non-blocking and closed in children', async (t) => {
   const folder = temporary(t);
   const listener = owned(t, native.listenTcp('127.0.0.1', 0, false, 8));
@@ -1170,6 +1202,7 @@ test('every descriptor is non-blocking and closed in children', async (t) => {
     owned(t, native.listenUnix(path.join(folder, 'x'), 0o600, 1)),
     owned(t, native.connectUnix(path.join(folder, 'x'))),
     owned(t, native.eventfd(0)),
+    owned(t, native.dup(listener, 0)),
     ...socketpair(t),
     ...(native.pipe() as [number, number]).map((fd) => owned(t, fd)),
   ];

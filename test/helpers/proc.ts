@@ -10,6 +10,7 @@ export const TCP = {
   TIME_WAIT: 6,
   CLOSE_WAIT: 8,
   LAST_ACK: 9,
+  LISTEN: 10,
 } as const;
 
 /** The column `tr`: which timer runs. */
