@@ -9,8 +9,8 @@ import type { Policy } from './policy.ts';
 // A socket that others on the machine may use must be opened to them on purpose.
 const UNIX_MODE = 0o600;
 
-// About what a window brings; socket buffers beyond it only add delay.
-const NOT_SENT_BYTES = 128 * 1024;
+// Less would cost a fast reader short writes; more, and a slow one is seen too seldom.
+const NOT_SENT_BYTES = 512 * 1024;
 
 export class Listener {
   readonly fd: number;
