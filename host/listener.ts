@@ -9,6 +9,9 @@ import type { Policy } from './policy.ts';
 // A socket that others on the machine may use must be opened to them on purpose.
 const UNIX_MODE = 0o600;
 
+// Less would cost a fast reader short writes; more, and a slow one is seen too seldom.
+const NOT_SENT_BYTES = 512 * 1024;
+
 export class Listener {
   readonly fd: number;
   /** As `--listen` takes it, with the port that the kernel has chosen. */
@@ -38,8 +41,12 @@ export class Listener {
 
   // Accepted sockets inherit these on Linux, which saves a call each.
   #setOptions(policy: Policy): void {
-    const { IPPROTO_TCP, SOL_SOCKET, SO_KEEPALIVE, TCP_KEEPIDLE, TCP_NODELAY } =
-      this.#native.constants;
+    const { IPPROTO_TCP, TCP_NODELAY, TCP_NOTSENT_LOWAT } = this.#native.constants;
+    const { SOL_SOCKET, SO_KEEPALIVE, TCP_KEEPIDLE } = this.#native.constants;
+    // The kernel takes no more than this beyond what is on its way, and tells of room as soon as there
+    // is some. Without it a send buffer grows to megabytes and EPOLLOUT waits for a third of it: a
+    // slow but steady reader then looks like one that takes nothing.
+    this.#native.setOption(this.fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, NOT_SENT_BYTES);
     // A host that answers at once has no use for Nagle's algorithm (RFC 896).
     this.#native.setOption(this.fd, IPPROTO_TCP, TCP_NODELAY, 1);
     if (policy.keepaliveMs === 0) return;

@@ -224,7 +224,10 @@ test('the header for C is where docs/abi.md says', (t) => {
 });
 
 const PROGRAM = `import { type Code, type Policy, type Server, type Snapshot, serve } from 'wasmpoll';
+import { EPOLLIN, Epoll } from 'wasmpoll/epoll';
+import { listenTcp } from 'wasmpoll/socket';
 import { harness, type Peer } from 'wasmpoll/testing';
+new Epoll().register(listenTcp('127.0.0.1', 0), EPOLLIN);
 const peer: Peer = (await harness(new Uint8Array(8))).connect();
 export const text: string = peer.text();
 const policy: Partial<Policy> = { idleTimeoutMs: 30_000 };

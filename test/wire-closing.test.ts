@@ -14,6 +14,8 @@ import { python } from './helpers/python.ts';
 const KiB = 1024;
 const MiB = 1024 * KiB;
 const listen = ['--listen', '127.0.0.1:0'];
+// A server that has nothing to do uses next to no time, one that spins what it can get of a second.
+const SPIN_MS = 150;
 // Compiled by the import of its helper.
 const scriptedPath = fileURLToPath(new URL('../guests/scripted.wasm', import.meta.url));
 
@@ -137,7 +139,7 @@ test('a peer that is gone from a paused connection costs no processor time', asy
   const before = server.processorMs;
   // Not to wait for anything: a server that spins would use all of it.
   await new Promise((resolve) => setTimeout(resolve, 1000));
-  t.true(server.processorMs - before < 400, `${server.processorMs - before} ms`);
+  t.true(server.processorMs - before < SPIN_MS, `${server.processorMs - before} ms`);
   // When it is resumed it learns of the end.
   await until(() => descriptorCount(server.pid) <= descriptors);
   // A reset needs no reader to be noticed.
@@ -306,7 +308,7 @@ print(words, flush=True)
   const before = server.processorMs;
   // Not to wait for anything: a server that spins on the urgent byte would use all of it.
   await new Promise((resolve) => setTimeout(resolve, 1000));
-  t.true(server.processorMs - before < 400, `${server.processorMs - before} ms`);
+  t.true(server.processorMs - before < SPIN_MS, `${server.processorMs - before} ms`);
   t.true(await echoes(witness));
   child.goOn();
   // There is one urgent byte at a time (tcp(7)): one that another overtakes becomes data.

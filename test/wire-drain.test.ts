@@ -65,7 +65,8 @@ test('an echo of 8 MiB completes though its reader starts when all others are go
 });
 
 test('those who wait in the queue when the signal comes are served', async (t) => {
-  const server = await startCli(t, [...listen, '--drain-quiet', '1s', '--grace', '1m']);
+  const slow = ['--accepts-per-turn', '1', '--drain-quiet', '1s', '--grace', '1m'];
+  const server = await startCli(t, [...listen, ...slow]);
   server.kill('SIGSTOP');
   const clients = await Promise.all(
     Array.from({ length: 20 }, async (_, index) => {
