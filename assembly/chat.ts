@@ -1,5 +1,6 @@
 // Chat: a line from one member goes to all others. Names live in the state blocks; the list of
 // members is a cache, rebuilt by on_restore. A member that does not read costs the others nothing.
+// A line reaches as many members as a callback may have sends; a larger room needs that limit raised.
 
 import { CLOSE_ABORT, CLOSE_GRACEFUL } from './abi';
 import { close, pause, resume, send, set_timer } from './wasmpoll';
@@ -19,12 +20,14 @@ const CAUGHT_UP_BYTES: i32 = 16 * 1024;
 const WARN_MS: i32 = 1000;
 const DROP_MS: i32 = 4000;
 
-// 0        4                  36
-// | length | name, NAME_BYTES |
+// 0        4          8                  40
+// | length | searched | name, NAME_BYTES |
 @unmanaged
 class State {
   /** Bytes of the name; 0 before it is given. */
   length: i32;
+  /** Bytes at the front of the unconsumed input that hold no newline. */
+  searched: i32;
 }
 
 const NAME: usize = offsetof<State>();
@@ -60,11 +63,13 @@ export function on_open(connection: i32, _state: usize): void {
 }
 
 export function on_data(connection: i32, state: usize, data: usize, length: i32): i32 {
-  const end = find(data, length, NEWLINE);
+  const member = changetype<State>(state);
+  const end = find(data, member.searched, length, NEWLINE);
+  member.searched = end < 0 ? length : 0;
   if (end < 0) return 0;
   let text = end;
   if (text > 0 && load<u8>(data + text - 1) === RETURN) text -= 1;
-  if (changetype<State>(state).length === 0) join(connection, state, data, text);
+  if (member.length === 0) join(connection, state, data, text);
   else if (is(data, text, QUIT)) {
     tell(connection, BYE);
     close(connection, CLOSE_GRACEFUL);
@@ -126,26 +131,37 @@ function printable(text: usize, length: i32): bool {
   return true;
 }
 
-// All parts of a line are staged in one callback, so no other line comes between them.
 function say(from: i32, state: usize, text: usize, length: i32): void {
-  for (let index = 0; index < members.length; index += 1) {
-    const member = members[index];
-    if (member.connection === from || !listening(member)) continue;
-    send(member.connection, state + NAME, changetype<State>(state).length);
-    tell(member.connection, COLON);
-    send(member.connection, text, length);
-    tell(member.connection, END);
-  }
+  const name = changetype<State>(state).length;
+  const line = new ArrayBuffer(name + COLON.byteLength + length + END.byteLength);
+  let at = put(changetype<usize>(line), state + NAME, name);
+  at = put(at, changetype<usize>(COLON), COLON.byteLength);
+  at = put(at, text, length);
+  put(at, changetype<usize>(END), END.byteLength);
+  broadcast(from, line);
 }
 
 /** `* NAME has …` to all but the one whom it is about. */
 function announce(about: i32, state: usize, what: ArrayBuffer): void {
+  const name = changetype<State>(state).length;
+  const line = new ArrayBuffer(STAR.byteLength + name + what.byteLength);
+  let at = put(changetype<usize>(line), changetype<usize>(STAR), STAR.byteLength);
+  at = put(at, state + NAME, name);
+  put(at, changetype<usize>(what), what.byteLength);
+  broadcast(about, line);
+}
+
+/** @returns the address behind what was written */
+function put(target: usize, text: usize, length: i32): usize {
+  memory.copy(target, text, length);
+  return target + length;
+}
+
+// One send a member: a line is whole or missing, and no other comes between its parts.
+function broadcast(from: i32, line: ArrayBuffer): void {
   for (let index = 0; index < members.length; index += 1) {
     const member = members[index];
-    if (member.connection === about || !listening(member)) continue;
-    tell(member.connection, STAR);
-    send(member.connection, state + NAME, changetype<State>(state).length);
-    tell(member.connection, what);
+    if (member.connection !== from && listening(member)) tell(member.connection, line);
   }
 }
 
@@ -181,8 +197,8 @@ function tell(connection: i32, text: ArrayBuffer): void {
   send(connection, changetype<usize>(text), text.byteLength);
 }
 
-function find(data: usize, length: i32, byte: u8): i32 {
-  for (let at = 0; at < length; at += 1) {
+function find(data: usize, from: i32, length: i32, byte: u8): i32 {
+  for (let at = from; at < length; at += 1) {
     if (load<u8>(data + at) === byte) return at;
   }
   return -1;

@@ -1,7 +1,7 @@
 // The host functions of guest ABI 1, as AssemblyScript imports them: the import module's name is
 // this file's. The contract, with every status, is docs/abi.md.
 
-/** Stages bytes for a connection. @returns the backlog with them in bytes, or a status below 0 */
+/** Stages bytes for a connection; those in the receive window must not be changed any more. @returns the backlog with them in bytes, or a status below 0 */
 export declare function send(connection: i32, data: usize, length: i32): i32;
 /** CLOSE_GRACEFUL, CLOSE_ABORT or CLOSE_OUTPUT. @returns a status */
 export declare function close(connection: i32, how: i32): i32;

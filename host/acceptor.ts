@@ -54,6 +54,7 @@ export class Acceptor {
           'EPERM',
           'ENETDOWN',
           'ENOPROTOOPT',
+          'ENONET',
           'EHOSTDOWN',
           'EHOSTUNREACH',
           'EOPNOTSUPP',
@@ -68,7 +69,12 @@ export class Acceptor {
     this.#events = new Uint32Array(Math.max(1, parts.listeners.length) * EVENT);
     this.#epoll = parts.native.epoll();
     for (const index of parts.listeners.keys()) this.#watch(index);
-    this.#watcher = new parts.native.Watcher(this.#epoll.fd, () => this.#turn());
+    try {
+      this.#watcher = new parts.native.Watcher(this.#epoll.fd, () => this.#turn());
+    } catch (error) {
+      this.#epoll.close();
+      throw error;
+    }
   }
 
   #watch(index: number): void {

@@ -88,10 +88,6 @@ export class Callbacks {
     return this.#guest.window;
   }
 
-  get memoryBytes(): number {
-    return this.#guest.memoryBytes;
-  }
-
   /** A copy of guest memory, for those who watch. */
   read(address: number, length: number): Uint8Array {
     return this.#guest.read(address, length);

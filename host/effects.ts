@@ -44,6 +44,8 @@ export class Effects {
   readonly #policy: Policy;
   readonly #staging: Uint8Array;
   #stagingUsed = 0;
+  /** Bytes that were sent since the batch was performed last, wherever they lie. */
+  #waiting = 0;
   #bytes = 0;
   #slot = -1;
   /** The first row of the running callback. */
@@ -71,12 +73,13 @@ export class Effects {
 
   /** Whether another callback of the same slot may run before the batch is flushed. */
   get carries(): boolean {
-    return this.plain && this.#batch.count < CARRIED_ROWS && this.#stagingUsed < CARRIED_BYTES;
+    return this.plain && this.#batch.count < CARRIED_ROWS && this.#waiting < CARRIED_BYTES;
   }
 
   /** All rows were performed; the staging buffer is free again. */
   flushed(): void {
     this.#stagingUsed = 0;
+    this.#waiting = 0;
   }
 
   /**
@@ -110,6 +113,7 @@ export class Effects {
       this.#stagingUsed += length;
     }
     this.#bytes += length;
+    this.#waiting += length;
     if (slot !== this.#slot) this.plain = false;
     if (waiting === 0) this.#batch.send(slot, table[base + FD]!, buffer, from, length);
     else this.#batch.effect(EFFECT_APPEND, slot, from, buffer, length);

@@ -118,11 +118,6 @@ export class Guest {
     throw new Error('allocate() returned overlapping blocks for receive window and state block');
   }
 
-  /** Bytes of the guest's memory that are in use by it. */
-  get memoryBytes(): number {
-    return this.#bytes.length;
-  }
-
   /** A callback is about to run: its budget is full. */
   enter(): void {
     this.#calls = this.#policy.hostCallsPerCallback;
@@ -130,7 +125,7 @@ export class Guest {
 
   /** The callback has returned: a memory that grew is bound anew before anything is copied. */
   left(): void {
-    if (this.#bytes.length === 0) this.#rebind();
+    if (this.#bytes.length === 0) this.#refresh();
   }
 
   /** A copy of bytes in the guest's memory. */
@@ -140,20 +135,19 @@ export class Guest {
 
   #refresh(): void {
     // The start function runs before the memory is known; for it the memory is empty.
-    if (this.#memory !== null) this.#bytes = new Uint8Array(this.#memory.buffer);
+    if (this.#memory === null) return;
+    const bytes = new Uint8Array(this.#memory.buffer);
+    // Bound first: when the stack ends here, in a host call, the old view still tells that it is stale.
+    this.#host?.batch.bind(GUEST_BUFFER, bytes);
+    this.#bytes = bytes;
     if (this.#bytes.length > this.#policy.guestMemoryBytes) {
       this.dead ??= `memory grew to ${this.#bytes.length} bytes, over guestMemoryBytes`;
     }
   }
 
-  #rebind(): void {
-    this.#refresh();
-    this.#host?.batch.bind(GUEST_BUFFER, this.#bytes);
-  }
-
   /** One audited place: whether (address, length), both read as unsigned, lies in the memory. */
   #within(address: number, length: number): boolean {
-    if (this.#bytes.length === 0) this.#rebind();
+    if (this.#bytes.length === 0) this.#refresh();
     const size = this.#bytes.length;
     return length <= size && address <= size - length;
   }
@@ -222,7 +216,7 @@ export class Guest {
 
   // AssemblyScript passes two strings: UTF-16 with their length in bytes in the four bytes before.
   #abort(message: number, file: number, line: number, column: number): void {
-    if (this.#bytes.length === 0) this.#rebind();
+    if (this.#bytes.length === 0) this.#refresh();
     const where = `${this.#string(file) || 'unknown file'}:${line}:${column}`;
     this.dead ??= printable(`abort: ${this.#string(message) || 'no message'} at ${where}`);
     throw new Error(this.dead);

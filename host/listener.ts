@@ -10,7 +10,7 @@ import type { Policy } from './policy.ts';
 const UNIX_MODE = 0o600;
 
 // Less would cost a fast reader short writes; more, and a slow one is seen too seldom.
-const NOT_SENT_BYTES = 512 * 1024;
+const NOT_SENT_BYTES = 256 * 1024;
 
 export class Listener {
   readonly fd: number;
@@ -35,8 +35,13 @@ export class Listener {
       return;
     }
     this.fd = listenTcp(native, address, policy.listenBacklog);
-    this.#setOptions(policy);
-    this.address = String(native.localAddress(this.fd));
+    try {
+      this.#setOptions(policy);
+      this.address = addressOf(native, this.fd);
+    } catch (error) {
+      native.close(this.fd);
+      throw error;
+    }
   }
 
   // Accepted sockets inherit these on Linux, which saves a call each.
@@ -46,13 +51,18 @@ export class Listener {
     // The kernel takes no more than this beyond what is on its way, and tells of room as soon as there
     // is some. Without it a send buffer grows to megabytes and EPOLLOUT waits for a third of it: a
     // slow but steady reader then looks like one that takes nothing.
-    this.#native.setOption(this.fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, NOT_SENT_BYTES);
+    this.#set(IPPROTO_TCP, TCP_NOTSENT_LOWAT, NOT_SENT_BYTES);
     // A host that answers at once has no use for Nagle's algorithm (RFC 896).
-    this.#native.setOption(this.fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    this.#set(IPPROTO_TCP, TCP_NODELAY, 1);
     if (policy.keepaliveMs === 0) return;
-    this.#native.setOption(this.fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+    this.#set(SOL_SOCKET, SO_KEEPALIVE, 1);
     const seconds = Math.min(32_767, Math.max(1, Math.round(policy.keepaliveMs / 1000)));
-    this.#native.setOption(this.fd, IPPROTO_TCP, TCP_KEEPIDLE, seconds);
+    this.#set(IPPROTO_TCP, TCP_KEEPIDLE, seconds);
+  }
+
+  #set(level: number, option: number, value: number): void {
+    const result = this.#native.setOption(this.fd, level, option, value);
+    if (result < 0) throw this.#native.systemError('setsockopt', result);
   }
 
   /**
@@ -100,4 +110,10 @@ function removeStale(native: Native, path: string): void {
   if (connected >= 0) native.close(connected);
   if (connected === -ECONNREFUSED) unlinkSync(path);
   else throw native.systemError('listen', EADDRINUSE, `unix:${path}`);
+}
+
+function addressOf(native: Native, fd: number): string {
+  const address = native.localAddress(fd);
+  if (typeof address === 'string') return address;
+  throw native.systemError('getsockname', address);
 }

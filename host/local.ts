@@ -36,7 +36,12 @@ export class Local implements Engine {
       now: monotonicMs,
       buffer: SharedArrayBuffer,
     });
-    this.#driver = new Driver(native, this.#reactor, () => this.#turned());
+    try {
+      this.#driver = new Driver(native, this.#reactor, () => this.#turned());
+    } catch (error) {
+      this.#reactor.close();
+      throw error;
+    }
   }
 
   #turned(): void {

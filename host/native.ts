@@ -52,6 +52,7 @@ export type ConstantName =
   | 'EEXIST'
   | 'EFAULT'
   | 'EFBIG'
+  | 'ENONET'
   | 'EHOSTDOWN'
   | 'EHOSTUNREACH'
   | 'EINPROGRESS'

@@ -296,8 +296,9 @@ export class Reactor {
       }
       this.#serveReady();
       this.#rest();
-      // Last: what came while this process stood still is progress, and may put a timeout off.
-      this.#runTimers();
+      // Last, and not while more events wait: what came while this process stood still is progress,
+      // and may put a timeout off.
+      if (count < EVENTS || round === ROUNDS - 1) this.#runTimers();
       // A lone client's next message is not there yet, and what is over its budget has to wait.
       if (count <= 1 && this.#connections.ready === 0) break;
       if (this.#served === 0) break;

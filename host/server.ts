@@ -67,7 +67,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
       ? new Local(native, module, policy, relay)
       : await Supervisor.start(native, module, policy, workers, relay);
   const listeners = await listenAll(addresses, policy, engine);
-  const server = new Server(engine, listeners, policy, relay);
+  const server = await makeServer(engine, listeners, policy, relay);
   const abort = () => void server.close();
   options.signal?.addEventListener('abort', abort, { once: true });
   void server.closed.then(() => options.signal?.removeEventListener('abort', abort));
@@ -128,6 +128,7 @@ export class Server extends EventEmitter<ServerEvents> {
   readonly closed: Promise<void>;
   readonly #policy: Policy;
   readonly #engine: Engine;
+  readonly #relay: Relay;
   readonly #acceptor: Acceptor;
   readonly #resolveClosed: () => void;
   #grace: NodeJS.Timeout | undefined;
@@ -139,6 +140,7 @@ export class Server extends EventEmitter<ServerEvents> {
   constructor(engine: Engine, listeners: readonly Listener[], policy: Policy, relay: Relay) {
     super();
     this.#engine = engine;
+    this.#relay = relay;
     this.#policy = policy;
     const { promise, resolve } = withResolvers();
     this.closed = promise;
@@ -147,10 +149,7 @@ export class Server extends EventEmitter<ServerEvents> {
     relay.emitter = this;
     relay.whenQuiet = () => void this.#finish();
     engine.observe(relay.interests);
-    const { on } = EventEmitter.prototype;
-    const observe = () => engine.observe(relay.interests);
-    on.call(this, 'newListener', () => queueMicrotask(observe));
-    on.call(this, 'removeListener', observe);
+    this.#hook();
     this.#acceptor = new Acceptor({
       native,
       listeners,
@@ -158,6 +157,23 @@ export class Server extends EventEmitter<ServerEvents> {
       accepted: (fd) => engine.accept(fd),
       failed: (error) => relay.fail(error),
     });
+  }
+
+  // Without a listener no address is looked up and nothing is sent between threads.
+  #hook(): void {
+    const { on } = EventEmitter.prototype;
+    const observe = (): void => this.#engine.observe(this.#relay.interests);
+    on.call(this, 'newListener', () => queueMicrotask(observe));
+    on.call(this, 'removeListener', observe);
+  }
+
+  override removeAllListeners(name?: keyof ServerEvents): this {
+    if (name === undefined) super.removeAllListeners();
+    else super.removeAllListeners(name);
+    // All listeners means those of others.
+    if (name === undefined) this.#hook();
+    this.#engine.observe(this.#relay.interests);
+    return this;
   }
 
   /** Counters since the start, and what is held now. */
@@ -172,11 +188,16 @@ export class Server extends EventEmitter<ServerEvents> {
    */
   close(): Promise<void> {
     if (this.#closing) return this.closed;
-    this.#acceptor.close();
     this.#closing = true;
+    // Later: a logger or a signal may call this in the middle of a turn, and no microtask runs in one.
+    queueMicrotask(() => this.#drain());
+    return this.closed;
+  }
+
+  #drain(): void {
+    this.#acceptor.close();
     this.#grace = setTimeout(() => this.#engine.abort(), this.#policy.graceMs);
     this.#engine.drain();
-    return this.closed;
   }
 
   async #finish(): Promise<void> {
@@ -201,6 +222,21 @@ async function listenAll(
   try {
     for (const address of addresses) listeners.push(new Listener(native, address, policy));
     return listeners;
+  } catch (error) {
+    for (const listener of listeners) closeQuietly(listener);
+    await engine.close();
+    throw error;
+  }
+}
+
+async function makeServer(
+  engine: Engine,
+  listeners: readonly Listener[],
+  policy: Policy,
+  relay: Relay,
+): Promise<Server> {
+  try {
+    return new Server(engine, listeners, policy, relay);
   } catch (error) {
     for (const listener of listeners) closeQuietly(listener);
     await engine.close();

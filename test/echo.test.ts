@@ -11,7 +11,13 @@ async function echo(
   options: Partial<ServeOptions> = {},
 ): Promise<{ server: Server; address: string }> {
   const policy = { drainQuietMs: 0, graceMs: 1000, lingerMs: 200, ...options.policy };
-  const server = await serve({ protocol: 'echo', listen: '127.0.0.1:0', ...options, policy });
+  const server = await serve({
+    protocol: 'echo',
+    listen: '127.0.0.1:0',
+    workers: 0,
+    ...options,
+    policy,
+  });
   t.teardown(() => server.close());
   return { server, address: server.addresses[0]! };
 }

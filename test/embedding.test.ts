@@ -18,8 +18,18 @@ async function echoes(address: string, text: string): Promise<boolean> {
 }
 
 test('two servers in one process serve apart', async (t) => {
-  await using one = await serve({ protocol: 'echo', listen: '127.0.0.1:0', policy: quick });
-  await using two = await serve({ protocol: 'echo', listen: ['127.0.0.1:0'], policy: quick });
+  await using one = await serve({
+    protocol: 'echo',
+    listen: '127.0.0.1:0',
+    policy: quick,
+    workers: 0,
+  });
+  await using two = await serve({
+    protocol: 'echo',
+    listen: ['127.0.0.1:0'],
+    policy: quick,
+    workers: 0,
+  });
   t.true(await echoes(one.addresses[0]!, 'one'));
   t.true(await echoes(two.addresses[0]!, 'two!'));
   t.is(one.stats().bytesIn, 3);
@@ -36,7 +46,12 @@ test('a protocol is a name, a path, a URL, bytes or a module', async (t) => {
 });
 
 test('stats count connections, bytes and messages', async (t) => {
-  await using server = await serve({ protocol: 'echo', listen: '127.0.0.1:0', policy: quick });
+  await using server = await serve({
+    protocol: 'echo',
+    listen: '127.0.0.1:0',
+    policy: quick,
+    workers: 0,
+  });
   await echoes(server.addresses[0]!, 'hello');
   t.like(server.stats(), {
     connections: { open: 0, total: 1, refused: 0 },

@@ -32,6 +32,7 @@ async function serving(t: ExecutionContext, options: Partial<ServeOptions> = {})
   const lines: string[] = [];
   const write = (_: unknown, text?: string): void => void lines.push(text ?? '');
   const server = await serve({
+    workers: 0,
     protocol: 'echo',
     listen: '127.0.0.1:0',
     logger: { debug: () => undefined, info: write, warn: write, error: write },

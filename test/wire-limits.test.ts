@@ -20,7 +20,13 @@ async function serving(
   options: Partial<ServeOptions> = {},
 ): Promise<{ server: Server; address: string; reasons: string[] }> {
   const policy = { drainQuietMs: 0, graceMs: 100, ...options.policy };
-  const server = await serve({ protocol: 'echo', listen: '127.0.0.1:0', ...options, policy });
+  const server = await serve({
+    protocol: 'echo',
+    listen: '127.0.0.1:0',
+    workers: 0,
+    ...options,
+    policy,
+  });
   t.teardown(() => server.close());
   const reasons: string[] = [];
   server.on('close', ({ reason }) => reasons.push(reason));
