@@ -131,6 +131,8 @@ test('clients that reset while they wait to be accepted leave no trace', async (
 test('a peer that is gone from a paused connection costs no processor time', async (t) => {
   const server = await startCli(t, [...listen, scriptedPath, '--log-level', 'silent']);
   const witness = await connect(server.address, { owner: t });
+  await witness.send('s.,served;');
+  await witness.readExactly(6);
   const descriptors = descriptorCount(server.pid);
   // Paused, with both directions over: epoll reports EPOLLHUP whatever it is asked for.
   const client = await connect(server.address, { owner: t });
