@@ -7,7 +7,6 @@ export type Code =
   | 'ERR_OPTION'
   | 'ERR_MODULE'
   | 'ERR_GUEST'
-  | 'ERR_CLOSED'
   | 'ERR_EPOLL_CLOSED'
   | 'ERR_ADDON';
 
