@@ -79,7 +79,10 @@ export class Control {
 
   /** The descriptor that a thread has taken, and has not placed; −1 for none. */
   get taken(): number {
-    return this.#words[TAKEN]! - 1;
+    const [taken, head] = [this.#words[TAKEN]! - 1, this.#words[RING_HEAD]!];
+    // Noted before it leaves the ring: one that is still in front there was not taken.
+    const front = this.#words[RING + ((head >>> 0) % RING_WORDS)];
+    return this.pending > 0 && front === taken ? -1 : taken;
   }
 
   /** It is marked in the segment whom the predecessor's end has cost: a successor need not be told. */

@@ -10,8 +10,10 @@ import {
   BUSY,
   CHAIN_BYTES,
   COLUMNS,
+  FD,
   FLAGS,
   HELD,
+  MASK,
   OUTPUT,
   STAGED_BYTES,
   STAGED_FLAGS,
@@ -56,6 +58,8 @@ export function recover({ connections, pages, output, lifecycle }: Parts, left: 
     const moving = table[base + BUSY] !== 0 || table[base + UNSAVED] !== 0 || staged;
     // First: should this thread end as well, the next one finds no other sign of it.
     if (!whole || !admitted || moving) output.doom(slot, REASON_ERROR);
+    // Watched or not, it is taken from epoll before it is closed.
+    if ((table[base + FLAGS]! & DOOMED) !== 0 && table[base + FD]! >= 0) table[base + MASK] = 0;
     table[base + BUSY] = 0;
     table[base + UNSAVED] = 0;
     table[base + STAGED_BYTES] = 0;
