@@ -13,7 +13,7 @@ import type { Lifecycle } from './lifecycle.ts';
 import type { GuestModule } from './module.ts';
 import type { Output } from './output.ts';
 import type { Policy } from './policy.ts';
-import { COLUMNS, FLAGS, HANDLE, REASON, type Segment } from './segment.ts';
+import { COLUMNS, FLAGS, HANDLE, REASON, type Segment, UNSAVED } from './segment.ts';
 import type { Stats } from './stats.ts';
 
 /** What `data` and `end` return when the guest failed; the connection is doomed then. */
@@ -111,6 +111,8 @@ export class Callbacks {
   save(slot: number): void {
     const { stateBytes } = this.#segment;
     if (stateBytes === 0 || this.#resident !== slot) return;
+    this.#table[slot * COLUMNS + UNSAVED] = 1;
+    this.#output.unsaved = slot;
     this.#batch.copy(
       GUEST_BUFFER,
       this.#guest.state,

@@ -96,12 +96,13 @@ export class Connections {
     }
     const base = slot * COLUMNS;
     table.fill(0, base + FLAGS, base + COLUMNS);
-    table[base + FLAGS] = OPEN;
     table[base + FD] = fd;
     table[base + MASK] = -1;
     segment.times.fill(0, slot * TIMES, slot * TIMES + TIMES);
     const state = segment.statesOffset + slot * segment.stateStride;
     segment.bytes.fill(0, state, state + segment.stateBytes);
+    // Last: whoever takes over the table believes an open row.
+    table[base + FLAGS] = OPEN;
     this.open += 1;
     return slot;
   }

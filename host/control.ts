@@ -10,6 +10,10 @@ const CALLBACKS = 2;
 const FINISHED = 3;
 const RING_HEAD = 4;
 const RING_TAIL = 5;
+/** The descriptor that was taken and is in no table yet, plus 1; 0 for none. */
+const TAKEN = 6;
+/** 1 when the worker has marked whom its predecessor's end has cost. */
+const RECOVERED = 7;
 const RING = 16;
 /** Descriptors that can be on their way to a worker. */
 const RING_WORDS = 4096;
@@ -63,8 +67,32 @@ export class Control {
     const head = this.#words[RING_HEAD]!;
     if (head === Atomics.load(this.#words, RING_TAIL)) return -1;
     const fd = this.#words[RING + ((head >>> 0) % RING_WORDS)]!;
+    this.#words[TAKEN] = fd + 1;
     Atomics.store(this.#words, RING_HEAD, (head + 1) | 0);
     return fd;
+  }
+
+  /** What was taken last is in the table, or about to be closed. */
+  placed(): void {
+    this.#words[TAKEN] = 0;
+  }
+
+  /** The descriptor that a thread has taken, and has not placed; −1 for none. */
+  get taken(): number {
+    const [taken, head] = [this.#words[TAKEN]! - 1, this.#words[RING_HEAD]!];
+    // Noted before it leaves the ring: one that is still in front there was not taken.
+    const front = this.#words[RING + ((head >>> 0) % RING_WORDS)];
+    return this.pending > 0 && front === taken ? -1 : taken;
+  }
+
+  /** It is marked in the segment whom the predecessor's end has cost: a successor need not be told. */
+  recovered(): void {
+    Atomics.store(this.#words, RECOVERED, 1);
+  }
+
+  /** Counts anew what is closed, when another thread may have ended before it could count. */
+  recount(open: number): void {
+    Atomics.store(this.#words, FINISHED, (this.#words[RING_HEAD]! - open) | 0);
   }
 
   /** Descriptors that were handed over and not yet taken. */
@@ -119,9 +147,15 @@ export class Control {
     return true;
   }
 
+  /** Whether the worker had taken up what its predecessor left, when it ended. */
+  get hasRecovered(): boolean {
+    return Atomics.load(this.#words, RECOVERED) === 1;
+  }
+
   /** The worker is gone: its successor starts outside the guest. */
   reset(): void {
     Atomics.store(this.#words, SEQUENCE, 0);
+    Atomics.store(this.#words, RECOVERED, 0);
     this.#sequence = 0;
   }
 }

@@ -45,6 +45,7 @@ import type { Output } from './output.ts';
 import type { Pages } from './pages.ts';
 import type { Policy } from './policy.ts';
 import {
+  BUSY,
   COLUMNS,
   FD,
   FLAGS,
@@ -110,22 +111,22 @@ export class Lifecycle {
     this.timers = new Timers(parts.connections.segment.connections);
   }
 
-  /** Takes a descriptor into the table and has it watched; −1 when it cannot, and it is closed. */
+  /**
+   * Takes a descriptor into the table, busy, and has it watched.
+   * @returns −1 when it cannot: the descriptor stays the caller's
+   */
   open(fd: number): number {
     const slot = this.#connections.take(fd);
-    if (slot < 0) {
-      this.#kernel.close(fd);
-      return -1;
-    }
+    if (slot < 0) return -1;
     const base = slot * COLUMNS;
     const result = this.#epoll.add(fd, this.#in, this.#table[base + HANDLE]!, 0);
     if (result < 0) {
       this.#stats.errno(result);
-      this.#kernel.close(fd);
       this.#connections.release(slot);
       return -1;
     }
     this.#table[base + MASK] = this.#in;
+    this.#table[base + BUSY] = 1;
     this.#table[base + FLAGS]! |= KNOWN;
     this.#times[slot * TIMES + LAST_PROGRESS] = this.#clock.now;
     this.schedule(slot);
@@ -220,9 +221,12 @@ export class Lifecycle {
     const current = this.#table[base + MASK]!;
     if (mask === current || (current < 0 && mask === 0)) return;
     const [fd, handle] = [this.#table[base + FD]!, this.#table[base + HANDLE]!];
-    const result =
-      current < 0 ? this.#epoll.add(fd, mask, handle, 0) : this.#epoll.modify(fd, mask, handle, 0);
-    if (result < 0) this.#output.fail(slot, result);
+    const add = (): number => this.#epoll.add(fd, mask, handle, 0);
+    const modify = (): number => this.#epoll.modify(fd, mask, handle, 0);
+    const result = current < 0 ? add() : modify();
+    // A thread that ended between the call and this note has left the note behind the kernel.
+    const again = result < 0 ? (current < 0 ? modify() : add()) : result;
+    if (again < 0) this.#output.fail(slot, result);
     else this.#table[base + MASK] = mask;
   }
 
@@ -284,8 +288,8 @@ export class Lifecycle {
   finish(slot: number, reason: number): void {
     const base = slot * COLUMNS;
     if ((this.#table[base + FLAGS]! & (CLOSING | DOOMED)) !== 0) return;
-    this.#table[base + FLAGS]! |= CLOSING | FIN_DUE;
     this.#table[base + REASON] = reason;
+    this.#table[base + FLAGS]! |= CLOSING | FIN_DUE;
     this.#pages.clear(base + HELD);
     this.watch(slot);
     this.schedule(slot);
@@ -326,7 +330,9 @@ export class Lifecycle {
     // Forgotten first: whoever takes over the table must not close a number that is another's by then.
     this.#table[base + FLAGS]! |= DOOMED;
     this.#table[base + FD] = -1;
-    if (abort) this.#kernel.reset(fd);
+    if (fd < 0) {
+      // The thread before had closed it, and told nobody.
+    } else if (abort) this.#kernel.reset(fd);
     else this.#kernel.close(fd);
     this.#output.drop(slot);
     this.timers.remove(slot);

@@ -31,6 +31,7 @@ import {
   REASON,
   STAGED_BYTES,
   TIMES,
+  UNSAVED,
 } from './segment.ts';
 import type { Stats } from './stats.ts';
 
@@ -55,6 +56,8 @@ export class Output {
   #touchedCount = 0;
   /** Unsent output of all connections, in bytes. */
   backlogBytes = 0;
+  /** The slot whose state block is queued to be copied out of the guest; −1 for none. */
+  unsaved = -1;
 
   constructor(parts: {
     connections: Connections;
@@ -94,6 +97,9 @@ export class Output {
     }
     batch.count = 0;
     this.#effects.flushed();
+    if (this.unsaved < 0) return;
+    this.#table[this.unsaved * COLUMNS + UNSAVED] = 0;
+    this.unsaved = -1;
   }
 
   #sent(row: number): void {
@@ -270,8 +276,8 @@ export class Output {
   doom(slot: number, reason: number): void {
     const base = slot * COLUMNS;
     if ((this.#table[base + FLAGS]! & DOOMED) !== 0) return;
-    this.#table[base + FLAGS]! |= DOOMED;
     this.#table[base + REASON] = reason;
+    this.#table[base + FLAGS]! |= DOOMED;
     this.#connections.pushClosing(slot);
   }
 

@@ -4,6 +4,7 @@
 
 import { Worker } from 'node:worker_threads';
 import { REASON_HUNG, REASON_TRAP } from '../assembly/abi.ts';
+import { OPEN } from './connections.ts';
 import { Control } from './control.ts';
 import type { Interests } from './engine.ts';
 import { messageOf, WasmpollError } from './errors.ts';
@@ -12,7 +13,7 @@ import type { GuestModule } from './module.ts';
 import { monotonicMs } from './monotonic.ts';
 import type { Native } from './native.ts';
 import type { Policy } from './policy.ts';
-import { COLUMNS, FD } from './segment.ts';
+import { COLUMNS, FD, FLAGS } from './segment.ts';
 import { Stats } from './stats.ts';
 import { Watchdog } from './watchdog.ts';
 import type { FromWorker, ToWorker, WorkerData } from './worker.ts';
@@ -26,6 +27,8 @@ const HEAP_MB = 128;
 // positions do not fall into step.
 const FIRST_BACKOFF_MS = 1000;
 const LONGEST_BACKOFF_MS = 30_000;
+
+const NOBODY = { slot: -1, reason: REASON_TRAP };
 
 export interface PositionObserver {
   message(position: Position, message: FromWorker): void;
@@ -56,6 +59,8 @@ export class Position {
   #worker: Worker | null = null;
   #segment: SharedArrayBuffer | null = null;
   #handed = 0;
+  /** In whose callback a thread ended, as long as no successor has taken note of it. */
+  #lost = NOBODY;
   #hung = false;
   #error: unknown = null;
   #backoffMs = FIRST_BACKOFF_MS;
@@ -90,11 +95,11 @@ export class Position {
   start(): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#started = { resolve, reject };
-      this.#spawn(-1, REASON_TRAP);
+      this.#spawn();
     });
   }
 
-  #spawn(slot: number, reason: number): void {
+  #spawn(): void {
     const data: WorkerData = {
       module: this.#module,
       policy: this.#policy,
@@ -103,7 +108,7 @@ export class Position {
       eventFd: this.#eventFd,
       interests: this.interests,
       draining: this.draining,
-      ...(this.#segment === null ? {} : { left: { segment: this.#segment, slot, reason } }),
+      ...(this.#segment === null ? {} : { left: { segment: this.#segment, ...this.#lost } }),
     };
     this.#hung = false;
     this.#error = null;
@@ -145,8 +150,10 @@ export class Position {
     this.#worker = null;
     this.ready = false;
     if (this.#closing) return;
-    const { slot } = this.#control.inside ? this.#control : { slot: -1 };
-    const inCallback = slot >= 0;
+    const inCallback = this.#control.inside && this.#control.slot >= 0;
+    if (inCallback) {
+      this.#lost = { slot: this.#control.slot, reason: this.#hung ? REASON_HUNG : REASON_TRAP };
+    } else if (this.#control.hasRecovered) this.#lost = NOBODY;
     const served = this.#control.callbacks !== this.#callbacksAtStart;
     this.#control.reset();
     const why = this.#why(code, inCallback);
@@ -158,15 +165,14 @@ export class Position {
     this.stats.error(this.#hung ? 'HUNG' : 'WORKER');
     this.restarts += 1;
     this.#observer.died(this, why);
-    const reason = this.#hung ? REASON_HUNG : REASON_TRAP;
     if (inCallback || served) {
       this.#backoffMs = FIRST_BACKOFF_MS;
-      this.#spawn(slot, reason);
+      this.#spawn();
       return;
     }
     const delay = this.#backoffMs * (0.75 + Math.random() / 2);
     this.#backoffMs = Math.min(LONGEST_BACKOFF_MS, this.#backoffMs * 2);
-    this.#pause = setTimeout(() => this.#spawn(slot, reason), delay);
+    this.#pause = setTimeout(() => this.#spawn(), delay);
   }
 
   #why(code: number, inCallback: boolean): string {
@@ -219,7 +225,7 @@ export class Position {
     const table = new Int32Array(this.#segment, 0, rows * COLUMNS);
     for (let slot = 0; slot < rows; slot += 1) {
       const fd = table[slot * COLUMNS + FD]!;
-      if (table[slot * COLUMNS] !== 0 && fd >= 0) this.#native.reset(fd);
+      if ((table[slot * COLUMNS + FLAGS]! & OPEN) !== 0 && fd >= 0) this.#native.reset(fd);
     }
   }
 }

@@ -173,19 +173,23 @@ export class Reactor {
     });
     if (parts.left !== undefined) {
       recover({ ...shared, output: this.#output, lifecycle: this.#lifecycle }, parts.left);
-      for (let slot = 0; slot < this.#connections.end; slot += 1) this.#releaseIfGone(slot);
+      control.recovered();
+      this.#closeStray(control.taken);
+      control.recount(this.#connections.open);
       this.#callbacks.restore();
       this.#rest();
+      this.#publish();
     }
   }
 
-  // The thread before ended between closing the descriptor and freeing the slot.
-  #releaseIfGone(slot: number): void {
-    const base = slot * COLUMNS;
-    if ((this.#table[base + FLAGS]! & OPEN) === 0 || this.#table[base + FD]! >= 0) return;
-    this.#output.drop(slot);
-    this.#connections.release(slot);
-    this.#control.finished();
+  // The thread before may have ended between taking a descriptor and placing it in the table.
+  #closeStray(fd: number): void {
+    let placed = fd < 0;
+    this.#forEach((slot) => {
+      if (this.#table[slot * COLUMNS + FD] === fd) placed = true;
+    });
+    this.#control.placed();
+    if (!placed) this.#kernel.reset(fd);
   }
 
   /** What a successor needs to go on when this thread is gone. */
@@ -230,25 +234,25 @@ export class Reactor {
   open(fd: number): void {
     this.#clock.refresh();
     this.#rest();
-    if (this.#callbacks.retryAt !== Infinity) {
+    const slot = this.#callbacks.retryAt === Infinity ? this.#lifecycle.open(fd) : -1;
+    this.#control.placed();
+    if (slot < 0) {
       this.#kernel.close(fd);
       this.#stats.refused();
       this.#control.finished();
       return;
     }
-    const slot = this.#lifecycle.open(fd);
-    if (slot < 0) {
-      this.#stats.refused();
-      this.#control.finished();
-      return;
-    }
-    this.#table[slot * COLUMNS + BUSY] = 1;
     this.#stats.connected();
     this.#observer.open?.(this.#table[slot * COLUMNS + HANDLE]!, this.#peerAddress(slot));
     this.#callbacks.open(slot);
     this.#table[slot * COLUMNS + BUSY] = 0;
     this.#rest();
     this.#publish();
+  }
+
+  /** Takes over the descriptors that the supervisor has handed over. */
+  openHanded(): void {
+    for (let fd = this.#control.take(); fd >= 0; fd = this.#control.take()) this.open(fd);
   }
 
   /** From now on each connection is closed gracefully once it is quiet. */
@@ -273,7 +277,8 @@ export class Reactor {
 
   #forEach(visit: (slot: number) => void): void {
     for (let slot = 0; slot < this.#connections.end; slot += 1) {
-      if (this.#table[slot * COLUMNS + FD]! >= 0) visit(slot);
+      const base = slot * COLUMNS;
+      if ((this.#table[base + FLAGS]! & OPEN) !== 0 && this.#table[base + FD]! >= 0) visit(slot);
     }
   }
 
@@ -372,9 +377,9 @@ export class Reactor {
     for (let slot = timers.shift(now); slot >= 0; slot = timers.shift(now)) {
       const due = this.#times[slot * TIMES + GUEST_TIMER]!;
       if (due !== 0 && due <= now) {
-        this.#times[slot * TIMES + GUEST_TIMER] = 0;
         const flags = this.#table[slot * COLUMNS + FLAGS]!;
         this.#table[slot * COLUMNS + BUSY] = 1;
+        this.#times[slot * TIMES + GUEST_TIMER] = 0;
         if ((flags & (KNOWN | DOOMED | LINGERING)) === KNOWN) this.#callbacks.timer(slot);
         this.#table[slot * COLUMNS + BUSY] = 0;
       }

@@ -13,9 +13,11 @@ import {
   FD,
   FLAGS,
   HELD,
+  MASK,
   OUTPUT,
   STAGED_BYTES,
   STAGED_FLAGS,
+  UNSAVED,
 } from './segment.ts';
 
 /** What a reactor has left behind. */
@@ -43,33 +45,36 @@ export function recover({ connections, pages, output, lifecycle }: Parts, left: 
   const { table } = connections;
   connections.recover();
   const scan = pages.recover();
-  const torn: number[] = [];
+  if (left.slot >= 0 && left.slot < connections.end && isOpen(table, left.slot)) {
+    output.doom(left.slot, left.reason);
+  }
   for (let slot = 0; slot < connections.end; slot += 1) {
     const base = slot * COLUMNS;
     if ((table[base + FLAGS]! & OPEN) === 0) continue;
     const whole = claim(table, base, scan);
     const admitted = (table[base + FLAGS]! & (KNOWN | LINGERING)) !== 0;
-    const moving = table[base + BUSY] !== 0 || table[base + STAGED_BYTES] !== 0;
-    if (!whole || !admitted || moving) torn.push(slot);
+    // What is staged for others while a callback runs is that callback's alone: it goes with it.
+    const staged = left.slot < 0 && table[base + STAGED_BYTES] !== 0;
+    const moving = table[base + BUSY] !== 0 || table[base + UNSAVED] !== 0 || staged;
+    // First: should this thread end as well, the next one finds no other sign of it.
+    if (!whole || !admitted || moving) output.doom(slot, REASON_ERROR);
+    // Watched or not, it is taken from epoll before it is closed.
+    if ((table[base + FLAGS]! & DOOMED) !== 0 && table[base + FD]! >= 0) table[base + MASK] = 0;
     table[base + BUSY] = 0;
+    table[base + UNSAVED] = 0;
     table[base + STAGED_BYTES] = 0;
     table[base + STAGED_FLAGS] = 0;
   }
   scan.finish();
   output.recover();
-  if (left.slot >= 0 && left.slot < connections.end && isOpen(table, left.slot)) {
-    output.doom(left.slot, left.reason);
-  }
-  for (const slot of torn) output.doom(slot, REASON_ERROR);
   for (let slot = 0; slot < connections.end; slot += 1) {
     if (isOpen(table, slot)) lifecycle.revive(slot);
   }
 }
 
-// Its descriptor is there; without one it was closed already and only its slot is left.
+// Without a descriptor it was closed already, and what is left of it goes the way of the doomed.
 function isOpen(table: Int32Array, slot: number): boolean {
-  const base = slot * COLUMNS;
-  return (table[base + FLAGS]! & OPEN) !== 0 && table[base + FD]! >= 0;
+  return (table[slot * COLUMNS + FLAGS]! & OPEN) !== 0;
 }
 
 // A chain that is not whole is given up, and what it held with it.

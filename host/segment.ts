@@ -38,6 +38,8 @@ export const TURN = 18;
 export const TURN_BYTES = 19;
 /** 1 while the row, or what it stands for in the kernel, is being changed. */
 export const BUSY = 21;
+/** 1 while the state that its last callback left is in the guest's memory alone. */
+export const UNSAVED = 22;
 
 // A connection's times, as Float64 columns in monotonic milliseconds; 0 is unset.
 export const TIMES = 5;

@@ -86,7 +86,7 @@ function start(): void {
     epoll: native.epoll(data.epollFd),
     signalled: () => {
       native.read(data.eventFd, counter, 0, counter.length);
-      for (let fd = control.take(); fd >= 0; fd = control.take()) reactor.open(fd);
+      reactor.openHanded();
     },
     ...(data.left === undefined ? {} : { left: data.left }),
   });

@@ -1,0 +1,68 @@
+// Ends threads, and counts what it costs: npm run soak:kills -- --rounds N --seed S
+// First a reactor on a simulated kernel at every statement of a turn, then real threads under load:
+// N that are ended at random, a tenth of it that hang. Exits with 1 when a byte or a stream is missed.
+
+import { parseArgs } from 'node:util';
+import { hostOfDeaths, live } from '../dist/test/helpers/deaths.js';
+import { scriptedModule } from '../dist/test/helpers/guests.js';
+import { storm } from '../dist/test/helpers/storm.js';
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '2000' },
+    seed: { type: 'string', default: '1' },
+    stride: { type: 'string', default: '1' },
+  },
+});
+const [rounds, seed, stride] = [values.rounds, values.seed, values.stride].map(Number);
+if (![rounds, seed, stride].every((value) => Number.isSafeInteger(value) && value > 0)) {
+  process.stderr.write('soak-kills: --rounds, --seed and --stride must be whole numbers from 1\n');
+  process.exit(2);
+}
+
+const say = (text) => process.stdout.write(`${text}\n`);
+const shown = (faults) =>
+  faults
+    .slice(0, 20)
+    .map((fault) => `  ${fault}\n`)
+    .join('');
+let failed = false;
+
+const host = await hostOfDeaths('soak', scriptedModule);
+const { steps } = live(host, []);
+let [deaths, lost, forgotten] = [0, 0, 0];
+const faults = [];
+for (let step = 1; step <= steps; step += stride) {
+  const outcome = live(host, [step]);
+  deaths += outcome.deaths;
+  lost += outcome.lost;
+  forgotten += outcome.forgotten;
+  faults.push(...outcome.faults.map((fault) => `step ${step}: ${fault}`));
+}
+failed ||= faults.length > 0;
+say(
+  `${deaths} deaths at ${steps} statements: ${lost} connections lost that were being changed, ` +
+    `${forgotten} descriptors left open, ${faults.length} faults`,
+);
+process.stdout.write(shown(faults));
+
+const percentile = (times, part) =>
+  Math.round([...times].sort((a, b) => a - b)[Math.floor((times.length - 1) * part)]);
+const plans = [
+  ['end', 'threads ended', rounds, 1],
+  ['hang', 'callbacks hung', Math.ceil(rounds / 10), 1],
+  ['end', 'threads ended, 2 workers', Math.ceil(rounds / 10), 2],
+];
+for (const [kind, words, count, workers] of plans) {
+  const report = await storm({ kind, rounds: count, clients: 12, seed, workers });
+  const bad = report.faults.length > 0 || (kind === 'hang' && report.lost > 0);
+  failed ||= bad;
+  say(
+    `${report.rounds} ${words}: ${report.lost} streams lost, ${report.bytes} bytes compared, ` +
+      `told after ${percentile(report.detectedMs, 0.5)} ms (99 %: ${percentile(report.detectedMs, 0.99)}), ` +
+      `resumed after ${percentile(report.resumedMs, 0.5)} ms ` +
+      `(99 %: ${percentile(report.resumedMs, 0.99)}), ${report.faults.length} faults`,
+  );
+  process.stdout.write(shown(report.faults));
+}
+process.exitCode = failed ? 1 : 0;

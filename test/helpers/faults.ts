@@ -1,0 +1,55 @@
+// Fault points: a copy of the compiled host in which every statement is preceded or followed by a step
+// at which its thread may end. It knows the layout that tsc gives its output, and checks that it holds.
+
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const dist = fileURLToPath(new URL('../../', import.meta.url));
+
+// What changes the segment or the kernel, and what is called by those that do.
+const STEPPED = new Set(
+  'reactor callbacks output input lifecycle effects connections pages batch timers recovery control'.split(
+    ' ',
+  ),
+);
+
+declare global {
+  /** Called at each step; throws where the thread is to end. */
+  var wasmpollStep: (() => void) | undefined;
+}
+
+// Members of classes are indented by four columns, statements in them by eight or more.
+const STATEMENT = /^ {8,}.*;$/;
+const FIELD = /^ {4}(#|readonly |static )?[\w#]+ = .*[^;]$/;
+
+/** The file with a call of the step behind each statement in a method. */
+function withSteps(source: string): string {
+  const lines = source.split('\n');
+  let field = false;
+  return lines
+    .map((line, index) => {
+      // A field that goes on over lines is no place for statements.
+      if (FIELD.test(line)) field = true;
+      const statement = STATEMENT.test(line) && !field && !line.trimStart().startsWith('//');
+      if (line.endsWith(';')) field = false;
+      if (!statement || /^\s*(else|case)\b/.test(lines[index + 1] ?? '')) return line;
+      if (/^\s*super\(/.test(line)) return line;
+      return `${line} globalThis.wasmpollStep?.();`;
+    })
+    .join('\n');
+}
+
+/** Writes the copy. @returns a function that imports one of its modules */
+export function steppedHost(name: string): (module: string) => Promise<unknown> {
+  const target = `${dist}faults/${name}`;
+  for (const folder of ['host', 'assembly']) {
+    mkdirSync(`${target}/${folder}`, { recursive: true });
+    for (const file of readdirSync(`${dist}${folder}`)) {
+      if (!file.endsWith('.js')) continue;
+      const source = readFileSync(`${dist}${folder}/${file}`, 'utf8');
+      const stepped = folder === 'host' && STEPPED.has(file.replace('.js', ''));
+      writeFileSync(`${target}/${folder}/${file}`, stepped ? withSteps(source) : source);
+    }
+  }
+  return (module) => import(pathToFileURL(`${target}/${module}.js`).href);
+}
