@@ -61,6 +61,11 @@ export class Local implements Engine {
     return { ...this.#reactor.snapshot(), workers: { total: 0, ready: 0, restarts: 0 } };
   }
 
+  async swap(module: GuestModule): Promise<void> {
+    this.#reactor.swap(module);
+    this.#driver.schedule();
+  }
+
   drain(): void {
     this.#ending = true;
     this.#reactor.drain();

@@ -10,7 +10,7 @@ import { WasmpollError } from './errors.ts';
 import { Listener } from './listener.ts';
 import { Local } from './local.ts';
 import { type Logger, silent } from './log.ts';
-import { loadModule, type ModuleSource } from './module.ts';
+import { type GuestModule, loadModule, type ModuleSource } from './module.ts';
 import { native } from './native.ts';
 import { type Policy, resolvePolicy } from './policy.ts';
 import { resolveProtocol } from './protocol.ts';
@@ -57,8 +57,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
   }
   const texts = typeof options.listen === 'string' ? [options.listen] : options.listen;
   const addresses = await Promise.all(texts.map(parseAddress).map(resolveAddress));
-  const { name, source } = await resolveProtocol(options.protocol, policy.maxModuleBytes);
-  const module = await loadModule(source, policy, name);
+  const module = await load(options.protocol, policy);
   options.signal?.throwIfAborted();
   const relay = new Relay(policy, options.logger ?? silent);
   const workers = workersOf(options);
@@ -72,6 +71,11 @@ export async function serve(options: ServeOptions): Promise<Server> {
   options.signal?.addEventListener('abort', abort, { once: true });
   void server.closed.then(() => options.signal?.removeEventListener('abort', abort));
   return server;
+}
+
+async function load(protocol: ServeOptions['protocol'], policy: Policy): Promise<GuestModule> {
+  const { name, source } = await resolveProtocol(protocol, policy.maxModuleBytes);
+  return loadModule(source, policy, name);
 }
 
 function checkOptions(options: ServeOptions): void {
@@ -129,7 +133,10 @@ export class Server extends EventEmitter<ServerEvents> {
   readonly #policy: Policy;
   readonly #engine: Engine;
   readonly #acceptor: Acceptor;
+  readonly #relay: Relay;
   readonly #resolveClosed: () => void;
+  /** Settles with the last swap that was asked for. */
+  #swapping: Promise<unknown> = Promise.resolve();
   #grace: NodeJS.Timeout | undefined;
   #closing = false;
   /** The counters of a closed server. */
@@ -140,6 +147,7 @@ export class Server extends EventEmitter<ServerEvents> {
     super();
     this.#engine = engine;
     this.#policy = policy;
+    this.#relay = relay;
     const { promise, resolve } = withResolvers();
     this.closed = promise;
     this.#resolveClosed = resolve;
@@ -163,6 +171,26 @@ export class Server extends EventEmitter<ServerEvents> {
   /** Counters since the start, and what is held now. */
   stats(): ServerStats {
     return this.#last ?? this.#engine.snapshot();
+  }
+
+  /**
+   * Swaps the module under the live connections, between two turns of each worker. Their state
+   * blocks are carried over when `state_size()` and `state_version()` agree, otherwise through
+   * `migrate`. Calls are carried out one after the other.
+   * @throws WasmpollError ERR_MODULE, or ERR_GUEST when the guest does not start or cannot take over;
+   *   the module before goes on then. ERR_CLOSED when the server drains or is closed
+   */
+  async swap(protocol: ServeOptions['protocol']): Promise<void> {
+    // Read at once, so that bytes may be changed once this has returned.
+    const loading = load(protocol, this.#policy);
+    const turn = Promise.allSettled([this.#swapping, loading]).then(async () => {
+      const module = await loading;
+      if (this.#closing) throw new WasmpollError('ERR_CLOSED', 'swap: the server is closed');
+      await this.#engine.swap(module);
+      this.#relay.swapped(module.name);
+    });
+    this.#swapping = turn.catch(() => undefined);
+    return turn;
   }
 
   /**

@@ -7,7 +7,9 @@ import type { GuestModule } from './module.ts';
 import type { Native } from './native.ts';
 import type { Policy } from './policy.ts';
 import { Position } from './position.ts';
+import { checkTakeover } from './states.ts';
 import { STATS, Stats } from './stats.ts';
+import { tryModule } from './trial.ts';
 import type { FromWorker } from './worker.ts';
 
 // After an abort workers have this much of callbackTimeoutMs, and no less than a second, to obey.
@@ -21,6 +23,8 @@ export class Supervisor implements Engine {
   readonly #positions: Position[];
   #refused = 0;
   #ending = false;
+  #closed = false;
+  readonly #share: Policy;
   #last: NodeJS.Timeout | undefined;
 
   private constructor(
@@ -34,6 +38,7 @@ export class Supervisor implements Engine {
     this.#policy = policy;
     this.#observer = observer;
     const share = sharePolicy(policy, workers);
+    this.#share = share;
     this.#positions = Array.from(
       { length: workers },
       (_, index) =>
@@ -135,6 +140,29 @@ export class Supervisor implements Engine {
     return { ...snapshot, workers: { total: this.#positions.length, ready, restarts } };
   }
 
+  // Tried in a thread of its own, then prepared everywhere: what can be refused is refused by then,
+  // and the workers change over together.
+  async swap(module: GuestModule): Promise<void> {
+    const layout = await tryModule(module, this.#share);
+    this.#refuseWhenClosed();
+    const positions = this.#positions;
+    checkTakeover(positions[0]!.layout, layout, module, this.#share);
+    try {
+      const prepared = positions.map((position) => position.prepare(module, layout));
+      const failed = (await Promise.allSettled(prepared)).find((one) => one.status === 'rejected');
+      if (failed !== undefined) throw failed.reason;
+      this.#refuseWhenClosed();
+    } catch (error) {
+      for (const position of positions) position.discard();
+      throw error;
+    }
+    await Promise.all(positions.map((position) => position.commit()));
+  }
+
+  #refuseWhenClosed(): void {
+    if (this.#closed) throw new WasmpollError('ERR_CLOSED', 'swap: the server is closed');
+  }
+
   drain(): void {
     this.#end('drain');
   }
@@ -148,6 +176,7 @@ export class Supervisor implements Engine {
 
   #end(kind: 'drain' | 'abort'): void {
     this.#ending = true;
+    this.#closed = true;
     for (const position of this.#positions) {
       position.draining = true;
       position.post({ kind });
@@ -155,6 +184,7 @@ export class Supervisor implements Engine {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     clearTimeout(this.#last);
     await Promise.all(this.#positions.map((position) => position.close()));
   }
