@@ -5,7 +5,7 @@ import test from 'ava';
 import { type ServeOptions, type Server, serve } from '../host/index.ts';
 import { type Client, connect } from './helpers/client.ts';
 import { counter, Frames, OLD } from './helpers/counters.ts';
-import { compiledGuest, small } from './helpers/guests.ts';
+import { compiledGuest } from './helpers/guests.ts';
 import { startCli, temporary } from './helpers/process.ts';
 import { equal, forever, get, guest, i32, load, unreachable, when } from './helpers/wasm.ts';
 
@@ -62,7 +62,7 @@ async function stream(client: Client, seed: number, going: () => boolean): Promi
 
 for (const workers of [0, 1, 2]) {
   test(`200 streams over ${workers} workers go on byte for byte while the module is swapped 50 times`, async (t) => {
-    const server = await start(t, { protocol: framed[0], workers, policy: { ...small } });
+    const server = await start(t, { protocol: framed[0], workers });
     let going = true;
     const names: string[] = [];
     server.on('swap', ({ protocol }) => names.push(protocol));
@@ -86,7 +86,7 @@ for (const workers of [0, 1, 2]) {
 }
 
 test('bad modules are refused under load, and the old one goes on', async (t) => {
-  const server = await start(t, { protocol: framed[0], workers: 2, policy: { ...small } });
+  const server = await start(t, { protocol: framed[0], workers: 2 });
   let going = true;
   const all = await clients(t, server, 50);
   const streams = Promise.all(all.map((client, seed) => stream(client, seed, () => going)));
