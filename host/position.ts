@@ -284,7 +284,8 @@ export class Position {
   }
 
   #refusal(why: string): Error {
-    return new WasmpollError('ERR_GUEST', this.#hung ? `${this.#module.name}: ${why}` : why, {
+    const { name } = this.#next?.module ?? this.#module;
+    return new WasmpollError('ERR_GUEST', this.#hung ? `${name}: ${why}` : why, {
       cause: this.#error,
     });
   }
