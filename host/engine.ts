@@ -39,8 +39,9 @@ export interface Engine {
   /**
    * Replaces every guest by one of another module, which takes over the connections.
    * Rejects with a WasmpollError, ERR_GUEST, when it does not start or cannot; nothing has changed then.
+   * @param drain a module that cannot take over serves new connections, while the others drain
    */
-  swap(module: GuestModule): Promise<void>;
+  swap(module: GuestModule, drain: boolean): Promise<void>;
   /** Closes each connection once it is quiet; `quiet` is called when none is left. */
   drain(): void;
   /** Aborts every connection. */

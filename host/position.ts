@@ -71,6 +71,7 @@ export class Position {
   #callbacksAtStart = 0;
   #pause: NodeJS.Timeout | undefined;
   #closing = false;
+  #closed: Promise<void> | null = null;
   #started: { resolve: () => void; reject: (error: unknown) => void } | null = null;
 
   constructor(parts: {
@@ -307,8 +308,13 @@ export class Position {
     this.#worker?.postMessage(message);
   }
 
-  /** Ends the thread and closes everything; descriptors that are left are reset. */
-  async close(): Promise<void> {
+  /** Ends the thread and closes everything; descriptors that are left are reset. Idempotent. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
     this.#closing = true;
     this.#answered(new WasmpollError('ERR_CLOSED', 'swap: the server is closed'));
     this.#settle();

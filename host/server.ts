@@ -38,6 +38,11 @@ export interface ServeOptions {
   logger?: Logger;
 }
 
+export interface SwapOptions {
+  /** See `Server.swap`; false by default. */
+  drain?: boolean;
+}
+
 // More threads than this help nobody; each has a pool and a guest of its own.
 const MAX_WORKERS = 256;
 
@@ -177,16 +182,20 @@ export class Server extends EventEmitter<ServerEvents> {
    * Swaps the module under the live connections, between two turns of each worker. Their state
    * blocks are carried over when `state_size()` and `state_version()` agree, otherwise through
    * `migrate`. Calls are carried out one after the other.
+   * @param options `drain`: a module that cannot take over the state blocks serves new connections, in
+   *   new workers, while the old ones drain as at `close()`. Needs workers
    * @throws WasmpollError ERR_MODULE, or ERR_GUEST when the guest does not start or cannot take over;
-   *   the module before goes on then. ERR_CLOSED when the server drains or is closed
+   *   the module before goes on then. ERR_CLOSED when the server drains or is closed,
+   *   ERR_OPTION for `drain` without workers
    */
-  async swap(protocol: ServeOptions['protocol']): Promise<void> {
+  async swap(protocol: ServeOptions['protocol'], options: SwapOptions = {}): Promise<void> {
+    const { drain = false } = options;
     // Read at once, so that bytes may be changed once this has returned.
     const loading = load(protocol, this.#policy);
     const turn = Promise.allSettled([this.#swapping, loading]).then(async () => {
       const module = await loading;
       if (this.#closing) throw new WasmpollError('ERR_CLOSED', 'swap: the server is closed');
-      await this.#engine.swap(module);
+      await this.#engine.swap(module, drain);
       this.#relay.swapped(module.name);
     });
     this.#swapping = turn.catch(() => undefined);

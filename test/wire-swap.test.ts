@@ -213,3 +213,49 @@ test('SIGHUP reads the same path again and swaps; a bad file is refused in one l
   running.kill('SIGTERM');
   t.deepEqual(await running.exited, { code: 0, signal: null });
 });
+
+test('with drain a module that cannot take over serves what comes, and the old one what is there', async (t) => {
+  const server = await start(t, { workers: 2, policy: { drainQuietMs: 300 } });
+  const old = await clients(t, server, 10);
+  for (const client of old) t.is(await answer(client), 'b');
+  await t.throwsAsync(server.swap(counter({ letter: 'A', version: 1 })), { code: 'ERR_GUEST' });
+  await server.swap(counter({ letter: 'A', version: 1 }), { drain: true });
+  const young = await clients(t, server, 10);
+  const letters = await Promise.all([...young, ...old].map(answer));
+  t.is(letters.join(''), 'B'.repeat(10) + 'c'.repeat(10));
+  for (const client of old) t.is((await client.readAll()).length, 0);
+  for (const client of old) client.end();
+  for (const client of young) t.is(await answer(client), 'C');
+  while (server.stats().workers.total > 2) await new Promise((resolve) => setTimeout(resolve, 5));
+  t.like(server.stats(), {
+    connections: { open: 10, total: 20 },
+    messages: 40,
+    workers: { total: 2, ready: 2, restarts: 0 },
+  });
+});
+
+test('what does not drain in time is aborted, and a server can be closed meanwhile', async (t) => {
+  const policy = { drainQuietMs: 60_000, graceMs: 200 };
+  const server = await start(t, { policy });
+  const [first] = await clients(t, server, 1);
+  t.is(await answer(first!), 'b');
+  await server.swap(counter({ letter: 'A', version: 1 }), { drain: true });
+  t.not(await first!.closed, 'end');
+  const [second] = await clients(t, server, 1);
+  t.is(await answer(second!), 'B');
+  await server.swap(counter({ letter: 'p', version: 2 }), { drain: true });
+  const [third] = await clients(t, server, 1);
+  t.is(await answer(third!), 'q');
+  await server.close();
+  t.not(await second!.closed, 'end');
+  t.not(await third!.closed, 'end');
+  t.is(server.stats().connections.open, 0);
+});
+
+test('drain needs workers', async (t) => {
+  const server = await start(t, { workers: 0 });
+  await t.throwsAsync(server.swap(counter({ letter: 'A' }), { drain: true }), {
+    code: 'ERR_OPTION',
+    message: /drain needs workers/,
+  });
+});
