@@ -215,7 +215,7 @@ test('SIGHUP reads the same path again and swaps; a bad file is refused in one l
 });
 
 test('with drain a module that cannot take over serves what comes, and the old one what is there', async (t) => {
-  const server = await start(t, { workers: 2, policy: { drainQuietMs: 300 } });
+  const server = await start(t, { workers: 2, policy: { drainQuietMs: 60_000, graceMs: 60_000 } });
   const old = await clients(t, server, 10);
   for (const client of old) t.is(await answer(client), 'b');
   await t.throwsAsync(server.swap(counter({ letter: 'A', version: 1 })), { code: 'ERR_GUEST' });
@@ -223,8 +223,8 @@ test('with drain a module that cannot take over serves what comes, and the old o
   const young = await clients(t, server, 10);
   const letters = await Promise.all([...young, ...old].map(answer));
   t.is(letters.join(''), 'B'.repeat(10) + 'c'.repeat(10));
-  for (const client of old) t.is((await client.readAll()).length, 0);
   for (const client of old) client.end();
+  for (const client of old) t.is((await client.readAll()).length, 0);
   for (const client of young) t.is(await answer(client), 'C');
   while (server.stats().workers.total > 2) await new Promise((resolve) => setTimeout(resolve, 5));
   t.like(server.stats(), {
@@ -232,6 +232,7 @@ test('with drain a module that cannot take over serves what comes, and the old o
     messages: 40,
     workers: { total: 2, ready: 2, restarts: 0 },
   });
+  for (const client of young) client.destroy();
 });
 
 test('what does not drain in time is aborted, and a server can be closed meanwhile', async (t) => {
