@@ -154,6 +154,21 @@ test('a trap in migrate loses that connection only', async (t) => {
   t.is(server.stats().guestTraps, 1);
 });
 
+test('on_close of a connection that is lost in migrate finds a zeroed block', async (t) => {
+  const server = await harness(counter({ letter: 'a' }));
+  const peers = Array.from({ length: 4 }, () => server.connect());
+  for (const [index, peer] of peers.entries()) for (let n = 0; n < index; n += 1) peer.send('x');
+  const count = [get(1), load(16), i32(0x30), add];
+  const on_close = [
+    [i32(2048), count, [0x3a, 0, 0]],
+    [i32(1), i32(2048), i32(1), call('log')],
+  ];
+  const functions = { on_close };
+  await server.swap(counter({ letter: 'A', at: 16, version: 1, migrate: three, functions }));
+  peers[2]!.close();
+  t.deepEqual(logged(server), ['0', '2']);
+});
+
 test('when every migrate traps every connection is lost, and the new module serves the next', async (t) => {
   const server = await harness(counter({ letter: 'a' }));
   const peers = Array.from({ length: 10 }, () => server.connect());

@@ -260,3 +260,38 @@ test('drain needs workers', async (t) => {
     message: /drain needs workers/,
   });
 });
+
+test('hangs around swaps, round after round, lose the connections that hang and no count of others', async (t) => {
+  const hangs = [[get(2), [0x2d, 0, 0]], i32('H'.charCodeAt(0)), equal, when(forever())];
+  // Both answer alike, so that a count that was migrated twice, or not at all, shows.
+  const modules = [0, 16].map((at) =>
+    counter({ letter: '0', at, from: 16 - at, version: at, migrate: [], onData: hangs }),
+  );
+  const policy = { callbackTimeoutMs: 60 };
+  const server = await start(t, { protocol: modules[0]!, workers: 2, policy });
+  const witnesses = await clients(t, server, 30);
+  let going = true;
+  const counting = Promise.all(
+    witnesses.map(async (client) => {
+      for (let count = 1; going; count += 1) {
+        await client.send('x');
+        const [byte] = await client.readExactly(1);
+        if (byte !== ((0x30 + count) & 0xff)) return `${byte} after ${count}`;
+      }
+      return 'right';
+    }),
+  );
+  for (let round = 1; round <= 12; round += 1) {
+    const evil = await connect(server.addresses[0]!, { owner: t });
+    t.is(await answer(evil), '1');
+    const swapping = server.swap(modules[round % 2]!);
+    if (round % 3 > 0) await new Promise((resolve) => setTimeout(resolve, round * 5));
+    await evil.send('H');
+    await swapping;
+    t.not(await evil.closed, 'end');
+  }
+  going = false;
+  t.deepEqual([...new Set(await counting)], ['right']);
+  t.is(server.stats().errors.HUNG, 12);
+  t.is(server.stats().connections.open, 30);
+});
