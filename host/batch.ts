@@ -24,6 +24,9 @@ import type { BufferConstructor } from './segment.ts';
 export const GUEST_BUFFER = 0;
 export const SEGMENT_BUFFER = 1;
 export const STAGING_BUFFER = 2;
+export const STATES_BUFFER = 3;
+/** The state blocks that a swap replaces. */
+export const BEFORE_BUFFER = 4;
 
 /** In a SEND row and in an effect: whose it is. */
 export const ROW_SLOT = ROW_TARGET_BUFFER;

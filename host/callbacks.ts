@@ -3,7 +3,7 @@
 // It does not know when a callback is due.
 
 import { REASON_TRAP } from '../assembly/abi.ts';
-import { type Batch, GUEST_BUFFER, SEGMENT_BUFFER } from './batch.ts';
+import { type Batch, BEFORE_BUFFER, GUEST_BUFFER, STATES_BUFFER } from './batch.ts';
 import type { Clock } from './clock.ts';
 import { type Connections, DOOMED, KNOWN } from './connections.ts';
 import type { Control } from './control.ts';
@@ -13,7 +13,8 @@ import type { Lifecycle } from './lifecycle.ts';
 import type { GuestModule } from './module.ts';
 import type { Output } from './output.ts';
 import type { Policy } from './policy.ts';
-import { COLUMNS, FLAGS, HANDLE, REASON, type Segment, UNSAVED } from './segment.ts';
+import { BUSY, COLUMNS, FLAGS, HANDLE, LAYOUT, REASON, type Segment, UNSAVED } from './segment.ts';
+import { checkTakeover, type Layout, type StateBlocks, States } from './states.ts';
 import type { Stats } from './stats.ts';
 
 /** What `data` and `end` return when the guest failed; the connection is doomed then. */
@@ -39,7 +40,9 @@ export class Callbacks {
   #resident = -1;
   /** What the guest failed of, last. */
   #why: unknown = null;
-  readonly #module: GuestModule;
+  #module: GuestModule;
+  /** A started instance of a module that may take over. */
+  #next: { readonly module: GuestModule; readonly guest: Guest } | null = null;
   readonly #host: GuestHost;
   readonly #segment: Segment;
   readonly #table: Int32Array;
@@ -81,6 +84,7 @@ export class Callbacks {
     this.#observer = parts.observer;
     this.#control = parts.control;
     this.#guest.connect(this.#host);
+    this.#bindStates();
   }
 
   /** Address of the receive window in the guest's memory. */
@@ -95,10 +99,10 @@ export class Callbacks {
 
   /** Queues what the guest needs before a callback of this slot: its state block. */
   load(slot: number): void {
-    const { stateBytes } = this.#segment;
+    const stateBytes = this.#segment.states.bytes;
     if (stateBytes === 0 || this.#resident === slot) return;
     this.#batch.copy(
-      SEGMENT_BUFFER,
+      STATES_BUFFER,
       this.#stateOf(slot),
       GUEST_BUFFER,
       this.#guest.state,
@@ -109,14 +113,14 @@ export class Callbacks {
 
   /** Queues the copy of the state block that the last callback of this slot left. */
   save(slot: number): void {
-    const { stateBytes } = this.#segment;
+    const stateBytes = this.#segment.states.bytes;
     if (stateBytes === 0 || this.#resident !== slot) return;
     this.#table[slot * COLUMNS + UNSAVED] = 1;
     this.#output.unsaved = slot;
     this.#batch.copy(
       GUEST_BUFFER,
       this.#guest.state,
-      SEGMENT_BUFFER,
+      STATES_BUFFER,
       this.#stateOf(slot),
       stateBytes,
     );
@@ -124,14 +128,14 @@ export class Callbacks {
 
   /** As `save`, at once: another callback of the slot comes before the batch is performed. */
   saveNow(slot: number): void {
-    const { stateBytes } = this.#segment;
+    const stateBytes = this.#segment.states.bytes;
     if (stateBytes === 0 || this.#resident !== slot) return;
     const target = this.#stateOf(slot);
-    this.#batch.copyNow(GUEST_BUFFER, this.#guest.state, SEGMENT_BUFFER, target, stateBytes);
+    this.#batch.copyNow(GUEST_BUFFER, this.#guest.state, STATES_BUFFER, target, stateBytes);
   }
 
   #stateOf(slot: number): number {
-    return this.#segment.statesOffset + slot * this.#segment.stateStride;
+    return slot * this.#segment.states.stride;
   }
 
   /** on_data; state and data are in the guest. @returns bytes consumed, or FAILED */
@@ -300,17 +304,107 @@ export class Callbacks {
 
   #start(): Guest {
     const guest = startGuest(this.#module, this.#policy, this.#control);
-    if (guest.stateBytes !== this.#segment.stateBytes) {
+    const { bytes } = this.#segment.states;
+    if (guest.stateBytes !== bytes) {
       throw new Error(
-        `${this.#module.name}: state_size() was ${this.#segment.stateBytes} and is now ${guest.stateBytes}`,
+        `${this.#module.name}: state_size() was ${bytes} and is now ${guest.stateBytes}`,
       );
     }
     guest.connect(this.#host);
     return guest;
   }
 
-  /** @returns the slot in whose on_restore the guest failed, or −1 */
+  /**
+   * Starts an instance of a module that may take over, and keeps it aside; nothing else changes.
+   * @returns the layout of its state blocks
+   * @throws WasmpollError ERR_GUEST when it does not start or cannot take over the state blocks
+   */
+  prepare(module: GuestModule): Layout {
+    this.#next = null;
+    const guest = startGuest(module, this.#policy, this.#control);
+    const layout = { bytes: guest.stateBytes, version: guest.stateVersion };
+    checkTakeover(this.#segment.states, layout, module, this.#policy);
+    this.#next = { module, guest };
+    return layout;
+  }
+
+  /** What was prepared is not wanted. */
+  discard(): void {
+    this.#next = null;
+  }
+
+  /**
+   * The module takes over: in the instance that was prepared, if there is one, or in a fresh one.
+   * Nothing may be queued.
+   * @param blocks the state blocks there are, or empty ones that `migrate` is to fill
+   */
+  commit(module: GuestModule, blocks: StateBlocks): void {
+    const next = this.#next;
+    this.#next = null;
+    this.#module = next?.module ?? module;
+    const { states } = this.#segment;
+    if (blocks.generation !== states.generation) {
+      this.#segment.before = states;
+      this.#segment.states = new States(blocks);
+      this.#bindStates();
+    }
+    if (next === null || next.guest.stateBytes !== blocks.bytes) {
+      this.restart();
+      return;
+    }
+    this.retryAt = Infinity;
+    this.#resident = -1;
+    this.#guest = next.guest;
+    this.#guest.connect(this.#host);
+    this.restore();
+  }
+
+  #bindStates(): void {
+    const { states, before } = this.#segment;
+    this.#batch.bind(STATES_BUFFER, states.view);
+    // Nothing holds on to the old ones when they are not needed any more.
+    this.#batch.bind(BEFORE_BUFFER, (before ?? states).view);
+  }
+
+  /** @returns the slot in whose migrate the guest failed, or −1 */
+  #migrate(): number {
+    const { before, states } = this.#segment;
+    if (before === null) return -1;
+    for (let slot = 0; slot < this.#connections.end; slot += 1) {
+      const base = slot * COLUMNS;
+      if ((this.#table[base + FLAGS]! & (KNOWN | DOOMED)) !== KNOWN) continue;
+      if (this.#table[base + LAYOUT] === states.generation) continue;
+      this.#table[base + BUSY] = 1;
+      const migrated = this.#migrateOne(slot, before);
+      if (migrated) this.#table[base + LAYOUT] = states.generation;
+      this.#table[base + BUSY] = 0;
+      if (!migrated) return slot;
+    }
+    this.#segment.before = null;
+    this.#bindStates();
+    return -1;
+  }
+
+  // The old block goes into the window; the new one is written back before the next is looked at.
+  #migrateOne(slot: number, { bytes, version, stride }: States): boolean {
+    const guest = this.#guest;
+    const { migrate, window } = guest;
+    if (migrate === null) throw new Error(`${this.#module.name}: has no migrate`);
+    if (bytes > 0) this.#batch.copy(BEFORE_BUFFER, slot * stride, GUEST_BUFFER, window, bytes);
+    this.#output.run();
+    guest.clearState();
+    this.#resident = slot;
+    const entered = this.#enter(slot, (connection, state) =>
+      migrate(connection, window, bytes, version, state),
+    );
+    if (entered) this.#output.run();
+    return entered;
+  }
+
+  /** @returns the slot in whose migrate or on_restore the guest failed, or −1 */
   #restore(): number {
+    const failed = this.#migrate();
+    if (failed >= 0) return failed;
     const { onRestore } = this.#guest;
     if (onRestore === null) return -1;
     for (let slot = 0; slot < this.#connections.end; slot += 1) {

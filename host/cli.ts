@@ -6,6 +6,7 @@ import { readFileSync, writeSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import { parseAddress } from './address.ts';
 import { messageOf, WasmpollError } from './errors.ts';
+import type { Logger } from './log.ts';
 import { LogOutput } from './log-output.ts';
 import {
   flagOf,
@@ -124,14 +125,16 @@ async function run({ protocol, flags, policy }: Invocation): Promise<void> {
   const { pino } = await import('pino');
   const output = new LogOutput(2);
   process.on('exit', () => output.flush());
+  const logger = pino({ level: flags.logLevel, base: null }, output);
   const server = await serve({
     protocol,
     listen: flags.listen ?? [DEFAULT_ADDRESS],
     workers: flags.workers,
     policy,
-    logger: pino({ level: flags.logLevel, base: null }, output),
+    logger,
   });
   stopOnSignals(server);
+  swapOnSignal(server, protocol, logger);
   for (const address of server.addresses) process.stdout.write(`listening on ${address}\n`);
   await server.closed;
   await output.end();
@@ -159,8 +162,15 @@ function stopOnSignals(server: Server): void {
       void server.close();
     });
   }
-  // Without a handler the end of a terminal would end the server, connections and all.
-  process.on('SIGHUP', () => undefined);
+}
+
+// Reads the same path or name again. The end of a terminal sends it, too, and must end nothing.
+function swapOnSignal(server: Server, protocol: string, logger: Logger): void {
+  process.on('SIGHUP', () => {
+    server.swap(protocol).catch((error) => {
+      logger.error({ code: (error as { code?: string }).code }, `not swapped: ${messageOf(error)}`);
+    });
+  });
 }
 
 /** One line on standard error, written at once: the process is about to end. */

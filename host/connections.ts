@@ -6,6 +6,7 @@ import {
   FD,
   FLAGS,
   HANDLE,
+  LAYOUT,
   LINK,
   MASK,
   READY_NEXT,
@@ -99,8 +100,8 @@ export class Connections {
     table[base + FD] = fd;
     table[base + MASK] = -1;
     segment.times.fill(0, slot * TIMES, slot * TIMES + TIMES);
-    const state = segment.statesOffset + slot * segment.stateStride;
-    segment.bytes.fill(0, state, state + segment.stateBytes);
+    table[base + LAYOUT] = segment.states.generation;
+    segment.states.clear(slot);
     // Last: whoever takes over the table believes an open row.
     table[base + FLAGS] = OPEN;
     this.open += 1;

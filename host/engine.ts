@@ -1,6 +1,7 @@
 // Engine: what a server drives, wherever the reactors are: in this thread (local.ts) or in workers
 // (supervisor.ts). Types only.
 
+import type { GuestModule } from './module.ts';
 import type { Snapshot } from './stats.ts';
 
 /** What `server.stats()` returns. */
@@ -35,6 +36,12 @@ export interface Engine {
   accept(fd: number): void;
   observe(interests: Interests): void;
   snapshot(): ServerStats;
+  /**
+   * Replaces every guest by one of another module, which takes over the connections.
+   * Rejects with a WasmpollError, ERR_GUEST, when it does not start or cannot; nothing has changed then.
+   * @param drain a module that cannot take over serves new connections, while the others drain
+   */
+  swap(module: GuestModule, drain: boolean): Promise<void>;
   /** Closes each connection once it is quiet; `quiet` is called when none is left. */
   drain(): void;
   /** Aborts every connection. */

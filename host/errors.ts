@@ -7,6 +7,7 @@ export type Code =
   | 'ERR_OPTION'
   | 'ERR_MODULE'
   | 'ERR_GUEST'
+  | 'ERR_CLOSED'
   | 'ERR_EPOLL_CLOSED'
   | 'ERR_ADDON';
 

@@ -25,6 +25,13 @@ export interface GuestHost {
 type Callback2 = (connection: number, state: number) => void;
 type Callback3 = (connection: number, state: number, reason: number) => void;
 type Callback4 = (connection: number, state: number, data: number, length: number) => number;
+type Migration = (
+  connection: number,
+  old: number,
+  oldSize: number,
+  oldVersion: number,
+  state: number,
+) => void;
 
 const LOG_BYTES = 4096;
 const ABORT_UNITS = 512;
@@ -37,6 +44,7 @@ export class Guest {
   readonly onTimer: Callback2 | null;
   readonly onRestore: Callback2 | null;
   readonly onClose: Callback3 | null;
+  readonly migrate: Migration | null;
   /** Bytes of a connection's state block. */
   readonly stateBytes: number;
   readonly stateVersion: number;
@@ -72,6 +80,7 @@ export class Guest {
       this.onTimer = optional<Callback2>(exports, 'on_timer');
       this.onRestore = optional<Callback2>(exports, 'on_restore');
       this.onClose = optional<Callback3>(exports, 'on_close');
+      this.migrate = optional<Migration>(exports, 'migrate');
       this.stateBytes = (optional<() => number>(exports, 'state_size')?.() ?? 0) >>> 0;
       this.stateVersion = optional<() => number>(exports, 'state_version')?.() ?? 0;
       if (this.stateBytes > policy.maxStateBytes) {
@@ -116,6 +125,11 @@ export class Guest {
     if (this.state === 0 || this.state >= windowEnd) return;
     if (this.state + this.stateBytes <= this.window) return;
     throw new Error('allocate() returned overlapping blocks for receive window and state block');
+  }
+
+  /** The state block becomes zero. */
+  clearState(): void {
+    this.#bytes.fill(0, this.state, this.state + this.stateBytes);
   }
 
   /** A callback is about to run: its budget is full. */

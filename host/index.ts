@@ -9,6 +9,6 @@ export type { ModuleSource } from './module.ts';
 export type { Policy, Setting, SettingName, Unit } from './policy.ts';
 export { settings } from './policy.ts';
 export type { ServerEvents } from './relay.ts';
-export type { ServeOptions } from './server.ts';
+export type { ServeOptions, SwapOptions } from './server.ts';
 export { Server, serve } from './server.ts';
 export type { Snapshot } from './stats.ts';

@@ -4,6 +4,7 @@
 import { REASON_SHUTDOWN } from '../assembly/abi.ts';
 import { Driver } from './driver.ts';
 import type { Engine, EngineObserver, Interests, ServerStats } from './engine.ts';
+import { WasmpollError } from './errors.ts';
 import type { GuestModule } from './module.ts';
 import { monotonicMs } from './monotonic.ts';
 import type { Native } from './native.ts';
@@ -64,6 +65,17 @@ export class Local implements Engine {
 
   snapshot(): ServerStats {
     return { ...this.#reactor.snapshot(), workers: { total: 0, ready: 0, restarts: 0 } };
+  }
+
+  async swap(module: GuestModule, drain: boolean): Promise<void> {
+    if (drain) {
+      throw new WasmpollError(
+        'ERR_OPTION',
+        'swap: drain needs workers, and workers is 0: one thread cannot hold two guests',
+      );
+    }
+    this.#reactor.swap(module);
+    this.#driver.schedule();
   }
 
   drain(): void {

@@ -14,6 +14,7 @@ import { monotonicMs } from './monotonic.ts';
 import type { Native } from './native.ts';
 import type { Policy } from './policy.ts';
 import { COLUMNS, FD, FLAGS } from './segment.ts';
+import { type Layout, type StateBlocks, statesAfter } from './states.ts';
 import { Stats } from './stats.ts';
 import { Watchdog } from './watchdog.ts';
 import type { FromWorker, ToWorker, WorkerData } from './worker.ts';
@@ -48,7 +49,7 @@ export class Position {
   /** Threads that were replaced. */
   restarts = 0;
   readonly #native: Native;
-  readonly #module: GuestModule;
+  #module: GuestModule;
   readonly #policy: Policy;
   readonly #observer: PositionObserver;
   readonly #control: Control;
@@ -58,6 +59,14 @@ export class Position {
   readonly #ticks: NodeJS.Timeout;
   #worker: Worker | null = null;
   #segment: SharedArrayBuffer | null = null;
+  #states: StateBlocks | null = null;
+  /** The state blocks before a swap that may not be finished. */
+  #before: StateBlocks | null = null;
+  /** What was prepared: with it the next thread starts once it is committed. */
+  #next: { readonly module: GuestModule; readonly states: StateBlocks } | null = null;
+  #swaps = 0;
+  #prepared: { resolve: () => void; reject: (error: unknown) => void } | null = null;
+  #committed: (() => void) | null = null;
   #handed = 0;
   /** In whose callback a thread ended, as long as no successor has taken note of it. */
   #lost = NOBODY;
@@ -67,6 +76,7 @@ export class Position {
   #callbacksAtStart = 0;
   #pause: NodeJS.Timeout | undefined;
   #closing = false;
+  #closed: Promise<void> | null = null;
   #started: { resolve: () => void; reject: (error: unknown) => void } | null = null;
 
   constructor(parts: {
@@ -108,7 +118,17 @@ export class Position {
       eventFd: this.#eventFd,
       interests: this.interests,
       draining: this.draining,
-      ...(this.#segment === null ? {} : { left: { segment: this.#segment, ...this.#lost } }),
+      swaps: this.#swaps,
+      ...(this.#segment === null || this.#states === null
+        ? {}
+        : {
+            left: {
+              segment: this.#segment,
+              states: this.#states,
+              before: this.#before,
+              ...this.#lost,
+            },
+          }),
     };
     this.#hung = false;
     this.#error = null;
@@ -126,14 +146,94 @@ export class Position {
 
   #receive(message: FromWorker): void {
     if (message.kind === 'ready') {
-      this.#segment = message.segment;
+      this.#segment ??= message.segment;
+      this.#states ??= message.states;
       this.ready = true;
       this.#started?.resolve();
       this.#started = null;
+      this.#swapped(message.swaps);
+    } else if (message.kind === 'swapped') this.#swapped(message.swaps);
+    else if (message.kind === 'prepared') this.#answered(this.#refusalOf(message.layout));
+    else if (message.kind === 'unprepared') {
+      this.#answered(new WasmpollError('ERR_GUEST', message.message));
     } else if (message.kind === 'refused') {
       this.#error = message.error;
       void this.#worker?.terminate();
     } else this.#observer.message(this, message);
+  }
+
+  /** The layout of the state blocks that connections have here. */
+  get layout(): Layout {
+    return this.#states!;
+  }
+
+  /**
+   * First step of a swap: the worker starts an instance of the module and keeps it aside. A place
+   * whose thread is being replaced has nothing to prepare: the next one starts with the module.
+   * @throws WasmpollError ERR_GUEST; nothing has changed then but what `discard` takes back
+   */
+  async prepare(module: GuestModule, layout: Layout): Promise<void> {
+    if (this.#before !== null) {
+      const why = 'a worker is still taking over from the swap before; try again';
+      throw new WasmpollError('ERR_GUEST', `${module.name}: ${why}`);
+    }
+    const { maxConnections } = this.#policy;
+    const states = statesAfter(this.#states!, layout, maxConnections, SharedArrayBuffer);
+    this.#next = { module, states };
+    if (!this.ready) return;
+    await new Promise<void>((resolve, reject) => {
+      this.#prepared = { resolve, reject };
+      this.post({ kind: 'prepare', module });
+    });
+  }
+
+  /** What was prepared is not wanted. */
+  discard(): void {
+    this.#next = null;
+    this.post({ kind: 'discard' });
+  }
+
+  /**
+   * Second step: from here on this place has the module that was prepared, whatever becomes of its
+   * thread. Resolves when it serves with it, or when no thread comes up at once.
+   */
+  commit(): Promise<void> {
+    const { module, states } = this.#next!;
+    this.#next = null;
+    this.#module = module;
+    if (states !== this.#states) this.#before = this.#states;
+    this.#states = states;
+    this.#swaps += 1;
+    if (this.#worker === null) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#committed = resolve;
+      this.post({ kind: 'commit', module, states, swaps: this.#swaps });
+    });
+  }
+
+  #refusalOf({ bytes, version }: Layout): Error | null {
+    const states = this.#next?.states;
+    if (states === undefined || (states.bytes === bytes && states.version === version)) return null;
+    return new WasmpollError('ERR_GUEST', 'state_size() or state_version() is not always the same');
+  }
+
+  #answered(refusal: Error | null): void {
+    const prepared = this.#prepared;
+    this.#prepared = null;
+    if (refusal === null) prepared?.resolve();
+    else prepared?.reject(refusal);
+  }
+
+  // A thread that began before the swap says less than is wanted.
+  #swapped(swaps: number): void {
+    if (swaps !== this.#swaps) return;
+    this.#before = null;
+    this.#settle();
+  }
+
+  #settle(): void {
+    this.#committed?.();
+    this.#committed = null;
   }
 
   // The decision is the watchdog's; the exchange makes it true: either the callback has returned by
@@ -150,7 +250,8 @@ export class Position {
     this.#worker = null;
     this.ready = false;
     if (this.#closing) return;
-    const inCallback = this.#control.inside && this.#control.slot >= 0;
+    const { inside } = this.#control;
+    const inCallback = inside && this.#control.slot >= 0;
     if (inCallback) {
       this.#lost = { slot: this.#control.slot, reason: this.#hung ? REASON_HUNG : REASON_TRAP };
     } else if (this.#control.hasRecovered) this.#lost = NOBODY;
@@ -165,11 +266,15 @@ export class Position {
     this.stats.error(this.#hung ? 'HUNG' : 'WORKER');
     this.restarts += 1;
     this.#observer.died(this, why);
-    if (inCallback || served) {
+    const asked = this.#prepared !== null;
+    // Outside a callback it was starting an instance, of the new module most likely.
+    this.#answered(inside && !inCallback ? this.#refusal(why) : null);
+    if (inCallback || served || asked) {
       this.#backoffMs = FIRST_BACKOFF_MS;
       this.#spawn();
       return;
     }
+    this.#settle();
     const delay = this.#backoffMs * (0.75 + Math.random() / 2);
     this.#backoffMs = Math.min(LONGEST_BACKOFF_MS, this.#backoffMs * 2);
     this.#pause = setTimeout(() => this.#spawn(), delay);
@@ -185,7 +290,8 @@ export class Position {
   }
 
   #refusal(why: string): Error {
-    return new WasmpollError('ERR_GUEST', this.#hung ? `${this.#module.name}: ${why}` : why, {
+    const { name } = this.#next?.module ?? this.#module;
+    return new WasmpollError('ERR_GUEST', this.#hung ? `${name}: ${why}` : why, {
       cause: this.#error,
     });
   }
@@ -207,9 +313,16 @@ export class Position {
     this.#worker?.postMessage(message);
   }
 
-  /** Ends the thread and closes everything; descriptors that are left are reset. */
-  async close(): Promise<void> {
+  /** Ends the thread and closes everything; descriptors that are left are reset. Idempotent. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
     this.#closing = true;
+    this.#answered(new WasmpollError('ERR_CLOSED', 'swap: the server is closed'));
+    this.#settle();
     clearInterval(this.#ticks);
     clearTimeout(this.#pause);
     await this.#worker?.terminate();

@@ -21,6 +21,7 @@ import {
 } from './connections.ts';
 import { Control } from './control.ts';
 import { Effects, effectRows } from './effects.ts';
+import { WasmpollError } from './errors.ts';
 import { Input, type InputObserver } from './input.ts';
 import { type Epoll, EVENT, type Kernel } from './kernel.ts';
 import { Lifecycle } from './lifecycle.ts';
@@ -42,6 +43,7 @@ import {
   Segment,
   TIMES,
 } from './segment.ts';
+import { type Layout, type StateBlocks, statesAfter } from './states.ts';
 import { type Snapshot, Stats } from './stats.ts';
 
 // As many events as one wait brings; more wait in the kernel, which reports them in rotation.
@@ -62,7 +64,7 @@ export interface Observer extends InputObserver {
 }
 
 /**
- * Commands: `open`, `drain`, `abort`, `close`. Handlers of events: `turn`, to be called when the
+ * Commands: `open`, `drain`, `abort`, `close`, `swap` and its parts. Handlers of events: `turn`, to be called when the
  * epoll descriptor is readable, when `deadline` has come, and again while it returns true.
  * Getters: `deadline`, `connections`, `snapshot`.
  */
@@ -85,6 +87,7 @@ export class Reactor {
   readonly #callbacks: Callbacks;
   readonly #input: Input;
   readonly #signalled: () => void;
+  readonly #buffer: BufferConstructor;
   /** Connections served in this round. */
   #served = 0;
   /** The descriptor with handle 0 was readable in this round. */
@@ -114,17 +117,24 @@ export class Reactor {
     this.#control = control;
     this.#stats = new Stats(control.counts);
     this.#kernel = kernel;
+    this.#buffer = parts.buffer;
     this.#observer = observer;
     this.#clock = new Clock(parts.now);
     const segment = new Segment(
       {
         connections: policy.maxConnections,
         stateBytes: guest.stateBytes,
+        stateVersion: guest.stateVersion,
         poolBytes: policy.poolBytes,
       },
       parts.buffer,
-      parts.left?.segment,
+      parts.left,
     );
+    if (segment.states.bytes !== guest.stateBytes) {
+      const { bytes } = segment.states;
+      const found = `state_size() was ${bytes} and is now ${guest.stateBytes}`;
+      throw new WasmpollError('ERR_GUEST', `${parts.module.name}: ${found}`);
+    }
     this.#connections = new Connections(segment);
     this.#table = segment.table;
     this.#times = segment.times;
@@ -195,6 +205,11 @@ export class Reactor {
   /** What a successor needs to go on when this thread is gone. */
   get segment(): ArrayBufferLike {
     return this.#connections.segment.bytes.buffer;
+  }
+
+  /** The state blocks, which belong to what a successor needs. */
+  get states(): StateBlocks {
+    return this.#connections.segment.states.blocks;
   }
 
   /** To be watched by the event loop: its descriptor is readable while events wait. */
@@ -268,6 +283,42 @@ export class Reactor {
     this.#forEach((slot) => this.#output.doom(slot, reason));
     this.#rest();
     this.#publish();
+  }
+
+  /**
+   * Starts an instance of a module that may take over, and keeps it aside.
+   * @returns the layout of its state blocks
+   * @throws WasmpollError ERR_GUEST; nothing has changed then
+   */
+  prepare(module: GuestModule): Layout {
+    return this.#callbacks.prepare(module);
+  }
+
+  discard(): void {
+    this.#callbacks.discard();
+  }
+
+  /**
+   * The module takes over, with every connection; what was prepared is used. Connections whose
+   * migrate or on_restore fails are lost.
+   * @param blocks of the layout that `prepare` has returned, by `statesAfter`
+   */
+  commit(module: GuestModule, blocks: StateBlocks): void {
+    this.#clock.refresh();
+    this.#rest();
+    this.#callbacks.commit(module, blocks);
+    this.#rest();
+    this.#publish();
+  }
+
+  /**
+   * Replaces the guest by one of another module.
+   * @throws WasmpollError ERR_GUEST when it does not start or cannot take over; nothing has changed then
+   */
+  swap(module: GuestModule): void {
+    const layout = this.prepare(module);
+    const { connections } = this.#connections.segment;
+    this.commit(module, statesAfter(this.states, layout, connections, this.#buffer));
   }
 
   /** Gives the epoll descriptor back; every connection must be gone. Nothing may be called then. */

@@ -19,10 +19,14 @@ import {
   STAGED_FLAGS,
   UNSAVED,
 } from './segment.ts';
+import type { StateBlocks } from './states.ts';
 
 /** What a reactor has left behind. */
 export interface Remains {
   readonly segment: ArrayBufferLike;
+  readonly states: StateBlocks;
+  /** Replaced by a swap that it may not have finished; null when there was none. */
+  readonly before: StateBlocks | null;
   /** The slot in whose callback it ended; −1 when it was in none. */
   readonly slot: number;
   /** Why that connection is lost: one of REASON_…. */

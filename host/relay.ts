@@ -16,6 +16,8 @@ export interface ServerEvents {
   close: [{ id: number; reason: string }];
   /** The guest failed or hung, and was replaced. */
   restart: [{ reason: string }];
+  /** The module was swapped; `protocol` is the new one's name. */
+  swap: [{ protocol: string }];
   /** Something failed that does not end the server: a listener pauses, a guest did not come up. */
   error: [Error];
 }
@@ -61,6 +63,11 @@ export class Relay implements EngineObserver {
   restart(why: string): void {
     if (this.#limit.admit()) this.#logger.error({ reason: why }, 'guest failed and was replaced');
     this.#emit('restart', { reason: why });
+  }
+
+  swapped(protocol: string): void {
+    this.#logger.info({ protocol }, 'module swapped');
+    this.#emit('swap', { protocol });
   }
 
   failure(error: unknown): void {

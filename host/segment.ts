@@ -1,8 +1,9 @@
-// The segment: one buffer that holds all that outlives a guest — connection table, state blocks,
-// pages — with one writer. It knows where things lie and nothing of what they mean.
+// The segment: what outlives a guest — connection table and pages in one buffer, state blocks in
+// another — with one writer. It knows where things lie and nothing of what they mean.
 
 import { WasmpollError } from './errors.ts';
 import { PAGE_BYTES } from './policy.ts';
+import { newStates, type StateBlocks, States, strideOf } from './states.ts';
 
 // A connection's row in the table, as Int32 columns.
 export const COLUMNS = 24;
@@ -40,6 +41,8 @@ export const TURN_BYTES = 19;
 export const BUSY = 21;
 /** 1 while the state that its last callback left is in the guest's memory alone. */
 export const UNSAVED = 22;
+/** The generation of state blocks in which its own lies; see states.ts. */
+export const LAYOUT = 23;
 
 // A connection's times, as Float64 columns in monotonic milliseconds; 0 is unset.
 export const TIMES = 5;
@@ -58,7 +61,6 @@ const MAX_BYTES = 2 ** 31 - 1;
 export class Segment {
   readonly connections: number;
   readonly pages: number;
-  readonly stateBytes: number;
   readonly bytes: Uint8Array;
   /** `connections` rows of COLUMNS. */
   readonly table: Int32Array;
@@ -66,44 +68,51 @@ export class Segment {
   readonly times: Float64Array;
   /** For each page the next one of its chain or of the free list; −1 ends it. */
   readonly pageLinks: Int32Array;
-  /** Where the state blocks start, in bytes; each is `stateStride` long. */
-  readonly statesOffset: number;
-  readonly stateStride: number;
+  /** The state blocks. */
+  states: States;
+  /** Those that a swap has replaced, while some connections' blocks still lie there. */
+  before: States | null = null;
   /** Where the pages start, in bytes. */
   readonly pagesOffset: number;
 
   /**
-   * @param existing the buffer of an earlier segment of the same sizes, to go on with
+   * @param existing the buffers of an earlier segment of the same sizes, to go on with
    * @throws WasmpollError ERR_POLICY when it would be larger than I/O rows can tell
    */
   constructor(
-    sizes: { connections: number; stateBytes: number; poolBytes: number },
+    sizes: { connections: number; stateBytes: number; stateVersion?: number; poolBytes: number },
     Buffer: BufferConstructor,
-    existing?: ArrayBufferLike,
+    existing?: {
+      readonly segment: ArrayBufferLike;
+      readonly states: StateBlocks;
+      readonly before: StateBlocks | null;
+    },
   ) {
     this.connections = sizes.connections;
-    this.stateBytes = sizes.stateBytes;
     this.pages = Math.floor(sizes.poolBytes / PAGE_BYTES);
-    this.stateStride = (sizes.stateBytes + 15) & ~15;
     const timesOffset = align(this.connections * COLUMNS * 4);
     const linksOffset = align(timesOffset + this.connections * TIMES * 8);
-    this.statesOffset = align(linksOffset + this.pages * 4);
-    this.pagesOffset = align(this.statesOffset + this.connections * this.stateStride);
-    const total = this.pagesOffset + this.pages * PAGE_BYTES;
+    this.pagesOffset = align(linksOffset + this.pages * 4);
+    const own = this.pagesOffset + this.pages * PAGE_BYTES;
+    const total = own + this.connections * strideOf(sizes.stateBytes);
     if (total > MAX_BYTES) {
       throw new WasmpollError(
         'ERR_POLICY',
-        `policy: ${this.connections} connections with ${this.stateBytes} bytes of state each and a ` +
+        `policy: ${this.connections} connections with ${sizes.stateBytes} bytes of state each and a ` +
           `pool of ${sizes.poolBytes} bytes take ${total} bytes; lower maxConnections or poolBytes ` +
           `to stay within ${MAX_BYTES}`,
       );
     }
     // The kernel gives the memory when it is first touched, so size here is address space only.
-    const buffer = existing ?? new Buffer(total);
+    const buffer = existing?.segment ?? new Buffer(own);
     this.bytes = new Uint8Array(buffer);
     this.table = new Int32Array(buffer, 0, this.connections * COLUMNS);
     this.times = new Float64Array(buffer, timesOffset, this.connections * TIMES);
     this.pageLinks = new Int32Array(buffer, linksOffset, this.pages);
+    const layout = { bytes: sizes.stateBytes, version: sizes.stateVersion ?? 0 };
+    this.states = new States(existing?.states ?? newStates(layout, this.connections, 0, Buffer));
+    if (existing !== undefined && existing.before !== null)
+      this.before = new States(existing.before);
   }
 }
 

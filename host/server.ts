@@ -10,7 +10,7 @@ import { WasmpollError } from './errors.ts';
 import { Listener } from './listener.ts';
 import { Local } from './local.ts';
 import { type Logger, silent } from './log.ts';
-import { loadModule, type ModuleSource } from './module.ts';
+import { type GuestModule, loadModule, type ModuleSource } from './module.ts';
 import { native } from './native.ts';
 import { type Policy, resolvePolicy } from './policy.ts';
 import { resolveProtocol } from './protocol.ts';
@@ -38,6 +38,11 @@ export interface ServeOptions {
   logger?: Logger;
 }
 
+export interface SwapOptions {
+  /** See `Server.swap`; false by default. */
+  drain?: boolean;
+}
+
 // More threads than this help nobody; each has a pool and a guest of its own.
 const MAX_WORKERS = 256;
 
@@ -57,8 +62,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
   }
   const texts = typeof options.listen === 'string' ? [options.listen] : options.listen;
   const addresses = await Promise.all(texts.map(parseAddress).map(resolveAddress));
-  const { name, source } = await resolveProtocol(options.protocol, policy.maxModuleBytes);
-  const module = await loadModule(source, policy, name);
+  const module = await load(options.protocol, policy);
   options.signal?.throwIfAborted();
   const relay = new Relay(policy, options.logger ?? silent);
   const workers = workersOf(options);
@@ -72,6 +76,11 @@ export async function serve(options: ServeOptions): Promise<Server> {
   options.signal?.addEventListener('abort', abort, { once: true });
   void server.closed.then(() => options.signal?.removeEventListener('abort', abort));
   return server;
+}
+
+async function load(protocol: ServeOptions['protocol'], policy: Policy): Promise<GuestModule> {
+  const { name, source } = await resolveProtocol(protocol, policy.maxModuleBytes);
+  return loadModule(source, policy, name);
 }
 
 function checkOptions(options: ServeOptions): void {
@@ -131,6 +140,8 @@ export class Server extends EventEmitter<ServerEvents> {
   readonly #relay: Relay;
   readonly #acceptor: Acceptor;
   readonly #resolveClosed: () => void;
+  /** Settles with the last swap that was asked for. */
+  #swapping: Promise<unknown> = Promise.resolve();
   #grace: NodeJS.Timeout | undefined;
   #closing = false;
   /** The counters of a closed server. */
@@ -179,6 +190,30 @@ export class Server extends EventEmitter<ServerEvents> {
   /** Counters since the start, and what is held now. */
   stats(): ServerStats {
     return this.#last ?? this.#engine.snapshot();
+  }
+
+  /**
+   * Swaps the module under the live connections, between two turns of each worker. Their state
+   * blocks are carried over when `state_size()` and `state_version()` agree, otherwise through
+   * `migrate`. Calls are carried out one after the other.
+   * @param options `drain`: a module that cannot take over the state blocks serves new connections, in
+   *   new workers, while the old ones drain as at `close()`. Needs workers
+   * @throws WasmpollError ERR_MODULE, or ERR_GUEST when the guest does not start or cannot take over;
+   *   the module before goes on then. ERR_CLOSED when the server drains or is closed,
+   *   ERR_OPTION for `drain` without workers
+   */
+  async swap(protocol: ServeOptions['protocol'], options: SwapOptions = {}): Promise<void> {
+    const { drain = false } = options;
+    // Read at once, so that bytes may be changed once this has returned.
+    const loading = load(protocol, this.#policy);
+    const turn = Promise.allSettled([this.#swapping, loading]).then(async () => {
+      const module = await loading;
+      if (this.#closing) throw new WasmpollError('ERR_CLOSED', 'swap: the server is closed');
+      await this.#engine.swap(module, drain);
+      this.#relay.swapped(module.name);
+    });
+    this.#swapping = turn.catch(() => undefined);
+    return turn;
   }
 
   /**

@@ -7,7 +7,9 @@ import type { GuestModule } from './module.ts';
 import type { Native } from './native.ts';
 import type { Policy } from './policy.ts';
 import { Position } from './position.ts';
+import { checkTakeover } from './states.ts';
 import { STATS, Stats } from './stats.ts';
+import { tryModule } from './trial.ts';
 import type { FromWorker } from './worker.ts';
 
 // After an abort workers have this much of callbackTimeoutMs, and no less than a second, to obey.
@@ -18,9 +20,18 @@ export class Supervisor implements Engine {
   readonly #native: Native;
   readonly #policy: Policy;
   readonly #observer: EngineObserver;
-  readonly #positions: Position[];
+  #positions: Position[];
+  /** Positions that a swap has replaced and whose connections drain, with the end of their patience. */
+  readonly #retired = new Map<Position, NodeJS.Timeout>();
+  /** What positions have counted that are gone. */
+  readonly #past = new Float64Array(STATS);
+  #pastRestarts = 0;
+  /** Positions that were ever made: each has a number of its own. */
+  #made = 0;
   #refused = 0;
   #ending = false;
+  #closed = false;
+  readonly #share: Policy;
   #last: NodeJS.Timeout | undefined;
 
   private constructor(
@@ -33,21 +44,27 @@ export class Supervisor implements Engine {
     this.#native = native;
     this.#policy = policy;
     this.#observer = observer;
-    const share = sharePolicy(policy, workers);
-    this.#positions = Array.from(
-      { length: workers },
-      (_, index) =>
-        new Position({
-          index,
-          native,
-          module,
-          policy: share,
-          observer: {
-            message: (position, message) => this.#receive(position, message),
-            died: (position, why) => this.#died(position, why),
-          },
-        }),
-    );
+    this.#share = sharePolicy(policy, workers);
+    this.#positions = Array.from({ length: workers }, () => this.#makePosition(module));
+  }
+
+  #makePosition(module: GuestModule): Position {
+    const position = new Position({
+      index: this.#made,
+      native: this.#native,
+      module,
+      policy: this.#share,
+      observer: {
+        message: (position, message) => this.#receive(position, message),
+        died: (position, why) => this.#died(position, why),
+      },
+    });
+    this.#made += 1;
+    return position;
+  }
+
+  get #all(): Position[] {
+    return [...this.#positions, ...this.#retired.keys()];
   }
 
   /**
@@ -80,6 +97,7 @@ export class Supervisor implements Engine {
       const cost = position.ready ? load : load + this.#policy.maxConnections;
       if (cost < least) [chosen, least] = [position, cost];
     }
+    for (const position of this.#retired.keys()) total += position.load;
     if (total < this.#policy.maxConnections && chosen?.hand(fd)) return;
     this.#native.close(fd);
     this.#refused += 1;
@@ -98,17 +116,19 @@ export class Supervisor implements Engine {
       observer.failure(new WasmpollError('ERR_GUEST', message.message));
     } else if (message.kind === 'quiet') {
       position.quiet = true;
-      this.#finishIfQuiet();
+      if (this.#retired.has(position)) void this.#dismiss(position);
+      else this.#finishIfQuiet();
     }
   }
 
   #died(position: Position, why: string): void {
-    position.draining = this.#ending;
+    position.draining ||= this.#ending;
     this.#observer.restart(why);
   }
 
   #finishIfQuiet(): void {
-    if (!this.#ending || !this.#positions.every(({ quiet, load }) => quiet && load === 0)) return;
+    if (!this.#ending || this.#retired.size > 0) return;
+    if (!this.#positions.every(({ quiet, load }) => quiet && load === 0)) return;
     this.#finish();
   }
 
@@ -119,7 +139,7 @@ export class Supervisor implements Engine {
   }
 
   observe(interests: Interests): void {
-    for (const position of this.#positions) {
+    for (const position of this.#all) {
       position.interests = interests;
       position.post({ kind: 'observe', interests });
     }
@@ -127,12 +147,89 @@ export class Supervisor implements Engine {
 
   snapshot(): ServerStats {
     const sum = new Float64Array(STATS);
-    for (const { stats } of this.#positions) stats.addTo(sum);
+    new Stats(this.#past).addTo(sum);
+    const all = this.#all;
+    for (const { stats } of all) stats.addTo(sum);
     const snapshot = new Stats(sum).snapshot((errno) => this.#native.errorName(errno));
     snapshot.connections.refused += this.#refused;
-    const restarts = this.#positions.reduce((count, position) => count + position.restarts, 0);
-    const ready = this.#positions.filter((position) => position.ready).length;
-    return { ...snapshot, workers: { total: this.#positions.length, ready, restarts } };
+    const restarts = all.reduce((sum, position) => sum + position.restarts, this.#pastRestarts);
+    const ready = all.filter((position) => position.ready).length;
+    return { ...snapshot, workers: { total: all.length, ready, restarts } };
+  }
+
+  // Tried in a thread of its own, then prepared everywhere: what can be refused is refused by then,
+  // and the workers change over together.
+  async swap(module: GuestModule, drain: boolean): Promise<void> {
+    const layout = await tryModule(module, this.#share);
+    this.#refuseWhenClosed();
+    const positions = this.#positions;
+    try {
+      checkTakeover(positions[0]!.layout, layout, module, this.#share);
+    } catch (error) {
+      if (!drain) throw error;
+      return this.#replace(module);
+    }
+    try {
+      const prepared = positions.map((position) => position.prepare(module, layout));
+      const failed = (await Promise.allSettled(prepared)).find((one) => one.status === 'rejected');
+      if (failed !== undefined) throw failed.reason;
+      this.#refuseWhenClosed();
+    } catch (error) {
+      for (const position of positions) position.discard();
+      throw error;
+    }
+    await Promise.all(positions.map((position) => position.commit()));
+  }
+
+  // New positions with the module take what comes from now on; the old ones drain, for graceMs at
+  // the most.
+  async #replace(module: GuestModule): Promise<void> {
+    const old = this.#positions;
+    const fresh = old.map(() => this.#makePosition(module));
+    for (const position of fresh) position.interests = old[0]!.interests;
+    try {
+      await Promise.all(fresh.map((position) => position.start()));
+      this.#refuseWhenClosed();
+    } catch (error) {
+      await Promise.all(fresh.map((position) => position.close()));
+      throw error;
+    }
+    const { interests } = old[0]!;
+    this.#positions = fresh;
+    for (const position of old) {
+      const grace = setTimeout(() => this.#abortRetired(position), this.#policy.graceMs);
+      this.#retired.set(position, grace);
+      position.draining = true;
+      position.post({ kind: 'drain' });
+    }
+    this.observe(interests);
+  }
+
+  #abortRetired(position: Position): void {
+    position.post({ kind: 'abort' });
+    this.#retired.set(
+      position,
+      setTimeout(() => void this.#dismiss(position), this.#patience),
+    );
+  }
+
+  async #dismiss(position: Position): Promise<void> {
+    clearTimeout(this.#retired.get(position));
+    await position.close();
+    if (!this.#retired.delete(position)) return;
+    position.stats.hold(0, 0, 0);
+    position.stats.addTo(this.#past);
+    this.#pastRestarts += position.restarts;
+    this.#finishIfQuiet();
+  }
+
+  // A worker whose guest hangs does not listen; its descriptors are closed with its position.
+  get #patience(): number {
+    return Math.max(ABORT_MS, ABORT_FACTOR * this.#policy.callbackTimeoutMs);
+  }
+
+  #refuseWhenClosed(): void {
+    if (this.#closed) throw new WasmpollError('ERR_CLOSED', 'swap: the server is closed');
   }
 
   drain(): void {
@@ -141,22 +238,23 @@ export class Supervisor implements Engine {
 
   abort(): void {
     this.#end('abort');
-    // A worker whose guest hangs does not listen; its descriptors are closed with its position.
-    const patience = Math.max(ABORT_MS, ABORT_FACTOR * this.#policy.callbackTimeoutMs);
-    this.#last = setTimeout(() => this.#finish(), patience);
+    this.#last = setTimeout(() => this.#finish(), this.#patience);
   }
 
   #end(kind: 'drain' | 'abort'): void {
     this.#ending = true;
-    for (const position of this.#positions) {
+    this.#closed = true;
+    for (const position of this.#all) {
       position.draining = true;
       position.post({ kind });
     }
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     clearTimeout(this.#last);
-    await Promise.all(this.#positions.map((position) => position.close()));
+    for (const timer of this.#retired.values()) clearTimeout(timer);
+    await Promise.all(this.#all.map((position) => position.close()));
   }
 }
 

@@ -53,6 +53,8 @@ export class Harness {
   readonly logs: LogLine[] = [];
   /** Why the guest was replaced, once for each time. */
   readonly traps: string[] = [];
+  readonly #policy: Policy;
+  readonly #name: string;
   readonly #kernel = new Loopback();
   readonly #reactor: Reactor;
   readonly #events = new Uint32Array(3);
@@ -68,6 +70,8 @@ export class Harness {
     policy: Policy,
     buffer: BufferConstructor,
   ) {
+    this.#policy = policy;
+    this.#name = module.name;
     const limit = new RateLimit(policy.logLinesPerSecond, () => this.#now);
     const observer: Observer = {
       open: (connection) => {
@@ -115,6 +119,15 @@ export class Harness {
     this.#opening = null;
     this.settle();
     return peer;
+  }
+
+  /**
+   * Swaps the module under the live connections, as `server.swap()` does.
+   * @throws WasmpollError ERR_MODULE or ERR_GUEST; the module before goes on then
+   */
+  async swap(source: ModuleSource): Promise<void> {
+    this.#reactor.swap(await loadModule(source, this.#policy, this.#name));
+    this.settle();
   }
 
   /** Moves the clock on; every timer that runs out meanwhile does so at its time. */

@@ -14,6 +14,7 @@ import { native } from './native.ts';
 import type { Policy } from './policy.ts';
 import { type Observer, Reactor } from './reactor.ts';
 import type { Remains } from './recovery.ts';
+import type { Layout, StateBlocks } from './states.ts';
 
 /** What the supervisor gives a worker. */
 export interface WorkerData {
@@ -25,17 +26,38 @@ export interface WorkerData {
   readonly eventFd: number;
   readonly interests: Interests;
   readonly draining: boolean;
+  /** How many swaps came before; told back with `ready`. */
+  readonly swaps: number;
   /** What the worker before has left behind. */
   readonly left?: Remains;
+}
+
+/** The module takes over; with its number among the swaps, which is told back. */
+interface Commit {
+  readonly kind: 'commit';
+  readonly module: GuestModule;
+  readonly states: StateBlocks;
+  readonly swaps: number;
 }
 
 export type ToWorker =
   | { readonly kind: 'observe'; readonly interests: Interests }
   | { readonly kind: 'drain' }
+  | { readonly kind: 'prepare'; readonly module: GuestModule }
+  | { readonly kind: 'discard' }
+  | Commit
   | { readonly kind: 'abort' };
 
 export type FromWorker =
-  | { readonly kind: 'ready'; readonly segment: SharedArrayBuffer }
+  | {
+      readonly kind: 'ready';
+      readonly segment: SharedArrayBuffer;
+      readonly states: StateBlocks;
+      readonly swaps: number;
+    }
+  | { readonly kind: 'prepared'; readonly layout: Layout }
+  | { readonly kind: 'unprepared'; readonly message: string }
+  | { readonly kind: 'swapped'; readonly swaps: number }
   | { readonly kind: 'refused'; readonly error: unknown }
   | { readonly kind: 'open'; readonly id: number; readonly address: string }
   | { readonly kind: 'close'; readonly id: number; readonly reason: number }
@@ -103,16 +125,36 @@ function start(): void {
   port.on('message', (message: ToWorker) => {
     if (message.kind === 'observe') observe(message.interests);
     else if (message.kind === 'drain') drain();
-    else {
+    else if (message.kind === 'prepare') prepare(reactor, message.module);
+    else if (message.kind === 'discard') reactor.discard();
+    else if (message.kind === 'commit') {
+      reactor.commit(message.module, message.states);
+      tell({ kind: 'swapped', swaps: message.swaps });
+      driver.schedule();
+    } else {
       ending = true;
       reactor.abort(REASON_SHUTDOWN);
       driver.schedule();
     }
   });
-  tell({ kind: 'ready', segment: reactor.segment as SharedArrayBuffer });
+  tell({
+    kind: 'ready',
+    segment: reactor.segment as SharedArrayBuffer,
+    states: reactor.states,
+    swaps: data.swaps,
+  });
   // What was left behind may be due already, and descriptors may be on their way.
   if (data.draining) drain();
   else driver.schedule();
+}
+
+function prepare(reactor: Reactor, module: GuestModule): void {
+  try {
+    const { bytes, version } = reactor.prepare(module);
+    tell({ kind: 'prepared', layout: { bytes, version } });
+  } catch (error) {
+    tell({ kind: 'unprepared', message: messageOf(error) });
+  }
 }
 
 try {

@@ -34,6 +34,11 @@ const provocations: Record<Code, () => unknown> = {
   ERR_OPTION: () => serve({ listen: '127.0.0.1:0' } as unknown as ServeOptions),
   ERR_MODULE: () => harness(new Uint8Array()),
   ERR_GUEST: () => harness(guest({ functions: { _initialize: [UNREACHABLE] } })),
+  ERR_CLOSED: async () => {
+    const server = await serve({ protocol: 'echo', listen: '127.0.0.1:0', workers: 0 });
+    await server.close();
+    await server.swap('echo');
+  },
   ERR_EPOLL_CLOSED: () => {
     const epoll = new EpollSet();
     epoll.close();

@@ -9,6 +9,7 @@ import type { Policy } from '../../host/policy.ts';
 import type { Reactor } from '../../host/reactor.ts';
 import type { Remains } from '../../host/recovery.ts';
 import type * as Columns from '../../host/segment.ts';
+import type { StateBlocks } from '../../host/states.ts';
 import { difference, pattern } from './bytes.ts';
 import { steppedHost } from './faults.ts';
 
@@ -105,7 +106,11 @@ export class Place {
   #dead = false;
   /** The thread runs, not the script. */
   #inside = false;
-  #frozen: { segment: SharedArrayBuffer; control: SharedArrayBuffer } | null = null;
+  #frozen: {
+    segment: SharedArrayBuffer;
+    states: StateBlocks;
+    control: SharedArrayBuffer;
+  } | null = null;
   #lost = { slot: -1, reason: 13 };
 
   constructor(host: Host, deaths: Deaths) {
@@ -135,11 +140,13 @@ export class Place {
     this.#dead = true;
     const segment = this.#segment.slice(0) as SharedArrayBuffer;
     const control = this.#control.buffer.slice(0) as SharedArrayBuffer;
-    this.#frozen = { segment, control };
+    const states = { ...this.#states, buffer: this.#states.buffer.slice(0) };
+    this.#frozen = { segment, states, control };
     throw new Death();
   }
 
   #segment!: ArrayBufferLike;
+  #states!: StateBlocks;
 
   #start(left: Remains | null): Reactor {
     const place = this;
@@ -151,8 +158,11 @@ export class Place {
         if (bytes > 1 << 20) place.#segment = this;
       }
     }
-    if (left !== null) this.#segment = left.segment;
-    return new Start({
+    if (left !== null) {
+      this.#segment = left.segment;
+      this.#states = left.states;
+    }
+    const reactor = new Start({
       kernel: this.#wrapped(),
       module,
       policy,
@@ -174,6 +184,8 @@ export class Place {
       epoll: this.#wrappedEpoll(),
       ...(left === null ? {} : { left }),
     });
+    this.#states = reactor.states;
+    return reactor;
   }
 
   #live(): void {
@@ -253,7 +265,7 @@ export class Place {
   // What the supervisor does.
   #replace(): void {
     this.died += 1;
-    const { segment, control } = this.#frozen!;
+    const { segment, states, control } = this.#frozen!;
     this.#control = new this.#host.Control(control);
     const inside = this.#control.inside && this.#control.slot >= 0;
     if (inside) this.#lost = { slot: this.#control.slot, reason: 13 };
@@ -264,7 +276,7 @@ export class Place {
     this.#arm();
     this.#inside = true;
     try {
-      this.#reactor = this.#start({ segment, ...this.#lost });
+      this.#reactor = this.#start({ segment, states, before: null, ...this.#lost });
     } catch (thrown) {
       if (!this.#dead) throw thrown;
     }

@@ -19,7 +19,7 @@
 //     call, 2 echoes one line a call, 3 returns n, 4 echoes frames (a byte that says how many follow)
 
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, renameSync, statSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type Harness, type HarnessOptions, harness, type Peer } from '../../host/testing.ts';
 
@@ -34,7 +34,9 @@ const modified = (path: string): number => statSync(path, { throwIfNoEntry: fals
 export function compiledGuest(name: string): Uint8Array {
   const source = `${root}test/guests/${name}.ts`;
   const target = `${root}dist/guests/${name}.wasm`;
-  const needed = [source, `${root}assembly/wasmpoll.ts`, `${root}assembly/guest.ts`];
+  // Guests may share a file.
+  const beside = readdirSync(`${root}test/guests`).map((file) => `${root}test/guests/${file}`);
+  const needed = [...beside, `${root}assembly/wasmpoll.ts`, `${root}assembly/guest.ts`];
   if (modified(target) < Math.max(...needed.map(modified))) {
     mkdirSync(`${root}dist/guests`, { recursive: true });
     const output = `${target}.${process.pid}`;
