@@ -33,11 +33,11 @@ export function state_size(): i32 {
   return <i32>offsetof<State>();
 }
 
-export function on_open(connection: i32, state: usize): void {
+export function on_open(connection: i32, _state: usize): void {
   remember(connection);
 }
 
-export function on_restore(connection: i32, state: usize): void {
+export function on_restore(connection: i32, _state: usize): void {
   remember(connection);
 }
 
@@ -74,7 +74,7 @@ export function on_timer(connection: i32, state: usize): void {
   if (load<i32>(state) === 2) run(connection, state, state + 8, 8);
 }
 
-export function on_close(connection: i32, state: usize, reason: i32): void {
+export function on_close(connection: i32, state: usize, _reason: i32): void {
   if (load<i32>(state) === 2) run(connection, state, state + 8, 8);
 }
 
