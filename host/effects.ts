@@ -179,13 +179,22 @@ export class Effects {
   /** Takes back all that the running callback has asked for. */
   rollback(): void {
     const { rows } = this.#batch;
+    // A row may be there whose bytes were not counted yet, so none is trusted: what is left is counted.
     for (let row = this.mark; row < this.#batch.count; row += 1) {
-      const kind = rows[row * ROW + ROW_KIND]!;
       const base = rows[row * ROW + ROW_SLOT]! * COLUMNS;
-      if (kind === KIND_SEND || kind === EFFECT_APPEND) {
-        this.#table[base + STAGED_BYTES]! -= rows[row * ROW + ROW_LENGTH]!;
-      }
+      const kind = rows[row * ROW + ROW_KIND]!;
+      if (kind === KIND_SEND || kind === EFFECT_APPEND) this.#table[base + STAGED_BYTES] = 0;
       this.#table[base + STAGED_FLAGS] = 0;
+    }
+    for (let row = 0; row < this.mark; row += 1) {
+      if (rows[row * ROW + ROW_KIND] !== KIND_SEND) continue;
+      const base = rows[row * ROW + ROW_SLOT]! * COLUMNS;
+      this.#table[base + STAGED_BYTES] = 0;
+    }
+    for (let row = 0; row < this.mark; row += 1) {
+      if (rows[row * ROW + ROW_KIND] !== KIND_SEND) continue;
+      const base = rows[row * ROW + ROW_SLOT]! * COLUMNS;
+      this.#table[base + STAGED_BYTES]! += rows[row * ROW + ROW_LENGTH]!;
     }
     this.#batch.count = this.mark;
   }

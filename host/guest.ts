@@ -34,6 +34,7 @@ type Migration = (
 ) => void;
 
 const LOG_BYTES = 4096;
+const BROKEN = 'a host function was interrupted, as by a stack that is full';
 const ABORT_UNITS = 512;
 
 export class Guest {
@@ -175,33 +176,50 @@ export class Guest {
     return false;
   }
 
+  #guarded(call: (a: number, b: number, c: number) => number): typeof call {
+    return (a, b, c) => {
+      try {
+        return this.#admit() ? call(a, b, c) : STATUS_STATE;
+      } catch (thrown) {
+        throw this.#broken(thrown);
+      }
+    };
+  }
+
+  // A host function that throws, for want of stack most of all, may have done half of its work; a guest
+  // can catch what it threw and go on. Storing a constant takes no stack.
+  #broken(thrown: unknown): unknown {
+    this.dead ??= BROKEN;
+    return thrown;
+  }
+
   #imports(): WebAssembly.Imports {
     const windowBytes = this.#policy.receiveWindowBytes;
     const wasmpoll = Object.assign(Object.create(null), {
       send: (connection: number, data: number, length: number): number => {
-        if (!this.#admit()) return STATUS_STATE;
-        const [from, bytes] = [data >>> 0, length >>> 0];
-        if (!this.#within(from, bytes)) return STATUS_BOUNDS;
-        const { window } = this;
-        const inWindow = from >= window && from + bytes <= window + windowBytes;
-        return this.#host!.effects.send(connection, from, bytes, inWindow);
+        try {
+          if (!this.#admit()) return STATUS_STATE;
+          const [from, bytes] = [data >>> 0, length >>> 0];
+          if (!this.#within(from, bytes)) return STATUS_BOUNDS;
+          const { window } = this;
+          const inWindow = from >= window && from + bytes <= window + windowBytes;
+          return this.#host!.effects.send(connection, from, bytes, inWindow);
+        } catch (thrown) {
+          throw this.#broken(thrown);
+        }
       },
-      close: (connection: number, how: number): number =>
-        this.#admit() ? this.#host!.effects.close(connection, how) : STATUS_STATE,
-      pause: (connection: number): number =>
-        this.#admit() ? this.#host!.effects.pause(connection) : STATUS_STATE,
-      resume: (connection: number): number =>
-        this.#admit() ? this.#host!.effects.resume(connection) : STATUS_STATE,
-      want: (connection: number, bytes: number): number =>
-        this.#admit() ? this.#host!.effects.want(connection, bytes) : STATUS_STATE,
-      set_timer: (connection: number, milliseconds: number): number =>
-        this.#admit() ? this.#host!.effects.timer(connection, milliseconds) : STATUS_STATE,
-      peer_address: (connection: number, buffer: number, capacity: number): number =>
-        this.#admit() ? this.#peerAddress(connection, buffer >>> 0, capacity >>> 0) : STATUS_STATE,
+      close: this.#guarded((connection, how) => this.#host!.effects.close(connection, how)),
+      pause: this.#guarded((connection) => this.#host!.effects.pause(connection)),
+      resume: this.#guarded((connection) => this.#host!.effects.resume(connection)),
+      want: this.#guarded((connection, bytes) => this.#host!.effects.want(connection, bytes)),
+      set_timer: this.#guarded((connection, milliseconds) =>
+        this.#host!.effects.timer(connection, milliseconds),
+      ),
+      peer_address: this.#guarded((connection, buffer, capacity) =>
+        this.#peerAddress(connection, buffer >>> 0, capacity >>> 0),
+      ),
       now: (): number => (this.#admit() ? this.#host!.clock.now : 0),
-      log: (level: number, text: number, length: number): void => {
-        if (this.#admit()) this.#log(level, text >>> 0, length >>> 0);
-      },
+      log: this.#guarded((level, text, length) => this.#log(level, text >>> 0, length >>> 0)),
     });
     const env = Object.assign(Object.create(null), {
       abort: (message: number, file: number, line: number, column: number): void => {
@@ -222,10 +240,11 @@ export class Guest {
     return text.length;
   }
 
-  #log(level: number, text: number, length: number): void {
-    if (!this.#within(text, length)) return;
+  #log(level: number, text: number, length: number): number {
+    if (!this.#within(text, length)) return 0;
     const shown = this.#bytes.slice(text, text + Math.min(length, LOG_BYTES));
     this.#host!.log(Math.min(level >>> 0, LOG_ERROR), printable(new TextDecoder().decode(shown)));
+    return 0;
   }
 
   // AssemblyScript passes two strings: UTF-16 with their length in bytes in the four bytes before.

@@ -150,3 +150,42 @@ test('a thread that leaves the guest after it was given up stays there and touch
   await thread.terminate();
   t.deepEqual(messages, ['inside']);
 });
+
+test('a descriptor that was taken is known until it is placed', (t) => {
+  const { worker, supervisor } = sides();
+  t.is(supervisor.taken, -1);
+  for (const fd of [0, 8]) supervisor.hand(fd);
+  t.is(worker.take(), 0);
+  t.is(supervisor.taken, 0);
+  worker.placed();
+  t.is(supervisor.taken, -1);
+});
+
+test('a descriptor that was noted and is still in the ring was not taken', (t) => {
+  const { supervisor, worker, words } = sides();
+  supervisor.hand(7);
+  supervisor.hand(8);
+  t.is(worker.take(), 7);
+  // As a thread leaves it that ended between the note and the step that follows.
+  words[4] = 0;
+  t.is(supervisor.taken, -1);
+  t.is(worker.take(), 7);
+});
+
+test('what is closed is counted anew from what was taken and what is open', (t) => {
+  const { supervisor, worker } = sides();
+  for (let fd = 3; fd < 13; fd += 1) supervisor.hand(fd);
+  for (let count = 0; count < 8; count += 1) worker.take();
+  worker.finished();
+  worker.recount(5);
+  t.is(supervisor.finishedCount, 3);
+});
+
+test('a successor says when it has noted whom the end before it has cost', (t) => {
+  const { supervisor, worker } = sides();
+  t.false(supervisor.hasRecovered);
+  worker.recovered();
+  t.true(supervisor.hasRecovered);
+  supervisor.reset();
+  t.false(supervisor.hasRecovered);
+});
