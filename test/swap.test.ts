@@ -22,6 +22,7 @@ import {
   guest,
   i32,
   load,
+  store,
   unreachable,
   when,
 } from './helpers/wasm.ts';
@@ -85,6 +86,8 @@ test('migrate is given the old block in the window, its size and version, and a 
     [i32(2048), get(OLD_SIZE!), [0x36, 0, 0]],
     [i32(2052), get(OLD_VERSION!), [0x36, 0, 0]],
     [get(0), i32(2048), i32(8), call('send'), drop],
+    // The next connection's block must be zero all the same.
+    [get(NEW!), i32(-1), store()],
   ];
   const functions = { migrate: seen };
   await server.swap(counter({ letter: 'A', version: 301, size: 16, functions }));
