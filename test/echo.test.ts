@@ -207,7 +207,7 @@ test('connections over the limit are closed without data, and room is given agai
 });
 
 test('an idle connection is closed, one that is used is not', async (t) => {
-  const { server, address } = await echo(t, { policy: { idleTimeoutMs: 300 } });
+  const { server, address } = await echo(t, { policy: { idleTimeoutMs: 2000 } });
   const reasons: string[] = [];
   server.on('close', ({ reason }) => reasons.push(reason));
   const idle = await connect(address, { owner: t });
