@@ -108,6 +108,7 @@ test('the server that it embeds compiles, serves, and ends by itself', async (t)
 test('the unit test that it shows has the results that it says', async (t) => {
   const place = workshop(t);
   writeFileSync(path.join(place.folder, 'my-protocol.wasm'), echoModule());
+  writeFileSync(path.join(place.folder, 'my-protocol-2.wasm'), echoModule());
   const expected: string[] = [];
   const source = example('Unit-test the module.').replaceAll(
     /^(peer\.\w+(?:\(\))?); \/\/ (.*)$/gm,
