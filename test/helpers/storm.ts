@@ -96,6 +96,10 @@ export async function storm(options: StormOptions): Promise<StormReport> {
         heard = resolve;
       });
     }
+    // A thread that ends before its first callback is replaced after a pause: each gets one to do.
+    const probe = await connect(address);
+    await probe.send('x');
+    await probe.readExactly(1);
     const restart = once<{ reason: string }>(server, 'restart');
     const begun = performance.now();
     let evil: Client | null = null;
@@ -118,6 +122,7 @@ export async function storm(options: StormOptions): Promise<StormReport> {
     resumedMs.push(performance.now() - told);
     if (evil !== null && (await evil.closed) === 'end') faults.push('the hung one got a FIN');
     evil?.destroy();
+    probe.destroy();
   }
   running = false;
   await lanes;
