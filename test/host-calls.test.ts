@@ -58,6 +58,27 @@ test('calls from the start function and from inside _initialize do nothing and g
   t.deepEqual(server.logs, []);
 });
 
+test('calls from inside allocate do nothing and give STATE', async (t) => {
+  const server = await harness(
+    guest({
+      memory: { min: 4 },
+      globals: { status: 0, same: 0 },
+      functions: {
+        allocate: [everything, i32(65_536)],
+        on_data: [
+          [i32(64), getGlobal('status'), store(), i32(68), getGlobal('same'), store()],
+          [get(0), i32(64), i32(8), call('send'), drop, get(3)],
+        ],
+      },
+    }),
+  );
+  const peer = server.connect();
+  peer.send('?');
+  const answer = new DataView(peer.received().slice().buffer);
+  t.deepEqual([answer.getInt32(0, true), answer.getInt32(4, true)], [STATUS_STATE, 1]);
+  t.deepEqual(server.logs, []);
+});
+
 test('a guest that catches its own abort is dead all the same: nothing of the callback happens', async (t) => {
   const server = await harness(
     guest({

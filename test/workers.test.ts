@@ -64,6 +64,30 @@ test('1,000 connections over 4 workers: none has more than 1.1 times the mean', 
   t.is(server.stats().connections.open, 1000);
 });
 
+test('under churn no worker has more than twice the mean', async (t) => {
+  const server = await start(t, { workers: 4 });
+  const open = new Map<number, number>();
+  let closes = 0;
+  server.on('open', ({ id }) => open.set(id, Math.floor(id / 2 ** 32)));
+  server.on('close', ({ id }) => {
+    open.delete(id);
+    closes += 1;
+  });
+  let all = await clients(t, server, 200);
+  for (let round = 1; round <= 8; round += 1) {
+    const leaving = all.filter((_, index) => (index * 7 + round) % 3 === 0);
+    all = all.filter((client) => !leaving.includes(client));
+    const before = closes;
+    for (const client of leaving) client.end();
+    await until(() => closes === before + leaving.length);
+    all.push(...(await clients(t, server, leaving.length)));
+    await until(() => open.size === 200);
+    const counts = [0, 0, 0, 0];
+    for (const worker of open.values()) counts[worker]! += 1;
+    t.true(Math.max(...counts) <= 100, counts.join(' '));
+  }
+});
+
 test('many connections over two workers never see a foreign byte', async (t) => {
   const server = await start(t, { workers: 2 });
   const wrong = await Promise.all(
