@@ -1,6 +1,7 @@
 // Worker threads: balance, and what is lost when a guest hangs or its thread ends.
 
 import { writeFileSync } from 'node:fs';
+import type { Worker } from 'node:worker_threads';
 import test from 'ava';
 import { type ServeOptions, type Server, serve } from '../host/index.ts';
 import { type Client, connect } from './helpers/client.ts';
@@ -162,6 +163,29 @@ test('a guest that hangs again and again costs one connection each time', async 
   await until(() => server.stats().connections.open === 20);
   t.is(server.stats().workers.restarts, 5);
 });
+
+// Alone, before the others: the process tells of every thread that starts.
+test.serial(
+  'a thread that ends by an error of its own loses no connection that was at rest',
+  async (t) => {
+    const threads: Worker[] = [];
+    const note = (thread: Worker): void => void threads.push(thread);
+    process.on('worker', note);
+    const server = await start(t, { protocol: hazard(), policy: { callbackTimeoutMs: 1234 } });
+    process.off('worker', note);
+    const all = await clients(t, server, 50);
+    for (const client of all) t.true(await answers(client, 'one'));
+    const restart = restarted(server);
+    // No message that the supervisor sends: reading it throws, and nobody there catches that.
+    for (const thread of threads) thread.postMessage(null);
+    t.regex((await restart).reason, /null/);
+    for (const client of all) {
+      await client.send('?');
+      t.is((await client.readExactly(1)).toString(), '2');
+    }
+    t.like(server.stats(), { connections: { open: 50 }, errors: { WORKER: 1 } });
+  },
+);
 
 test('a trap in a worker is mended there', async (t) => {
   const server = await start(t, { protocol: hazard() });
