@@ -133,6 +133,7 @@ export class Position {
     this.#hung = false;
     this.#error = null;
     this.quiet = false;
+    this.#watchdog.reset();
     this.#callbacksAtStart = this.#control.callbacks;
     const resourceLimits = { maxOldGenerationSizeMb: HEAP_MB };
     // Flags of the program that embeds the server are none of a worker's business.

@@ -19,6 +19,12 @@ export class Watchdog {
     return Math.max(1, Math.floor(this.#limitMs / SAMPLES));
   }
 
+  /** Another thread starts, whose callbacks are numbered anew: the old one's say nothing of them. */
+  reset(): void {
+    this.#sequence = 0;
+    this.#seen = 0;
+  }
+
   /**
    * @param sequence odd while the worker is in the guest, another number in each callback
    * @param now monotonic milliseconds

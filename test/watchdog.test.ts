@@ -77,3 +77,10 @@ test('one that was given up is not given up again', (t) => {
   const watchdog = new Watchdog(LIMIT);
   t.deepEqual(hungAt(watchdog, -2, every(250, 9)), []);
 });
+
+test('a successor has its whole limit, though its callback has the number of the one that hung', (t) => {
+  const watchdog = new Watchdog(LIMIT);
+  t.deepEqual(hungAt(watchdog, 7, every(250, 5)), [1000]);
+  watchdog.reset();
+  t.deepEqual(hungAt(watchdog, 7, every(250, 5, 1001)), [2001]);
+});
