@@ -14,6 +14,7 @@ const RING_TAIL = 5;
 const TAKEN = 6;
 /** 1 when the worker has marked whom its predecessor's end has cost. */
 const RECOVERED = 7;
+const INTERESTS = 8;
 const RING = 16;
 /** Descriptors that can be on their way to a worker. */
 const RING_WORDS = 4096;
@@ -95,6 +96,11 @@ export class Control {
     Atomics.store(this.#words, FINISHED, (this.#words[RING_HEAD]! - open) | 0);
   }
 
+  /** What the supervisor wants to be told of, as the bits that it has set. */
+  get interests(): number {
+    return Atomics.load(this.#words, INTERESTS);
+  }
+
   /** Descriptors that were handed over and not yet taken. */
   get pending(): number {
     return (Atomics.load(this.#words, RING_TAIL) - Atomics.load(this.#words, RING_HEAD)) | 0;
@@ -136,6 +142,11 @@ export class Control {
   /** Descriptors that were handed over and are closed again, in Int32. */
   get finishedCount(): number {
     return Atomics.load(this.#words, FINISHED);
+  }
+
+  /** Known to the worker before any descriptor that is handed over from here on. */
+  set interests(bits: number) {
+    Atomics.store(this.#words, INTERESTS, bits);
   }
 
   /** Hands a descriptor over. @returns false when too many are on their way */

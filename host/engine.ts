@@ -1,5 +1,5 @@
 // Engine: what a server drives, wherever the reactors are: in this thread (local.ts) or in workers
-// (supervisor.ts). Types only.
+// (supervisor.ts). It does nothing by itself.
 
 import type { GuestModule } from './module.ts';
 import type { Snapshot } from './stats.ts';
@@ -30,6 +30,17 @@ export interface Interests {
   readonly close: boolean;
   readonly data: boolean;
 }
+
+/** As bits, for a word that threads share. */
+export const bitsOf = ({ open, close, data }: Interests): number =>
+  Number(open) | (Number(close) << 1) | (Number(data) << 2);
+
+/** And back. */
+export const interestsOf = (bits: number): Interests => ({
+  open: (bits & 1) !== 0,
+  close: (bits & 2) !== 0,
+  data: (bits & 4) !== 0,
+});
 
 export interface Engine {
   /** Takes over a connected descriptor, or closes it when there is no room. */

@@ -6,7 +6,7 @@ import { Worker } from 'node:worker_threads';
 import { REASON_HUNG, REASON_TRAP } from '../assembly/abi.ts';
 import { OPEN } from './connections.ts';
 import { Control } from './control.ts';
-import type { Interests } from './engine.ts';
+import { bitsOf, type Interests, interestsOf } from './engine.ts';
 import { messageOf, WasmpollError } from './errors.ts';
 import type { Epoll } from './kernel.ts';
 import type { GuestModule } from './module.ts';
@@ -44,7 +44,6 @@ export class Position {
   ready = false;
   /** It has said that no connection is left. */
   quiet = false;
-  interests: Interests = { open: false, close: false, data: false };
   draining = false;
   /** Threads that were replaced. */
   restarts = 0;
@@ -109,6 +108,15 @@ export class Position {
     });
   }
 
+  get interests(): Interests {
+    return interestsOf(this.#control.interests);
+  }
+
+  set interests(interests: Interests) {
+    this.#control.interests = bitsOf(interests);
+    this.post({ kind: 'observe' });
+  }
+
   #spawn(): void {
     const data: WorkerData = {
       module: this.#module,
@@ -116,7 +124,6 @@ export class Position {
       control: this.#control.buffer as SharedArrayBuffer,
       epollFd: this.#epoll.fd,
       eventFd: this.#eventFd,
-      interests: this.interests,
       draining: this.draining,
       swaps: this.#swaps,
       ...(this.#segment === null || this.#states === null

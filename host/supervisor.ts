@@ -139,10 +139,7 @@ export class Supervisor implements Engine {
   }
 
   observe(interests: Interests): void {
-    for (const position of this.#all) {
-      position.interests = interests;
-      position.post({ kind: 'observe', interests });
-    }
+    for (const position of this.#all) position.interests = interests;
   }
 
   snapshot(): ServerStats {

@@ -5,7 +5,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { REASON_SHUTDOWN } from '../assembly/abi.ts';
 import { Control } from './control.ts';
 import { Driver } from './driver.ts';
-import type { Interests } from './engine.ts';
+import { interestsOf } from './engine.ts';
 import { messageOf } from './errors.ts';
 import { RateLimit } from './log.ts';
 import type { GuestModule } from './module.ts';
@@ -24,7 +24,6 @@ export interface WorkerData {
   /** Belongs to the supervisor, registrations included; the eventfd is in it with token 0. */
   readonly epollFd: number;
   readonly eventFd: number;
-  readonly interests: Interests;
   readonly draining: boolean;
   /** How many swaps came before; told back with `ready`. */
   readonly swaps: number;
@@ -41,7 +40,8 @@ interface Commit {
 }
 
 export type ToWorker =
-  | { readonly kind: 'observe'; readonly interests: Interests }
+  /** What is to be told of is in the control words. */
+  | { readonly kind: 'observe' }
   | { readonly kind: 'drain' }
   | { readonly kind: 'prepare'; readonly module: GuestModule }
   | { readonly kind: 'discard' }
@@ -87,7 +87,8 @@ const observer: Observer = {
   },
 };
 
-function observe(interests: Interests): void {
+function observe(): void {
+  const interests = interestsOf(control.interests);
   observer.open = interests.open ? (id, address) => tell({ kind: 'open', id, address }) : null;
   observer.close = interests.close ? (id, reason) => tell({ kind: 'close', id, reason }) : null;
   observer.data = interests.data ? (id, bytes) => tell({ kind: 'data', id, bytes }) : null;
@@ -96,7 +97,7 @@ function observe(interests: Interests): void {
 let ending = false;
 
 function start(): void {
-  observe(data.interests);
+  observe();
   const reactor: Reactor = new Reactor({
     kernel: native,
     module: data.module,
@@ -108,6 +109,8 @@ function start(): void {
     epoll: native.epoll(data.epollFd),
     signalled: () => {
       native.read(data.eventFd, counter, 0, counter.length);
+      // Who listens before a connection comes is told of it: messages may be read later than it.
+      observe();
       reactor.openHanded();
     },
     ...(data.left === undefined ? {} : { left: data.left }),
@@ -123,7 +126,7 @@ function start(): void {
     driver.schedule();
   };
   port.on('message', (message: ToWorker) => {
-    if (message.kind === 'observe') observe(message.interests);
+    if (message.kind === 'observe') observe();
     else if (message.kind === 'drain') drain();
     else if (message.kind === 'prepare') prepare(reactor, message.module);
     else if (message.kind === 'discard') reactor.discard();

@@ -96,6 +96,40 @@ test('an event listener may close the server', async (t) => {
   t.is(server.stats().connections.open, 0);
 });
 
+test('a logger may close the server in the middle of a turn', async (t) => {
+  const ignore = (): void => undefined;
+  const server = await serve({
+    protocol: 'echo',
+    listen: '127.0.0.1:0',
+    workers: 0,
+    policy: quick,
+    logger: {
+      debug: (_, message) => {
+        if (message === 'received') void server.close();
+      },
+      info: ignore,
+      warn: ignore,
+      error: ignore,
+    },
+  });
+  const client = await connect(server.addresses[0]!, { owner: t });
+  await client.send('hello');
+  t.is(String(await client.readExactly(5)), 'hello');
+  client.end();
+  await server.closed;
+  t.like(server.stats(), { bytesOut: 5, guestTraps: 0, errors: {} });
+});
+
+test('listeners that come after all were removed are told', async (t) => {
+  await using server = await serve({ protocol: 'echo', listen: '127.0.0.1:0', policy: quick });
+  server.removeAllListeners();
+  const opened = new Promise<{ address: string }>((resolve) => server.on('open', resolve));
+  const client = await connect(server.addresses[0]!, { owner: t });
+  t.is((await opened).address, client.localAddress);
+  client.end();
+  await client.readAll();
+});
+
 test('an AbortSignal drains the server', async (t) => {
   const abort = new AbortController();
   const { signal } = abort;

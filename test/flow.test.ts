@@ -226,6 +226,14 @@ test('length 0 only asks: it tells the backlog and sends nothing', async (t) => 
   t.deepEqual(statuses(server, asker, 's 0,;'), [0]);
 });
 
+test('answers from the window are held back by the high-water mark like all others', async (t) => {
+  const server = await scripted();
+  const peer = open(server, 'q;m 3,1;e d{W .,0,60000;}', 200_000);
+  peer.send(new Uint8Array(131_072).fill(0x3b));
+  t.is(peer.closeReason, undefined);
+  t.true(server.stats().backlogBytes < MiB, `${server.stats().backlogBytes}`);
+});
+
 // Caps.
 
 test('staged bytes over the cap of a callback are refused, and nothing is aborted', async (t) => {
