@@ -16,13 +16,11 @@ import {
   settingNames,
   showValue,
 } from './options.ts';
-import { type Policy, resolvePolicy, settings } from './policy.ts';
+import { MAX_WORKERS, type Policy, resolvePolicy, settings } from './policy.ts';
 import type { Server } from './server.ts';
 import { printable } from './text.ts';
 
 const DEFAULT_ADDRESS = '127.0.0.1:33445';
-/** As `serve()` has it; that module is loaded only when the usage is right. */
-const MAX_WORKERS = 256;
 const LEVELS = ['debug', 'info', 'warn', 'error', 'silent'];
 const FAILED = 1;
 const USAGE = 2;

@@ -221,6 +221,9 @@ export const settings = {
 export type SettingName = keyof typeof settings;
 export type Policy = { readonly [name in SettingName]: number };
 
+/** More threads than this help nobody; each has a pool and a guest of its own. */
+export const MAX_WORKERS = 256;
+
 /** Pages of this size hold unsent output and held input. */
 export const PAGE_BYTES = 16 * KiB;
 
@@ -234,7 +237,7 @@ const relations = [
   ['receiveWindowBytes', 'at most', 'maxStagedBytes'],
 ] as const satisfies readonly (readonly [SettingName, string, SettingName])[];
 
-/** The pages of the pool that only a connection already being served may take: a sixteenth. */
+/** The pages that are kept free, a sixteenth: below it the largest holder is aborted. */
 export const reservePages = (policy: Policy): number =>
   Math.max(1, Math.floor(policy.poolBytes / PAGE_BYTES / 16));
 

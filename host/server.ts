@@ -12,7 +12,7 @@ import { Local } from './local.ts';
 import { type Logger, silent } from './log.ts';
 import { type GuestModule, loadModule, type ModuleSource } from './module.ts';
 import { native } from './native.ts';
-import { type Policy, resolvePolicy } from './policy.ts';
+import { MAX_WORKERS, type Policy, resolvePolicy } from './policy.ts';
 import { resolveProtocol } from './protocol.ts';
 import { Relay, type ServerEvents } from './relay.ts';
 import { Supervisor } from './supervisor.ts';
@@ -42,9 +42,6 @@ export interface SwapOptions {
   /** See `Server.swap`; false by default. */
   drain?: boolean;
 }
-
-// More threads than this help nobody; each has a pool and a guest of its own.
-const MAX_WORKERS = 256;
 
 const OPTIONS = ['protocol', 'listen', 'workers', 'policy', 'signal', 'logger'];
 
