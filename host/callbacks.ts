@@ -158,7 +158,7 @@ export class Callbacks {
     if (consumed > length) {
       return this.#failed(slot, `on_data consumed ${consumed} of ${length} bytes`);
     }
-    this.#lifecycle.apply(this.#effects.mark);
+    if (this.#effects.pending) this.#lifecycle.apply(this.#effects.mark);
     return consumed;
   }
 
@@ -254,7 +254,7 @@ export class Callbacks {
     guest.left();
     this.#why = guest.dead;
     if (guest.dead !== null) return false;
-    this.#lifecycle.apply(this.#effects.mark);
+    if (this.#effects.pending) this.#lifecycle.apply(this.#effects.mark);
     this.save(slot);
     return true;
   }

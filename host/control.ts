@@ -47,7 +47,8 @@ export class Control {
   enter(slot: number): void {
     this.#words[SLOT] = slot;
     this.#sequence = (this.#sequence + 1) & 0x3fff_ffff;
-    Atomics.store(this.#words, SEQUENCE, this.#sequence);
+    // A plain store: the exchange in `leave` orders it, and who watches looks again milliseconds later.
+    this.#words[SEQUENCE] = this.#sequence;
   }
 
   /** It has left. If it was given up meanwhile it stays here for ever and touches nothing more. */

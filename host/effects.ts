@@ -52,6 +52,8 @@ export class Effects {
   mark = 0;
   /** Nothing was asked for but sends to the connection in whose callback we are. */
   plain = true;
+  /** Among the rows of the running callback are some that are to be applied when it returns. */
+  pending = false;
 
   constructor(connections: Connections, batch: Batch, policy: Policy) {
     this.#batch = batch;
@@ -69,6 +71,7 @@ export class Effects {
     this.#bytes = 0;
     this.#slot = slot;
     this.plain = true;
+    this.pending = false;
   }
 
   /** Whether another callback of the same slot may run before the batch is flushed. */
@@ -104,7 +107,8 @@ export class Effects {
       table[base + STAGED_FLAGS]! |= DOOMED;
       return STATUS_LIMIT;
     }
-    let [buffer, from] = [GUEST_BUFFER, offset];
+    let buffer = GUEST_BUFFER;
+    let from = offset;
     if (this.#bytes + length > this.#policy.maxStagedBytes) return STATUS_LIMIT;
     if (!inWindow) {
       buffer = STAGING_BUFFER;
@@ -116,7 +120,10 @@ export class Effects {
     this.#waiting += length;
     if (slot !== this.#slot) this.plain = false;
     if (waiting === 0) this.#batch.send(slot, table[base + FD]!, buffer, from, length);
-    else this.#batch.effect(EFFECT_APPEND, slot, from, buffer, length);
+    else {
+      this.pending = true;
+      this.#batch.effect(EFFECT_APPEND, slot, from, buffer, length);
+    }
     table[base + STAGED_BYTES]! += length;
     return backlog;
   }
@@ -169,6 +176,7 @@ export class Effects {
 
   #effect(kind: number, slot: number, value: number): void {
     this.plain = false;
+    this.pending = true;
     this.#batch.effect(kind, slot, value, 0, 0);
   }
 

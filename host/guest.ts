@@ -199,7 +199,8 @@ export class Guest {
       send: (connection: number, data: number, length: number): number => {
         try {
           if (!this.#admit()) return STATUS_STATE;
-          const [from, bytes] = [data >>> 0, length >>> 0];
+          const from = data >>> 0;
+          const bytes = length >>> 0;
           if (!this.#within(from, bytes)) return STATUS_BOUNDS;
           const { window } = this;
           const inWindow = from >= window && from + bytes <= window + windowBytes;

@@ -111,7 +111,7 @@ export class Input {
     const budget = this.#policy.bytesPerTurn - this.#table[base + TURN_BYTES]!;
     const room = Math.min(this.#policy.receiveWindowBytes - held, budget);
     // Level-triggered: what is not received now is reported again.
-    if (room <= 0 || this.#lifecycle.deliverable(slot)) return false;
+    if (room <= 0 || (held > 0 && this.#lifecycle.deliverable(slot))) return false;
     const { window } = this.#callbacks;
     const loaded = this.#table[base + WANT] === 0;
     this.#callbacks.load(slot);
@@ -157,7 +157,8 @@ export class Input {
     const base = slot * COLUMNS;
     this.#table[base + WANT] = 0;
     const consumed = this.#offer(slot, total);
-    if (consumed === FAILED) return;
+    // The usual case: nothing was held, and nothing is left to hold.
+    if (consumed === FAILED || (consumed === total && held === 0)) return;
     if ((this.#table[base + FLAGS]! & (CLOSING | DOOMED)) !== 0) {
       this.#pages.clear(base + HELD);
       return;
