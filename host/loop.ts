@@ -2,6 +2,7 @@
 // for the reactor's and the event loop's own; a message costs no round of the loop then. In a thread
 // that has other work as well driver.ts does it. It decides nothing about connections.
 
+import type { Drive } from './driver.ts';
 import type { Backend } from './kernel.ts';
 import { monotonicMs } from './monotonic.ts';
 import type { Native } from './native.ts';
@@ -10,13 +11,13 @@ import { LOOP, type Reactor } from './reactor.ts';
 // What epoll_wait takes; a later deadline is looked at again then.
 const LONGEST_MS = 2 ** 31 - 1;
 
-export class Loop {
+export class Loop implements Drive {
   readonly #reactor: Reactor;
   readonly #turned: () => void;
   readonly #backend: Backend;
   #closed = false;
+  #due = false;
 
-  /** @param turned is called after each turn */
   constructor(native: Native, reactor: Reactor, turned: () => void) {
     this.#reactor = reactor;
     this.#turned = turned;
@@ -30,9 +31,10 @@ export class Loop {
 
   // The event loop would wait now. It goes on when it has something to do.
   #serve(): void {
-    for (let due = false; !due && !this.#closed; ) {
+    this.#due = false;
+    while (!this.#due && !this.#closed) {
       const ms = this.#patience();
-      due = this.#reactor.serve(ms) || ms === 0;
+      if (this.#reactor.serve(ms) || ms === 0) this.#due = true;
       this.#turned();
     }
   }
@@ -47,12 +49,14 @@ export class Loop {
     return timeout < 0 ? ms : Math.min(timeout, ms);
   }
 
-  /** To be called after each of the reactor's commands. */
   schedule(): void {
     this.#turned();
   }
 
-  /** No turn is made any more. Idempotent. */
+  yield(): void {
+    this.#due = true;
+  }
+
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
