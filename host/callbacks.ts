@@ -36,6 +36,8 @@ export class Callbacks {
   #guest: Guest;
   /** When to try again to start a guest; Infinity while one is running. */
   retryAt = Infinity;
+  /** Bytes of a connection's state block. */
+  #stateBytes = 0;
   /** The slot whose committed state is in the guest's state block, or −1. */
   #resident = -1;
   /** What the guest failed of, last. */
@@ -99,7 +101,7 @@ export class Callbacks {
 
   /** Queues what the guest needs before a callback of this slot: its state block. */
   load(slot: number): void {
-    const stateBytes = this.#segment.states.bytes;
+    const stateBytes = this.#stateBytes;
     if (stateBytes === 0 || this.#resident === slot) return;
     this.#batch.copy(
       STATES_BUFFER,
@@ -113,7 +115,7 @@ export class Callbacks {
 
   /** Queues the copy of the state block that the last callback of this slot left. */
   save(slot: number): void {
-    const stateBytes = this.#segment.states.bytes;
+    const stateBytes = this.#stateBytes;
     if (stateBytes === 0 || this.#resident !== slot) return;
     this.#table[slot * COLUMNS + UNSAVED] = 1;
     this.#output.unsaved = slot;
@@ -128,7 +130,7 @@ export class Callbacks {
 
   /** As `save`, at once: another callback of the slot comes before the batch is performed. */
   saveNow(slot: number): void {
-    const stateBytes = this.#segment.states.bytes;
+    const stateBytes = this.#stateBytes;
     if (stateBytes === 0 || this.#resident !== slot) return;
     const target = this.#stateOf(slot);
     this.#batch.copyNow(GUEST_BUFFER, this.#guest.state, STATES_BUFFER, target, stateBytes);
@@ -361,6 +363,7 @@ export class Callbacks {
 
   #bindStates(): void {
     const { states, before } = this.#segment;
+    this.#stateBytes = states.bytes;
     this.#batch.bind(STATES_BUFFER, states.view);
     // Nothing holds on to the old ones when they are not needed any more.
     this.#batch.bind(BEFORE_BUFFER, (before ?? states).view);

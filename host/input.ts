@@ -60,6 +60,8 @@ export class Input {
   readonly #observer: InputObserver;
   readonly #table: Int32Array;
   readonly #times: Float64Array;
+  readonly #bytesPerTurn: number;
+  readonly #windowBytes: number;
   /** Number of the turn, in Int32: it tells apart the byte budgets of turns. */
   #turn = 0;
 
@@ -91,6 +93,8 @@ export class Input {
     this.#observer = parts.observer;
     this.#table = parts.connections.table;
     this.#times = parts.connections.segment.times;
+    this.#bytesPerTurn = parts.policy.bytesPerTurn;
+    this.#windowBytes = parts.policy.receiveWindowBytes;
   }
 
   /** A turn begins: every connection has its byte budget again. */
@@ -108,8 +112,8 @@ export class Input {
       this.#table[base + TURN_BYTES] = 0;
     }
     const held = this.#table[base + HELD_BYTES]!;
-    const budget = this.#policy.bytesPerTurn - this.#table[base + TURN_BYTES]!;
-    const room = Math.min(this.#policy.receiveWindowBytes - held, budget);
+    const budget = this.#bytesPerTurn - this.#table[base + TURN_BYTES]!;
+    const room = Math.min(this.#windowBytes - held, budget);
     // Level-triggered: what is not received now is reported again.
     if (room <= 0 || (held > 0 && this.#lifecycle.deliverable(slot))) return false;
     const { window } = this.#callbacks;
