@@ -29,24 +29,26 @@ export class Loop implements Drive {
     throw native.systemError('epoll_ctl', result);
   }
 
-  // The event loop would wait now. It goes on when it has something to do.
+  // The event loop would wait now. What it waits for does not change in here: whoever gives it
+  // something to do has to yield.
   #serve(): void {
-    this.#due = false;
-    while (!this.#due && !this.#closed) {
-      const ms = this.#patience();
+    const timeout = this.#backend.timeout();
+    const until = timeout < 0 ? Infinity : monotonicMs() + timeout;
+    this.#due = timeout === 0;
+    do {
+      const ms = this.#patience(until);
       if (this.#reactor.serve(ms) || ms === 0) this.#due = true;
       this.#turned();
-    }
+    } while (!this.#due && !this.#closed);
   }
 
-  #patience(): number {
+  // Once `until` has come it is the event loop's turn, and once a deadline has come the reactor's.
+  #patience(until: number): number {
     const reactor = this.#reactor;
-    const timeout = this.#backend.timeout();
-    if (timeout === 0 || reactor.ready) return 0;
-    const { deadline } = reactor;
-    if (deadline === Infinity) return timeout;
-    const ms = Math.min(LONGEST_MS, Math.max(1, Math.ceil(deadline - monotonicMs())));
-    return timeout < 0 ? ms : Math.min(timeout, ms);
+    if (reactor.ready || this.#due) return 0;
+    const end = Math.min(until, reactor.deadline);
+    if (end === Infinity) return -1;
+    return Math.min(LONGEST_MS, Math.max(0, Math.ceil(end - monotonicMs())));
   }
 
   schedule(): void {
