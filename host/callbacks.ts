@@ -3,9 +3,11 @@
 // It does not know when a callback is due.
 
 import { REASON_TRAP } from '../assembly/abi.ts';
-import { type Batch, BEFORE_BUFFER, GUEST_BUFFER, STATES_BUFFER } from './batch.ts';
+import type { Batch } from './batch.ts';
+import * as Batches from './batch.ts';
 import type { Clock } from './clock.ts';
-import { type Connections, DOOMED, KNOWN } from './connections.ts';
+import type { Connections } from './connections.ts';
+import * as Flags from './connections.ts';
 import type { Control } from './control.ts';
 import type { Effects } from './effects.ts';
 import { Guest, type GuestHost, trapOf } from './guest.ts';
@@ -13,9 +15,15 @@ import type { Lifecycle } from './lifecycle.ts';
 import type { GuestModule } from './module.ts';
 import type { Output } from './output.ts';
 import type { Policy } from './policy.ts';
-import { BUSY, COLUMNS, FLAGS, HANDLE, LAYOUT, REASON, type Segment, UNSAVED } from './segment.ts';
+import type { Segment } from './segment.ts';
+import * as Columns from './segment.ts';
 import { checkTakeover, type Layout, type StateBlocks, States } from './states.ts';
 import type { Stats } from './stats.ts';
+
+// V8 takes a module's own constants for what they are; imported ones it reads and checks at each use.
+const { BEFORE_BUFFER, GUEST_BUFFER, STATES_BUFFER } = Batches;
+const { DOOMED, KNOWN } = Flags;
+const { BUSY, COLUMNS, FLAGS, HANDLE, LAYOUT, REASON, UNSAVED } = Columns;
 
 /** What `data` and `end` return when the guest failed; the connection is doomed then. */
 export const FAILED = -1;

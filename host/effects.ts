@@ -12,8 +12,16 @@ import {
   STATUS_OK,
   STATUS_STATE,
 } from '../assembly/abi.ts';
-import {
-  type Batch,
+import type { Batch } from './batch.ts';
+import * as Batches from './batch.ts';
+import type { Connections } from './connections.ts';
+import * as Flags from './connections.ts';
+import * as Rows from './kernel.ts';
+import type { Policy } from './policy.ts';
+import * as Columns from './segment.ts';
+
+// V8 takes a module's own constants for what they are; imported ones it reads and checks at each use.
+const {
   EFFECT_APPEND,
   EFFECT_CLOSE,
   EFFECT_LIMIT,
@@ -24,11 +32,10 @@ import {
   GUEST_BUFFER,
   ROW_SLOT,
   STAGING_BUFFER,
-} from './batch.ts';
-import { CLOSING, type Connections, DOOMED, FIN_DUE } from './connections.ts';
-import { KIND_SEND, ROW, ROW_KIND, ROW_LENGTH } from './kernel.ts';
-import type { Policy } from './policy.ts';
-import { COLUMNS, FD, FLAGS, OUTPUT_BYTES, STAGED_BYTES, STAGED_FLAGS } from './segment.ts';
+} = Batches;
+const { CLOSING, DOOMED, FIN_DUE } = Flags;
+const { KIND_SEND, ROW, ROW_KIND, ROW_LENGTH } = Rows;
+const { COLUMNS, FD, FLAGS, OUTPUT_BYTES, STAGED_BYTES, STAGED_FLAGS } = Columns;
 
 // Rows and bytes of earlier callbacks that may wait while a connection's next one runs.
 const CARRIED_ROWS = 256;

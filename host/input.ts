@@ -2,28 +2,29 @@
 // holds what is left unconsumed. It does not know what epoll reports, or who is served when.
 
 import { REASON_FRAME, REASON_PEER } from '../assembly/abi.ts';
-import { type Batch, GUEST_BUFFER } from './batch.ts';
-import { type Callbacks, FAILED } from './callbacks.ts';
+import type { Batch } from './batch.ts';
+import * as Batches from './batch.ts';
+import type { Callbacks } from './callbacks.ts';
+import * as Answers from './callbacks.ts';
 import type { Clock } from './clock.ts';
-import {
-  BLOCKED,
-  CLOSING,
-  type Connections,
-  DOOMED,
-  DRAINED,
-  END_TOLD,
-  ENDED,
-  FIN_DUE,
-  PAUSED,
-  RESTING,
-} from './connections.ts';
+import type { Connections } from './connections.ts';
+import * as Flags from './connections.ts';
 import type { Effects } from './effects.ts';
-import { type Kernel, ROW, ROW_RESULT } from './kernel.ts';
+import type { Kernel } from './kernel.ts';
+import * as Rows from './kernel.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import type { Output } from './output.ts';
 import type { Pages } from './pages.ts';
 import type { Policy } from './policy.ts';
-import {
+import * as Columns from './segment.ts';
+import type { Stats } from './stats.ts';
+
+// V8 takes a module's own constants for what they are; imported ones it reads and checks at each use.
+const { GUEST_BUFFER } = Batches;
+const { FAILED } = Answers;
+const { BLOCKED, CLOSING, DOOMED, DRAINED, END_TOLD, ENDED, FIN_DUE, PAUSED, RESTING } = Flags;
+const { ROW, ROW_RESULT } = Rows;
+const {
   COLUMNS,
   FD,
   FLAGS,
@@ -36,8 +37,7 @@ import {
   TURN,
   TURN_BYTES,
   WANT,
-} from './segment.ts';
-import type { Stats } from './stats.ts';
+} = Columns;
 
 /** Told of what was received. Null costs nothing. */
 export interface InputObserver {

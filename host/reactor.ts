@@ -5,46 +5,36 @@
 // The way of a byte: #event → Input.receive → Callbacks.data → (Effects) → Output.run.
 
 import { REASON_ERROR } from '../assembly/abi.ts';
-import { Batch, SEGMENT_BUFFER } from './batch.ts';
+import * as Batches from './batch.ts';
+import { Batch } from './batch.ts';
 import { Callbacks, startGuest } from './callbacks.ts';
 import { Clock } from './clock.ts';
-import {
-  BLOCKED,
-  CLOSING,
-  Connections,
-  DOOMED,
-  ENDED,
-  KNOWN,
-  LINGERING,
-  OPEN,
-  PAUSED,
-} from './connections.ts';
+import * as Flags from './connections.ts';
+import { Connections } from './connections.ts';
 import { Control } from './control.ts';
 import { Effects, effectRows } from './effects.ts';
 import { WasmpollError } from './errors.ts';
 import { Input, type InputObserver } from './input.ts';
-import { type Epoll, EVENT, type Kernel } from './kernel.ts';
+import type { Epoll, Kernel } from './kernel.ts';
+import * as Rows from './kernel.ts';
 import { Lifecycle } from './lifecycle.ts';
 import type { GuestModule } from './module.ts';
 import { Output } from './output.ts';
 import { Pages } from './pages.ts';
-import { PAGE_BYTES, type Policy } from './policy.ts';
+import type { Policy } from './policy.ts';
+import * as Policies from './policy.ts';
 import { type Remains, recover } from './recovery.ts';
-import {
-  BUSY,
-  type BufferConstructor,
-  COLUMNS,
-  FD,
-  FLAGS,
-  GUEST_TIMER,
-  HANDLE,
-  OUTPUT_BYTES,
-  REASON,
-  Segment,
-  TIMES,
-} from './segment.ts';
+import * as Columns from './segment.ts';
+import { type BufferConstructor, Segment } from './segment.ts';
 import { type Layout, type StateBlocks, statesAfter } from './states.ts';
 import { type Snapshot, Stats } from './stats.ts';
+
+// V8 takes a module's own constants for what they are; imported ones it reads and checks at each use.
+const { SEGMENT_BUFFER } = Batches;
+const { BLOCKED, CLOSING, DOOMED, ENDED, KNOWN, LINGERING, OPEN, PAUSED } = Flags;
+const { EVENT } = Rows;
+const { PAGE_BYTES } = Policies;
+const { BUSY, COLUMNS, FD, FLAGS, GUEST_TIMER, HANDLE, OUTPUT_BYTES, REASON, TIMES } = Columns;
 
 // As many events as one wait brings; more wait in the kernel, which reports them in rotation.
 const EVENTS = 256;
