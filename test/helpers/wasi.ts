@@ -12,7 +12,7 @@ import {
   symlinkSync,
 } from 'node:fs';
 import path from 'node:path';
-import { blocks, document, root, section } from './documents.ts';
+import { blocks, document, root, section, type Workshop } from './documents.ts';
 import { cli, type Owner, Running, type RunOptions } from './process.ts';
 
 const sources = path.join(root, 'test', 'wasi');
@@ -49,6 +49,15 @@ function compiled(files: readonly string[], output: string, command: string): st
 export const documented = (heading: string): string =>
   blocks(section(document('docs/wasi.md'), heading)).find(({ language }) => language === 'sh')!
     .code;
+
+/** Builds the program that docs/wasi.md shows under a heading, by its command, in a folder. */
+export async function buildShown(place: Workshop, heading: string): Promise<string> {
+  for (const { file, code, language } of blocks(section(document('docs/wasi.md'), heading))) {
+    if (file !== undefined && language !== 'sh') place.write(file, code);
+  }
+  await place.run(`PATH=${environment.PATH}\n${documented(heading)}`);
+  return path.join(place.folder, 'server.wasm');
+}
 
 /** The path of the module of `test/wasi/NAME.c`. */
 export function compiledC(name: string): string {
@@ -122,17 +131,25 @@ export function startWasi(
   return started(owner, new Running(command, options), listen.length);
 }
 
-// Listens as systemd does, and becomes the program. Its second argument is Node, which Running starts.
+// Listens as systemd does, tells where, and becomes the program.
 const LAUNCHER = `
 import os, socket, sys
 listener = socket.create_server(('127.0.0.1', 0), backlog=4096)
+host, port = listener.getsockname()
+print('listening on %s:%d' % (host, port), file=sys.stderr, flush=True)
 os.dup2(listener.fileno(), 3)
 os.set_inheritable(3, True)
-if listener.fileno() != 3: listener.close()
-print('listening on 127.0.0.1:%d' % socket.socket(fileno=os.dup(3)).getsockname()[1], file=sys.stderr, flush=True)
 os.environ['LISTEN_FDS'] = '1'
-os.execv(sys.argv[2], sys.argv[2:])
+os.execv(sys.argv[1], sys.argv[1:])
 `;
+
+/** The command that runs a program of this machine with a listener as descriptor 3. */
+export const nativeCommand = (...command: readonly string[]): string[] => [
+  'python3',
+  '-c',
+  LAUNCHER,
+  ...command,
+];
 
 /** Runs a program of this machine with a listener as descriptor 3, and waits until it listens. */
 export function startNative(
@@ -140,6 +157,8 @@ export function startNative(
   program: string,
   args: readonly string[] = [],
 ): Promise<Program> {
-  const prefix = ['python3', '-c', LAUNCHER];
-  return started(owner, new Running([program, ...args], { prefix }), 1);
+  const [command, ...rest] = nativeCommand(program, ...args);
+  // What it starts is Node otherwise.
+  const prefix = ['sh', '-c', 'shift; exec "$@"', 'sh'];
+  return started(owner, new Running([command!, ...rest], { prefix }), 1);
 }
