@@ -3,7 +3,7 @@
 // Needs clang and wasi-libc (npm run test:wasi installs them). Ratios are to native poll.c, round by round.
 
 import { cli } from '../test/helpers/process.ts';
-import { compiledC, compiledNative, nativeCommand } from '../test/helpers/wasi.ts';
+import { compiledC, compiledNative, nativeCommand } from '../test/helpers/wasi-programs.ts';
 import { type CaseResult, type Entry, type Plan, runCase } from './campaign.ts';
 import { type Case, cases } from './cases.ts';
 import { BenchError } from './child.ts';

@@ -33,7 +33,7 @@ export async function resolveProtocol(
     return { name: 'guest', source: protocol };
   }
   const text = String(protocol);
-  if (protocol instanceof URL || /^(?:file:|[a-z][a-z\d+.-]*:\/\/)/i.test(text)) {
+  if (protocol instanceof URL || isUrl(text)) {
     return read(pathOf(text), maxBytes);
   }
   if (text.includes('/') || text.endsWith('.wasm')) return read(text, maxBytes);
@@ -47,6 +47,24 @@ export async function resolveProtocol(
   const { source } = await read(fileURLToPath(new URL(`${text}.wasm`, bundledFolder)), maxBytes);
   return { name: text, source };
 }
+
+/**
+ * What `runWasi()` takes as its module: a path, a file: URL, or what is there already.
+ * @param maxBytes a larger file is not read
+ * @throws WasmpollError ERR_MODULE
+ */
+export async function resolveModule(
+  module: string | URL | ModuleSource,
+  maxBytes: number,
+): Promise<{ name: string; source: ModuleSource }> {
+  if (typeof module !== 'string' && !(module instanceof URL)) {
+    return { name: 'guest.wasm', source: module };
+  }
+  const text = String(module);
+  return read(isUrl(text) ? pathOf(text) : text, maxBytes);
+}
+
+const isUrl = (text: string): boolean => /^(?:file:|[a-z][a-z\d+.-]*:\/\/)/i.test(text);
 
 function pathOf(url: string): string {
   if (!/^file:/i.test(url)) throw refused(url, 'only file: URLs can be read');

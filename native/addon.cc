@@ -4,9 +4,11 @@
 
 #include "constants.h"
 #include "epoll.h"
+#include "file.h"
 #include "io.h"
 #include "socket.h"
 #include "stream.h"
+#include "vector.h"
 #include "watcher.h"
 
 namespace {
@@ -15,6 +17,8 @@ Napi::Object Start(Napi::Env env, Napi::Object exports) {
   wasmpoll::RegisterConstants(env, exports);
   wasmpoll::RegisterSocket(env, exports);
   wasmpoll::RegisterStream(env, exports);
+  wasmpoll::RegisterFile(env, exports);
+  wasmpoll::RegisterVector(env, exports);
   wasmpoll::Epoll::Register(env, exports);
   wasmpoll::Io::Register(env, exports);
   wasmpoll::Watcher::Register(env, exports);

@@ -6,6 +6,9 @@
 #include <cstring>
 #include <ctime>
 #include <new>
+#include <string>
+
+#include <sys/ioctl.h>
 
 #include "arguments.h"
 #include "error.h"
@@ -59,6 +62,7 @@ void Epoll::Register(Napi::Env env, Napi::Object exports) {
                                        InstanceMethod<&Epoll::Modify>("modify", kMethod),
                                        InstanceMethod<&Epoll::Remove>("remove", kMethod),
                                        InstanceMethod<&Epoll::Wait>("wait", kMethod),
+                                       InstanceMethod<&Epoll::WaitReady>("waitReady", kMethod),
                                        InstanceMethod<&Epoll::Close>("close", kMethod),
                                    }));
 }
@@ -107,23 +111,50 @@ Napi::Value Epoll::Remove(const Napi::CallbackInfo& info) {
   return Integer(info.Env(), Retry([&] { return epoll_ctl(fd_, EPOLL_CTL_DEL, fd, nullptr); }));
 }
 
+// What (events, timeoutMs) ask for; the events are in events_, and `out` is where they are wanted.
+int Epoll::WaitInto(Arguments* arguments, int columns, uint32_t** out) {
+  size_t length = 0;
+  *out = static_cast<uint32_t*>(arguments->View(0, "events", napi_uint32_array, &length));
+  const int timeoutMs = arguments->Int(1, "timeoutMs", -1, INT_MAX);
+  const size_t room = std::min(length / columns, kMostEvents);
+  if (!arguments->Failed() && room == 0) {
+    arguments->OutOfRange("events must have room for one event, which takes " +
+                          std::to_string(columns) + " elements");
+  }
+  if (arguments->Failed()) return 0;
+  if (!Reserve(room)) return -ENOMEM;
+  return WaitFor(fd_, events_.get(), static_cast<int>(room), timeoutMs);
+}
+
 Napi::Value Epoll::Wait(const Napi::CallbackInfo& info) {
   Arguments arguments(info, "Epoll.wait");
-  size_t length = 0;
-  auto* out = static_cast<uint32_t*>(arguments.View(0, "events", napi_uint32_array, &length));
-  const int timeoutMs = arguments.Int(1, "timeoutMs", -1, INT_MAX);
-  const size_t room = std::min(length / kEvent, kMostEvents);
-  if (!arguments.Failed() && room == 0) {
-    arguments.OutOfRange("events must have room for one event, which takes 3 elements");
-  }
+  uint32_t* out = nullptr;
+  const int count = WaitInto(&arguments, kEvent, &out);
   if (arguments.Failed()) return {};
-  if (!Reserve(room)) return Integer(info.Env(), -ENOMEM);
-  const int count = WaitFor(fd_, events_.get(), static_cast<int>(room), timeoutMs);
   for (int i = 0; i < count; ++i) {
     const epoll_event& event = events_[i];
     *out++ = static_cast<uint32_t>(event.data.u64);
     *out++ = static_cast<uint32_t>(event.data.u64 >> 32);
     *out++ = event.events;
+  }
+  return Integer(info.Env(), count);
+}
+
+Napi::Value Epoll::WaitReady(const Napi::CallbackInfo& info) {
+  Arguments arguments(info, "Epoll.waitReady");
+  uint32_t* out = nullptr;
+  const int count = WaitInto(&arguments, kReady, &out);
+  if (arguments.Failed()) return {};
+  for (int i = 0; i < count; ++i) {
+    const epoll_event& event = events_[i];
+    const auto fd = static_cast<uint32_t>(event.data.u64);
+    int bytes = 0;
+    // A listener has no such number, and leaves 0.
+    if ((event.events & EPOLLIN) != 0) ioctl(static_cast<int>(fd), FIONREAD, &bytes);
+    *out++ = fd;
+    *out++ = static_cast<uint32_t>(event.data.u64 >> 32);
+    *out++ = event.events;
+    *out++ = static_cast<uint32_t>(std::max(0, bytes));
   }
   return Integer(info.Env(), count);
 }

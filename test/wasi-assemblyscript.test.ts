@@ -5,8 +5,8 @@ import { readFileSync } from 'node:fs';
 import test from 'ava';
 import { connect } from './helpers/client.ts';
 import { blocks, document, root, section, workshop } from './helpers/documents.ts';
-import { buildShown, compiledAssemblyScript, startWasi } from './helpers/wasi.ts';
 import { testEcho } from './helpers/wasi-echo.ts';
+import { buildShown, compiledAssemblyScript, startWasi } from './helpers/wasi-programs.ts';
 
 // Compiled before the first test starts.
 const module = compiledAssemblyScript();

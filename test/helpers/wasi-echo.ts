@@ -6,7 +6,7 @@ import { difference, pattern, random } from './bytes.ts';
 import { type Client, connect } from './client.ts';
 import { descriptorCount, until } from './proc.ts';
 import type { Exit } from './process.ts';
-import type { Program } from './wasi.ts';
+import type { Program } from './wasi-programs.ts';
 
 const KiB = 1024;
 const MiB = 1024 * KiB;

@@ -6,7 +6,7 @@ import path from 'node:path';
 import test from 'ava';
 import { connect } from '../helpers/client.ts';
 import { runCli, temporary } from '../helpers/process.ts';
-import { compiledC, startWasi } from '../helpers/wasi.ts';
+import { compiledC, startWasi } from '../helpers/wasi-programs.ts';
 
 const module = compiledC('command');
 

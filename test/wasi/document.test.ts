@@ -7,7 +7,7 @@ import test from 'ava';
 import { connect } from '../helpers/client.ts';
 import { blocks, document, root, section, workshop } from '../helpers/documents.ts';
 import { startCli } from '../helpers/process.ts';
-import { buildShown, Program } from '../helpers/wasi.ts';
+import { buildShown, Program } from '../helpers/wasi-programs.ts';
 
 const text = document('docs/wasi.md');
 

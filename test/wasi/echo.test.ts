@@ -3,6 +3,7 @@
 // program's own.
 
 import type { ExecutionContext } from 'ava';
+import { testEcho } from '../helpers/wasi-echo.ts';
 import {
   compiledC,
   compiledNative,
@@ -10,8 +11,7 @@ import {
   type Program,
   startNative,
   startWasi,
-} from '../helpers/wasi.ts';
-import { testEcho } from '../helpers/wasi-echo.ts';
+} from '../helpers/wasi-programs.ts';
 
 const stopped = { code: 0, signal: null };
 const killed = { code: null, signal: 'SIGTERM' } as const;

@@ -9,7 +9,7 @@ import {
   type Program,
   startNative,
   startWasi,
-} from '../helpers/wasi.ts';
+} from '../helpers/wasi-programs.ts';
 
 const module = compiledC('probe');
 const program = compiledNative('probe');
