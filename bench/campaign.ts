@@ -3,19 +3,13 @@
 
 import type { Case } from './cases.ts';
 import { BenchError } from './child.ts';
-import { type Contender, type Found, REFERENCE } from './contenders.ts';
+import { type Contender, commandOf, type Present, REFERENCE } from './contenders.ts';
 import { type Load, measure, type Sample, type Server, startServer } from './measure.ts';
-
-export interface Entry {
-  readonly contender: Contender;
-  readonly found: Found;
-}
 
 export interface Result {
   readonly contender: string;
-  /** One a round, in order. */
+  /** One a round, in order; none when it failed. */
   readonly samples: readonly Sample[];
-  /** Why it has no samples: it is missing, or failed. */
   readonly failure: string | null;
 }
 
@@ -39,54 +33,52 @@ interface Runner {
   failure: string | null;
 }
 
-export const takesPart = (contender: Contender, what: Case): boolean =>
-  what.guest === undefined || contender.guest === true || contender.name === REFERENCE;
+export const takesPart = ({ guest, name }: Contender, what: Case): boolean =>
+  what.guest === undefined || guest === true || name === REFERENCE;
 
-/** Measures one case. A contender that fails is left out from then on, and says why. */
+/** Measures one case. A contender that fails is left out from then on, and its result says why. */
 export async function runCase(
   what: Case,
-  entries: readonly Entry[],
+  present: readonly Present[],
+  guest: string,
   plan: Plan,
   progress: (text: string) => void,
 ): Promise<CaseResult> {
-  const runners: Runner[] = [];
-  const absent: Result[] = [];
-  for (const { contender, found } of entries) {
-    const name = contender.name;
-    if ('missing' in found) {
-      absent.push({ contender: name, samples: [], failure: `missing: ${found.missing}` });
-      continue;
-    }
-    const server = await startServer(found.command, plan.pin);
-    runners.push({ contender: name, server, samples: [], failure: null });
-  }
+  const runners = await Promise.all(
+    present.map(async (each): Promise<Runner> => {
+      const server = await startServer(commandOf(each, guest), plan.pin);
+      return { contender: each.contender.name, server, samples: [], failure: null };
+    }),
+  );
   try {
-    progress('warming up');
     const heat = { ...plan.load, seconds: plan.heatSeconds, warmup: 0 };
-    for (const runner of runners) await attempt(runner, () => measure(heat, runner.server, what));
+    for (const runner of runners) {
+      progress(`warming up ${runner.contender}`);
+      await attempt(runner, heat, what);
+    }
     for (let round = 0; round < plan.rounds; round += 1) {
       for (const at of runners.keys()) {
         const runner = runners[(at + round) % runners.length]!;
-        progress(`round ${round + 1} of ${plan.rounds}: ${runner.contender}`);
-        const sample = await attempt(runner, () => measure(plan.load, runner.server, what));
+        progress(`round ${round + 1} of ${plan.rounds}, ${runner.contender}`);
+        const sample = await attempt(runner, plan.load, what);
         if (sample !== null) runner.samples.push(sample);
       }
     }
   } finally {
     await Promise.all(runners.map(({ server }) => server.child.stop()));
   }
-  const measured = runners.map(({ contender, samples, failure }) => ({
+  const results = runners.map(({ contender, samples, failure }) => ({
     contender,
     samples: failure === null ? samples : [],
     failure,
   }));
-  return { name: what.name, results: [...measured, ...absent] };
+  return { name: what.name, results };
 }
 
-async function attempt<T>(runner: Runner, act: () => Promise<T>): Promise<T | null> {
+async function attempt(runner: Runner, load: Load, what: Case): Promise<Sample | null> {
   if (runner.failure !== null) return null;
   try {
-    return await act();
+    return await measure(load, runner.server, what);
   } catch (error) {
     if (!(error instanceof BenchError)) throw error;
     runner.failure = error.message;

@@ -56,11 +56,11 @@ export class Child {
     this.ended.catch(() => undefined);
   }
 
-  /** Waits for a match on its standard output. Rejects when it ends without. */
-  async shows(pattern: RegExp): Promise<RegExpExecArray> {
+  /** Waits for a match in its output. Rejects when it ends without. */
+  async shows(pattern: RegExp, stream: 'stdout' | 'stderr' = 'stdout'): Promise<RegExpExecArray> {
     const shown = new Promise<RegExpExecArray>((resolve, reject) => {
       this.#look = () => {
-        const match = pattern.exec(this.#output.stdout);
+        const match = pattern.exec(this.#output[stream]);
         if (match !== null) resolve(match);
         else if (this.#over) reject(this.#failure());
       };
@@ -73,10 +73,6 @@ export class Child {
   async result(): Promise<string> {
     if ((await this.ended) !== 0) throw this.#failure();
     return this.#output.stdout;
-  }
-
-  get stderr(): string {
-    return this.#output.stderr;
   }
 
   /** End of its standard input. */

@@ -10,15 +10,22 @@ export interface Contender {
   readonly name: string;
   /** As the tables show it. */
   readonly title: string;
-  /** Takes a module of its own: cases that are about the guest include it. */
+  /** Serves any guest: its name or path is added to the command. */
   readonly guest?: boolean;
-  /** The command, for the guest if it takes one; or what is missing. */
-  find(guest: string): Promise<Found>;
+  find(): Promise<Found>;
 }
 
+/** How it is started, or what is missing. It prints `listening on HOST:PORT` in a line of its own. */
 export type Found =
   | { readonly command: readonly string[]; readonly version: string }
   | { readonly missing: string };
+
+/** One that is here. */
+export interface Present {
+  readonly contender: Contender;
+  readonly command: readonly string[];
+  readonly version: string;
+}
 
 export const REFERENCE = 'c';
 
@@ -34,7 +41,7 @@ function wasmpoll(workers: number): Contender {
     name: `wasmpoll-${workers}`,
     title: `wasmpoll, workers: ${workers}`,
     guest: true,
-    find: (guest) => node(cli, ...LISTEN, '--workers', String(workers), guest),
+    find: () => node(cli, ...LISTEN, '--workers', String(workers)),
   };
 }
 
@@ -66,6 +73,10 @@ async function findGo(): Promise<Found> {
   const version = await outputOf(['go', 'version']);
   return { command: [program], version: `Go ${/go(\d[\w.]*)/.exec(version!)![1]}` };
 }
+
+/** The command, for the guest if it takes one. */
+export const commandOf = ({ contender, command }: Present, guest: string): string[] =>
+  contender.guest ? [...command, guest] : [...command];
 
 export const contenders: readonly Contender[] = [
   {

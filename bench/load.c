@@ -1,5 +1,6 @@
 // Closed-loop load for an echo server. Every byte that comes back is compared with what was sent.
-// Usage: load to=HOST:PORT [name=value]...     (the names and their defaults: `options` below)
+// Usage: load to=HOST:PORT[,HOST:PORT...] [name=value]...     (the names: load-options.h)
+// Connections go to the servers in turn.
 //
 // Each active connection keeps `depth` messages in flight: the next is sent when one has come back,
 // so a slow server gets less load, and latencies are those at the throughput shown. The window of
@@ -24,7 +25,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "accounts.h"
 #include "histogram.h"
+#include "load-options.h"
 
 // What a connection sends repeats after a prime number of bytes, and each starts elsewhere in it: a
 // message that is lost, doubled, or a stranger's does not look like the one that is due.
@@ -37,31 +40,13 @@
 #define STALLED_NS 10000000000u
 
 struct connection {
-  int fd, active, waits_for_room;
+  int fd, waits_for_room;
   // Positions in its stream of bytes.
   uint64_t start, sent, received, allowed;
   // When each of the messages in flight was sent, as a ring of `depth`.
   uint64_t *times;
 };
 
-static double connections_wanted = 50, active_wanted, bytes = 64, depth_wanted = 1;
-static double seconds = 1, warmup = 0.2, server_pid, cycle, hold;
-static const struct {
-  const char *name;
-  double *value, min, max;
-} options[] = {
-    {"connections", &connections_wanted, 1, 1e6},
-    {"active", &active_wanted, 0, 1e6},  // 0: all
-    {"bytes", &bytes, 1, 64 << 20},
-    {"depth", &depth_wanted, 1, 1024},
-    {"seconds", &seconds, 0.01, 3600},
-    {"warmup", &warmup, 0, 3600},
-    {"pid", &server_pid, 0, 1 << 30},  // 0: no server's processor time
-    {"cycle", &cycle, 0, 1},
-    {"hold", &hold, 0, 1},
-};
-
-static struct sockaddr_in server;
 static struct connection *connections;
 static size_t count, size, depth;
 static char *pattern, *input;
@@ -72,23 +57,10 @@ static size_t opening;
 static uint64_t progress;
 static struct histogram latencies;
 
-static void fail(const char *what) {
-  fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
-  exit(1);
-}
-
 static void wrong(const char *what, uint64_t at) {
   fprintf(stderr, "load: %s after %llu bytes\n", what, (unsigned long long)at);
   exit(1);
 }
-
-static uint64_t read_clock(clockid_t clock) {
-  struct timespec time;
-  if (clock_gettime(clock, &time) < 0) fail("clock_gettime");
-  return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
-}
-
-static uint64_t now_ns(void) { return read_clock(CLOCK_MONOTONIC); }
 
 static void watch(struct connection *connection, int op, unsigned mask) {
   struct epoll_event event = {.events = mask, .data.ptr = connection};
@@ -120,17 +92,18 @@ static void open_connection(struct connection *connection) {
   int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) fail("socket");
   struct sockaddr_in local = {.sin_family = AF_INET};
-  local.sin_addr.s_addr = htonl(INADDR_LOOPBACK + (unsigned)source);
+  local.sin_addr.s_addr = htonl(INADDR_LOOPBACK + (unsigned)first_source + (unsigned)source);
   if (setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one) < 0 ||
       bind(fd, (struct sockaddr *)&local, sizeof local) < 0)
     fail("bind");
   if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) < 0) fail("setsockopt");
+  struct sockaddr_in *server = &servers[opened % server_count];
   connection->fd = fd;
   connection->start = opened++ * 7919;
   connection->sent = connection->received = 0;
   connection->allowed = size;
   connection->times[0] = now_ns();
-  if (connect(fd, (struct sockaddr *)&server, sizeof server) < 0) fail("connect");
+  if (connect(fd, (struct sockaddr *)server, sizeof *server) < 0) fail("connect");
   watch(connection, EPOLL_CTL_ADD, EPOLLIN);
   send_allowed(connection);
 }
@@ -218,36 +191,6 @@ static void start_active(void) {
   }
 }
 
-struct accounts {
-  uint64_t wall, load, server, user, system;
-};
-
-// proc(5): utime and stime are fields 14 and 15, in ticks; the name before them may hold anything.
-static void read_ticks(struct accounts *accounts) {
-  char path[64], text[1024];
-  snprintf(path, sizeof path, "/proc/%d/stat", (int)server_pid);
-  FILE *file = fopen(path, "r");
-  if (file == NULL) fail(path);
-  text[fread(text, 1, sizeof text - 1, file)] = 0;
-  fclose(file);
-  char *field = strrchr(text, ')');
-  for (int number = 2; field != NULL && number < 14; number++) field = strchr(field + 1, ' ');
-  if (field == NULL) fail(path);
-  accounts->user = strtoull(field, &field, 10);
-  accounts->system = strtoull(field, NULL, 10);
-}
-
-// The process's clock counts all of its threads, those that have ended included.
-static struct accounts read_accounts(void) {
-  struct accounts accounts = {.wall = now_ns(), .load = read_clock(CLOCK_PROCESS_CPUTIME_ID)};
-  clockid_t clock;
-  if (server_pid == 0) return accounts;
-  if ((errno = clock_getcpuclockid((pid_t)server_pid, &clock)) != 0) fail("clock_getcpuclockid");
-  accounts.server = read_clock(clock);
-  read_ticks(&accounts);
-  return accounts;
-}
-
 static void report(struct accounts from, struct accounts to) {
   static const double percents[] = {50, 75, 90, 95, 99, 99.9, 99.99, 100};
   const struct {
@@ -256,10 +199,10 @@ static void report(struct accounts from, struct accounts to) {
   } counts[] = {
       {"messages", latencies.total},
       {"windowNs", to.wall - from.wall},
-      {"serverNs", to.server - from.server},
+      {"serverNs", to.other - from.other},
       {"userTicks", to.user - from.user},
       {"systemTicks", to.system - from.system},
-      {"loadNs", to.load - from.load},
+      {"loadNs", to.own - from.own},
   };
   for (size_t index = 0; index < sizeof counts / sizeof *counts; index++) {
     printf("%s\"%s\":%llu", index > 0 ? "," : "{", counts[index].name,
@@ -281,41 +224,6 @@ static void hold_all(void) {
     if (recv(connections[index].fd, input, 1, MSG_DONTWAIT) != -1 || errno != EAGAIN)
       wrong("an idle connection was not left alone", connections[index].received);
   }
-}
-
-static void misused(const char *argument) {
-  fprintf(stderr, "load: cannot use '%s'; wanted to=HOST:PORT and", argument);
-  for (size_t index = 0; index < sizeof options / sizeof *options; index++) {
-    fprintf(stderr, " %s=%g..%g", options[index].name, options[index].min, options[index].max);
-  }
-  fprintf(stderr, "\n");
-  exit(2);
-}
-
-static int parse_server(const char *text) {
-  char host[INET_ADDRSTRLEN];
-  unsigned port;
-  if (sscanf(text, "%15[0-9.]:%5u", host, &port) != 2 || port > 65535) return 0;
-  server.sin_family = AF_INET;
-  server.sin_port = htons((uint16_t)port);
-  return inet_pton(AF_INET, host, &server.sin_addr);
-}
-
-static void parse(const char *argument) {
-  const char *sign = strchr(argument, '=');
-  if (sign == NULL) misused(argument);
-  size_t length = (size_t)(sign - argument);
-  if (length == 2 && strncmp(argument, "to", 2) == 0 && parse_server(sign + 1)) return;
-  for (size_t index = 0; index < sizeof options / sizeof *options; index++) {
-    if (strlen(options[index].name) != length) continue;
-    if (strncmp(options[index].name, argument, length) != 0) continue;
-    char *end;
-    *options[index].value = strtod(sign + 1, &end);
-    if (end == sign + 1 || *end != 0) break;
-    if (!(*options[index].value >= options[index].min)) break;
-    if (*options[index].value <= options[index].max) return;
-  }
-  misused(argument);
 }
 
 static void prepare(void) {
@@ -343,9 +251,7 @@ static void prepare(void) {
 }
 
 int main(int argc, char **argv) {
-  for (int index = 1; index < argc; index++) parse(argv[index]);
-  if (server.sin_port == 0) misused("no server");
-  if (active_wanted > connections_wanted) misused("more active than there are connections");
+  parse_options(argc, argv);
   prepare();
   open_all();
   if (hold != 0) {
@@ -355,8 +261,8 @@ int main(int argc, char **argv) {
   if (cycle == 0) start_active();
   run_for(warmup);
   histogram_clear(&latencies);
-  struct accounts from = read_accounts();
+  struct accounts from = read_accounts((int)server_pid);
   run_for(seconds);
-  report(from, read_accounts());
+  report(from, read_accounts((int)server_pid));
   return 0;
 }

@@ -10,12 +10,14 @@ export interface Options {
   /** Names of cases and contenders; null: all. */
   readonly cases: readonly string[] | null;
   readonly contenders: readonly string[] | null;
+  /** Nothing is measured: the report is written from the last results. */
+  readonly render: boolean;
 }
 
 /** The message is one line that says what is wrong and what is taken. */
 export class UsageError extends Error {}
 
-export const USAGE = `npm run bench -- [--quick] [--rounds N] [--seconds S] [--only CASE,…] [--contenders NAME,…]`;
+export const USAGE = `npm run bench -- [--quick] [--rounds N] [--seconds S] [--only CASE,…] [--contenders NAME,…] [--render]`;
 
 const DEFAULTS = { rounds: 10, seconds: 1 };
 const QUICK = { rounds: 3, seconds: 0.25 };
@@ -42,6 +44,7 @@ export function parseOptions(
     }),
     cases: parseNames('--only', values.only, known.cases),
     contenders: parseNames('--contenders', values.contenders, known.contenders),
+    render: values.render ?? false,
   };
 }
 
@@ -55,6 +58,7 @@ function parse(args: readonly string[]) {
         seconds: { type: 'string' },
         only: { type: 'string' },
         contenders: { type: 'string' },
+        render: { type: 'boolean' },
       },
     });
   } catch (error) {

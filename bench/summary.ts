@@ -1,4 +1,4 @@
-// What the rounds of a case say about each contender: medians, and ratios to the reference round by
+// What the rounds of a case say about each contender: medians, and ratios to another one round by
 // round. It prints nothing.
 
 import type { CaseResult, Result } from './campaign.ts';
@@ -16,42 +16,51 @@ export interface Summary {
   readonly userShare: number;
   /** Medians over the rounds, by percentile, in microseconds. */
   readonly latencyUs: Readonly<Record<string, number>>;
-  /** Over the reference in the same round; NaN where it has not been measured. */
+  /** Over the reference in the same round; NaN where that has not been measured. */
   readonly throughputRatio: Spread;
   readonly processorRatio: Spread;
+  readonly latencyRatio: Readonly<Record<string, number>>;
 }
 
-export function summarize({ results }: CaseResult): Summary[] {
-  const reference = results.find(({ contender }) => contender === REFERENCE);
-  return results.map((result) => summary(result, reference));
+type Value = (sample: Sample) => number;
+
+const latency =
+  (percent: string): Value =>
+  ({ latencyUs }) =>
+    latencyUs[percent]!;
+
+/** A contender's value over another one's in the same round; NaN where one of them has no samples. */
+export function compare(result: CaseResult, name: string, other: string, value: Value): Spread {
+  const [samples, others] = [name, other].map(
+    (each) => result.results.find(({ contender }) => contender === each)?.samples ?? [],
+  );
+  return spread(ratios(samples!.map(value), others!.map(value)));
 }
 
-function summary({ contender, samples, failure }: Result, reference: Result | undefined): Summary {
-  const others = reference?.samples ?? [];
+export const summarize = (result: CaseResult): Summary[] =>
+  result.results.map((each) => summary(result, each));
+
+function summary(result: CaseResult, { contender, samples, failure }: Result): Summary {
   const percents = Object.keys(samples[0]?.latencyUs ?? {});
-  const over = (value: typeof throughput): Spread =>
-    spread(ratios(samples.map(value), others.map(value)));
+  const byPercent = (of: (value: Value) => number): Record<string, number> =>
+    Object.fromEntries(percents.map((percent) => [percent, of(latency(percent))]));
+  const ratio = (value: Value): Spread => compare(result, contender, REFERENCE, value);
   return {
     contender,
     failure,
     throughput: median(samples.map(throughput)),
     processorNs: median(samples.map(processorNs)),
     userShare: userShare(samples),
-    latencyUs: Object.fromEntries(
-      percents.map((percent) => [
-        percent,
-        median(samples.map(({ latencyUs }) => latencyUs[percent]!)),
-      ]),
-    ),
-    throughputRatio: over(throughput),
-    processorRatio: over(processorNs),
+    latencyUs: byPercent((value) => median(samples.map(value))),
+    throughputRatio: ratio(throughput),
+    processorRatio: ratio(processorNs),
+    latencyRatio: byPercent((value) => ratio(value).median),
   };
 }
 
 // Of all rounds together: in one there are too few ticks.
 function userShare(samples: readonly Sample[]): number {
-  const sum = (count: (sample: Sample) => number): number =>
-    samples.reduce((total, sample) => total + count(sample), 0);
+  const sum = (count: Value): number => samples.reduce((total, sample) => total + count(sample), 0);
   const user = sum(({ userTicks }) => userTicks);
   return user / (user + sum(({ systemTicks }) => systemTicks));
 }

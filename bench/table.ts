@@ -1,7 +1,9 @@
 // Tables of text: columns aligned, the first one to the left. Nothing of what is in them.
 
+export type Table = (head: readonly string[], rows: readonly (readonly string[])[]) => string;
+
 /** Lines for a terminal. */
-export function textTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+export const textTable: Table = (head, rows) => {
   const all = [head, ...rows];
   const widths = head.map((_, column) => Math.max(...all.map((row) => row[column]!.length)));
   return all
@@ -12,7 +14,7 @@ export function textTable(head: readonly string[], rows: readonly (readonly stri
       return `${cells.join('  ').trimEnd()}\n`;
     })
     .join('');
-}
+};
 
 /** The same in Markdown. */
 export function markdownTable(
