@@ -53,7 +53,14 @@ export class Preview1 {
       descriptors.open(number, kind, flags);
       if (opened !== undefined) descriptors.opened.set(number, opened);
     });
-    const waiter = new Waiter({ ...options, connections: () => descriptors.connections });
+    const waiter = new Waiter({
+      ...options,
+      connections: () => descriptors.connections,
+      // Who comes now is refused, and who waits to be accepted is reset.
+      stopped: () => {
+        for (const fd of descriptors.listeners()) native.shutdown(fd, native.constants.SHUT_RDWR);
+      },
+    });
     const errors = errorTable(native.errorName);
     const host: Host = { native, memory: this.memory, descriptors, waiter, errors };
     this.descriptors = descriptors;
