@@ -19,6 +19,7 @@ import type { Logger } from './log.ts';
 import { LogOutput } from './log-output.ts';
 import { flagOf, policyFrom, settingNames } from './options.ts';
 import { MAX_WORKERS, type Policy, resolvePolicy } from './policy.ts';
+import { resolveProtocol } from './protocol.ts';
 import type { Server } from './server.ts';
 
 const DEFAULT_ADDRESS = '127.0.0.1:33445';
@@ -51,7 +52,7 @@ function serveCommand(): ReturnType<typeof makeCommand> {
         .choices(LEVELS)
         .default('info'),
     )
-    .addHelpText('after', '\nwasmpoll run --help is about programs for WASI preview 1.')
+    .addHelpText('after', '\nPrograms for WASI preview 1 are run by: wasmpoll run <module>')
     .allowExcessArguments(false);
   addSettings(command, settingNames);
   refuseRepetition(command, ['listen']);
@@ -76,9 +77,17 @@ function readArguments(): Invocation {
   return { protocol: command.processedArgs[0] as string, flags: command.opts<Flags>(), policy };
 }
 
-/** Resolves when the server has drained. */
+/** Resolves when the server has drained, or the command has ended. */
 async function run({ protocol, flags, policy }: Invocation): Promise<void> {
   leaveMissingFolder();
+  const { isCommand } = await import('./wasi/module.ts');
+  const { source } = await resolveProtocol(protocol, resolvePolicy(policy).maxModuleBytes);
+  if (isCommand(source)) {
+    const { run: runCommand } = await import('./wasi/cli.ts');
+    const { resolveRunPolicy } = await import('./wasi/policy.ts');
+    resolveRunPolicy(policy, flagOf);
+    return runCommand({ module: protocol, listen: flags.listen ?? [], policy });
+  }
   // Loaded after the usage is known to be right, so that --help needs no addon.
   const { serve } = await import('./server.ts');
   const { pino } = await import('pino');

@@ -243,6 +243,17 @@ export interface NativeCalls {
   openBeneath(folder: number, path: string, flags: number, mode: number): Result;
   /** lseek(2): the new position. */
   seek(fd: number, offset: number, whence: number): number;
+  /**
+   * utimensat(2): times of access and modification, each in whole seconds and nanoseconds; −1 ns is now,
+   * −2 ns leaves it as it is. The path is followed.
+   */
+  setTimes(
+    path: string,
+    accessSeconds: number,
+    accessNanoseconds: number,
+    modificationSeconds: number,
+    modificationNanoseconds: number,
+  ): Result;
   /** The flags of an open file; fcntl(2), F_GETFL. */
   getFlags(fd: number): Result;
   setFlags(fd: number, flags: number): Result;

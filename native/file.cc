@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include "arguments.h"
@@ -16,7 +17,7 @@ namespace {
 
 constexpr double kMostBytes = 9007199254740991;
 constexpr int kPermissionBits = 0777;
-constexpr uint64_t kNanoseconds = 1000000000;
+constexpr int kNanoseconds = 1000000000;
 
 // The kernel itself refuses whatever would lead out of the folder, at the moment when it happens:
 // `..`, absolute paths, symbolic links, and links that are exchanged meanwhile.
@@ -46,6 +47,24 @@ Napi::Value Seek(const Napi::CallbackInfo& info) {
   const off_t position = lseek(fd, static_cast<off_t>(offset), whence);
   const int error = errno;
   return Napi::Number::New(info.Env(), position < 0 ? -error : static_cast<double>(position));
+}
+
+// A time in whole seconds and nanoseconds; −1 ns stands for now, −2 ns for as it is.
+timespec Time(Arguments* arguments, size_t index, const char* name) {
+  timespec time{};
+  time.tv_sec = static_cast<time_t>(arguments->Number(index, name, -kMostBytes, kMostBytes));
+  const int nanoseconds = arguments->Int(index + 1, name, -2, kNanoseconds - 1);
+  time.tv_nsec = nanoseconds == -1 ? UTIME_NOW : nanoseconds == -2 ? UTIME_OMIT : nanoseconds;
+  return time;
+}
+
+// Node's own takes seconds as a double, which has no room for nanoseconds.
+Napi::Value SetTimes(const Napi::CallbackInfo& info) {
+  Arguments arguments(info, "setTimes");
+  const std::string path = arguments.Text(0, "path");
+  const timespec times[2] = {Time(&arguments, 1, "access"), Time(&arguments, 3, "modification")};
+  if (arguments.Failed()) return {};
+  return Integer(info.Env(), Retry([&] { return utimensat(AT_FDCWD, path.c_str(), times, 0); }));
 }
 
 Napi::Value GetFlags(const Napi::CallbackInfo& info) {
@@ -91,7 +110,7 @@ Napi::Value Clock(const Napi::CallbackInfo& info, const char* function) {
   const int error = Retry([&] { return call(clock, &time); });
   if (error < 0) return Integer(info.Env(), error);
   const uint64_t nanoseconds =
-      static_cast<uint64_t>(time.tv_sec) * kNanoseconds + static_cast<uint64_t>(time.tv_nsec);
+      static_cast<uint64_t>(time.tv_sec) * uint64_t{kNanoseconds} + static_cast<uint64_t>(time.tv_nsec);
   out[0] = static_cast<uint32_t>(nanoseconds);
   out[1] = static_cast<uint32_t>(nanoseconds >> 32);
   return Integer(info.Env(), 0);
@@ -110,6 +129,7 @@ Napi::Value ClockResolution(const Napi::CallbackInfo& info) {
 void RegisterFile(Napi::Env env, Napi::Object exports) {
   exports.Set("openBeneath", Napi::Function::New<OpenBeneath>(env, "openBeneath"));
   exports.Set("seek", Napi::Function::New<Seek>(env, "seek"));
+  exports.Set("setTimes", Napi::Function::New<SetTimes>(env, "setTimes"));
   exports.Set("getFlags", Napi::Function::New<GetFlags>(env, "getFlags"));
   exports.Set("setFlags", Napi::Function::New<SetFlags>(env, "setFlags"));
   exports.Set("poll", Napi::Function::New<Poll>(env, "poll"));

@@ -14,7 +14,7 @@ import {
   stopOnSignals,
 } from '../command-line.ts';
 import { messageOf, WasmpollError } from '../errors.ts';
-import { policyFrom } from '../options.ts';
+import { flagOf, policyFrom } from '../options.ts';
 import { resolveRunPolicy, runSettingNames } from './policy.ts';
 import type { RunOptions } from './run.ts';
 
@@ -63,7 +63,7 @@ function readOptions(args: readonly string[]): RunOptions {
   const { listen = [], dir = [], env = {}, nonblocking = false } = command.opts<Flags>();
   const [module, rest] = command.processedArgs as [string, string[]];
   const policy = policyFrom(command.opts());
-  resolveRunPolicy(policy);
+  resolveRunPolicy(policy, flagOf);
   return { module, args: rest, listen, dirs: dir, env, nonblocking, policy };
 }
 

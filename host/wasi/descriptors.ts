@@ -74,6 +74,12 @@ export class Descriptors {
     return this.fds[number]! - 1;
   }
 
+  /** The process's descriptors of all listeners. */
+  listeners(): number[] {
+    const numbers = Array.from({ length: this.used }, (_, number) => number);
+    return numbers.filter((number) => this.kinds[number] === KIND_LISTENER).map((n) => this.fd(n));
+  }
+
   /** `number`, which was free and whose descriptor is in `fds`, stands for it from now on. */
   open(number: number, kind: number, flags: number, accepted = false): void {
     this.kinds[number] = kind;

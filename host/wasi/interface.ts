@@ -57,5 +57,8 @@ export type WasiName = keyof typeof wasiImports;
 // biome-ignore lint/suspicious/noExplicitAny: i32 are numbers and i64 bigints, function by function.
 export type WasiFunction = (...values: any[]) => number | undefined;
 
-/** Some or all of the functions, as the guest calls them: pointers and lengths are signed. */
-export type WasiFunctions = { readonly [name in WasiName]?: WasiFunction };
+/** All of the functions, as the guest calls them: pointers and lengths are signed. */
+export type WasiFunctions = { readonly [name in WasiName]: WasiFunction };
+
+/** Those that one file provides. */
+export type WasiGroup = Partial<WasiFunctions>;

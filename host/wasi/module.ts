@@ -1,7 +1,7 @@
 // Commands: a .wasm file judged by WASI preview 1. It knows what a command exports and may import; the
 // limits are the loader's.
 
-import { rules } from '../guest-interface.ts';
+import { requiredExports, rules } from '../guest-interface.ts';
 import {
   type GuestInterface,
   type GuestModule,
@@ -9,6 +9,7 @@ import {
   type ModuleLimits,
   type ModuleSource,
 } from '../loader.ts';
+import { parseModule } from '../wasm-binary.ts';
 import { WASI_MODULE, wasiImports } from './interface.ts';
 
 const command: GuestInterface = {
@@ -35,3 +36,21 @@ export const loadCommand = (
   limits: ModuleLimits,
   name: string,
 ): Promise<GuestModule> => loadGuest(source, limits, name, command);
+
+/**
+ * Whether a file is a command, by its exports: `_start`, and nothing of a protocol's. False for what is no
+ * module at all: why it is not is the loaders' to say.
+ */
+export function isCommand(source: ModuleSource): boolean {
+  try {
+    const names =
+      source instanceof WebAssembly.Module
+        ? WebAssembly.Module.exports(source).map(({ name }) => name)
+        : parseModule(new Uint8Array(source as ArrayBuffer)).exports.map(({ name }) => name);
+    return names.includes('_start') && !names.some((name) => Object.hasOwn(protocolOnly, name));
+  } catch {
+    return false;
+  }
+}
+
+const { memory: _memory, ...protocolOnly } = requiredExports;

@@ -106,7 +106,9 @@ export const RIGHT_FD_SYNC = 1 << 4;
 export const RIGHT_FD_TELL = 1 << 5;
 export const RIGHT_FD_WRITE = 1 << 6;
 export const RIGHT_FD_ADVISE = 1 << 7;
+export const RIGHT_FD_ALLOCATE = 1 << 8;
 export const RIGHT_FD_FILESTAT_GET = 1 << 21;
+export const RIGHT_FD_FILESTAT_SET_SIZE = 1 << 22;
 export const RIGHT_POLL_FD_READWRITE = 1 << 27;
 export const RIGHT_SOCK_SHUTDOWN = 1 << 28;
 export const RIGHT_SOCK_ACCEPT = 1 << 29;
@@ -128,7 +130,8 @@ export const RIGHTS_STREAM =
   RIGHT_FD_FILESTAT_GET |
   RIGHT_POLL_FD_READWRITE;
 export const RIGHTS_FILE = 0x08e001ff;
-export const RIGHTS_FOLDER = 0x0fbffe98;
+/** Without those to set sizes, which a folder has none of, and whose paths are opened for it. */
+export const RIGHTS_FOLDER = 0x0fb7fe98;
 /** What may be had beneath a folder: everything that a file or a folder can have. */
 export const RIGHTS_ALL = 0x0fffffff;
 
@@ -144,6 +147,18 @@ export const RIFLAGS_PEEK = 1;
 export const RIFLAGS_WAITALL = 2;
 export const SDFLAGS_RD = 1;
 export const SDFLAGS_WR = 2;
+
+export const OFLAGS_CREAT = 1;
+export const OFLAGS_DIRECTORY = 2;
+export const OFLAGS_EXCL = 4;
+export const OFLAGS_TRUNC = 8;
+export const OFLAGS_ALL = 15;
+export const LOOKUPFLAGS_SYMLINK_FOLLOW = 1;
+export const FSTFLAGS_ATIM = 1;
+export const FSTFLAGS_ATIM_NOW = 2;
+export const FSTFLAGS_MTIM = 4;
+export const FSTFLAGS_MTIM_NOW = 8;
+export const FSTFLAGS_ALL = 15;
 
 /** iovec, ciovec: buffer u32, length u32. */
 export const IOVEC = 8;

@@ -20,9 +20,13 @@ export type RunPolicy = Pick<Policy, (typeof runSettingNames)[number]>;
 
 /**
  * The defaults with `overrides` applied.
+ * @param called how a message names a setting: the way in which it was given
  * @throws WasmpollError ERR_POLICY naming the setting, what was given and what is allowed
  */
-export function resolveRunPolicy(overrides: Partial<RunPolicy> = {}): RunPolicy {
+export function resolveRunPolicy(
+  overrides: Partial<RunPolicy> = {},
+  called = (name: SettingName): string => `policy.${name}`,
+): RunPolicy {
   const known: readonly string[] = runSettingNames;
   const policy = Object.fromEntries(
     runSettingNames.map((name) => [name, settings[name].default]),
@@ -30,7 +34,10 @@ export function resolveRunPolicy(overrides: Partial<RunPolicy> = {}): RunPolicy 
   for (const [name, value] of Object.entries(overrides)) {
     if (value === undefined) continue;
     if (!known.includes(name)) {
-      throw new WasmpollError('ERR_POLICY', `policy: a command has no setting '${name}'`);
+      throw new WasmpollError(
+        'ERR_POLICY',
+        `${called(name as SettingName)}: a command has no such setting`,
+      );
     }
     policy[name as keyof RunPolicy] = checkSetting(name as keyof RunPolicy, value);
   }

@@ -5,8 +5,10 @@ import type { Native } from '../native.ts';
 import { Descriptors, type Opened } from './descriptors.ts';
 import { entryFunctions } from './entries.ts';
 import { errorTable } from './errors.ts';
+import { fileFunctions } from './files.ts';
+import { folderFunctions } from './folders.ts';
 import type { Host } from './host.ts';
-import { WASI_MODULE, type WasiFunction, type WasiFunctions, wasiImports } from './interface.ts';
+import { WASI_MODULE, type WasiFunction, type WasiFunctions } from './interface.ts';
 import { GuestMemory } from './memory.ts';
 import { Poller } from './poll.ts';
 import { processFunctions } from './process.ts';
@@ -51,7 +53,14 @@ export class Preview1 {
       descriptors.open(number, kind, flags);
       if (opened !== undefined) descriptors.opened.set(number, opened);
     });
-    const waiter = new Waiter({ ...options, connections: () => descriptors.connections });
+    const waiter = new Waiter({
+      ...options,
+      connections: () => descriptors.connections,
+      // Who comes now is refused, and who waits to be accepted is reset.
+      stopped: () => {
+        for (const fd of descriptors.listeners()) native.shutdown(fd, native.constants.SHUT_RDWR);
+      },
+    });
     const errors = errorTable(native.errorName);
     const host: Host = { native, memory: this.memory, descriptors, waiter, errors };
     this.descriptors = descriptors;
@@ -60,14 +69,14 @@ export class Preview1 {
       ...processFunctions(host, options.args, options.environment),
       ...entryFunctions(host, this.#poller),
       ...streamFunctions(host),
+      ...fileFunctions(host),
+      ...folderFunctions(host),
       poll_oneoff: (subscriptions: number, events: number, count: number, result: number) =>
         this.#poller.poll(subscriptions, events, count, result),
     };
     // Null prototypes: a guest must not be able to link `constructor.constructor`.
     const table = Object.create(null) as Record<string, WasiFunction>;
-    for (const name of Object.keys(wasiImports) as (keyof typeof wasiImports)[]) {
-      table[name] = this.#guarded(functions[name] ?? (() => 52));
-    }
+    for (const [name, call] of Object.entries(functions)) table[name] = this.#guarded(call);
     this.imports = Object.assign(Object.create(null), { [WASI_MODULE]: table });
   }
 

@@ -2,7 +2,7 @@
 
 import { randomFillSync } from 'node:crypto';
 import type { Host } from './host.ts';
-import type { WasiFunctions } from './interface.ts';
+import type { WasiGroup } from './interface.ts';
 import { CLOCK_PROCESS_CPUTIME, CLOCK_THREAD_CPUTIME, E } from './numbers.ts';
 import { Exit } from './waiter.ts';
 
@@ -21,7 +21,7 @@ export function processFunctions(
   { native, memory, errors }: Host,
   args: readonly string[],
   environment: readonly string[],
-): WasiFunctions {
+) {
   const lists = { args: encode(args), environment: encode(environment) };
   const time = new Uint32Array(2);
 
@@ -84,5 +84,5 @@ export function processFunctions(
 
     // There is nobody to send a signal to, and no handler to be called.
     proc_raise: () => E.NOSYS,
-  };
+  } satisfies WasiGroup;
 }

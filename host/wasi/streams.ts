@@ -3,12 +3,14 @@
 
 import { KIND_FILE, KIND_FOLDER, KIND_LISTENER, KIND_NONE, KIND_SOCKET } from './descriptors.ts';
 import type { Host } from './host.ts';
-import type { WasiFunctions } from './interface.ts';
+import type { WasiGroup } from './interface.ts';
 import {
   E,
   FDFLAGS_NONBLOCK,
   RIFLAGS_PEEK,
   RIFLAGS_WAITALL,
+  RIGHT_FD_READ,
+  RIGHT_FD_WRITE,
   SDFLAGS_RD,
   SDFLAGS_WR,
 } from './numbers.ts';
@@ -25,7 +27,7 @@ const MOST_BYTES = 0x7fff_f000;
 
 const isSocket = (kind: number): boolean => kind === KIND_SOCKET || kind === KIND_LISTENER;
 
-export function streamFunctions(host: Host): WasiFunctions {
+export function streamFunctions(host: Host) {
   const { native, memory, descriptors, waiter, errors } = host;
   const { EAGAIN, EPOLLIN, EPOLLOUT, SHUT_RD, SHUT_WR, SHUT_RDWR } = native.constants;
 
@@ -78,6 +80,12 @@ export function streamFunctions(host: Host): WasiFunctions {
     return done;
   }
 
+  /** A file that was opened to do nothing with it is open for reading in the kernel. */
+  function may(number: number, right: number): boolean {
+    const opened = descriptors.opened.get(number >>> 0);
+    return opened === undefined || (opened.rights & right) !== 0;
+  }
+
   function transfer(
     what: number,
     number: number,
@@ -99,6 +107,7 @@ export function streamFunctions(host: Host): WasiFunctions {
       const kind = descriptors.kind(number);
       if (kind === KIND_NONE) return E.BADF;
       if (kind === KIND_FOLDER) return E.ISDIR;
+      if (kind === KIND_FILE && !may(number, RIGHT_FD_READ)) return E.BADF;
       return transfer(READ, number, vectors, count, result, false);
     },
 
@@ -106,6 +115,7 @@ export function streamFunctions(host: Host): WasiFunctions {
       const kind = descriptors.kind(number);
       if (kind === KIND_NONE) return E.BADF;
       if (kind === KIND_FOLDER) return E.ISDIR;
+      if (kind === KIND_FILE && !may(number, RIGHT_FD_WRITE)) return E.BADF;
       return transfer(WRITE, number, vectors, count, result, true);
     },
 
@@ -179,5 +189,5 @@ export function streamFunctions(host: Host): WasiFunctions {
       const result = native.shutdown(descriptors.fd(number), end);
       return result < 0 ? errors[-result]! : E.SUCCESS;
     },
-  };
+  } satisfies WasiGroup;
 }

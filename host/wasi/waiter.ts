@@ -33,6 +33,8 @@ export interface WaiterOptions {
   readonly quietMs: number;
   /** How many connections are open. */
   readonly connections: () => number;
+  /** Called once, when the stop is noticed. */
+  readonly stopped: () => void;
 }
 
 export class Waiter {
@@ -47,9 +49,14 @@ export class Waiter {
     this.wake = options.wake;
   }
 
-  /** Whether the run's owner has asked it to stop. */
+  /** Whether the run's owner has asked it to stop. The first time that it has, `stopped` is called. */
   get stopping(): boolean {
-    return Atomics.load(this.#options.control, 0) !== RUN_GOES_ON;
+    if (this.#stopSeen) return true;
+    if (Atomics.load(this.#options.control, 0) === RUN_GOES_ON) return false;
+    this.#stopSeen = true;
+    this.#activeAt = monotonicMs();
+    this.#options.stopped();
+    return true;
   }
 
   /** Bytes have moved. */
@@ -65,13 +72,8 @@ export class Waiter {
     if (!this.stopping) return;
     const { native, control, quietMs, connections } = this.#options;
     native.read(this.wake, this.#counter, 0, this.#counter.length);
-    const now = monotonicMs();
-    if (!this.#stopSeen) {
-      this.#stopSeen = true;
-      this.#activeAt = now;
-    }
     const ends = Atomics.load(control, 0) === RUN_ENDS || connections() === 0;
-    if (ends || now - this.#activeAt >= quietMs) throw new Exit(0);
+    if (ends || monotonicMs() - this.#activeAt >= quietMs) throw new Exit(0);
   }
 
   /** For how long one native call may wait, of `left` milliseconds; whole milliseconds, rounded up. */
