@@ -19,7 +19,7 @@ import { fileURLToPath } from 'node:url';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const TESTS = [
   ...['native', 'addon-threads', 'epoll', 'epoll-arguments', 'epoll-async', 'socket', 'errors'],
-  ...['echo', 'embedding', 'wire-closing', 'wire-integrity'],
+  ...['echo', 'embedding', 'wire-closing', 'wire-integrity', 'wasi-assemblyscript'],
 ];
 
 function fail(message) {
