@@ -233,8 +233,6 @@ export class Run {
     if (this.#stopping) return this.exited;
     this.#stopping = true;
     this.#tell(RUN_STOPS);
-    // Whoever comes now is refused, and who waits to be accepted is reset.
-    for (const { fd } of this.#listeners) native.shutdown(fd, native.constants.SHUT_RDWR);
     this.#timer = setTimeout(() => this.#end(), this.#policy.graceMs);
     return this.exited;
   }
