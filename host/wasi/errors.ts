@@ -7,7 +7,7 @@ const HIGHEST_ERRNO = 133;
 
 /** WASI's number for the name of an errno; IO for one that WASI has not. */
 export function wasiErrorOf(name: string | undefined): number {
-  // Linux has two names for one meaning; and outside of a folder there is no capability.
+  // Linux has two names for one meaning.
   if (name === 'EOPNOTSUPP') return E.NOTSUP;
   return known[(name ?? '').slice(1)] ?? E.IO;
 }

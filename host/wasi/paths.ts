@@ -74,7 +74,7 @@ export class Paths {
     }
     if (text.includes('\0')) throw new Failure(E.INVAL);
     if (text === '') throw new Failure(E.NOENT);
-    if (text.startsWith('/')) throw new Failure(E.NOTCAPABLE);
+    if (text.startsWith('/')) throw new Failure(E.PERM);
     return text;
   }
 
@@ -83,10 +83,10 @@ export class Paths {
     return this.#host.native.openBeneath(folder, path, flags, mode);
   }
 
-  /** The error of an opening: what leads out of the folder is beyond the guest's capabilities. */
+  /** The error of an opening: what leads out of the folder is not permitted, as wasmtime says. */
   errorOf(result: number): number {
     const error = this.#host.errors[-result]!;
-    return error === E.XDEV ? E.NOTCAPABLE : error;
+    return error === E.XDEV ? E.PERM : error;
   }
 
   /** Opens, uses and closes. Throws a Failure. */

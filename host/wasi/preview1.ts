@@ -76,15 +76,16 @@ export class Preview1 {
     };
     // Null prototypes: a guest must not be able to link `constructor.constructor`.
     const table = Object.create(null) as Record<string, WasiFunction>;
-    for (const [name, call] of Object.entries(functions)) table[name] = this.#guarded(call);
+    for (const [name, call] of Object.entries(functions)) table[name] = this.#guarded(call, waiter);
     this.imports = Object.assign(Object.create(null), { [WASI_MODULE]: table });
   }
 
-  #guarded(call: WasiFunction): WasiFunction {
+  #guarded(call: WasiFunction, waiter: Waiter): WasiFunction {
     return (...values) => {
       if (this.#ended !== null) throw this.#ended;
       this.memory.refresh();
       try {
+        waiter.notice();
         return call(...values);
       } catch (thrown) {
         this.#ended = thrown;

@@ -89,7 +89,8 @@ function checkOptions(options: RunOptions): void {
   for (const name of ['listen', 'args', 'dirs'] as const) {
     const texts: readonly unknown[] =
       name === 'args' ? (options.args ?? []) : listOf(options[name]);
-    if (!Array.isArray(texts) || !texts.every(isPlain)) bad(`${name} must be a list of strings`);
+    if (!Array.isArray(texts) || !texts.every(isPlain))
+      bad(`${name} must be a list of strings without a zero byte`);
   }
   for (const [name, value] of Object.entries(options.env ?? {})) {
     if (name === '' || name.includes('=') || !isPlain(name) || !isPlain(value)) {
@@ -102,6 +103,7 @@ function checkOptions(options: RunOptions): void {
       bad(`${name} must be 'inherit', 'ignore', 'pipe' or a descriptor, got ${String(what)}`);
     }
   }
+  if (typeof (options.nonblocking ?? false) !== 'boolean') bad('nonblocking must be true or false');
   if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) {
     bad('signal must be an AbortSignal');
   }

@@ -49,14 +49,17 @@ export class Waiter {
     this.wake = options.wake;
   }
 
-  /** Whether the run's owner has asked it to stop. The first time that it has, `stopped` is called. */
+  /** Whether the run's owner has asked it to stop, as far as it was noticed. */
   get stopping(): boolean {
-    if (this.#stopSeen) return true;
-    if (Atomics.load(this.#options.control, 0) === RUN_GOES_ON) return false;
+    return this.#stopSeen;
+  }
+
+  /** To be called often: the first time that a stop is noticed, `stopped` is called. */
+  notice(): void {
+    if (this.#stopSeen || Atomics.load(this.#options.control, 0) === RUN_GOES_ON) return;
     this.#stopSeen = true;
     this.#activeAt = monotonicMs();
     this.#options.stopped();
-    return true;
   }
 
   /** Bytes have moved. */
@@ -69,7 +72,8 @@ export class Waiter {
    * @throws Exit 0 when the guest has nothing left to wait for.
    */
   check(): void {
-    if (!this.stopping) return;
+    this.notice();
+    if (!this.#stopSeen) return;
     const { native, control, quietMs, connections } = this.#options;
     native.read(this.wake, this.#counter, 0, this.#counter.length);
     const ends = Atomics.load(control, 0) === RUN_ENDS || connections() === 0;

@@ -56,7 +56,7 @@ test('a directory comes before the listeners, and is all there is of the file sy
   t.deepEqual(lines.slice(-4), [
     'unlink: done',
     '/etc/passwd: Capabilities insufficient',
-    '/data/../etc/passwd: Capabilities insufficient',
+    '/data/../etc/passwd: Operation not permitted',
     'listener 4',
   ]);
   t.deepEqual(readdirSync(folder), ['here']);
