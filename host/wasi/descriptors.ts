@@ -26,6 +26,13 @@ export interface Opened {
   listing?: readonly { readonly name: Uint8Array; readonly ino: bigint; readonly type: number }[];
 }
 
+/** A descriptor that the guest has from the start. */
+export interface Inherited {
+  readonly kind: number;
+  readonly flags: number;
+  readonly opened?: Opened;
+}
+
 export class Descriptors {
   readonly kinds: Uint8Array;
   /** Flags of WASI. */

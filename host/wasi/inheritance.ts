@@ -5,9 +5,15 @@ import { constants, fstatSync, openSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { messageOf, WasmpollError } from '../errors.ts';
 import type { Native } from '../native.ts';
-import { KIND_FILE, KIND_FOLDER, KIND_LISTENER, KIND_SOCKET, KIND_STREAM } from './descriptors.ts';
+import {
+  type Inherited,
+  KIND_FILE,
+  KIND_FOLDER,
+  KIND_LISTENER,
+  KIND_SOCKET,
+  KIND_STREAM,
+} from './descriptors.ts';
 import { FDFLAGS_NONBLOCK, RIGHTS_ALL, RIGHTS_FOLDER } from './numbers.ts';
-import type { Inherited } from './preview1.ts';
 
 /** Where a standard stream leads: the process's own, nowhere, to a Node stream, or a descriptor. */
 export type Stdio = 'inherit' | 'ignore' | 'pipe' | number;

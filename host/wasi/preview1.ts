@@ -2,7 +2,7 @@
 // stands before each of them.
 
 import type { Native } from '../native.ts';
-import { Descriptors, type Opened } from './descriptors.ts';
+import { Descriptors, type Inherited } from './descriptors.ts';
 import { entryFunctions } from './entries.ts';
 import { errorTable } from './errors.ts';
 import { fileFunctions } from './files.ts';
@@ -14,13 +14,6 @@ import { Poller } from './poll.ts';
 import { processFunctions } from './process.ts';
 import { streamFunctions } from './streams.ts';
 import { Exit, Waiter } from './waiter.ts';
-
-/** A descriptor that the guest has from the start. */
-export interface Inherited {
-  readonly kind: number;
-  readonly flags: number;
-  readonly opened?: Opened;
-}
 
 export interface Preview1Options {
   readonly native: Native;

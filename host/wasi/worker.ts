@@ -4,7 +4,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { messageOf } from '../errors.ts';
 import { native } from '../native.ts';
-import { type Inherited, Preview1 } from './preview1.ts';
+import type { Inherited } from './descriptors.ts';
+import { Preview1 } from './preview1.ts';
 
 export interface RunData {
   readonly module: WebAssembly.Module;

@@ -2,7 +2,12 @@
 
 import type { ExecutionContext } from 'ava';
 import { type Native, native } from '../../host/native.ts';
-import { KIND_LISTENER, KIND_SOCKET, KIND_STREAM } from '../../host/wasi/descriptors.ts';
+import {
+  type Inherited,
+  KIND_LISTENER,
+  KIND_SOCKET,
+  KIND_STREAM,
+} from '../../host/wasi/descriptors.ts';
 import { WASI_MODULE, type WasiFunctions } from '../../host/wasi/interface.ts';
 import {
   EVENT,
@@ -17,7 +22,7 @@ import {
   IOVEC,
   SUBSCRIPTION,
 } from '../../host/wasi/numbers.ts';
-import { type Inherited, Preview1 } from '../../host/wasi/preview1.ts';
+import { Preview1 } from '../../host/wasi/preview1.ts';
 
 /** Where the helper keeps what it passes; a page is 64 KiB. */
 export const IN = 0x4000;
