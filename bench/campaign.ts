@@ -1,0 +1,87 @@
+// A campaign: every case, every contender, round by round. In a round each contender has its turn
+// once, and the order rotates, so that what else the machine does meets all of them alike.
+
+import type { Case } from './cases.ts';
+import { BenchError } from './child.ts';
+import { type Contender, commandOf, type Present, REFERENCE } from './contenders.ts';
+import { type Load, measure, type Sample, type Server, startServer } from './measure.ts';
+
+export interface Result {
+  readonly contender: string;
+  /** One a round, in order; none when it failed. */
+  readonly samples: readonly Sample[];
+  readonly failure: string | null;
+}
+
+export interface CaseResult {
+  readonly name: string;
+  readonly results: readonly Result[];
+}
+
+export interface Plan {
+  readonly rounds: number;
+  readonly load: Load;
+  /** Of the first run against each server, which is not counted: it compiles. */
+  readonly heatSeconds: number;
+  readonly pin: readonly string[];
+}
+
+interface Runner {
+  readonly contender: string;
+  readonly server: Server;
+  readonly samples: Sample[];
+  failure: string | null;
+}
+
+export const takesPart = ({ guest, name }: Contender, what: Case): boolean =>
+  what.guest === undefined || guest === true || name === REFERENCE;
+
+/** Measures one case. A contender that fails is left out from then on, and its result says why. */
+export async function runCase(
+  what: Case,
+  present: readonly Present[],
+  guest: string,
+  plan: Plan,
+  progress: (text: string) => void,
+): Promise<CaseResult> {
+  const runners = await Promise.all(
+    present.map(async (each): Promise<Runner> => {
+      const server = await startServer(commandOf(each, guest), plan.pin);
+      return { contender: each.contender.name, server, samples: [], failure: null };
+    }),
+  );
+  try {
+    const heat = { ...plan.load, seconds: plan.heatSeconds, warmup: 0 };
+    for (const runner of runners) {
+      progress(`warming up ${runner.contender}`);
+      await attempt(runner, heat, what);
+    }
+    for (let round = 0; round < plan.rounds; round += 1) {
+      for (const at of runners.keys()) {
+        const runner = runners[(at + round) % runners.length]!;
+        progress(`round ${round + 1} of ${plan.rounds}, ${runner.contender}`);
+        const sample = await attempt(runner, plan.load, what);
+        if (sample !== null) runner.samples.push(sample);
+      }
+    }
+  } finally {
+    await Promise.all(runners.map(({ server }) => server.child.stop()));
+  }
+  const results = runners.map(({ contender, samples, failure }) => ({
+    contender,
+    samples: failure === null ? samples : [],
+    failure,
+  }));
+  return { name: what.name, results };
+}
+
+async function attempt(runner: Runner, load: Load, what: Case): Promise<Sample | null> {
+  if (runner.failure !== null) return null;
+  try {
+    return await measure(load, runner.server, what);
+  } catch (error) {
+    if (!(error instanceof BenchError)) throw error;
+    runner.failure = error.message;
+    return null;
+  }
+}

@@ -1,0 +1,49 @@
+// Compiles what the bench needs and the package does not: C with cc, Go with go. Results lie in
+// dist/bench, and are made anew when a source is newer.
+
+import { mkdirSync, readdirSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { BenchError, Child, outputOf } from './child.ts';
+
+// Seen from dist/bench.
+export const root = fileURLToPath(new URL('../../', import.meta.url));
+export const source = (name: string): string => path.join(root, 'bench', name);
+
+const target = (name: string): string => path.join(root, 'dist', 'bench', name);
+const modified = (file: string): number => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+
+function stale(file: string): boolean {
+  const folders = [source('.'), source('peers')];
+  const sources = folders.flatMap((folder) =>
+    readdirSync(folder)
+      .filter((name) => /\.(c|h|go)$/.test(name))
+      .map((name) => path.join(folder, name)),
+  );
+  return modified(file) < Math.max(...sources.map(modified));
+}
+
+/**
+ * Compiles bench/NAME.c, and returns the program's path.
+ * @throws BenchError when there is no compiler, or with its first complaint
+ */
+export async function compileC(name: string): Promise<string> {
+  const program = target(name);
+  if (!stale(program)) return program;
+  const compiler = process.env.CC ?? 'cc';
+  if ((await outputOf([compiler, '--version'])) === null) {
+    throw new BenchError(`there is no ${compiler}: install a C compiler (gcc), or set CC`);
+  }
+  mkdirSync(path.dirname(program), { recursive: true });
+  const options = ['-std=c11', '-O2', '-Wall', '-Wextra', '-Werror', '-o', program];
+  await new Child([compiler, ...options, source(`${name}.c`)]).result();
+  return program;
+}
+
+/** Compiles a file of Go, and returns the program's path; null when there is no `go`. */
+export async function compileGo(file: string): Promise<string | null> {
+  if ((await outputOf(['go', 'version'])) === null) return null;
+  const program = target(path.basename(file, '.go'));
+  if (stale(program)) await new Child(['go', 'build', '-o', program, source(file)]).result();
+  return program;
+}

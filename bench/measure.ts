@@ -1,0 +1,67 @@
+// One server under one load: starts contenders, and runs bench/load.c against them. It compares
+// nothing.
+
+import type { Case } from './cases.ts';
+import { Child } from './child.ts';
+
+/** What load.c tells of its window; the server's processor time is that of all its threads. */
+export interface Sample {
+  readonly messages: number;
+  readonly windowNs: number;
+  readonly serverNs: number;
+  /** The server's processor time once more, as the kernel samples it, in ticks by mode. */
+  readonly userTicks: number;
+  readonly systemTicks: number;
+  /** The load generator's own processor time. */
+  readonly loadNs: number;
+  /** Percentiles, as `"99.9"`, in microseconds. */
+  readonly latencyUs: Readonly<Record<string, number>>;
+}
+
+export interface Server {
+  readonly address: string;
+  readonly pid: number;
+  readonly child: Child;
+}
+
+/** @throws BenchError when it ends before it listens */
+export async function startServer(
+  command: readonly string[],
+  pin: readonly string[],
+): Promise<Server> {
+  const child = new Child([...pin, ...command]);
+  const [, address] = await child.shows(/^listening on (\S+)\n/m);
+  return { address: address!, pid: child.pid, child };
+}
+
+export interface Load {
+  /** The program, with what pins it. */
+  readonly command: readonly string[];
+  readonly seconds: number;
+  readonly warmup: number;
+}
+
+function loadCommand(load: Load, server: Server, what: Case): string[] {
+  const options = {
+    to: server.address,
+    pid: server.pid,
+    seconds: load.seconds,
+    warmup: load.warmup,
+    connections: what.connections,
+    active: what.active ?? what.connections,
+    bytes: what.bytes,
+    depth: what.depth,
+    cycle: what.cycle ? 1 : 0,
+  };
+  return [...load.command, ...Object.entries(options).map(([name, value]) => `${name}=${value}`)];
+}
+
+/** @throws BenchError when the server answers wrongly, or not at all */
+export async function measure(load: Load, server: Server, what: Case): Promise<Sample> {
+  return JSON.parse(await new Child(loadCommand(load, server, what)).result()) as Sample;
+}
+
+export const throughput = (sample: Sample): number => (sample.messages / sample.windowNs) * 1e9;
+
+/** Nanoseconds of the server's processor time a message. */
+export const processorNs = (sample: Sample): number => sample.serverNs / sample.messages;
