@@ -212,7 +212,7 @@ function judge(
   list: readonly Argument[],
   fits: boolean,
 ): void {
-  const before = [scene.host.bytes.slice(), effects(scene)];
+  const [memory, before] = [Buffer.from(scene.host.bytes), effects(scene)];
   const shown = `${name}(${list.map((argument) => Number(addressOf(argument)) >>> 0).join(', ')})`;
   const error = call(scene, name, list);
   if (fits) {
@@ -220,7 +220,8 @@ function judge(
     return;
   }
   t.is(error, E.FAULT, shown);
-  t.deepEqual([scene.host.bytes, effects(scene)], before, shown);
+  t.true(memory.equals(scene.host.bytes), shown);
+  t.deepEqual(effects(scene), before, shown);
 }
 
 for (const name of [

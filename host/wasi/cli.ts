@@ -15,8 +15,8 @@ import {
 } from '../command-line.ts';
 import { messageOf, WasmpollError } from '../errors.ts';
 import { flagOf, policyFrom } from '../options.ts';
+import type { RunOptions } from './options.ts';
 import { resolveRunPolicy, runSettingNames } from './policy.ts';
-import type { RunOptions } from './run.ts';
 
 // As a shell shows SIGABRT and SIGKILL.
 const STATUSES: Readonly<Record<string, number>> = { ERR_TRAP: 134, ERR_HUNG: 137 };

@@ -3,25 +3,20 @@
 
 import {
   constants,
-  type Dirent,
   fstatSync,
   linkSync,
-  lstatSync,
   mkdirSync,
-  readdirSync,
   readlinkSync,
   renameSync,
   rmdirSync,
   symlinkSync,
   unlinkSync,
 } from 'node:fs';
-import { KIND_FILE, KIND_FOLDER, KIND_STREAM, type Opened } from './descriptors.ts';
-import { filetypeOf } from './entries.ts';
+import { KIND_FILE, KIND_FOLDER, KIND_STREAM } from './descriptors.ts';
 import { setTimes, writeFilestat } from './files.ts';
 import type { Host } from './host.ts';
 import type { WasiGroup } from './interface.ts';
 import {
-  DIRENT,
   E,
   FDFLAGS_ALL,
   FDFLAGS_APPEND,
@@ -29,7 +24,6 @@ import {
   FDFLAGS_RSYNC,
   FDFLAGS_SYNC,
   FILESTAT,
-  FILETYPE_DIRECTORY,
   LOOKUPFLAGS_SYMLINK_FOLLOW,
   OFLAGS_ALL,
   OFLAGS_CREAT,
@@ -48,8 +42,6 @@ import { attempt, Failure, Paths } from './paths.ts';
 const FILE_MODE = 0o666;
 const { O_RDONLY, O_WRONLY, O_RDWR, O_CREAT, O_EXCL, O_TRUNC, O_APPEND } = constants;
 const { O_NOFOLLOW, O_DIRECTORY, O_NONBLOCK, O_NOCTTY, O_DSYNC, O_SYNC } = constants;
-
-type Listing = NonNullable<Opened['listing']>;
 
 export function folderFunctions(host: Host) {
   const { memory, descriptors } = host;
@@ -100,35 +92,6 @@ export function folderFunctions(host: Host) {
     });
   }
 
-  /** `.`, `..` and the entries as they are now. */
-  function list(fd: number): Listing {
-    const path = `/proc/self/fd/${fd}`;
-    const encode = (text: string) => new TextEncoder().encode(text);
-    const { ino } = fstatSync(fd, { bigint: true });
-    const entries = readdirSync(path, { withFileTypes: true, encoding: 'buffer' as 'utf8' });
-    const named = entries as unknown as Dirent<Buffer>[];
-    return [
-      { name: encode('.'), ino, type: FILETYPE_DIRECTORY },
-      // What is above may be outside.
-      { name: encode('..'), ino: 0n, type: FILETYPE_DIRECTORY },
-      ...named.map((entry) => ({
-        name: entry.name,
-        ino: inodeOf(Buffer.concat([Buffer.from(`${path}/`), entry.name])),
-        type: filetypeOf(entry),
-      })),
-    ];
-  }
-
-  const inodeOf = (path: Buffer): bigint =>
-    lstatSync(path, { bigint: true, throwIfNoEntry: false })?.ino ?? 0n;
-
-  function writeEntry(scratch: DataView, entry: Listing[number], next: number): void {
-    scratch.setBigUint64(0, BigInt(next), true);
-    scratch.setBigUint64(8, BigInt.asUintN(64, entry.ino), true);
-    scratch.setUint32(16, entry.name.length, true);
-    scratch.setUint32(20, entry.type, true);
-  }
-
   return {
     path_open: (
       folder: number,
@@ -158,34 +121,6 @@ export function folderFunctions(host: Host) {
         }
         enter(number, BigInt.asUintN(32, base), BigInt.asUintN(32, inheriting), flags);
         memory.setU32(result, number);
-      }),
-
-    fd_readdir: (folder: number, buffer: number, length: number, cookie: bigint, result: number) =>
-      attempt(() => {
-        const fd = paths.folder(folder);
-        hold(buffer, length);
-        hold(result, 4);
-        const opened = descriptors.opened.get(folder >>> 0)!;
-        const begins = cookie === 0n || opened.listing === undefined;
-        if (begins) opened.listing = list(fd);
-        const entries = opened.listing!;
-        const room = length >>> 0;
-        const out = memory.bytes.subarray(buffer >>> 0, (buffer >>> 0) + room);
-        const head = new Uint8Array(DIRENT);
-        const scratch = new DataView(head.buffer);
-        let used = 0;
-        // The last one may be cut off: a full buffer says that there is more.
-        const first = BigInt.asUintN(64, cookie);
-        for (let at = first; at < entries.length && used < room; at += 1n) {
-          const entry = entries[Number(at)]!;
-          writeEntry(scratch, entry, Number(at) + 1);
-          for (const part of [head, entry.name]) {
-            const taken = part.subarray(0, room - used);
-            out.set(taken, used);
-            used += taken.length;
-          }
-        }
-        memory.setU32(result, used);
       }),
 
     path_create_directory: (folder: number, path: number, length: number) =>

@@ -5,28 +5,20 @@ import { fstatSync } from 'node:fs';
 import { READY } from '../kernel.ts';
 import { monotonicMs } from '../monotonic.ts';
 import type { NativeEpoll } from '../native.ts';
+import { Deadline } from './deadline.ts';
 import { KIND_FILE, KIND_FOLDER, KIND_LISTENER, KIND_NONE, WAKE_TOKEN } from './descriptors.ts';
+import { Events } from './events.ts';
 import type { Host } from './host.ts';
 import {
-  CLOCK_MONOTONIC,
-  CLOCK_REALTIME,
   E,
   EVENT,
-  EVENT_BYTES,
-  EVENT_ERROR,
-  EVENT_FLAGS,
   EVENT_HANGUP,
-  EVENT_TYPE,
   EVENTTYPE_CLOCK,
   EVENTTYPE_FD_READ,
   EVENTTYPE_FD_WRITE,
-  SUBCLOCKFLAGS_ABSTIME,
   SUBSCRIPTION,
-  SUBSCRIPTION_CLOCK,
-  SUBSCRIPTION_CLOCK_FLAGS,
   SUBSCRIPTION_FD,
   SUBSCRIPTION_TAG,
-  SUBSCRIPTION_TIMEOUT,
 } from './numbers.ts';
 
 /** More are INVAL, as poll(2) has it for more than there can be descriptors. */
@@ -40,7 +32,7 @@ const NONE = -1;
 export class Poller {
   readonly #host: Host;
   readonly #epoll: NativeEpoll;
-  readonly #events = new Uint32Array(EVENTS * READY);
+  readonly #ready = new Uint32Array(EVENTS * READY);
   // By number, as of the call in `#stamps`: the events that are wanted, and the first subscription for
   // each direction; further ones are chained.
   readonly #stamps: Uint32Array;
@@ -57,18 +49,15 @@ export class Poller {
   #errors = new Uint8Array(64);
   #changeCount = 0;
   #settledCount = 0;
-  /** When the earliest clock runs out, in milliseconds of the monotonic clock. */
-  #deadline = Number.POSITIVE_INFINITY;
-  /** When the call came, on that clock. */
-  #started = 0;
-  readonly #time = new Uint32Array(2);
+  readonly #deadline: Deadline;
+  readonly #events: Events;
   #in = 0;
-  #out = 0;
-  #written = 0;
 
   /** Throws a SystemError when there can be no epoll set. */
   constructor(host: Host) {
     this.#host = host;
+    this.#deadline = new Deadline(host);
+    this.#events = new Events(host.memory);
     const limit = host.descriptors.kinds.length;
     this.#stamps = new Uint32Array(limit);
     this.#wanted = new Uint32Array(limit);
@@ -97,31 +86,25 @@ export class Poller {
     const total = count >>> 0;
     if (total === 0 || total > MOST_SUBSCRIPTIONS) return E.INVAL;
     this.#in = subscriptions >>> 0;
-    this.#out = events >>> 0;
-    this.#written = 0;
     if (!memory.holds(this.#in, total * SUBSCRIPTION)) return E.FAULT;
-    if (!memory.holds(this.#out, total * EVENT) || !memory.holds(result, 4)) return E.FAULT;
-    this.#started = monotonicMs();
+    if (!memory.holds(events, total * EVENT) || !memory.holds(result, 4)) return E.FAULT;
+    this.#events.begin(this.#in, events >>> 0);
+    this.#deadline.begin();
     if (!this.#scan(total)) return E.INVAL;
     this.#register();
     this.#settle();
     let looked = false;
     for (;;) {
-      const left = this.#written > 0 || (waiter.stopping && !looked) ? 0 : this.#left();
-      this.#collect(this.#epoll.waitReady(this.#events, waiter.slice(left)));
-      if (this.#written === 0 && this.#left() <= 0) this.#runOut(total);
-      if (this.#written > 0) break;
+      const left =
+        this.#events.written > 0 || (waiter.stopping && !looked) ? 0 : this.#deadline.left;
+      this.#collect(this.#epoll.waitReady(this.#ready, waiter.slice(left)));
+      if (this.#events.written === 0 && this.#deadline.left <= 0) this.#runOut(total);
+      if (this.#events.written > 0) break;
       looked = true;
       waiter.check();
     }
-    memory.setU32(result, this.#written);
+    memory.setU32(result, this.#events.written);
     return E.SUCCESS;
-  }
-
-  #left(): number {
-    return this.#deadline === Number.POSITIVE_INFINITY
-      ? Number.POSITIVE_INFINITY
-      : this.#deadline - monotonicMs();
   }
 
   // The one place where the cost grows with the number of subscriptions: no call, no object.
@@ -137,11 +120,10 @@ export class Poller {
     const { stopping } = waiter;
     this.#changeCount = 0;
     this.#settledCount = 0;
-    this.#deadline = Number.POSITIVE_INFINITY;
     for (let index = 0, at = this.#in; index < total; index += 1, at += SUBSCRIPTION) {
       const type = bytes[at + SUBSCRIPTION_TAG]!;
       if (type === EVENTTYPE_CLOCK) {
-        const error = this.#clock(at);
+        const error = this.#deadline.add(at);
         if (error !== E.SUCCESS) this.#settleLater(index, error);
         continue;
       }
@@ -194,35 +176,6 @@ export class Poller {
     this.#errors = new Uint8Array(length);
   }
 
-  /** Takes a clock into the deadline. */
-  #clock(at: number): number {
-    const { memory } = this.#host;
-    const clock = memory.u32(at + SUBSCRIPTION_CLOCK);
-    const flags = memory.u16(at + SUBSCRIPTION_CLOCK_FLAGS);
-    if (clock !== CLOCK_REALTIME && clock !== CLOCK_MONOTONIC) return E.INVAL;
-    if ((flags & ~SUBCLOCKFLAGS_ABSTIME) !== 0) return E.INVAL;
-    this.#deadline = Math.min(this.#deadline, this.#due(at));
-    return E.SUCCESS;
-  }
-
-  /** When the clock at `at` runs out, in milliseconds of the monotonic clock. */
-  #due(at: number): number {
-    const { memory } = this.#host;
-    const high = memory.u32(at + SUBSCRIPTION_TIMEOUT + 4);
-    const timeoutMs = (high * 2 ** 32 + memory.u32(at + SUBSCRIPTION_TIMEOUT)) / 1e6;
-    const absolute = (memory.u16(at + SUBSCRIPTION_CLOCK_FLAGS) & SUBCLOCKFLAGS_ABSTIME) !== 0;
-    if (!absolute) return this.#started + timeoutMs;
-    if (memory.u32(at + SUBSCRIPTION_CLOCK) === CLOCK_MONOTONIC) return timeoutMs;
-    return timeoutMs - this.#realtimeOffset();
-  }
-
-  /** By how many milliseconds the real time is ahead of the monotonic clock. */
-  #realtimeOffset(): number {
-    const [now, time] = [monotonicMs(), this.#time];
-    this.#host.native.clockTime(CLOCK_REALTIME, time);
-    return (time[1]! * 2 ** 32 + time[0]!) / 1e6 - now;
-  }
-
   /** Tells epoll what it does not know yet. */
   #register(): void {
     const { descriptors, native } = this.#host;
@@ -272,7 +225,7 @@ export class Poller {
       const error = this.#errors[index]!;
       const type = memory.u8(at + SUBSCRIPTION_TAG);
       const readable = error === E.SUCCESS && type === EVENTTYPE_FD_READ;
-      this.#emit(
+      this.#events.emit(
         subscription,
         error,
         readable ? this.#rest(memory.u32(at + SUBSCRIPTION_FD)) : 0,
@@ -292,7 +245,7 @@ export class Poller {
   #collect(count: number): void {
     const { descriptors, native } = this.#host;
     const { EPOLLIN, EPOLLOUT, EPOLLERR, EPOLLHUP, EPOLLRDHUP } = native.constants;
-    const [gone, all] = [EPOLLERR | EPOLLHUP, this.#events];
+    const [gone, all] = [EPOLLERR | EPOLLHUP, this.#ready];
     for (let at = 0; at < count * READY; at += READY) {
       const token = all[at + 1]!;
       if (token === WAKE_TOKEN) continue;
@@ -319,7 +272,8 @@ export class Poller {
   }
 
   #emitAll(head: number, bytes: number, flags: number): void {
-    for (let at = head; at !== NONE; at = this.#next[at]!) this.#emit(at, E.SUCCESS, bytes, flags);
+    for (let at = head; at !== NONE; at = this.#next[at]!)
+      this.#events.emit(at, E.SUCCESS, bytes, flags);
   }
 
   /** Reports every clock that has run out. */
@@ -328,23 +282,7 @@ export class Poller {
     const now = monotonicMs();
     for (let index = 0, at = this.#in; index < total; index += 1, at += SUBSCRIPTION) {
       if (memory.u8(at + SUBSCRIPTION_TAG) !== EVENTTYPE_CLOCK) continue;
-      if (this.#due(at) <= now) this.#emit(index, E.SUCCESS, 0, 0);
+      if (this.#deadline.due(at) <= now) this.#events.emit(index, E.SUCCESS, 0, 0);
     }
-  }
-
-  #emit(index: number, error: number, bytes: number, flags: number): void {
-    const { memory } = this.#host;
-    const subscription = this.#in + index * SUBSCRIPTION;
-    const event = this.#out + this.#written * EVENT;
-    const [low, high] = [memory.u32(subscription), memory.u32(subscription + 4)];
-    const type = memory.u8(subscription + SUBSCRIPTION_TAG);
-    memory.bytes.fill(0, event, event + EVENT);
-    memory.setU32(event, low);
-    memory.setU32(event + 4, high);
-    memory.setU16(event + EVENT_ERROR, error);
-    memory.setU8(event + EVENT_TYPE, type);
-    memory.setU64(event + EVENT_BYTES, bytes);
-    memory.setU16(event + EVENT_FLAGS, flags);
-    this.#written += 1;
   }
 }

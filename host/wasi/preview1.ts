@@ -9,6 +9,7 @@ import { fileFunctions } from './files.ts';
 import { folderFunctions } from './folders.ts';
 import type { Host } from './host.ts';
 import { WASI_MODULE, type WasiFunction, type WasiFunctions } from './interface.ts';
+import { listingFunctions } from './listing.ts';
 import { GuestMemory } from './memory.ts';
 import { Poller } from './poll.ts';
 import { processFunctions } from './process.ts';
@@ -64,6 +65,7 @@ export class Preview1 {
       ...streamFunctions(host),
       ...fileFunctions(host),
       ...folderFunctions(host),
+      ...listingFunctions(host),
       poll_oneoff: (subscriptions: number, events: number, count: number, result: number) =>
         this.#poller.poll(subscriptions, events, count, result),
     };
@@ -97,7 +99,8 @@ export class Preview1 {
       const { exports } = new WebAssembly.Instance(module, this.imports);
       this.memory.attach(exports.memory as WebAssembly.Memory);
       (exports._start as () => void)();
-      return 0;
+      if (this.#ended === null) return 0;
+      throw this.#ended;
     } catch (thrown) {
       const ended = this.#ended ?? thrown;
       if (ended instanceof Exit) return ended.status;

@@ -6,44 +6,17 @@ import { Worker } from 'node:worker_threads';
 import { type Address, parseAddress, resolveAddress } from '../address.ts';
 import { messageOf, WasmpollError } from '../errors.ts';
 import { Listener } from '../listener.ts';
-import type { GuestModule, ModuleSource } from '../loader.ts';
+import type { GuestModule } from '../loader.ts';
 import { native } from '../native.ts';
 import { settings } from '../policy.ts';
 import { resolveModule } from '../protocol.ts';
 import { MOST_DESCRIPTORS } from './descriptors.ts';
-import { Inheritance, type Stdio } from './inheritance.ts';
+import { Inheritance } from './inheritance.ts';
 import { loadCommand } from './module.ts';
+import { checkOptions, listOf, type RunOptions } from './options.ts';
 import { type RunPolicy, resolveRunPolicy } from './policy.ts';
 import { RUN_ENDS, RUN_STOPS } from './waiter.ts';
 import type { FromRun, RunData } from './worker.ts';
-
-export interface RunOptions {
-  /** A path, a file: URL, a module's bytes, or a compiled module. */
-  module: string | URL | ModuleSource;
-  /** `HOST:PORT`, `[V6]:PORT` or `unix:PATH`; port 0 lets the kernel choose. None by default. */
-  listen?: string | readonly string[];
-  /** What comes after the program's name, which is the file's name. */
-  args?: readonly string[];
-  /** All that the guest's environment has, beside LISTEN_FDS. */
-  env?: Readonly<Record<string, string>>;
-  /** `HOST[:GUEST]`: a folder, and what it is called in the guest. Without any there are no files. */
-  dirs?: string | readonly string[];
-  /** 'inherit' by default; 'pipe' makes `stdin`, `stdout` and `stderr` of the run. */
-  stdin?: Stdio;
-  stdout?: Stdio;
-  stderr?: Stdio;
-  /** Whether listeners start non-blocking, as Go wants them; false by default. */
-  nonblocking?: boolean;
-  /** Settings that differ from the defaults; those that hold for a command. */
-  policy?: Partial<RunPolicy>;
-  /** Stops the run, as `close()` does. */
-  signal?: AbortSignal;
-}
-
-const OPTIONS = 'module listen args env dirs stdin stdout stderr nonblocking policy signal'.split(
-  ' ',
-);
-const STDIO = ['inherit', 'ignore', 'pipe'];
 
 // Descriptors that are left to everything else in the process.
 const RESERVED_DESCRIPTORS = 32;
@@ -72,45 +45,6 @@ export async function runWasi(options: RunOptions): Promise<Run> {
   run.exited.then(forget, forget);
   return run;
 }
-
-const listOf = (value: string | readonly string[] | undefined): readonly string[] =>
-  typeof value === 'string' ? [value] : (value ?? []);
-
-function checkOptions(options: RunOptions): void {
-  const bad = (why: string): never => {
-    throw new WasmpollError('ERR_OPTION', `runWasi(): ${why}`);
-  };
-  if (typeof options !== 'object' || options === null) bad('takes an object of options');
-  for (const name of Object.keys(options)) {
-    if (!OPTIONS.includes(name))
-      bad(`there is no option '${name}'; it takes ${OPTIONS.join(', ')}`);
-  }
-  if (options.module === undefined) bad("module is missing, for instance './server.wasm'");
-  for (const name of ['listen', 'args', 'dirs'] as const) {
-    const texts: readonly unknown[] =
-      name === 'args' ? (options.args ?? []) : listOf(options[name]);
-    if (!Array.isArray(texts) || !texts.every(isPlain))
-      bad(`${name} must be a list of strings without a zero byte`);
-  }
-  for (const [name, value] of Object.entries(options.env ?? {})) {
-    if (name === '' || name.includes('=') || !isPlain(name) || !isPlain(value)) {
-      bad(`env: '${name}' must be a name without '=' and have a string`);
-    }
-  }
-  for (const name of ['stdin', 'stdout', 'stderr'] as const) {
-    const what = options[name] ?? 'inherit';
-    if (typeof what === 'number' ? !Number.isInteger(what) || what < 0 : !STDIO.includes(what)) {
-      bad(`${name} must be 'inherit', 'ignore', 'pipe' or a descriptor, got ${String(what)}`);
-    }
-  }
-  if (typeof (options.nonblocking ?? false) !== 'boolean') bad('nonblocking must be true or false');
-  if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) {
-    bad('signal must be an AbortSignal');
-  }
-}
-
-/** A string that can be a C string. */
-const isPlain = (value: unknown): boolean => typeof value === 'string' && !value.includes('\0');
 
 /** A command that runs, or has run. */
 export class Run {
