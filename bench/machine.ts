@@ -9,6 +9,8 @@ export interface Cores {
   /** Prefixes of commands. Empty when processes cannot be pinned. */
   readonly server: readonly string[];
   readonly load: readonly string[];
+  /** The load's. */
+  readonly loadCore: number | null;
   /** Why processes are not pinned. */
   readonly unpinned: string | null;
 }
@@ -45,13 +47,13 @@ export async function findCores(): Promise<Cores> {
   const [first, ...others] = allowedCores();
   const near = siblings(first!);
   const second = others.find((core) => !near.includes(core)) ?? others[0];
-  const nowhere = { server: [], load: [] };
+  const nowhere = { server: [], load: [], loadCore: null };
   if (second === undefined) return { ...nowhere, unpinned: 'there is only one core' };
   if ((await outputOf(['taskset', '--version'])) === null) {
     return { ...nowhere, unpinned: 'there is no taskset (util-linux)' };
   }
   const pin = (core: number): string[] => ['taskset', '--cpu-list', String(core)];
-  return { server: pin(first!), load: pin(second), unpinned: null };
+  return { server: pin(first!), load: pin(second), loadCore: second, unpinned: null };
 }
 
 /** One line. */

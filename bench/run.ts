@@ -158,8 +158,9 @@ async function main(options: Options): Promise<void> {
   }
   const results = await runAll(options);
   printRest(results);
+  if (options.quick || options.cases !== null || options.contenders !== null) return;
   writeResults(results);
-  if (!options.quick && options.cases === null && options.contenders === null) write(results);
+  write(results);
 }
 
 try {
