@@ -75,6 +75,11 @@ export class Child {
     return this.#output.stdout;
   }
 
+  /** So far. */
+  get stderr(): string {
+    return this.#output.stderr;
+  }
+
   /** End of its standard input. */
   release(): void {
     this.#child.stdin!.end();

@@ -1,6 +1,6 @@
 // What was measured, as text: tables for the terminal, and RESULTS.md.
 
-import type { CaseResult } from './campaign.ts';
+import { type CaseResult, MISSING } from './campaign.ts';
 import { cases } from './cases.ts';
 import { contenders, REFERENCE } from './contenders.ts';
 import type { Opinion } from './redis.ts';
@@ -30,7 +30,10 @@ const HEAD = [
 
 function row(summary: Summary): string[] {
   const title = titleOf(summary.contender);
-  if (summary.failure !== null) return [title, ...HEAD.slice(1).map(() => '—')];
+  if (summary.failure !== null) {
+    const word = summary.failure === MISSING ? MISSING : 'failed';
+    return [title, word, ...HEAD.slice(2).map(() => '—')];
+  }
   const { processorNs, userShare, latencyUs, latencyRatio } = summary;
   const user = processorNs * userShare;
   return [
@@ -49,7 +52,7 @@ function row(summary: Summary): string[] {
 function caseSection(result: CaseResult, table: Table): string {
   const summaries = summarize(result);
   const failures = summaries
-    .filter(({ failure }) => failure !== null)
+    .filter(({ failure }) => failure !== null && failure !== MISSING)
     .map(({ contender, failure }) => `${titleOf(contender)} failed: ${failure}\n`);
   return [table(HEAD, summaries.map(row)), ...failures].join('\n');
 }
