@@ -154,6 +154,8 @@ const MARKED = /<!-- growth -->[\s\S]*<!-- \/growth -->/;
 
 async function main(args: readonly string[]): Promise<void> {
   const { rounds, seconds } = parseGrowthOptions(args);
+  const document = readFileSync(FILE, 'utf8');
+  if (!MARKED.test(document)) throw new BenchError(`${FILE} has no place for the tables`);
   const cores = await findCores();
   const present: Present[] = [];
   for (const contender of contenders) {
@@ -180,11 +182,10 @@ async function main(args: readonly string[]): Promise<void> {
   const shared = allowedCores().length > 2 ? '' : '; the load generator needs one of the two cores';
   add(`**Workers**, 200 connections, 64 B${shared}:`, await workersTable(setting));
   for (const { title, table } of await memoryTables(setting, tell)) add(title, table);
-  const text = readFileSync(FILE, 'utf8');
   const block = `<!-- growth -->\n${parts.join('\n\n')}\n<!-- /growth -->`;
   writeFileSync(
     FILE,
-    text.replace(MARKED, () => block),
+    document.replace(MARKED, () => block),
   );
 }
 

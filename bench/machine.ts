@@ -2,7 +2,7 @@
 // the report.
 
 import { readFileSync } from 'node:fs';
-import { cpus, release } from 'node:os';
+import { cpus, loadavg, release } from 'node:os';
 import { outputOf } from './child.ts';
 
 export interface Cores {
@@ -56,10 +56,11 @@ export async function findCores(): Promise<Cores> {
   return { server: pin(first!), load: pin(second), loadCore: second, unpinned: null };
 }
 
-/** One line. */
+/** One line. Who else uses the machine is part of it: a busy one spreads the figures. */
 export function describeMachine(): string {
   const model = cpus()[0]?.model.trim() ?? 'unknown processor';
   const memory = /^MemTotal:\s+(\d+)/m.exec(readFileSync('/proc/meminfo', 'utf8'))![1];
   const gib = Math.round(Number(memory) / 2 ** 20);
-  return `${model}, ${cpus().length} cores, ${gib} GiB, Linux ${release()}, ${process.arch}`;
+  const parts = [model, `${cpus().length} cores`, `${gib} GiB`, `Linux ${release()}`, process.arch];
+  return `${parts.join(', ')}; load average ${loadavg()[0]!.toFixed(1)} at the start`;
 }

@@ -30,7 +30,7 @@ const ALL = {
   render: { type: 'boolean' },
 } as const;
 
-const FULL: Extent = { rounds: 10, seconds: 1 };
+const FULL: Extent = { rounds: 15, seconds: 0.6 };
 const QUICK: Extent = { rounds: 3, seconds: 0.25 };
 const GROWTH: Extent = { rounds: 5, seconds: 0.5 };
 

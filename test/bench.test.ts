@@ -225,8 +225,8 @@ const known = { cases: ['a', 'b'], contenders: ['c'] };
 test('options have defaults, and --quick has others', (t) => {
   const full = {
     quick: false,
-    rounds: 10,
-    seconds: 1,
+    rounds: 15,
+    seconds: 0.6,
     cases: null,
     contenders: null,
     render: false,

@@ -21,7 +21,13 @@ test('the settings table is the policy table', async (t) => {
   t.is(await withSettings(readme), readme, 'run: npm run settings');
 });
 
-for (const name of ['README.md', 'CONTRIBUTING.md', 'docs/abi.md', 'docs/operations.md']) {
+for (const name of [
+  'README.md',
+  'CONTRIBUTING.md',
+  'docs/abi.md',
+  'docs/operations.md',
+  'docs/performance.md',
+]) {
   test(`every file and heading that ${name} links to is there`, (t) => {
     const links = [...document(name).matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)/g)];
     const missing = links.filter(([, file, anchor]) => {
