@@ -1,9 +1,13 @@
 // Batch: the I/O rows that go to the kernel in one native call, and the guest's effects between
 // them. It knows the rows' order and layout; what became of a row its reader decides.
 
-import {
-  type Io,
-  type Kernel,
+import type { Io, Kernel } from './kernel.ts';
+import * as Rows from './kernel.ts';
+
+import type { BufferConstructor } from './segment.ts';
+
+// V8 takes a module's own constants for what they are; imported ones it reads and checks at each use.
+const {
   KIND_COPY,
   KIND_NONE,
   KIND_RECV,
@@ -16,9 +20,7 @@ import {
   ROW_OFFSET,
   ROW_TARGET_BUFFER,
   ROW_TARGET_OFFSET,
-} from './kernel.ts';
-
-import type { BufferConstructor } from './segment.ts';
+} = Rows;
 
 // Names of the bound buffers.
 export const GUEST_BUFFER = 0;
@@ -69,41 +71,53 @@ export class Batch {
   }
 
   send(slot: number, fd: number, buffer: number, offset: number, length: number): void {
-    this.#push(KIND_SEND, fd, buffer, offset, length, slot, 0);
+    const at = this.#next();
+    const { rows } = this;
+    rows[at + ROW_KIND] = KIND_SEND;
+    rows[at + ROW_FD] = fd;
+    rows[at + ROW_BUFFER] = buffer;
+    rows[at + ROW_OFFSET] = offset;
+    rows[at + ROW_LENGTH] = length;
+    rows[at + ROW_SLOT] = slot;
   }
 
   recv(fd: number, buffer: number, offset: number, length: number): void {
-    this.#push(KIND_RECV, fd, buffer, offset, length, 0, 0);
+    const at = this.#next();
+    const { rows } = this;
+    rows[at + ROW_KIND] = KIND_RECV;
+    rows[at + ROW_FD] = fd;
+    rows[at + ROW_BUFFER] = buffer;
+    rows[at + ROW_OFFSET] = offset;
+    rows[at + ROW_LENGTH] = length;
   }
 
   copy(buffer: number, offset: number, target: number, targetOffset: number, length: number): void {
-    this.#push(KIND_COPY, 0, buffer, offset, length, target, targetOffset);
-  }
-
-  effect(kind: number, slot: number, value: number, buffer: number, length: number): void {
-    this.#push(kind, 0, buffer, value, length, slot, 0);
-  }
-
-  #push(
-    kind: number,
-    fd: number,
-    buffer: number,
-    offset: number,
-    length: number,
-    target: number,
-    targetOffset: number,
-  ): void {
-    const { rows, count } = this;
-    if (count >= this.capacity) throw new RangeError('batch: more rows than it has room for');
-    const at = count * ROW;
-    rows[at + ROW_KIND] = kind;
-    rows[at + ROW_FD] = fd;
+    const at = this.#next();
+    const { rows } = this;
+    rows[at + ROW_KIND] = KIND_COPY;
     rows[at + ROW_BUFFER] = buffer;
     rows[at + ROW_OFFSET] = offset;
     rows[at + ROW_LENGTH] = length;
     rows[at + ROW_TARGET_BUFFER] = target;
     rows[at + ROW_TARGET_OFFSET] = targetOffset;
+  }
+
+  effect(kind: number, slot: number, value: number, buffer: number, length: number): void {
+    const at = this.#next();
+    const { rows } = this;
+    rows[at + ROW_KIND] = kind;
+    rows[at + ROW_BUFFER] = buffer;
+    rows[at + ROW_VALUE] = value;
+    rows[at + ROW_LENGTH] = length;
+    rows[at + ROW_SLOT] = slot;
+  }
+
+  /** Takes a row. @returns where it starts */
+  #next(): number {
+    const { count } = this;
+    if (count >= this.capacity) throw new RangeError('batch: more rows than it has room for');
     this.count = count + 1;
+    return count * ROW;
   }
 
   /** Performs queued rows [from, count); see Io.run for where it stops. */

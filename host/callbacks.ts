@@ -3,9 +3,11 @@
 // It does not know when a callback is due.
 
 import { REASON_TRAP } from '../assembly/abi.ts';
-import { type Batch, BEFORE_BUFFER, GUEST_BUFFER, STATES_BUFFER } from './batch.ts';
+import type { Batch } from './batch.ts';
+import * as Batches from './batch.ts';
 import type { Clock } from './clock.ts';
-import { type Connections, DOOMED, KNOWN } from './connections.ts';
+import type { Connections } from './connections.ts';
+import * as Flags from './connections.ts';
 import type { Control } from './control.ts';
 import type { Effects } from './effects.ts';
 import { Guest, type GuestHost, trapOf } from './guest.ts';
@@ -13,9 +15,15 @@ import type { Lifecycle } from './lifecycle.ts';
 import type { GuestModule } from './module.ts';
 import type { Output } from './output.ts';
 import type { Policy } from './policy.ts';
-import { BUSY, COLUMNS, FLAGS, HANDLE, LAYOUT, REASON, type Segment, UNSAVED } from './segment.ts';
+import type { Segment } from './segment.ts';
+import * as Columns from './segment.ts';
 import { checkTakeover, type Layout, type StateBlocks, States } from './states.ts';
 import type { Stats } from './stats.ts';
+
+// V8 takes a module's own constants for what they are; imported ones it reads and checks at each use.
+const { BEFORE_BUFFER, GUEST_BUFFER, STATES_BUFFER } = Batches;
+const { DOOMED, KNOWN } = Flags;
+const { BUSY, COLUMNS, FLAGS, HANDLE, LAYOUT, REASON, UNSAVED } = Columns;
 
 /** What `data` and `end` return when the guest failed; the connection is doomed then. */
 export const FAILED = -1;
@@ -36,6 +44,8 @@ export class Callbacks {
   #guest: Guest;
   /** When to try again to start a guest; Infinity while one is running. */
   retryAt = Infinity;
+  /** Bytes of a connection's state block. */
+  #stateBytes = 0;
   /** The slot whose committed state is in the guest's state block, or −1. */
   #resident = -1;
   /** What the guest failed of, last. */
@@ -99,7 +109,7 @@ export class Callbacks {
 
   /** Queues what the guest needs before a callback of this slot: its state block. */
   load(slot: number): void {
-    const stateBytes = this.#segment.states.bytes;
+    const stateBytes = this.#stateBytes;
     if (stateBytes === 0 || this.#resident === slot) return;
     this.#batch.copy(
       STATES_BUFFER,
@@ -113,7 +123,7 @@ export class Callbacks {
 
   /** Queues the copy of the state block that the last callback of this slot left. */
   save(slot: number): void {
-    const stateBytes = this.#segment.states.bytes;
+    const stateBytes = this.#stateBytes;
     if (stateBytes === 0 || this.#resident !== slot) return;
     this.#table[slot * COLUMNS + UNSAVED] = 1;
     this.#output.unsaved = slot;
@@ -128,7 +138,7 @@ export class Callbacks {
 
   /** As `save`, at once: another callback of the slot comes before the batch is performed. */
   saveNow(slot: number): void {
-    const stateBytes = this.#segment.states.bytes;
+    const stateBytes = this.#stateBytes;
     if (stateBytes === 0 || this.#resident !== slot) return;
     const target = this.#stateOf(slot);
     this.#batch.copyNow(GUEST_BUFFER, this.#guest.state, STATES_BUFFER, target, stateBytes);
@@ -158,7 +168,7 @@ export class Callbacks {
     if (consumed > length) {
       return this.#failed(slot, `on_data consumed ${consumed} of ${length} bytes`);
     }
-    this.#lifecycle.apply(this.#effects.mark);
+    if (this.#effects.pending) this.#lifecycle.apply(this.#effects.mark);
     return consumed;
   }
 
@@ -254,7 +264,7 @@ export class Callbacks {
     guest.left();
     this.#why = guest.dead;
     if (guest.dead !== null) return false;
-    this.#lifecycle.apply(this.#effects.mark);
+    if (this.#effects.pending) this.#lifecycle.apply(this.#effects.mark);
     this.save(slot);
     return true;
   }
@@ -361,6 +371,7 @@ export class Callbacks {
 
   #bindStates(): void {
     const { states, before } = this.#segment;
+    this.#stateBytes = states.bytes;
     this.#batch.bind(STATES_BUFFER, states.view);
     // Nothing holds on to the old ones when they are not needed any more.
     this.#batch.bind(BEFORE_BUFFER, (before ?? states).view);

@@ -119,12 +119,12 @@ function readArguments(): Invocation {
 async function run({ protocol, flags, policy }: Invocation): Promise<void> {
   leaveMissingFolder();
   // Loaded after the usage is known to be right, so that --help needs no addon.
-  const { serve } = await import('./server.ts');
+  const { serveAlone } = await import('./server.ts');
   const { pino } = await import('pino');
   const output = new LogOutput(2);
   process.on('exit', () => output.flush());
   const logger = pino({ level: flags.logLevel, base: null }, output);
-  const server = await serve({
+  const server = await serveAlone({
     protocol,
     listen: flags.listen ?? [DEFAULT_ADDRESS],
     workers: flags.workers,

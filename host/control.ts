@@ -28,11 +28,16 @@ export class Control {
   /** For `Stats`. */
   readonly counts: Float64Array;
   readonly #words: Int32Array;
+  readonly #watched: boolean;
   #sequence: number;
 
-  /** Over a new buffer, or over the one that another thread made. */
-  constructor(buffer: ArrayBufferLike) {
+  /**
+   * Over a new buffer, or over the one that another thread made.
+   * @param watched whether somebody looks who is in the guest, and how long
+   */
+  constructor(buffer: ArrayBufferLike, watched = true) {
     this.buffer = buffer;
+    this.#watched = watched;
     this.#words = new Int32Array(buffer, 0, RING + RING_WORDS);
     this.counts = new Float64Array(buffer, BYTES, STATS);
     this.#sequence = this.#words[SEQUENCE]!;
@@ -45,13 +50,16 @@ export class Control {
 
   /** The worker enters the guest for a slot, or for start-up with −1: odd until it has left. */
   enter(slot: number): void {
+    if (!this.#watched) return;
     this.#words[SLOT] = slot;
     this.#sequence = (this.#sequence + 1) & 0x3fff_ffff;
-    Atomics.store(this.#words, SEQUENCE, this.#sequence);
+    // A plain store: the exchange in `leave` orders it, and who watches looks again milliseconds later.
+    this.#words[SEQUENCE] = this.#sequence;
   }
 
   /** It has left. If it was given up meanwhile it stays here for ever and touches nothing more. */
   leave(): void {
+    if (!this.#watched) return;
     const inside = this.#sequence;
     this.#sequence = inside + 1;
     const found = Atomics.compareExchange(this.#words, SEQUENCE, inside, inside + 1);

@@ -1,5 +1,6 @@
 // Driver: has this thread's event loop call the reactor — when its epoll is readable, when its next
-// deadline comes, and again at once while work is left. It decides nothing about connections.
+// deadline comes, and again at once while work is left. A guest of the thread, it costs a round of the
+// loop for each wake; loop.ts costs none, and owns the thread. It decides nothing about connections.
 
 import type { Watcher } from './kernel.ts';
 import { monotonicMs } from './monotonic.ts';
@@ -9,7 +10,20 @@ import type { Reactor } from './reactor.ts';
 // What setTimeout takes; a later deadline is looked at again then.
 const LONGEST_MS = 2 ** 31 - 1;
 
-export class Driver {
+/** What makes a reactor's turns. */
+export interface Drive {
+  /** Arranges for what the reactor has to do next; to be called after each of its commands. */
+  schedule(): void;
+  /** To be called in a turn that has left something to the event loop, such as a promise. */
+  yield(): void;
+  /** No turn is made any more. Idempotent. */
+  close(): void;
+}
+
+/** @param turned is called after each turn */
+export type DriveClass = new (native: Native, reactor: Reactor, turned: () => void) => Drive;
+
+export class Driver implements Drive {
   readonly #reactor: Reactor;
   readonly #turned: () => void;
   readonly #watcher: Watcher;
@@ -18,7 +32,6 @@ export class Driver {
   #immediate: NodeJS.Immediate | undefined;
   #closed = false;
 
-  /** @param turned is called after each turn */
   constructor(native: Native, reactor: Reactor, turned: () => void) {
     this.#reactor = reactor;
     this.#turned = turned;
@@ -30,7 +43,6 @@ export class Driver {
     this.schedule();
   }
 
-  /** Arranges for what the reactor has to do next; to be called after each of its commands. */
   schedule(): void {
     this.#turned();
     if (this.#closed) return;
@@ -58,7 +70,9 @@ export class Driver {
     );
   }
 
-  /** No turn is made any more. Idempotent. */
+  /** The event loop has its turn after each of the reactor's anyway. */
+  yield(): void {}
+
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);

@@ -12,8 +12,16 @@ import {
   STATUS_OK,
   STATUS_STATE,
 } from '../assembly/abi.ts';
-import {
-  type Batch,
+import type { Batch } from './batch.ts';
+import * as Batches from './batch.ts';
+import type { Connections } from './connections.ts';
+import * as Flags from './connections.ts';
+import * as Rows from './kernel.ts';
+import type { Policy } from './policy.ts';
+import * as Columns from './segment.ts';
+
+// V8 takes a module's own constants for what they are; imported ones it reads and checks at each use.
+const {
   EFFECT_APPEND,
   EFFECT_CLOSE,
   EFFECT_LIMIT,
@@ -24,11 +32,10 @@ import {
   GUEST_BUFFER,
   ROW_SLOT,
   STAGING_BUFFER,
-} from './batch.ts';
-import { CLOSING, type Connections, DOOMED, FIN_DUE } from './connections.ts';
-import { KIND_SEND, ROW, ROW_KIND, ROW_LENGTH } from './kernel.ts';
-import type { Policy } from './policy.ts';
-import { COLUMNS, FD, FLAGS, OUTPUT_BYTES, STAGED_BYTES, STAGED_FLAGS } from './segment.ts';
+} = Batches;
+const { CLOSING, DOOMED, FIN_DUE } = Flags;
+const { KIND_SEND, ROW, ROW_KIND, ROW_LENGTH } = Rows;
+const { COLUMNS, FD, FLAGS, OUTPUT_BYTES, STAGED_BYTES, STAGED_FLAGS } = Columns;
 
 // Rows and bytes of earlier callbacks that may wait while a connection's next one runs.
 const CARRIED_ROWS = 256;
@@ -52,6 +59,8 @@ export class Effects {
   mark = 0;
   /** Nothing was asked for but sends to the connection in whose callback we are. */
   plain = true;
+  /** Among the rows of the running callback are some that are to be applied when it returns. */
+  pending = false;
 
   constructor(connections: Connections, batch: Batch, policy: Policy) {
     this.#batch = batch;
@@ -69,6 +78,7 @@ export class Effects {
     this.#bytes = 0;
     this.#slot = slot;
     this.plain = true;
+    this.pending = false;
   }
 
   /** Whether another callback of the same slot may run before the batch is flushed. */
@@ -104,7 +114,8 @@ export class Effects {
       table[base + STAGED_FLAGS]! |= DOOMED;
       return STATUS_LIMIT;
     }
-    let [buffer, from] = [GUEST_BUFFER, offset];
+    let buffer = GUEST_BUFFER;
+    let from = offset;
     if (this.#bytes + length > this.#policy.maxStagedBytes) return STATUS_LIMIT;
     if (!inWindow) {
       buffer = STAGING_BUFFER;
@@ -116,7 +127,10 @@ export class Effects {
     this.#waiting += length;
     if (slot !== this.#slot) this.plain = false;
     if (waiting === 0) this.#batch.send(slot, table[base + FD]!, buffer, from, length);
-    else this.#batch.effect(EFFECT_APPEND, slot, from, buffer, length);
+    else {
+      this.pending = true;
+      this.#batch.effect(EFFECT_APPEND, slot, from, buffer, length);
+    }
     table[base + STAGED_BYTES]! += length;
     return backlog;
   }
@@ -169,6 +183,7 @@ export class Effects {
 
   #effect(kind: number, slot: number, value: number): void {
     this.plain = false;
+    this.pending = true;
     this.#batch.effect(kind, slot, value, 0, 0);
   }
 

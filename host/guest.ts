@@ -2,7 +2,8 @@
 // call. It checks every pointer. It does not know when a callback is due or what effects do.
 
 import { LOG_ERROR, STATUS_BOUNDS, STATUS_CLOSED, STATUS_STATE } from '../assembly/abi.ts';
-import { type Batch, GUEST_BUFFER } from './batch.ts';
+import type { Batch } from './batch.ts';
+import * as Batches from './batch.ts';
 import type { Clock } from './clock.ts';
 import type { Connections } from './connections.ts';
 import type { Effects } from './effects.ts';
@@ -10,6 +11,9 @@ import { messageOf, WasmpollError } from './errors.ts';
 import type { GuestModule } from './module.ts';
 import type { Policy } from './policy.ts';
 import { printable } from './text.ts';
+
+// V8 takes a module's own constants for what they are; imported ones it reads and checks at each use.
+const { GUEST_BUFFER } = Batches;
 
 /** What a guest reaches through its imports. */
 export interface GuestHost {
@@ -199,7 +203,8 @@ export class Guest {
       send: (connection: number, data: number, length: number): number => {
         try {
           if (!this.#admit()) return STATUS_STATE;
-          const [from, bytes] = [data >>> 0, length >>> 0];
+          const from = data >>> 0;
+          const bytes = length >>> 0;
           if (!this.#within(from, bytes)) return STATUS_BOUNDS;
           const { window } = this;
           const inWindow = from >= window && from + bytes <= window + windowBytes;

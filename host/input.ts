@@ -2,28 +2,29 @@
 // holds what is left unconsumed. It does not know what epoll reports, or who is served when.
 
 import { REASON_FRAME, REASON_PEER } from '../assembly/abi.ts';
-import { type Batch, GUEST_BUFFER } from './batch.ts';
-import { type Callbacks, FAILED } from './callbacks.ts';
+import type { Batch } from './batch.ts';
+import * as Batches from './batch.ts';
+import type { Callbacks } from './callbacks.ts';
+import * as Answers from './callbacks.ts';
 import type { Clock } from './clock.ts';
-import {
-  BLOCKED,
-  CLOSING,
-  type Connections,
-  DOOMED,
-  DRAINED,
-  END_TOLD,
-  ENDED,
-  FIN_DUE,
-  PAUSED,
-  RESTING,
-} from './connections.ts';
+import type { Connections } from './connections.ts';
+import * as Flags from './connections.ts';
 import type { Effects } from './effects.ts';
-import { type Kernel, ROW, ROW_RESULT } from './kernel.ts';
+import type { Kernel } from './kernel.ts';
+import * as Rows from './kernel.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import type { Output } from './output.ts';
 import type { Pages } from './pages.ts';
 import type { Policy } from './policy.ts';
-import {
+import * as Columns from './segment.ts';
+import type { Stats } from './stats.ts';
+
+// V8 takes a module's own constants for what they are; imported ones it reads and checks at each use.
+const { GUEST_BUFFER } = Batches;
+const { FAILED } = Answers;
+const { BLOCKED, CLOSING, DOOMED, DRAINED, END_TOLD, ENDED, FIN_DUE, PAUSED, RESTING } = Flags;
+const { ROW, ROW_RESULT } = Rows;
+const {
   COLUMNS,
   FD,
   FLAGS,
@@ -36,8 +37,7 @@ import {
   TURN,
   TURN_BYTES,
   WANT,
-} from './segment.ts';
-import type { Stats } from './stats.ts';
+} = Columns;
 
 /** Told of what was received. Null costs nothing. */
 export interface InputObserver {
@@ -60,6 +60,8 @@ export class Input {
   readonly #observer: InputObserver;
   readonly #table: Int32Array;
   readonly #times: Float64Array;
+  readonly #bytesPerTurn: number;
+  readonly #windowBytes: number;
   /** Number of the turn, in Int32: it tells apart the byte budgets of turns. */
   #turn = 0;
 
@@ -91,6 +93,8 @@ export class Input {
     this.#observer = parts.observer;
     this.#table = parts.connections.table;
     this.#times = parts.connections.segment.times;
+    this.#bytesPerTurn = parts.policy.bytesPerTurn;
+    this.#windowBytes = parts.policy.receiveWindowBytes;
   }
 
   /** A turn begins: every connection has its byte budget again. */
@@ -108,10 +112,10 @@ export class Input {
       this.#table[base + TURN_BYTES] = 0;
     }
     const held = this.#table[base + HELD_BYTES]!;
-    const budget = this.#policy.bytesPerTurn - this.#table[base + TURN_BYTES]!;
-    const room = Math.min(this.#policy.receiveWindowBytes - held, budget);
+    const budget = this.#bytesPerTurn - this.#table[base + TURN_BYTES]!;
+    const room = Math.min(this.#windowBytes - held, budget);
     // Level-triggered: what is not received now is reported again.
-    if (room <= 0 || this.#lifecycle.deliverable(slot)) return false;
+    if (room <= 0 || (held > 0 && this.#lifecycle.deliverable(slot))) return false;
     const { window } = this.#callbacks;
     const loaded = this.#table[base + WANT] === 0;
     this.#callbacks.load(slot);
@@ -157,7 +161,8 @@ export class Input {
     const base = slot * COLUMNS;
     this.#table[base + WANT] = 0;
     const consumed = this.#offer(slot, total);
-    if (consumed === FAILED) return;
+    // The usual case: nothing was held, and nothing is left to hold.
+    if (consumed === FAILED || (consumed === total && held === 0)) return;
     if ((this.#table[base + FLAGS]! & (CLOSING | DOOMED)) !== 0) {
       this.#pages.clear(base + HELD);
       return;

@@ -62,6 +62,21 @@ export interface Watcher {
   close(): void;
 }
 
+/**
+ * The waiting of this thread's event loop, taken over. While it is open libuv does not wait, and
+ * somebody has to in its place: in the callback, with `fd` in the set and no longer than `timeout()`.
+ */
+export interface Backend {
+  /** Readable while the event loop has something to do; not to be closed. */
+  readonly fd: number;
+  /** Milliseconds until the event loop has something to do by the clock: 0 for now, −1 for never. */
+  timeout(): number;
+  ref(): void;
+  unref(): void;
+  /** Idempotent; no callback comes afterwards, and libuv waits by itself again. */
+  close(): void;
+}
+
 /** Numbers from the kernel's headers. */
 export interface Constants {
   readonly EPOLLIN: number;

@@ -11,8 +11,23 @@ import {
   REASON_SHUTDOWN,
   REASON_WRITE_TIMEOUT,
 } from '../assembly/abi.ts';
-import {
-  type Batch,
+import type { Batch } from './batch.ts';
+import * as Batches from './batch.ts';
+import type { Clock } from './clock.ts';
+import type { Connections } from './connections.ts';
+import * as Flags from './connections.ts';
+import { Deadlines } from './deadlines.ts';
+import type { Epoll, Kernel } from './kernel.ts';
+import * as Rows from './kernel.ts';
+import type { Output } from './output.ts';
+import type { Pages } from './pages.ts';
+import type { Policy } from './policy.ts';
+import * as Columns from './segment.ts';
+import type { Stats } from './stats.ts';
+import { Timers } from './timers.ts';
+
+// V8 takes a module's own constants for what they are; imported ones it reads and checks at each use.
+const {
   EFFECT_APPEND,
   EFFECT_CLOSE,
   EFFECT_LIMIT,
@@ -22,12 +37,10 @@ import {
   EFFECT_WANT,
   ROW_SLOT,
   ROW_VALUE,
-} from './batch.ts';
-import type { Clock } from './clock.ts';
-import {
+} = Batches;
+const {
   BLOCKED,
   CLOSING,
-  type Connections,
   DOOMED,
   DRAINED,
   END_TOLD,
@@ -38,13 +51,9 @@ import {
   LINGERING,
   PAUSED,
   RESTING,
-} from './connections.ts';
-import { Deadlines } from './deadlines.ts';
-import { type Epoll, type Kernel, ROW, ROW_BUFFER, ROW_KIND, ROW_LENGTH } from './kernel.ts';
-import type { Output } from './output.ts';
-import type { Pages } from './pages.ts';
-import type { Policy } from './policy.ts';
-import {
+} = Flags;
+const { ROW, ROW_BUFFER, ROW_KIND, ROW_LENGTH } = Rows;
+const {
   BUSY,
   COLUMNS,
   FD,
@@ -62,9 +71,7 @@ import {
   STAGED_FLAGS,
   TIMES,
   WANT,
-} from './segment.ts';
-import type { Stats } from './stats.ts';
-import { Timers } from './timers.ts';
+} = Columns;
 
 export class Lifecycle {
   readonly timers: Timers;

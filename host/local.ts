@@ -2,7 +2,7 @@
 // stops that thread; nobody is there to notice.
 
 import { REASON_SHUTDOWN } from '../assembly/abi.ts';
-import { Driver } from './driver.ts';
+import type { Drive, DriveClass } from './driver.ts';
 import type { Engine, EngineObserver, Interests, ServerStats } from './engine.ts';
 import { WasmpollError } from './errors.ts';
 import type { GuestModule } from './module.ts';
@@ -13,21 +13,27 @@ import { type Observer, Reactor } from './reactor.ts';
 
 export class Local implements Engine {
   readonly #reactor: Reactor;
-  readonly #driver: Driver;
+  readonly #driver: Drive | undefined;
   readonly #engineObserver: EngineObserver;
   readonly #observer: Observer;
   #ending = false;
 
   /** @throws WasmpollError ERR_GUEST when the guest does not start */
-  constructor(native: Native, module: GuestModule, policy: Policy, observer: EngineObserver) {
+  constructor(
+    native: Native,
+    module: GuestModule,
+    policy: Policy,
+    observer: EngineObserver,
+    Turns: DriveClass,
+  ) {
     this.#engineObserver = observer;
     this.#observer = {
       open: null,
       close: null,
       data: null,
-      restart: (why) => observer.restart(why),
-      failure: (error) => observer.failure(error),
-      log: (level, text) => observer.log(level, text),
+      restart: this.#told((why) => observer.restart(why)),
+      failure: this.#told((error) => observer.failure(error)),
+      log: this.#told((level, text) => observer.log(level, text)),
     };
     this.#reactor = new Reactor({
       kernel: native,
@@ -38,29 +44,41 @@ export class Local implements Engine {
       buffer: SharedArrayBuffer,
     });
     try {
-      this.#driver = new Driver(native, this.#reactor, () => this.#turned());
+      this.#driver = new Turns(native, this.#reactor, () => this.#turned());
     } catch (error) {
       this.#reactor.close();
       throw error;
     }
   }
 
+  // Whoever is told may have promises to keep.
+  #told<Values extends unknown[], Answer>(
+    tell: (...values: Values) => Answer,
+  ): (...values: Values) => Answer {
+    return (...values) => {
+      this.#driver?.yield();
+      return tell(...values);
+    };
+  }
+
   #turned(): void {
     if (!this.#ending || this.#reactor.connections > 0) return;
     this.#ending = false;
+    this.#driver?.yield();
     this.#engineObserver.quiet();
   }
 
   accept(fd: number): void {
     this.#reactor.open(fd);
-    this.#driver.schedule();
+    this.#driver!.schedule();
   }
 
   observe(interests: Interests): void {
     const engine = this.#engineObserver;
-    this.#observer.open = interests.open ? (id, address) => engine.open(id, address) : null;
-    this.#observer.close = interests.close ? (id, reason) => engine.close(id, reason) : null;
-    this.#observer.data = interests.data ? (id, bytes) => engine.data(id, bytes) : null;
+    const { open, close, data } = interests;
+    this.#observer.open = open ? this.#told((id, address) => engine.open(id, address)) : null;
+    this.#observer.close = close ? this.#told((id, reason) => engine.close(id, reason)) : null;
+    this.#observer.data = data ? this.#told((id, bytes) => engine.data(id, bytes)) : null;
   }
 
   snapshot(): ServerStats {
@@ -75,23 +93,23 @@ export class Local implements Engine {
       );
     }
     this.#reactor.swap(module);
-    this.#driver.schedule();
+    this.#driver!.schedule();
   }
 
   drain(): void {
     this.#ending = true;
     this.#reactor.drain();
-    this.#driver.schedule();
+    this.#driver!.schedule();
   }
 
   abort(): void {
     this.#ending = true;
     this.#reactor.abort(REASON_SHUTDOWN);
-    this.#driver.schedule();
+    this.#driver!.schedule();
   }
 
   async close(): Promise<void> {
-    this.#driver.close();
+    this.#driver!.close();
     this.#reactor.close();
   }
 }

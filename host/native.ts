@@ -6,7 +6,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { messageOf, WasmpollError } from './errors.ts';
-import type { Epoll, Io, Kernel, Result, Watcher } from './kernel.ts';
+import type { Backend, Epoll, Io, Kernel, Result, Watcher } from './kernel.ts';
 import * as contract from './kernel.ts';
 
 /** An Error in Node's own form. */
@@ -213,7 +213,15 @@ export interface Native extends Kernel, NativeCalls {
   /** A new set; or, with `fd`, a borrowed one, which close() leaves open. */
   epoll(fd?: number): Epoll;
   readonly Watcher: WatcherClass;
+  readonly Backend: BackendClass;
 }
+
+/**
+ * `new Backend(callback)` calls back once a round of this thread's loop, when libuv would wait. For a
+ * thread that serves one set and little else: whoever measures how idle the loop is finds it busy.
+ * It lives and ends as a Watcher does.
+ */
+export type BackendClass = new (callback: () => void) => Backend;
 
 /**
  * `new Watcher(fd, callback)` calls back once a wake of this thread's loop while `fd` is readable. It
@@ -230,6 +238,7 @@ interface Addon extends NativeCalls {
   readonly Epoll: new (fd?: number) => Epoll;
   readonly Io: new (rows: Int32Array) => Io;
   readonly Watcher: WatcherClass;
+  readonly Backend: BackendClass;
 }
 
 /** Where the addon may lie in a package, best first: a checkout's own build before a prebuilt one. */

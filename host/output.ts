@@ -2,23 +2,24 @@
 // page pool, and sees to it that the pool never runs dry. It does not know why a connection closes.
 
 import { REASON_ERROR, REASON_LIMIT, REASON_MEMORY } from '../assembly/abi.ts';
-import { type Batch, ROW_SLOT, SEGMENT_BUFFER } from './batch.ts';
+import type { Batch } from './batch.ts';
+import * as Batches from './batch.ts';
 import type { Clock } from './clock.ts';
-import { type Connections, DOOMED, TOUCHED } from './connections.ts';
+import type { Connections } from './connections.ts';
+import * as Flags from './connections.ts';
 import type { Effects } from './effects.ts';
-import {
-  type Kernel,
-  KIND_SEND,
-  ROW,
-  ROW_BUFFER,
-  ROW_KIND,
-  ROW_LENGTH,
-  ROW_OFFSET,
-  ROW_RESULT,
-} from './kernel.ts';
+import type { Kernel } from './kernel.ts';
+import * as Rows from './kernel.ts';
 import { type Pages, pagesOf } from './pages.ts';
 import { type Policy, reservePages } from './policy.ts';
-import {
+import * as Columns from './segment.ts';
+import type { Stats } from './stats.ts';
+
+// V8 takes a module's own constants for what they are; imported ones it reads and checks at each use.
+const { ROW_SLOT, SEGMENT_BUFFER } = Batches;
+const { DOOMED, TOUCHED } = Flags;
+const { KIND_SEND, ROW, ROW_BUFFER, ROW_KIND, ROW_LENGTH, ROW_OFFSET, ROW_RESULT } = Rows;
+const {
   BUSY,
   COLUMNS,
   FD,
@@ -32,8 +33,7 @@ import {
   STAGED_BYTES,
   TIMES,
   UNSAVED,
-} from './segment.ts';
-import type { Stats } from './stats.ts';
+} = Columns;
 
 // Pages of one connection that are offered to the kernel at a time: as much as a socket's send
 // buffer usually has room for, and little enough that the others are not kept waiting.

@@ -1,9 +1,16 @@
 // Pages: the capped pool of 16 KiB pages, and the chains of bytes that wait in them.
 // It knows a chain by its four columns of the table, and not whose it is or why it waits.
 
-import { type Batch, SEGMENT_BUFFER } from './batch.ts';
-import { PAGE_BYTES } from './policy.ts';
-import { CHAIN_BYTES, CHAIN_FIRST, CHAIN_LAST, CHAIN_START, type Segment } from './segment.ts';
+import type { Batch } from './batch.ts';
+import * as Batches from './batch.ts';
+import * as Policies from './policy.ts';
+import type { Segment } from './segment.ts';
+import * as Columns from './segment.ts';
+
+// V8 takes a module's own constants for what they are; imported ones it reads and checks at each use.
+const { SEGMENT_BUFFER } = Batches;
+const { PAGE_BYTES } = Policies;
+const { CHAIN_BYTES, CHAIN_FIRST, CHAIN_LAST, CHAIN_START } = Columns;
 
 /** A scan of a pool that another thread has left. */
 export interface PageScan {

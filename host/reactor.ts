@@ -5,46 +5,36 @@
 // The way of a byte: #event → Input.receive → Callbacks.data → (Effects) → Output.run.
 
 import { REASON_ERROR } from '../assembly/abi.ts';
-import { Batch, SEGMENT_BUFFER } from './batch.ts';
+import * as Batches from './batch.ts';
+import { Batch } from './batch.ts';
 import { Callbacks, startGuest } from './callbacks.ts';
 import { Clock } from './clock.ts';
-import {
-  BLOCKED,
-  CLOSING,
-  Connections,
-  DOOMED,
-  ENDED,
-  KNOWN,
-  LINGERING,
-  OPEN,
-  PAUSED,
-} from './connections.ts';
+import * as Flags from './connections.ts';
+import { Connections } from './connections.ts';
 import { Control } from './control.ts';
 import { Effects, effectRows } from './effects.ts';
 import { WasmpollError } from './errors.ts';
 import { Input, type InputObserver } from './input.ts';
-import { type Epoll, EVENT, type Kernel } from './kernel.ts';
+import type { Epoll, Kernel } from './kernel.ts';
+import * as Rows from './kernel.ts';
 import { Lifecycle } from './lifecycle.ts';
 import type { GuestModule } from './module.ts';
 import { Output } from './output.ts';
 import { Pages } from './pages.ts';
-import { PAGE_BYTES, type Policy } from './policy.ts';
+import type { Policy } from './policy.ts';
+import * as Policies from './policy.ts';
 import { type Remains, recover } from './recovery.ts';
-import {
-  BUSY,
-  type BufferConstructor,
-  COLUMNS,
-  FD,
-  FLAGS,
-  GUEST_TIMER,
-  HANDLE,
-  OUTPUT_BYTES,
-  REASON,
-  Segment,
-  TIMES,
-} from './segment.ts';
+import * as Columns from './segment.ts';
+import { type BufferConstructor, Segment } from './segment.ts';
 import { type Layout, type StateBlocks, statesAfter } from './states.ts';
 import { type Snapshot, Stats } from './stats.ts';
+
+// V8 takes a module's own constants for what they are; imported ones it reads and checks at each use.
+const { SEGMENT_BUFFER } = Batches;
+const { BLOCKED, CLOSING, DOOMED, ENDED, KNOWN, LINGERING, OPEN, PAUSED } = Flags;
+const { EVENT } = Rows;
+const { PAGE_BYTES } = Policies;
+const { BUSY, COLUMNS, FD, FLAGS, GUEST_TIMER, HANDLE, OUTPUT_BYTES, REASON, TIMES } = Columns;
 
 // As many events as one wait brings; more wait in the kernel, which reports them in rotation.
 const EVENTS = 256;
@@ -52,6 +42,14 @@ const EVENTS = 256;
 // program that the server is embedded in.
 const ROUNDS = 8;
 const TURN_MS = 10;
+
+// Handles that no connection has, since the generation of those starts at 1.
+/** The descriptor whose events are told by `signalled`. */
+export const SIGNAL = 0;
+/** The descriptor of the thread's event loop. */
+export const LOOP = 1;
+
+const EXCEPTIONS = PAUSED | BLOCKED | ENDED | CLOSING | DOOMED;
 
 /** What happens to connections and the guest, for those who watch. Null costs nothing. */
 export interface Observer extends InputObserver {
@@ -88,10 +86,15 @@ export class Reactor {
   readonly #input: Input;
   readonly #signalled: () => void;
   readonly #buffer: BufferConstructor;
+  // Taken out of the table of constants, which is large: a look into it at each event would show.
+  readonly #in: number;
+  readonly #error: number;
+  readonly #hangup: number;
   /** Connections served in this round. */
   #served = 0;
-  /** The descriptor with handle 0 was readable in this round. */
+  /** What was readable in this round besides connections. */
   #signal = false;
+  #loop = false;
 
   /** @throws WasmpollError ERR_GUEST when the guest's start-up fails. */
   constructor(parts: {
@@ -106,18 +109,21 @@ export class Reactor {
     control?: Control;
     /** An epoll that outlives the reactor; its own when not given. */
     epoll?: Epoll;
-    /** Called in a turn in which the descriptor with handle 0 was readable. */
+    /** Called in a turn in which the descriptor with the handle SIGNAL was readable. */
     signalled?: () => void;
     /** What another reactor on the same epoll has left behind, to go on with. */
     left?: Remains;
   }) {
     const { kernel, policy, observer } = parts;
-    const control = parts.control ?? new Control(new parts.buffer(Control.bytes));
+    const control = parts.control ?? new Control(new parts.buffer(Control.bytes), false);
     const guest = startGuest(parts.module, policy, control);
     this.#control = control;
     this.#stats = new Stats(control.counts);
     this.#kernel = kernel;
     this.#buffer = parts.buffer;
+    this.#in = kernel.constants.EPOLLIN;
+    this.#error = kernel.constants.EPOLLERR;
+    this.#hangup = kernel.constants.EPOLLHUP;
     this.#observer = observer;
     this.#clock = new Clock(parts.now);
     const segment = new Segment(
@@ -339,19 +345,8 @@ export class Reactor {
     const end = this.#clock.now + TURN_MS;
     this.#input.nextTurn();
     for (let round = 0; round < ROUNDS; round += 1) {
-      this.#served = 0;
-      const count = this.#epoll.wait(this.#events, 0);
-      if (count < 0) throw new Error(`epoll_wait: ${this.#kernel.errorName(count)}`);
-      for (let event = 0; event < count; event += 1) {
-        const at = event * EVENT;
-        this.#event(this.#events[at]! | 0, this.#events[at + 2]!);
-      }
-      if (this.#signal) {
-        this.#signal = false;
-        this.#signalled();
-      }
-      this.#serveReady();
-      this.#rest();
+      const count = this.#wait(0);
+      this.#round(count);
       // Last, and not while more events wait: what came while this process stood still is progress,
       // and may put a timeout off.
       if (count < EVENTS || round === ROUNDS - 1) this.#runTimers();
@@ -365,26 +360,68 @@ export class Reactor {
     return this.ready;
   }
 
+  /**
+   * A turn of one round, which waits for events: in a thread whose event loop is watched along with
+   * the connections.
+   * @param ms at most so long; −1 for ever
+   * @returns true when the event loop has something to do
+   */
+  serve(ms: number): boolean {
+    this.#loop = false;
+    const count = this.#wait(ms);
+    this.#clock.refresh();
+    this.#input.nextTurn();
+    this.#round(count);
+    if (count < EVENTS || this.#connections.ready === 0) this.#runTimers();
+    this.#publish();
+    return this.#loop;
+  }
+
+  #wait(ms: number): number {
+    const count = this.#epoll.wait(this.#events, ms);
+    if (count < 0) throw new Error(`epoll_wait: ${this.#kernel.errorName(count)}`);
+    return count;
+  }
+
+  #round(count: number): void {
+    this.#served = 0;
+    for (let event = 0; event < count; event += 1) {
+      const at = event * EVENT;
+      this.#event(this.#events[at]! | 0, this.#events[at + 2]!);
+    }
+    if (this.#signal) {
+      this.#signal = false;
+      this.#signalled();
+    }
+    this.#serveReady();
+    this.#rest();
+  }
+
   #event(handle: number, mask: number): void {
-    if (handle === 0) {
-      this.#signal = true;
+    const slot = this.#connections.current(handle);
+    if (slot < 0) {
+      // Or else the connection was closed earlier in this batch, and perhaps its descriptor is
+      // another's now.
+      if (handle === SIGNAL) this.#signal = true;
+      else if (handle === LOOP) this.#loop = true;
       return;
     }
-    const slot = this.#connections.current(handle);
-    // The connection was closed earlier in this batch, and perhaps its descriptor is another's now.
-    if (slot < 0) return;
     this.#table[slot * COLUMNS + BUSY] = 1;
     this.#serve(slot, mask);
     this.#table[slot * COLUMNS + BUSY] = 0;
   }
 
   #serve(slot: number, mask: number): void {
-    const { EPOLLIN, EPOLLERR, EPOLLHUP } = this.#kernel.constants;
     const base = slot * COLUMNS;
+    // The usual case: input, and nothing stands in its way.
+    if (mask === this.#in && (this.#table[base + FLAGS]! & EXCEPTIONS) === 0) {
+      if (this.#input.receive(slot)) this.#served += 1;
+      return;
+    }
     // With output waiting any event but IN means that sending will get on, or say what is wrong.
     // Data that arrived before a reset comes first; then recv(2) tells of the reset.
-    const over = (mask & (EPOLLERR | EPOLLHUP)) !== 0;
-    const sends = this.#table[base + OUTPUT_BYTES]! > 0 && (mask & ~EPOLLIN) !== 0;
+    const over = (mask & (this.#error | this.#hangup)) !== 0;
+    const sends = this.#table[base + OUTPUT_BYTES]! > 0 && (mask & ~this.#in) !== 0;
     if (sends && !(over && this.#reading(slot))) {
       this.#served += 1;
       this.#lifecycle.flush();
@@ -393,11 +430,11 @@ export class Reactor {
     }
     if ((this.#table[base + FLAGS]! & DOOMED) !== 0) return;
     if (this.#reading(slot)) {
-      if ((over || (mask & EPOLLIN) !== 0) && this.#input.receive(slot)) this.#served += 1;
-    } else if ((mask & EPOLLERR) !== 0) {
+      if ((over || (mask & this.#in) !== 0) && this.#input.receive(slot)) this.#served += 1;
+    } else if ((mask & this.#error) !== 0) {
       this.#stats.error('EPOLLERR');
       this.#output.doom(slot, REASON_ERROR);
-    } else if ((mask & EPOLLHUP) !== 0) {
+    } else if ((mask & this.#hangup) !== 0) {
       // It would be reported for ever: it is watched again when there is something to wait for.
       this.#lifecycle.unwatch(slot);
     }

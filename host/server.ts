@@ -5,11 +5,13 @@ import { EventEmitter } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { Acceptor } from './acceptor.ts';
 import { type Address, parseAddress, resolveAddress } from './address.ts';
+import { type DriveClass, Driver } from './driver.ts';
 import type { Engine, ServerStats } from './engine.ts';
 import { WasmpollError } from './errors.ts';
 import { Listener } from './listener.ts';
 import { Local } from './local.ts';
 import { type Logger, silent } from './log.ts';
+import { Loop } from './loop.ts';
 import { type GuestModule, loadModule, type ModuleSource } from './module.ts';
 import { native } from './native.ts';
 import { MAX_WORKERS, type Policy, resolvePolicy } from './policy.ts';
@@ -50,7 +52,12 @@ const OPTIONS = ['protocol', 'listen', 'workers', 'policy', 'signal', 'logger'];
  * @throws WasmpollError with ERR_OPTION, ERR_POLICY, ERR_ADDRESS, ERR_MODULE or ERR_GUEST; an Error
  *   in Node's form when the system refuses (`listen EADDRINUSE: …`); the signal's reason
  */
-export async function serve(options: ServeOptions): Promise<Server> {
+export const serve = (options: ServeOptions): Promise<Server> => start(options, Driver);
+
+/** As `serve`, in a process that is there for this server: its event loop may be taken over. */
+export const serveAlone = (options: ServeOptions): Promise<Server> => start(options, Loop);
+
+async function start(options: ServeOptions, Turns: DriveClass): Promise<Server> {
   checkOptions(options);
   const policy = fitDescriptors(resolvePolicy(options.policy));
   const { maxConnections } = policy;
@@ -65,7 +72,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
   const workers = workersOf(options);
   const engine =
     workers === 0
-      ? new Local(native, module, policy, relay)
+      ? new Local(native, module, policy, relay, Turns)
       : await Supervisor.start(native, module, policy, workers, relay);
   const listeners = await listenAll(addresses, policy, engine);
   const server = await makeServer(engine, listeners, policy, relay);

@@ -4,10 +4,10 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { REASON_SHUTDOWN } from '../assembly/abi.ts';
 import { Control } from './control.ts';
-import { Driver } from './driver.ts';
 import { interestsOf } from './engine.ts';
 import { messageOf } from './errors.ts';
 import { RateLimit } from './log.ts';
+import { Loop } from './loop.ts';
 import type { GuestModule } from './module.ts';
 import { monotonicMs } from './monotonic.ts';
 import { native } from './native.ts';
@@ -115,7 +115,7 @@ function start(): void {
     },
     ...(data.left === undefined ? {} : { left: data.left }),
   });
-  const driver = new Driver(native, reactor, () => {
+  const loop = new Loop(native, reactor, () => {
     if (!ending || reactor.connections > 0 || control.pending > 0) return;
     ending = false;
     tell({ kind: 'quiet' });
@@ -123,7 +123,7 @@ function start(): void {
   const drain = (): void => {
     ending = true;
     reactor.drain();
-    driver.schedule();
+    loop.schedule();
   };
   port.on('message', (message: ToWorker) => {
     if (message.kind === 'observe') observe();
@@ -133,11 +133,11 @@ function start(): void {
     else if (message.kind === 'commit') {
       reactor.commit(message.module, message.states);
       tell({ kind: 'swapped', swaps: message.swaps });
-      driver.schedule();
+      loop.schedule();
     } else {
       ending = true;
       reactor.abort(REASON_SHUTDOWN);
-      driver.schedule();
+      loop.schedule();
     }
   });
   tell({
@@ -148,7 +148,7 @@ function start(): void {
   });
   // What was left behind may be due already, and descriptors may be on their way.
   if (data.draining) drain();
-  else driver.schedule();
+  else loop.schedule();
 }
 
 function prepare(reactor: Reactor, module: GuestModule): void {

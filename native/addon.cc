@@ -2,6 +2,7 @@
 // threads; what a thread owns hangs on its own objects.
 #include <napi.h>
 
+#include "backend.h"
 #include "constants.h"
 #include "epoll.h"
 #include "io.h"
@@ -15,6 +16,7 @@ Napi::Object Start(Napi::Env env, Napi::Object exports) {
   wasmpoll::RegisterConstants(env, exports);
   wasmpoll::RegisterSocket(env, exports);
   wasmpoll::RegisterStream(env, exports);
+  wasmpoll::Backend::Register(env, exports);
   wasmpoll::Epoll::Register(env, exports);
   wasmpoll::Io::Register(env, exports);
   wasmpoll::Watcher::Register(env, exports);

@@ -39,7 +39,7 @@ std::string NumberText(double value) {
 
 bool Arguments::Boolean(size_t index, const char* name) {
   bool value = false;
-  if (!failed_ && napi_get_value_bool(env_, info_[index], &value) != napi_ok) {
+  if (!failed_ && napi_get_value_bool(env_, values_[index], &value) != napi_ok) {
     WrongType(index, name, "a boolean");
   }
   return value;
@@ -48,7 +48,7 @@ bool Arguments::Boolean(size_t index, const char* name) {
 std::string Arguments::Text(size_t index, const char* name) {
   size_t length = 0;
   if (failed_) return {};
-  const napi_value value = info_[index];
+  const napi_value value = values_[index];
   if (napi_get_value_string_utf8(env_, value, nullptr, 0, &length) != napi_ok) {
     WrongType(index, name, "a string");
     return {};
@@ -64,11 +64,12 @@ std::string Arguments::Text(size_t index, const char* name) {
 
 Napi::Function Arguments::Callback(size_t index, const char* name) {
   if (failed_) return {};
-  if (!info_[index].IsFunction()) {
+  const Napi::Value value(env_, values_[index]);
+  if (!value.IsFunction()) {
     WrongType(index, name, "a function");
     return {};
   }
-  return info_[index].As<Napi::Function>();
+  return value.As<Napi::Function>();
 }
 
 void* Arguments::View(size_t index, const char* name, napi_typedarray_type type, size_t* length,
@@ -78,7 +79,7 @@ void* Arguments::View(size_t index, const char* name, napi_typedarray_type type,
   napi_typedarray_type found = napi_int8_array;
   void* data = nullptr;
   const napi_status status =
-      napi_get_typedarray_info(env_, info_[index], &found, length, &data, buffer, nullptr);
+      napi_get_typedarray_info(env_, values_[index], &found, length, &data, buffer, nullptr);
   if (status == napi_ok && found == type) return data;
   *length = 0;
   WrongType(index, name,
@@ -113,12 +114,12 @@ void Arguments::OutOfRange(const std::string& text) {
 void Arguments::WrongType(size_t index, const char* name, const char* expected) {
   failed_ = true;
   ThrowType(env_, std::string(function_) + ": " + name + " must be " + expected + ", got " +
-                      TypeName(env_, info_[index]));
+                      TypeName(env_, values_[index]));
 }
 
 void Arguments::WrongNumber(size_t index, const char* name, double low, double high) {
   double value = 0;
-  napi_get_value_double(env_, info_[index], &value);
+  napi_get_value_double(env_, values_[index], &value);
   OutOfRange(std::string(name) + " must be an integer from " + NumberText(low) + " to " +
              NumberText(high) + ", got " + NumberText(value));
 }

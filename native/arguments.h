@@ -27,7 +27,17 @@ inline Napi::Value Integer(napi_env env, int value) {
 class Arguments {
  public:
   Arguments(const Napi::CallbackInfo& info, const char* function)
-      : env_(info.Env()), info_(info), function_(function) {}
+      : env_(info.Env()), function_(function) {
+    for (size_t index = 0; index < kMost; ++index) values_[index] = info[index];
+  }
+  // For a function that was made with a pointer of its own, which goes to `data`.
+  Arguments(napi_env env, napi_callback_info info, const char* function, void** data)
+      : env_(env), function_(function) {
+    size_t count = kMost;
+    napi_get_cb_info(env, info, &count, values_, nullptr, data);
+  }
+
+  napi_value operator[](size_t index) const { return values_[index]; }
 
   bool Failed() const { return failed_; }
 
@@ -35,7 +45,7 @@ class Arguments {
   double Number(size_t index, const char* name, double low, double high) {
     double value = 0;
     if (failed_) return 0;
-    if (napi_get_value_double(env_, info_[index], &value) != napi_ok) {
+    if (napi_get_value_double(env_, values_[index], &value) != napi_ok) {
       WrongType(index, name, "a number");
       return 0;
     }
@@ -72,8 +82,11 @@ class Arguments {
  private:
   [[gnu::cold]] void WrongNumber(size_t index, const char* name, double low, double high);
 
+  static constexpr size_t kMost = 6;
+
   napi_env env_;
-  const Napi::CallbackInfo& info_;
+  // Those that were not given are undefined.
+  napi_value values_[kMost];
   const char* function_;
   bool failed_ = false;
 };

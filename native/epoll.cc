@@ -9,6 +9,7 @@
 
 #include "arguments.h"
 #include "error.h"
+#include "method.h"
 
 namespace wasmpoll {
 namespace {
@@ -58,7 +59,6 @@ void Epoll::Register(Napi::Env env, Napi::Object exports) {
                                        InstanceMethod<&Epoll::Add>("add", kMethod),
                                        InstanceMethod<&Epoll::Modify>("modify", kMethod),
                                        InstanceMethod<&Epoll::Remove>("remove", kMethod),
-                                       InstanceMethod<&Epoll::Wait>("wait", kMethod),
                                        InstanceMethod<&Epoll::Close>("close", kMethod),
                                    }));
 }
@@ -77,6 +77,7 @@ Epoll::Epoll(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Epoll>(info) {
     owned_ = Descriptor(fd_);
   }
   napi_type_tag_object(info.Env(), info.This(), &kEpollTag);
+  DefineMethod(info.This().As<Napi::Object>(), "wait", Wait, this);
 }
 
 napi_value Epoll::GetFd(napi_env env, napi_callback_info info) {
@@ -107,8 +108,10 @@ Napi::Value Epoll::Remove(const Napi::CallbackInfo& info) {
   return Integer(info.Env(), Retry([&] { return epoll_ctl(fd_, EPOLL_CTL_DEL, fd, nullptr); }));
 }
 
-Napi::Value Epoll::Wait(const Napi::CallbackInfo& info) {
-  Arguments arguments(info, "Epoll.wait");
+napi_value Epoll::Wait(napi_env env, napi_callback_info info) {
+  void* self = nullptr;
+  Arguments arguments(env, info, "Epoll.wait", &self);
+  Epoll* const epoll = static_cast<Epoll*>(self);
   size_t length = 0;
   auto* out = static_cast<uint32_t*>(arguments.View(0, "events", napi_uint32_array, &length));
   const int timeoutMs = arguments.Int(1, "timeoutMs", -1, INT_MAX);
@@ -116,16 +119,16 @@ Napi::Value Epoll::Wait(const Napi::CallbackInfo& info) {
   if (!arguments.Failed() && room == 0) {
     arguments.OutOfRange("events must have room for one event, which takes 3 elements");
   }
-  if (arguments.Failed()) return {};
-  if (!Reserve(room)) return Integer(info.Env(), -ENOMEM);
-  const int count = WaitFor(fd_, events_.get(), static_cast<int>(room), timeoutMs);
+  if (arguments.Failed()) return nullptr;
+  if (!epoll->Reserve(room)) return Integer(env, -ENOMEM);
+  const int count = WaitFor(epoll->fd_, epoll->events_.get(), static_cast<int>(room), timeoutMs);
   for (int i = 0; i < count; ++i) {
-    const epoll_event& event = events_[i];
+    const epoll_event& event = epoll->events_[i];
     *out++ = static_cast<uint32_t>(event.data.u64);
     *out++ = static_cast<uint32_t>(event.data.u64 >> 32);
     *out++ = event.events;
   }
-  return Integer(info.Env(), count);
+  return Integer(env, count);
 }
 
 void Epoll::Close(const Napi::CallbackInfo&) {

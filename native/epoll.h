@@ -24,7 +24,7 @@ class Epoll : public Napi::ObjectWrap<Epoll> {
   Napi::Value Add(const Napi::CallbackInfo& info);
   Napi::Value Modify(const Napi::CallbackInfo& info);
   Napi::Value Remove(const Napi::CallbackInfo& info);
-  Napi::Value Wait(const Napi::CallbackInfo& info);
+  static napi_value Wait(napi_env env, napi_callback_info info);
   void Close(const Napi::CallbackInfo& info);
 
   Napi::Value Control(const Napi::CallbackInfo& info, int operation, const char* function);

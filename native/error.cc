@@ -44,4 +44,14 @@ void ThrowSystem(Napi::Env env, const char* syscall, int error, const std::strin
   SystemError(env, syscall, error, detail).ThrowAsJavaScriptException();
 }
 
+void CallBack(napi_env env, napi_async_context context, napi_value receiver, napi_value callback) {
+  if (napi_make_callback(env, context, receiver, callback, 0, nullptr, nullptr) == napi_ok) return;
+  napi_value error = nullptr;
+  bool pending = false;
+  napi_is_exception_pending(env, &pending);
+  if (!pending) return;
+  // Neither call does anything in an environment that is ending.
+  if (napi_get_and_clear_last_exception(env, &error) == napi_ok) napi_fatal_exception(env, error);
+}
+
 }  // namespace wasmpoll

@@ -23,4 +23,8 @@ Napi::Error SystemError(Napi::Env env, const std::string& syscall, int error,
                         const std::string& detail);
 void ThrowSystem(Napi::Env env, const char* syscall, int error, const std::string& detail);
 
+// Calls a function from the event loop. Nobody is above to catch what it throws, so that goes to
+// 'uncaughtException'.
+void CallBack(napi_env env, napi_async_context context, napi_value receiver, napi_value callback);
+
 }  // namespace wasmpoll

@@ -10,6 +10,7 @@
 
 #include "arguments.h"
 #include "error.h"
+#include "method.h"
 #include "syscall.h"
 
 namespace wasmpoll {
@@ -43,7 +44,7 @@ struct Row {
 // One run over the rows. JavaScript cannot run meanwhile, so a buffer found intact stays so.
 class Io::Batch {
  public:
-  Batch(Napi::Env env, Io* io) : env_(env), io_(io) {}
+  Batch(napi_env env, Io* io) : env_(env), io_(io) {}
 
   // The row to report, or −1 with an exception pending.
   int Run(int from, int to) {
@@ -212,7 +213,6 @@ void Io::Register(Napi::Env env, Napi::Object exports) {
   exports.Set("Io", DefineClass(env, "Io",
                                 {
                                     InstanceMethod<&Io::Bind>("bind"),
-                                    InstanceMethod<&Io::Run>("run"),
                                 }));
 }
 
@@ -227,6 +227,7 @@ Io::Io(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Io>(info) {
   if (arguments.Failed()) return;
   rows_.Bind(info.Env(), info[0], buffer, data, length);
   count_ = static_cast<int>(length / kRow);
+  DefineMethod(info.This().As<Napi::Object>(), "run", Run, this);
 }
 
 void Io::Bind(const Napi::CallbackInfo& info) {
@@ -242,18 +243,19 @@ void Io::Bind(const Napi::CallbackInfo& info) {
   buffers_[index].Bind(info.Env(), info[1], buffer, data, length);
 }
 
-Napi::Value Io::Run(const Napi::CallbackInfo& info) {
-  Arguments arguments(info, "Io.run");
-  const int from = arguments.Int(0, "from", 0, count_);
-  const int to = arguments.Int(1, "to", from, count_);
-  if (arguments.Failed()) return {};
-  if (rows_.detachable && !rows_.Intact(info.Env())) {
-    ThrowState(info.Env(), "Io.run: the rows were detached or have shrunk");
-    return {};
+napi_value Io::Run(napi_env env, napi_callback_info info) {
+  void* self = nullptr;
+  Arguments arguments(env, info, "Io.run", &self);
+  Io* const io = static_cast<Io*>(self);
+  const int from = arguments.Int(0, "from", 0, io->count_);
+  const int to = arguments.Int(1, "to", from, io->count_);
+  if (arguments.Failed()) return nullptr;
+  if (io->rows_.detachable && !io->rows_.Intact(env)) {
+    ThrowState(env, "Io.run: the rows were detached or have shrunk");
+    return nullptr;
   }
-  const int stopped = Batch(info.Env(), this).Run(from, to);
-  if (stopped < 0) return {};
-  return Integer(info.Env(), stopped);
+  const int stopped = Batch(env, io).Run(from, to);
+  return stopped < 0 ? nullptr : static_cast<napi_value>(Integer(env, stopped));
 }
 
 void Io::Bound::Bind(napi_env env, napi_value value, napi_value buffer, void* start,

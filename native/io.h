@@ -47,7 +47,7 @@ class Io : public Napi::ObjectWrap<Io> {
   class Batch;
 
   void Bind(const Napi::CallbackInfo& info);
-  Napi::Value Run(const Napi::CallbackInfo& info);
+  static napi_value Run(napi_env env, napi_callback_info info);
 
   Bound rows_;
   int count_ = 0;

@@ -108,16 +108,7 @@ void Watcher::Handle::OnReadable(uv_poll_t* poll, int, int) {
   const napi_value receiver = self->object.Value();
   const napi_value callback = self->callback.Value();
   // The callback may close the watcher; `self` is not freed before the loop's next round.
-  const napi_status status =
-      napi_make_callback(env, self->context, receiver, callback, 0, nullptr, nullptr);
-  if (status == napi_ok) return;
-  // Nobody is above us to catch, so the error goes to 'uncaughtException'. Neither call does
-  // anything in an environment that is ending.
-  napi_value error = nullptr;
-  bool pending = false;
-  napi_is_exception_pending(env, &pending);
-  if (!pending) return;
-  if (napi_get_and_clear_last_exception(env, &error) == napi_ok) napi_fatal_exception(env, error);
+  CallBack(env, self->context, receiver, callback);
 }
 
 void Watcher::Handle::OnEnvironmentEnd(napi_async_cleanup_hook_handle, void* data) {
