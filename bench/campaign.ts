@@ -10,8 +10,12 @@ export interface Result {
   readonly contender: string;
   /** One a round, in order; none when it failed. */
   readonly samples: readonly Sample[];
+  /** What went wrong, or MISSING. */
   readonly failure: string | null;
 }
+
+/** The failure of a contender that is not installed. */
+export const MISSING = 'missing';
 
 export interface CaseResult {
   readonly name: string;

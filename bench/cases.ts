@@ -30,14 +30,19 @@ const MIB = 1024 * KIB;
 
 const near: Target = { processor: 1.05, throughput: 0.95 };
 
+/** `64 B`, `16 KiB` */
+export function sizeText(bytes: number): string {
+  if (bytes >= MIB) return `${bytes / MIB} MiB`;
+  return bytes >= KIB ? `${bytes / KIB} KiB` : `${bytes} B`;
+}
+
 const echo = (
   connections: number,
   bytes: number,
   depth: number,
   rest: Partial<Case> = {},
 ): Case => {
-  const size =
-    bytes >= MIB ? `${bytes / MIB} MiB` : bytes >= KIB ? `${bytes / KIB} KiB` : `${bytes} B`;
+  const size = sizeText(bytes);
   const deep = depth > 1 ? `, depth ${depth}` : '';
   const some = rest.active === undefined ? '' : `, ${rest.active} active`;
   return {

@@ -26,7 +26,6 @@ export interface Row {
 }
 
 const WIDTH = 760;
-const LEFT = 210;
 const RIGHT = 24;
 const ROW = 26;
 const MARK = 5;
@@ -60,14 +59,14 @@ export function dotChart(options: {
   readonly subtitle: string;
   readonly series: readonly Series[];
   readonly rows: readonly Row[];
-  /** Of the axis, which is logarithmic: its ends are the first and the last. */
-  readonly ticks: readonly number[];
 }): string {
-  const { title, subtitle, series, rows, ticks } = options;
+  const { title, subtitle, series, rows } = options;
+  const ticks = ratioTicks(rows.flatMap(({ values }) => values));
+  const left = 24 + Math.max(...rows.map(({ label }) => label.length)) * LETTER;
   const key = legend(series, 62);
   const top = 62 + key.height + 6;
   const bottom = top + rows.length * ROW;
-  const at = logarithmic([ticks[0]!, ticks.at(-1)!], [LEFT, WIDTH - RIGHT]);
+  const at = logarithmic([ticks[0]!, ticks.at(-1)!], [left, WIDTH - RIGHT]);
   const parts = [...heading(title, subtitle), ...key.parts];
   for (const tick of ticks) {
     const style = tick === 1 ? { 'stroke-width': 1.5 } : FAINT;
@@ -76,8 +75,8 @@ export function dotChart(options: {
   }
   for (const [index, { label, values }] of rows.entries()) {
     const y = top + (index + 0.5) * ROW;
-    parts.push(text(LEFT - 14, y + 4, label, { 'text-anchor': 'end' }));
-    parts.push(line([LEFT, y], [WIDTH - RIGHT, y], FAINT));
+    parts.push(text(left - 14, y + 4, label, { 'text-anchor': 'end' }));
+    parts.push(line([left, y], [WIDTH - RIGHT, y], FAINT));
     // The first series lie on top.
     for (const [which, { colour, shape }] of [...series.entries()].reverse()) {
       const value = values[which];
@@ -132,6 +131,18 @@ export function percentileChart(options: {
   }
   parts.push(line([left, bottom], [WIDTH - RIGHT, bottom], { stroke: INK }));
   return picture(WIDTH, bottom + 28, title, parts);
+}
+
+// Far enough apart to be written side by side.
+const RATIOS = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1, 1.25, 1.5, 2, 2.5, 3, 4, 6, 8, 12];
+
+/** Those between the values, 1, and one beyond at each end. */
+function ratioTicks(values: readonly number[]): number[] {
+  const known = values.filter((value) => !Number.isNaN(value));
+  const [low, high] = [Math.min(0.9, ...known), Math.max(1.1, ...known)];
+  const first = RATIOS.findLastIndex((tick) => tick <= low);
+  const last = RATIOS.findIndex((tick) => tick >= high);
+  return RATIOS.slice(Math.max(0, first), last < 0 ? RATIOS.length : last + 1);
 }
 
 /** 1, 2 and 5 times the powers of ten between the two. */

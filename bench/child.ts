@@ -3,6 +3,9 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 
+// The longest window is a minute.
+const LONGEST_MS = 180_000;
+
 const living = new Set<ChildProcess>();
 
 process.once('exit', () => {
@@ -56,7 +59,7 @@ export class Child {
     this.ended.catch(() => undefined);
   }
 
-  /** Waits for a match in its output. Rejects when it ends without. */
+  /** Waits for a match in its output. Rejects when it ends without, or takes too long. */
   async shows(pattern: RegExp, stream: 'stdout' | 'stderr' = 'stdout'): Promise<RegExpExecArray> {
     const shown = new Promise<RegExpExecArray>((resolve, reject) => {
       this.#look = () => {
@@ -66,13 +69,34 @@ export class Child {
       };
       this.#look();
     });
-    return Promise.race([shown, this.ended.then(() => shown)]);
+    return this.#bounded(Promise.race([shown, this.ended.then(() => shown)]));
   }
 
   /** All its standard output, when it has ended with status 0. Rejects otherwise. */
   async result(): Promise<string> {
-    if ((await this.ended) !== 0) throw this.#failure();
+    if ((await this.#bounded(this.ended)) !== 0) throw this.#failure();
     return this.#output.stdout;
+  }
+
+  /** What takes longer than anything here may is ended. */
+  async #bounded<T>(result: Promise<T>): Promise<T> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => {
+        this.signal('SIGKILL');
+        reject(new BenchError(`'${this.#name}' took more than ${LONGEST_MS / 1000} s`));
+      }, LONGEST_MS);
+    });
+    try {
+      return await Promise.race([result, late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** So far. */
+  get stderr(): string {
+    return this.#output.stderr;
   }
 
   /** End of its standard input. */

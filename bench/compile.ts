@@ -10,7 +10,7 @@ import { BenchError, Child, outputOf } from './child.ts';
 export const root = fileURLToPath(new URL('../../', import.meta.url));
 export const source = (name: string): string => path.join(root, 'bench', name);
 
-const target = (name: string): string => path.join(root, 'dist', 'bench', name);
+const OUTPUT = path.join(root, 'dist', 'bench');
 const modified = (file: string): number => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 
 function stale(file: string): boolean {
@@ -23,27 +23,31 @@ function stale(file: string): boolean {
   return modified(file) < Math.max(...sources.map(modified));
 }
 
+export const compiler = process.env.CC ?? 'cc';
+
 /**
  * Compiles bench/NAME.c, and returns the program's path.
- * @throws BenchError when there is no compiler, or with its first complaint
+ * @throws BenchError when there is no compiler, or with its last complaint
  */
-export async function compileC(name: string): Promise<string> {
-  const program = target(name);
+export async function compileC(
+  name: string,
+  { compiler: command = compiler, folder = OUTPUT } = {},
+): Promise<string> {
+  const program = path.join(folder, name);
   if (!stale(program)) return program;
-  const compiler = process.env.CC ?? 'cc';
-  if ((await outputOf([compiler, '--version'])) === null) {
-    throw new BenchError(`there is no ${compiler}: install a C compiler (gcc), or set CC`);
+  if ((await outputOf([command, '--version'])) === null) {
+    throw new BenchError(`there is no ${command}: install a C compiler (gcc), or set CC`);
   }
   mkdirSync(path.dirname(program), { recursive: true });
   const options = ['-std=c11', '-O2', '-Wall', '-Wextra', '-Werror', '-o', program];
-  await new Child([compiler, ...options, source(`${name}.c`)]).result();
+  await new Child([command, ...options, source(`${name}.c`)]).result();
   return program;
 }
 
 /** Compiles a file of Go, and returns the program's path; null when there is no `go`. */
 export async function compileGo(file: string): Promise<string | null> {
   if ((await outputOf(['go', 'version'])) === null) return null;
-  const program = target(path.basename(file, '.go'));
+  const program = path.join(OUTPUT, path.basename(file, '.go'));
   if (stale(program)) await new Child(['go', 'build', '-o', program, source(file)]).result();
   return program;
 }

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { cli } from '../test/helpers/process.ts';
 import { outputOf } from './child.ts';
-import { compileC, compileGo, root, source } from './compile.ts';
+import { compileC, compileGo, compiler, root, source } from './compile.ts';
 
 export interface Contender {
   readonly name: string;
@@ -83,8 +83,8 @@ export const contenders: readonly Contender[] = [
     name: REFERENCE,
     title: 'C, epoll',
     find: async () => {
-      const compiler = await outputOf([process.env.CC ?? 'cc', '--version']);
-      const version = compiler?.split('\n')[0] ?? '';
+      const output = await outputOf([compiler, '--version']);
+      const version = output?.split('\n')[0] ?? 'compiled before';
       return { command: [await compileC('reference')], version };
     },
   },

@@ -68,7 +68,6 @@ const throughputFigure = (measured: readonly Measured[]): Figure => ({
     subtitle: 'Messages a second; further to the right is better. Medians over rounds.',
     series: LOOKS,
     rows: rowsOf(measured, ({ throughputRatio }) => throughputRatio.median),
-    ticks: [0.3, 0.4, 0.5, 0.6, 0.8, 1, 1.25],
   }),
 });
 
@@ -79,7 +78,6 @@ const processorFigure = (measured: readonly Measured[]): Figure => ({
     subtitle: 'The whole server process, the kernel included; further to the left is better.',
     series: LOOKS,
     rows: rowsOf(measured, ({ processorRatio }) => processorRatio.median),
-    ticks: [0.8, 1, 1.25, 1.5, 2, 2.5, 3, 4],
   }),
 });
 

@@ -2,13 +2,15 @@
 // the report.
 
 import { readFileSync } from 'node:fs';
-import { cpus, release } from 'node:os';
+import { cpus, loadavg, release } from 'node:os';
 import { outputOf } from './child.ts';
 
 export interface Cores {
   /** Prefixes of commands. Empty when processes cannot be pinned. */
   readonly server: readonly string[];
   readonly load: readonly string[];
+  /** The load's. */
+  readonly loadCore: number | null;
   /** Why processes are not pinned. */
   readonly unpinned: string | null;
 }
@@ -45,19 +47,20 @@ export async function findCores(): Promise<Cores> {
   const [first, ...others] = allowedCores();
   const near = siblings(first!);
   const second = others.find((core) => !near.includes(core)) ?? others[0];
-  const nowhere = { server: [], load: [] };
+  const nowhere = { server: [], load: [], loadCore: null };
   if (second === undefined) return { ...nowhere, unpinned: 'there is only one core' };
   if ((await outputOf(['taskset', '--version'])) === null) {
     return { ...nowhere, unpinned: 'there is no taskset (util-linux)' };
   }
   const pin = (core: number): string[] => ['taskset', '--cpu-list', String(core)];
-  return { server: pin(first!), load: pin(second), unpinned: null };
+  return { server: pin(first!), load: pin(second), loadCore: second, unpinned: null };
 }
 
-/** One line. */
+/** One line. Who else uses the machine is part of it: a busy one spreads the figures. */
 export function describeMachine(): string {
   const model = cpus()[0]?.model.trim() ?? 'unknown processor';
   const memory = /^MemTotal:\s+(\d+)/m.exec(readFileSync('/proc/meminfo', 'utf8'))![1];
   const gib = Math.round(Number(memory) / 2 ** 20);
-  return `${model}, ${cpus().length} cores, ${gib} GiB, Linux ${release()}, ${process.arch}`;
+  const parts = [model, `${cpus().length} cores`, `${gib} GiB`, `Linux ${release()}`, process.arch];
+  return `${parts.join(', ')}; load average ${loadavg()[0]!.toFixed(1)} at the start`;
 }

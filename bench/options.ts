@@ -1,12 +1,16 @@
-// The bench's command line.
+// The command lines of the bench and of its growth.
 
 import { parseArgs } from 'node:util';
 
-export interface Options {
-  readonly quick: boolean;
+/** How long: `npm run bench:growth` takes these alone. */
+export interface Extent {
   readonly rounds: number;
   /** Of one window. */
   readonly seconds: number;
+}
+
+export interface Options extends Extent {
+  readonly quick: boolean;
   /** Names of cases and contenders; null: all. */
   readonly cases: readonly string[] | null;
   readonly contenders: readonly string[] | null;
@@ -17,61 +21,63 @@ export interface Options {
 /** The message is one line that says what is wrong and what is taken. */
 export class UsageError extends Error {}
 
-export const USAGE = `npm run bench -- [--quick] [--rounds N] [--seconds S] [--only CASE,…] [--contenders NAME,…] [--render]`;
+const EXTENT = { rounds: { type: 'string' }, seconds: { type: 'string' } } as const;
+const ALL = {
+  ...EXTENT,
+  quick: { type: 'boolean' },
+  only: { type: 'string' },
+  contenders: { type: 'string' },
+  render: { type: 'boolean' },
+} as const;
 
-const DEFAULTS = { rounds: 10, seconds: 1 };
-const QUICK = { rounds: 3, seconds: 0.25 };
+const FULL: Extent = { rounds: 15, seconds: 0.6 };
+const QUICK: Extent = { rounds: 3, seconds: 0.25 };
+const GROWTH: Extent = { rounds: 5, seconds: 0.5 };
 
 /** @throws UsageError */
 export function parseOptions(
   args: readonly string[],
   known: { readonly cases: readonly string[]; readonly contenders: readonly string[] },
 ): Options {
-  const { values } = parse(args);
+  const { values } = explained(() => parseArgs({ args: [...args], options: ALL }), ALL);
   const quick = values.quick ?? false;
-  const defaults = quick ? QUICK : DEFAULTS;
   return {
+    ...extentOf(values, quick ? QUICK : FULL),
     quick,
-    rounds: parseNumber('--rounds', values.rounds, defaults.rounds, {
-      min: 1,
-      max: 1000,
-      whole: true,
-    }),
-    seconds: parseNumber('--seconds', values.seconds, defaults.seconds, {
-      min: 0.05,
-      max: 60,
-      whole: false,
-    }),
-    cases: parseNames('--only', values.only, known.cases),
-    contenders: parseNames('--contenders', values.contenders, known.contenders),
+    cases: namesOf('--only', values.only, known.cases),
+    contenders: namesOf('--contenders', values.contenders, known.contenders),
     render: values.render ?? false,
   };
 }
 
-function parse(args: readonly string[]) {
+/** @throws UsageError */
+export function parseGrowthOptions(args: readonly string[]): Extent {
+  const { values } = explained(() => parseArgs({ args: [...args], options: EXTENT }), EXTENT);
+  return extentOf(values, GROWTH);
+}
+
+function explained<T>(parse: () => T, options: object): T {
   try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        quick: { type: 'boolean' },
-        rounds: { type: 'string' },
-        seconds: { type: 'string' },
-        only: { type: 'string' },
-        contenders: { type: 'string' },
-        render: { type: 'boolean' },
-      },
-    });
+    return parse();
   } catch (error) {
     const [line] = (error as Error).message.split('. ');
-    throw new UsageError(`${line}; usage: ${USAGE}`);
+    const flags = Object.keys(options).map((name) => `--${name}`);
+    throw new UsageError(`${line}; there are ${flags.join(', ')}`);
   }
 }
 
-function parseNumber(
+type Texts = { readonly [name in keyof Extent]?: string | undefined };
+
+const extentOf = (texts: Texts, otherwise: Extent): Extent => ({
+  rounds: numberOf('--rounds', texts.rounds, otherwise.rounds, { min: 1, max: 1000, whole: true }),
+  seconds: numberOf('--seconds', texts.seconds, otherwise.seconds, { min: 0.05, max: 60 }),
+});
+
+function numberOf(
   flag: string,
   text: string | undefined,
   otherwise: number,
-  { min, max, whole }: { min: number; max: number; whole: boolean },
+  { min, max, whole = false }: { min: number; max: number; whole?: boolean },
 ): number {
   if (text === undefined) return otherwise;
   const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
@@ -80,7 +86,7 @@ function parseNumber(
   throw new UsageError(`${flag} must be ${kind} from ${min} to ${max}, got '${text}'`);
 }
 
-function parseNames(
+function namesOf(
   flag: string,
   text: string | undefined,
   known: readonly string[],

@@ -1,6 +1,6 @@
 // What was measured, as text: tables for the terminal, and RESULTS.md.
 
-import type { CaseResult } from './campaign.ts';
+import { type CaseResult, MISSING } from './campaign.ts';
 import { cases } from './cases.ts';
 import { contenders, REFERENCE } from './contenders.ts';
 import type { Opinion } from './redis.ts';
@@ -9,7 +9,7 @@ import { median, ratios, spread } from './statistics.ts';
 import { type Summary, summarize } from './summary.ts';
 import { markdownTable, type Table, textTable } from './table.ts';
 import { targetTables } from './targets.ts';
-import { count, micros, ratio, spreadText } from './text.ts';
+import { count, micros, percent, ratio, spreadText } from './text.ts';
 
 export const titleOf = (name: string): string =>
   contenders.find((contender) => contender.name === name)!.title;
@@ -23,6 +23,7 @@ const HEAD = [
   'CPU ns/message',
   'user + system',
   '× C (quartiles)',
+  'busy: server, load',
   'p50 µs (× C)',
   'p99',
   'p99.9',
@@ -30,7 +31,10 @@ const HEAD = [
 
 function row(summary: Summary): string[] {
   const title = titleOf(summary.contender);
-  if (summary.failure !== null) return [title, ...HEAD.slice(1).map(() => '—')];
+  if (summary.failure !== null) {
+    const word = summary.failure === MISSING ? MISSING : 'failed';
+    return [title, word, ...HEAD.slice(2).map(() => '—')];
+  }
   const { processorNs, userShare, latencyUs, latencyRatio } = summary;
   const user = processorNs * userShare;
   return [
@@ -38,10 +42,11 @@ function row(summary: Summary): string[] {
     count(summary.throughput),
     spreadText(summary.throughputRatio),
     count(processorNs),
-    `${count(user)} + ${count(processorNs - user)}`,
+    Number.isNaN(user) ? '—' : `${count(user)} + ${count(processorNs - user)}`,
     spreadText(summary.processorRatio),
+    [summary.serverBusy, summary.loadBusy].map(percent).join(', '),
     ...['50', '99', '99.9'].map(
-      (percent) => `${micros(latencyUs[percent]!)} (${ratio(latencyRatio[percent]!)})`,
+      (part) => `${micros(latencyUs[part]!)} (${ratio(latencyRatio[part]!)})`,
     ),
   ];
 }
@@ -49,7 +54,7 @@ function row(summary: Summary): string[] {
 function caseSection(result: CaseResult, table: Table): string {
   const summaries = summarize(result);
   const failures = summaries
-    .filter(({ failure }) => failure !== null)
+    .filter(({ failure }) => failure !== null && failure !== MISSING)
     .map(({ contender, failure }) => `${titleOf(contender)} failed: ${failure}\n`);
   return [table(HEAD, summaries.map(row)), ...failures].join('\n');
 }
@@ -110,7 +115,7 @@ export function resultsMarkdown(results: Results): string {
     '# Results',
     `${results.machine}${results.unpinned === null ? '; server and load pinned to a core each' : `; not pinned: ${results.unpinned}`}.`,
     `${results.date}, by \`${results.command}\`: ${results.rounds} rounds of ${results.seconds} s. How it is measured: [docs/performance.md](../docs/performance.md).`,
-    "Ratios are to the C reference in the same round: their median, and the quartiles. CPU is the processor time of the whole server process, all threads and the kernel on their behalf. Latencies are medians of the rounds' percentiles.",
+    "Ratios are to the C reference in the same round: their median, and the quartiles. CPU is the processor time of the whole server process, all threads and the kernel on their behalf. *busy* is how much of a core the server and the load generator had: where the load has about 100 %, it is what limits throughput. Latencies are medians of the rounds' percentiles.",
     markdownTable(['contender', 'version'], versions).replace('---:', '---'),
     `## Targets\n\n${targets.verdict}. Against C:`,
     targets.reference,

@@ -1,7 +1,8 @@
 // All that a run has found, as it is kept in bench/results.json.
 
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import type { CaseResult } from './campaign.ts';
+import { BenchError } from './child.ts';
 import { source } from './compile.ts';
 import type { Opinion } from './redis.ts';
 import type { Calls } from './syscalls.ts';
@@ -29,7 +30,11 @@ export interface Results {
 
 const FILE = source('results.json');
 
-export const readResults = (): Results => JSON.parse(readFileSync(FILE, 'utf8')) as Results;
+/** @throws BenchError when there are none */
+export function readResults(): Results {
+  if (!existsSync(FILE)) throw new BenchError('there are no results: run npm run bench first');
+  return JSON.parse(readFileSync(FILE, 'utf8')) as Results;
+}
 
 export const writeResults = (results: Results): void =>
   writeFileSync(FILE, JSON.stringify(results));

@@ -4,11 +4,11 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { compiledGuest } from '../test/helpers/guests.ts';
-import { type CaseResult, type Plan, runCase, takesPart } from './campaign.ts';
+import { type CaseResult, MISSING, type Plan, runCase, takesPart } from './campaign.ts';
 import { type Case, cases } from './cases.ts';
 import { BenchError } from './child.ts';
 import { compileC, root, source } from './compile.ts';
-import { contenders, type Present, REFERENCE } from './contenders.ts';
+import { type Contender, contenders, type Present, REFERENCE } from './contenders.ts';
 import { type Bench, callsOfAll, idleOfAll, opinions } from './extras.ts';
 import { figures } from './figures.ts';
 import { describeMachine, findCores } from './machine.ts';
@@ -45,24 +45,30 @@ function guestOf(what: Case): string {
 /** Looks for those who are wanted; the reference always is. */
 async function find(
   wanted: readonly string[] | null,
-): Promise<{ present: Present[]; versions: Results['versions'] }> {
+): Promise<{ present: Present[]; absent: Contender[]; versions: Results['versions'] }> {
   const present: Present[] = [];
+  const absent: Contender[] = [];
   const versions = [];
   for (const contender of contenders) {
     const { name } = contender;
     if (name !== REFERENCE && wanted !== null && !wanted.includes(name)) continue;
     const found = await contender.find();
     if ('missing' in found) {
+      absent.push(contender);
       versions.push({ contender: name, version: `missing: ${found.missing}` });
     } else {
       present.push({ contender, ...found });
       versions.push({ contender: name, version: found.version });
     }
   }
-  return { present, versions };
+  return { present, absent, versions };
 }
 
-async function runCases(options: Options, bench: Bench): Promise<CaseResult[]> {
+async function runCases(
+  options: Options,
+  bench: Bench,
+  absent: readonly Contender[],
+): Promise<CaseResult[]> {
   const plan: Plan = {
     rounds: bench.rounds,
     load: bench.load,
@@ -77,7 +83,11 @@ async function runCases(options: Options, bench: Bench): Promise<CaseResult[]> {
     const some = bench.present.filter(({ contender }) => takesPart(contender, what));
     const where = `case ${index + 1} of ${selected.length}, ${what.title}`;
     const tell = (text: string): void => progress(`${where}: ${text}`);
-    const result = await runCase(what, some, guestOf(what), plan, tell);
+    const { name, results: measured } = await runCase(what, some, guestOf(what), plan, tell);
+    const missing = absent
+      .filter((contender) => takesPart(contender, what))
+      .map((contender) => ({ contender: contender.name, samples: [], failure: MISSING }));
+    const result = { name, results: [...measured, ...missing] };
     progress('');
     results.push(result);
     print(caseText(result));
@@ -90,7 +100,7 @@ async function runAll(options: Options): Promise<Results> {
   const machine = describeMachine();
   print(`${machine}\n`);
   if (cores.unpinned !== null) print(`not pinned: ${cores.unpinned}\n`);
-  const { present, versions } = await find(options.contenders);
+  const { present, absent, versions } = await find(options.contenders);
   print(
     textTable(
       ['contender', ''],
@@ -108,7 +118,7 @@ async function runAll(options: Options): Promise<Results> {
     progress,
   };
   const wants = (extra: string): boolean => options.cases?.includes(extra) ?? !options.quick;
-  const measured = await runCases(options, bench);
+  const measured = await runCases(options, bench, absent);
   const skipped = { calls: null, notCounted: 'it was not asked for' };
   const results: Results = {
     date: new Date().toISOString().slice(0, 10),
@@ -158,8 +168,9 @@ async function main(options: Options): Promise<void> {
   }
   const results = await runAll(options);
   printRest(results);
+  if (options.quick || options.cases !== null || options.contenders !== null) return;
   writeResults(results);
-  if (!options.quick && options.cases === null && options.contenders === null) write(results);
+  write(results);
 }
 
 try {

@@ -14,6 +14,9 @@ export interface Summary {
   /** Nanoseconds of the server's processor time a message, and the part of them in user mode. */
   readonly processorNs: number;
   readonly userShare: number;
+  /** Parts of the window in which the server and the load had a processor; several threads add up. */
+  readonly serverBusy: number;
+  readonly loadBusy: number;
   /** Medians over the rounds, by percentile, in microseconds. */
   readonly latencyUs: Readonly<Record<string, number>>;
   /** Over the reference in the same round; NaN where that has not been measured. */
@@ -51,6 +54,8 @@ function summary(result: CaseResult, { contender, samples, failure }: Result): S
     throughput: median(samples.map(throughput)),
     processorNs: median(samples.map(processorNs)),
     userShare: userShare(samples),
+    serverBusy: median(samples.map(({ serverNs, windowNs }) => serverNs / windowNs)),
+    loadBusy: median(samples.map(({ loadNs, windowNs }) => loadNs / windowNs)),
     latencyUs: byPercent((value) => median(samples.map(value))),
     throughputRatio: ratio(throughput),
     processorRatio: ratio(processorNs),

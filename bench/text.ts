@@ -12,3 +12,5 @@ export const spreadText = ({ median, low, high }: Spread): string =>
 
 /** Three digits or more. */
 export const micros = (value: number): string => (value < 100 ? value.toFixed(1) : count(value));
+
+export const percent = (part: number): string => `${Math.round(part * 100)} %`;

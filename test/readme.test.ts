@@ -27,6 +27,7 @@ for (const name of [
   'docs/abi.md',
   'docs/operations.md',
   'docs/wasi.md',
+  'docs/performance.md',
 ]) {
   test(`every file and heading that ${name} links to is there`, (t) => {
     const links = [...document(name).matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)/g)];

@@ -1,4 +1,4 @@
-// Echo on Go's net: a goroutine and a buffer of 16 KiB for each connection.
+// Echo on Go's net: a goroutine and a buffer of 64 KiB for each connection.
 package main
 
 import (
@@ -9,7 +9,7 @@ import (
 
 func echo(connection net.Conn) {
 	defer connection.Close()
-	buffer := make([]byte, 16*1024)
+	buffer := make([]byte, 64*1024)
 	for {
 		length, err := connection.Read(buffer)
 		if err != nil {
