@@ -21,6 +21,7 @@ const TESTS = [
   ...['native', 'addon-threads', 'epoll', 'epoll-arguments', 'epoll-async', 'socket', 'errors'],
   ...['echo', 'embedding', 'wire-closing', 'wire-integrity'],
   ...['native-files', 'wasi-files', 'wasi-memory', 'wasi-poll', 'wasi-streams', 'wasi-run'],
+  'wasi-assemblyscript',
 ];
 
 function fail(message) {

@@ -180,7 +180,7 @@ export function testEcho(program: EchoProgram): void {
     const server = await start(t);
     const client = await connect(server.address, { owner: t });
     await ping(t, client);
-    // One whose echo it cannot get rid of.
+    // One whose echo it cannot get rid of, or whom it does not accept yet.
     const stuck = await connect(server.address, { owner: t, paused: true });
     void stuck.send(pattern(32 * MiB, 8)).catch(() => undefined);
     await settled(server);
@@ -189,6 +189,15 @@ export function testEcho(program: EchoProgram): void {
     const used = server.process.processorMs - before;
     t.true(used < SPIN_MS, `${used} ms`);
     await ping(t, client, 'still here');
+  });
+
+  test(`${name}: SIGTERM ends it while a reader that has stopped holds it up`, async (t) => {
+    const server = await start(t);
+    const stuck = await connect(server.address, { owner: t, paused: true });
+    void stuck.send(pattern(32 * MiB, 8)).catch(() => undefined);
+    await settled(server);
+    server.process.kill('SIGTERM');
+    t.deepEqual(await server.process.exited, stopped);
   });
 
   if (program.sideBySide) testSideBySide(program);

@@ -65,9 +65,15 @@ export function compiledC(name: string): string {
   return compiled([`${name}.c`], `${name}.wasm`, command);
 }
 
-/** The path of the module of `test/wasi/server.rs`. */
-export const compiledRust = (): string =>
-  compiled(['server.rs'], 'rust.wasm', `${documented('Rust')}\nmv server.wasm rust.wasm`);
+/** The path of the module of `test/wasi/NAME.rs`. */
+export function compiledRust(name: string): string {
+  const command = documented('Rust').replaceAll('server', name);
+  return compiled(
+    [`${name}.rs`],
+    `${name}-rust.wasm`,
+    `${command}mv ${name}.wasm ${name}-rust.wasm`,
+  );
+}
 
 /** The path of the module of `test/wasi/server.ts`. */
 export const compiledAssemblyScript = (): string =>

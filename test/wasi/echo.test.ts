@@ -27,7 +27,7 @@ function native(program: string): (t: ExecutionContext) => Promise<Program> {
 
 const oneByOne = { sideBySide: false, stopped };
 testEcho({ name: 'accept.c', start: wasi(compiledC('accept')), ...oneByOne });
-testEcho({ name: 'server.rs', start: wasi(compiledRust()), ...oneByOne });
+testEcho({ name: 'server.rs', start: wasi(compiledRust('server')), ...oneByOne });
 testEcho({ name: 'poll.c', start: wasi(compiledC('poll')), sideBySide: true, stopped });
 testEcho({
   name: 'poll.c, native',

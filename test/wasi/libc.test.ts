@@ -22,6 +22,8 @@ interface Probe {
   readonly behaviour: string;
   readonly steps: readonly Step[];
   readonly expected: readonly string[];
+  /** What the machine itself says where it differs. */
+  readonly natively?: (line: string) => string;
   /** Whether the client leaves what it is sent in the kernel's buffers. */
   readonly paused?: boolean;
 }
@@ -71,7 +73,9 @@ const probes: readonly Probe[] = [
     name: 'end',
     behaviour: 'the end of a stream is readable, and the other direction goes on',
     steps: [(client) => client.end()],
-    expected: ['ready', 'readable', 'recv: 0', 'recv again: 0', 'send: 13'],
+    expected: ['ready', 'readable', 'hung up', 'recv: 0', 'recv again: 0', 'send: 13'],
+    // A hang-up is both directions there; preview 1 has only this way to tell an end.
+    natively: (line) => (line === 'hung up' ? 'not hung up' : line),
   },
   {
     name: 'reset',
@@ -225,13 +229,13 @@ async function conversation(
 }
 
 for (const probe of probes) {
-  const { name, behaviour, expected } = probe;
+  const { name, behaviour, expected, natively = (line) => line } = probe;
   test(`${behaviour} (${name})`, async (t) => {
     const server = await startWasi(t, module, [name]);
     t.deepEqual(await conversation(t, server, probe), expected);
   });
   test(`natively: ${behaviour} (${name})`, async (t) => {
     const server = await startNative(t, program, [name]);
-    t.deepEqual(await conversation(t, server, probe), expected);
+    t.deepEqual(await conversation(t, server, probe), expected.map(natively));
   });
 }

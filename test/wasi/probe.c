@@ -115,6 +115,7 @@ static void probe_end(int client) {
   struct pollfd one = {.fd = client, .events = POLLIN | POLLOUT};
   poll(&one, 1, -1);
   puts(one.revents & POLLIN ? "readable" : "not readable");
+  puts(one.revents & POLLHUP ? "hung up" : "not hung up");
   say("recv", recv(client, buffer, sizeof buffer, 0));
   say("recv again", recv(client, buffer, sizeof buffer, 0));
   say("send", send(client, "after the end", 13, 0));
