@@ -3,13 +3,13 @@
 
 import {
   existsSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
   readlinkSync,
   renameSync,
-  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -265,11 +265,13 @@ function times(box: Sandbox, name: string): number | undefined {
   );
 }
 
+/** Everything beneath a folder; links are not followed. */
 function snapshot(folder: string): unknown[] {
-  return readdirSync(folder, { recursive: true, withFileTypes: true }).map((entry) => {
-    const file = path.join(entry.parentPath, entry.name);
-    const status = statSync(file, { throwIfNoEntry: false });
-    return [file, entry.isFile() ? [status?.size, status?.mtimeMs, status?.nlink] : null];
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const file = path.join(folder, entry.name);
+    const { size, mtimeMs, nlink } = lstatSync(file);
+    if (entry.isDirectory()) return [[file], ...snapshot(file)];
+    return [[file, size, mtimeMs, nlink]];
   });
 }
 

@@ -115,6 +115,16 @@ test('a bad descriptor is an event with an error, and the others are reported be
   ]);
 });
 
+test('an event is 32 bytes, with nothing between its fields and nothing behind it', (t) => {
+  const { host } = connections(t, 1);
+  host.bytes.fill(0xff, OUT, OUT + 64);
+  t.deepEqual(host.poll({ write: 0, userdata: 2n ** 64n - 2n }), [
+    event(0, EVENTTYPE_FD_WRITE, { userdata: 2n ** 64n - 2n }),
+  ]);
+  const bytes = Buffer.from(host.bytes.slice(OUT, OUT + 64)).toString('hex');
+  t.is(bytes, `feffffffffffffff${'0000020000000000'}${'00'.repeat(16)}${'ff'.repeat(32)}`);
+});
+
 test('no subscription at all, or too many, are INVAL', (t) => {
   const { host } = connections(t, 1);
   t.is(host.call.poll_oneoff(IN, OUT, 0, RESULT), E.INVAL);

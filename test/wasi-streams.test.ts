@@ -426,14 +426,30 @@ test('a pipe in blocking mode that is full does not hold up a guest that will no
   t.is(written, 65_536);
 });
 
-test('after a stop nothing is accepted any more: a blocking guest ends, another sees AGAIN', (t) => {
+test('after a stop nothing is accepted: AGAIN while a connection is open, then the end', (t) => {
   const { host } = listening(t, 1);
   host.stop();
   t.throws(() => host.call.sock_accept(0, 0, RESULT), { instanceOf: Exit });
   const busy = listening(t, 2, FDFLAGS_NONBLOCK);
   t.is(busy.host.call.sock_accept(0, 0, RESULT), E.SUCCESS);
   busy.host.stop();
+  t.is(busy.host.call.sock_accept(0, 0, RESULT), E.AGAIN);
+  t.is(busy.host.call.fd_close(1), E.SUCCESS);
   t.throws(() => busy.host.call.sock_accept(0, 0, RESULT), { instanceOf: Exit });
+});
+
+test('after a stop a guest that does not wait goes on with its connection', (t) => {
+  const { host } = listening(t, 1);
+  t.is(host.call.sock_accept(0, FDFLAGS_NONBLOCK, RESULT), E.SUCCESS);
+  host.stop();
+  for (let round = 0; round < 3; round += 1) t.is(host.receive(1), E.AGAIN);
+  t.is(host.send(1, 'answer'), E.SUCCESS);
+  t.is(host.call.fd_fdstat_set_flags(1, 0), E.SUCCESS);
+  t.throws(
+    () => host.receive(1),
+    { instanceOf: Exit },
+    'but not when it waits for longer than quietMs, here 0',
+  );
 });
 
 test('what ended a guest ends each of its further calls', (t) => {

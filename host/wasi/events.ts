@@ -11,6 +11,8 @@ import {
   SUBSCRIPTION_TAG,
 } from './numbers.ts';
 
+const TYPE_SHIFT = 8 * (EVENT_TYPE - EVENT_ERROR);
+
 export class Events {
   /** How many, since `begin`. */
   written = 0;
@@ -36,13 +38,13 @@ export class Events {
     const event = this.#out + this.written * EVENT;
     const [low, high] = [memory.u32(subscription), memory.u32(subscription + 4)];
     const type = memory.u8(subscription + SUBSCRIPTION_TAG);
-    memory.bytes.fill(0, event, event + EVENT);
     memory.setU32(event, low);
     memory.setU32(event + 4, high);
-    memory.setU16(event + EVENT_ERROR, error);
-    memory.setU8(event + EVENT_TYPE, type);
+    // What is between the fields is zero.
+    memory.setU32(event + EVENT_ERROR, error | (type << TYPE_SHIFT));
+    memory.setU32(event + EVENT_ERROR + 4, 0);
     memory.setU64(event + EVENT_BYTES, bytes);
-    memory.setU16(event + EVENT_FLAGS, flags);
+    memory.setU64(event + EVENT_FLAGS, flags);
     this.written += 1;
   }
 }

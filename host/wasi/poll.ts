@@ -97,7 +97,10 @@ export class Poller {
     for (;;) {
       const left =
         this.#events.written > 0 || (waiter.stopping && !looked) ? 0 : this.#deadline.left;
-      this.#collect(this.#epoll.waitReady(this.#ready, waiter.slice(left)));
+      const began = waiter.begin();
+      const count = this.#epoll.waitReady(this.#ready, waiter.slice(left));
+      waiter.end(began);
+      this.#collect(count);
       if (this.#events.written === 0 && this.#deadline.left <= 0) this.#runOut(total);
       if (this.#events.written > 0) break;
       looked = true;

@@ -71,11 +71,8 @@ export function streamFunctions(host: Host) {
         waiter.active();
         if (!whole) break;
       } else if (result !== -EAGAIN) return done > 0 || result === 0 ? done : result;
-      else if (!blocking) {
-        if (done > 0) break;
-        waiter.check();
-        return result;
-      } else waiter.until(descriptors.fd(number), what === WRITE ? EPOLLOUT : EPOLLIN);
+      else if (!blocking) return done > 0 ? done : result;
+      else waiter.until(descriptors.fd(number), what === WRITE ? EPOLLOUT : EPOLLIN);
     }
     return done;
   }
@@ -164,7 +161,7 @@ export function streamFunctions(host: Host) {
         if (waiter.stopping) {
           // Nothing comes any more, and whatever else is open cannot be served meanwhile.
           if (blocking) throw new Exit(0);
-          waiter.check();
+          if (descriptors.connections === 0) throw new Exit(0);
           return E.AGAIN;
         }
         fds[free] = native.accept(listener) + 1;

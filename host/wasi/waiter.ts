@@ -29,7 +29,7 @@ export interface WaiterOptions {
   /** An eventfd that becomes readable when the control word has changed. */
   readonly wake: number;
   readonly control: Int32Array;
-  /** Milliseconds without a byte after which a stopped guest is ended. */
+  /** Milliseconds that a stopped guest may wait without a byte before it is ended. */
   readonly quietMs: number;
   /** How many connections are open. */
   readonly connections: () => number;
@@ -41,7 +41,8 @@ export class Waiter {
   readonly wake: number;
   readonly #options: WaiterOptions;
   readonly #counter = new Uint8Array(8);
-  #activeAt = 0;
+  /** Milliseconds that the guest has waited for nothing since bytes moved, after a stop. */
+  #waited = 0;
   #stopSeen = false;
 
   constructor(options: WaiterOptions) {
@@ -58,17 +59,25 @@ export class Waiter {
   notice(): void {
     if (this.#stopSeen || Atomics.load(this.#options.control, 0) === RUN_GOES_ON) return;
     this.#stopSeen = true;
-    this.#activeAt = monotonicMs();
     this.#options.stopped();
   }
 
   /** Bytes have moved. */
   active(): void {
-    if (this.#stopSeen) this.#activeAt = monotonicMs();
+    this.#waited = 0;
+  }
+
+  /** Before a wait: what `end` is given behind it. A guest that computes meanwhile is not quiet. */
+  begin(): number {
+    return this.#stopSeen ? monotonicMs() : 0;
+  }
+
+  end(began: number): void {
+    if (began > 0) this.#waited += monotonicMs() - began;
   }
 
   /**
-   * To be called before each wait, and when a guest that does not want to wait finds nothing.
+   * To be called before each wait.
    * @throws Exit 0 when the guest has nothing left to wait for.
    */
   check(): void {
@@ -77,7 +86,7 @@ export class Waiter {
     const { native, control, quietMs, connections } = this.#options;
     native.read(this.wake, this.#counter, 0, this.#counter.length);
     const ends = Atomics.load(control, 0) === RUN_ENDS || connections() === 0;
-    if (ends || monotonicMs() - this.#activeAt >= quietMs) throw new Exit(0);
+    if (ends || this.#waited >= quietMs) throw new Exit(0);
   }
 
   /** For how long one native call may wait, of `left` milliseconds; whole milliseconds, rounded up. */
@@ -93,7 +102,9 @@ export class Waiter {
   until(fd: number, mask: number): number {
     for (;;) {
       this.check();
+      const began = this.begin();
       const ready = this.#options.native.poll(fd, mask, this.wake, this.slice(SLICE_MS));
+      this.end(began);
       if (ready !== 0) return ready;
     }
   }
