@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 static inline void fail(const char *what) {
   fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
@@ -29,6 +30,8 @@ struct accounts {
   uint64_t wall, own, other;
   // The other one's once more, by mode, sampled in ticks.
   uint64_t user, system;
+  // For how long their cores were idle, in nanoseconds, counted in ticks; 0 for core −1.
+  uint64_t own_idle, other_idle;
 };
 
 // proc(5): utime and stime are fields 14 and 15, in ticks; the name before them may hold anything.
@@ -46,13 +49,30 @@ static inline void read_ticks(struct accounts *accounts, int pid) {
   accounts->system = strtoull(field, NULL, 10);
 }
 
+// proc(5): `cpuN user nice system idle iowait ...`, in ticks.
+static inline uint64_t read_idle(int core) {
+  char line[512], name[16];
+  uint64_t idle = 0, waiting = 0;
+  FILE *file = fopen("/proc/stat", "r");
+  if (file == NULL) fail("/proc/stat");
+  snprintf(name, sizeof name, "cpu%d ", core);
+  while (fgets(line, sizeof line, file) != NULL) {
+    if (strncmp(line, name, strlen(name)) != 0) continue;
+    if (sscanf(line, "%*s %*u %*u %*u %lu %lu", &idle, &waiting) != 2) fail("/proc/stat");
+  }
+  fclose(file);
+  return (idle + waiting) * (1000000000u / (uint64_t)sysconf(_SC_CLK_TCK));
+}
+
 /**
  * Of this process and, unless it is 0, of the one with that pid: its clock counts all of its threads,
  * those that have ended included.
  */
-static inline struct accounts read_accounts(int pid) {
+static inline struct accounts read_accounts(int core, int pid, int other_core) {
   struct accounts accounts = {.wall = now_ns(), .own = read_clock(CLOCK_PROCESS_CPUTIME_ID)};
   clockid_t clock;
+  accounts.own_idle = read_idle(core);
+  accounts.other_idle = read_idle(other_core);
   if (pid == 0) return accounts;
   if ((errno = clock_getcpuclockid(pid, &clock)) != 0) fail("clock_getcpuclockid");
   accounts.other = read_clock(clock);

@@ -26,6 +26,7 @@ const SIZE_CONNECTIONS = 8;
 const GUESTS = [1, 4, 16, 64];
 const GUEST_CONNECTIONS = 64;
 const HEAT_SECONDS = 1;
+const TRIES = 3;
 const OURS = ['wasmpoll-0', 'wasmpoll-1'];
 
 interface Setting {
@@ -42,7 +43,7 @@ const tell = (text: string): void => {
 
 const run = (setting: Setting, what: Case, present = setting.present): Promise<CaseResult> => {
   const { load, pin, rounds } = setting;
-  const plan = { rounds, load, heatSeconds: HEAT_SECONDS, pin };
+  const plan = { rounds, load, heatSeconds: HEAT_SECONDS, pin, tries: TRIES };
   return runCase(what, present, 'echo', plan, (text) => tell(`${what.title}: ${text}`));
 };
 
@@ -137,7 +138,11 @@ async function workersTable(setting: Setting): Promise<string> {
     }),
   );
   const pin = setting.pin.length === 0 ? [] : ['taskset', '--cpu-list', others.join(',')];
-  const result = await run({ ...setting, pin }, plain(200, 64, 'workers'), present);
+  const result = await run(
+    { ...setting, pin, load: { ...setting.load, serverCore: null } },
+    plain(200, 64, 'workers'),
+    present,
+  );
   const rows = present.map(({ contender: { name } }) => [
     name,
     count(medianOf(result, name, throughput)),
@@ -164,7 +169,7 @@ async function main(args: readonly string[]): Promise<void> {
     if (!('missing' in found)) present.push({ contender, ...found });
   }
   const command = [...cores.load, await compileC('load')];
-  const load: Load = { command, seconds, warmup: 0.1 };
+  const load: Load = { command, seconds, warmup: 0.1, serverCore: cores.serverCore };
   const setting: Setting = { present, load, pin: cores.server, rounds, loadCore: cores.loadCore };
   const parts = [
     `${describeMachine()}; ${new Date().toISOString().slice(0, 10)}; medians of ${rounds} rounds of ${load.seconds} s.`,

@@ -13,7 +13,7 @@
 #define MAX_SERVERS 1024
 
 static double connections_wanted = 50, active_wanted, bytes = 64, depth_wanted = 1;
-static double seconds = 1, warmup = 0.2, server_pid, cycle, hold, first_source;
+static double seconds = 1, warmup = 0.2, server_pid, server_core = -1, cycle, hold, first_source;
 static const struct {
   const char *name;
   double *value, min, max;
@@ -25,6 +25,7 @@ static const struct {
     {"seconds", &seconds, 0.01, 3600},
     {"warmup", &warmup, 0, 3600},
     {"pid", &server_pid, 0, 1e9},  // 0: no server's processor time
+    {"core", &server_core, -1, 1e6},   // the one that the server is pinned to
     {"cycle", &cycle, 0, 1},
     {"hold", &hold, 0, 1},
     {"source", &first_source, 0, 60000},  // added to 127.0.0.1, the address it connects from

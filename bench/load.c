@@ -5,8 +5,8 @@
 // Each active connection keeps `depth` messages in flight: the next is sent when one has come back,
 // so a slow server gets less load, and latencies are those at the throughput shown. The window of
 // measurement opens after all connections have had one message echoed, and `warmup` seconds more.
-// At its ends the processor time of the server (`pid`, all of its threads) is read from the kernel.
-// One line of JSON tells messages, seconds, nanoseconds of processor time, and latencies.
+// At its ends the kernel is asked for the processor time of the server (`pid`, all of its threads),
+// and for how long its `core` and this one were idle. One line of JSON tells all this, and latencies.
 //
 // cycle=1: each active slot connects, has one message echoed, half-closes, and waits for the end; a
 // message is such a cycle. hold=1: `{"open":N}` is written when all are open, and they stay until
@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -203,6 +204,8 @@ static void report(struct accounts from, struct accounts to) {
       {"userTicks", to.user - from.user},
       {"systemTicks", to.system - from.system},
       {"loadNs", to.own - from.own},
+      {"serverIdleNs", to.other_idle - from.other_idle},
+      {"loadIdleNs", to.own_idle - from.own_idle},
   };
   for (size_t index = 0; index < sizeof counts / sizeof *counts; index++) {
     printf("%s\"%s\":%llu", index > 0 ? "," : "{", counts[index].name,
@@ -261,8 +264,9 @@ int main(int argc, char **argv) {
   if (cycle == 0) start_active();
   run_for(warmup);
   histogram_clear(&latencies);
-  struct accounts from = read_accounts((int)server_pid);
+  int core = sched_getcpu();
+  struct accounts from = read_accounts(core, (int)server_pid, (int)server_core);
   run_for(seconds);
-  report(from, read_accounts((int)server_pid));
+  report(from, read_accounts(core, (int)server_pid, (int)server_core));
   return 0;
 }

@@ -9,7 +9,8 @@ export interface Cores {
   /** Prefixes of commands. Empty when processes cannot be pinned. */
   readonly server: readonly string[];
   readonly load: readonly string[];
-  /** The load's. */
+  /** Their numbers; null when processes cannot be pinned. */
+  readonly serverCore: number | null;
   readonly loadCore: number | null;
   /** Why processes are not pinned. */
   readonly unpinned: string | null;
@@ -47,13 +48,19 @@ export async function findCores(): Promise<Cores> {
   const [first, ...others] = allowedCores();
   const near = siblings(first!);
   const second = others.find((core) => !near.includes(core)) ?? others[0];
-  const nowhere = { server: [], load: [], loadCore: null };
+  const nowhere = { server: [], load: [], serverCore: null, loadCore: null };
   if (second === undefined) return { ...nowhere, unpinned: 'there is only one core' };
   if ((await outputOf(['taskset', '--version'])) === null) {
     return { ...nowhere, unpinned: 'there is no taskset (util-linux)' };
   }
   const pin = (core: number): string[] => ['taskset', '--cpu-list', String(core)];
-  return { server: pin(first!), load: pin(second), loadCore: second, unpinned: null };
+  return {
+    server: pin(first!),
+    load: pin(second),
+    serverCore: first!,
+    loadCore: second,
+    unpinned: null,
+  };
 }
 
 /** One line. Who else uses the machine is part of it: a busy one spreads the figures. */

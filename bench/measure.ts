@@ -14,6 +14,9 @@ export interface Sample {
   readonly systemTicks: number;
   /** The load generator's own processor time. */
   readonly loadNs: number;
+  /** For how long their cores were idle, if they are pinned to one each; in ticks of 10 ms. */
+  readonly serverIdleNs: number;
+  readonly loadIdleNs: number;
   /** Percentiles, as `"99.9"`, in microseconds. */
   readonly latencyUs: Readonly<Record<string, number>>;
 }
@@ -39,12 +42,15 @@ export interface Load {
   readonly command: readonly string[];
   readonly seconds: number;
   readonly warmup: number;
+  /** The server's, if server and load are pinned to one each. */
+  readonly serverCore: number | null;
 }
 
 function loadCommand(load: Load, server: Server, what: Case): string[] {
   const options = {
     to: server.address,
     pid: server.pid,
+    core: load.serverCore ?? -1,
     seconds: load.seconds,
     warmup: load.warmup,
     connections: what.connections,
@@ -73,3 +79,13 @@ export const throughput = (sample: Sample): number => (sample.messages / sample.
 
 /** Nanoseconds of the server's processor time a message. */
 export const processorNs = (sample: Sample): number => sample.serverNs / sample.messages;
+
+/**
+ * The part of the window in which others had the server's core, or the load's if that was more: other
+ * processes, the kernel on its own account, or another virtual machine.
+ */
+export function foreignShare(sample: Sample): number {
+  const { windowNs, serverNs, serverIdleNs, loadNs, loadIdleNs } = sample;
+  const known = Math.min(serverNs + serverIdleNs, loadNs + loadIdleNs);
+  return Math.max(0, 1 - known / windowNs);
+}

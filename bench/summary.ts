@@ -3,7 +3,7 @@
 
 import type { CaseResult, Result } from './campaign.ts';
 import { REFERENCE } from './contenders.ts';
-import { processorNs, type Sample, throughput } from './measure.ts';
+import { foreignShare, processorNs, type Sample, throughput } from './measure.ts';
 import { median, ratios, type Spread, spread } from './statistics.ts';
 
 export interface Summary {
@@ -17,6 +17,8 @@ export interface Summary {
   /** Parts of the window in which the server and the load had a processor; several threads add up. */
   readonly serverBusy: number;
   readonly loadBusy: number;
+  /** The part in which others had one of their cores. */
+  readonly foreign: number;
   /** Medians over the rounds, by percentile, in microseconds. */
   readonly latencyUs: Readonly<Record<string, number>>;
   /** Over the reference in the same round; NaN where that has not been measured. */
@@ -56,6 +58,7 @@ function summary(result: CaseResult, { contender, samples, failure }: Result): S
     userShare: userShare(samples),
     serverBusy: median(samples.map(({ serverNs, windowNs }) => serverNs / windowNs)),
     loadBusy: median(samples.map(({ loadNs, windowNs }) => loadNs / windowNs)),
+    foreign: median(samples.map(foreignShare)),
     latencyUs: byPercent((value) => median(samples.map(value))),
     throughputRatio: ratio(throughput),
     processorRatio: ratio(processorNs),

@@ -23,7 +23,9 @@ const sample = (messages: number, nanoseconds: number, p50 = 100): Sample => ({
   serverNs: messages * nanoseconds,
   userTicks: 25,
   systemTicks: 75,
-  loadNs: 1,
+  loadNs: 0.5e9,
+  serverIdleNs: 1e9 - messages * nanoseconds,
+  loadIdleNs: 0.3e9,
   latencyUs: { '50': p50, '75': p50, '90': p50, '95': p50, '99': 2 * p50, '99.9': 3 * p50 },
 });
 
@@ -64,6 +66,8 @@ test('a summary compares with the reference round by round', (t) => {
   t.is(ours!.processorNs, 110);
   t.is(ours!.processorRatio.median, 1.1);
   t.is(ours!.userShare, 0.25);
+  t.is(ours!.loadBusy, 0.5);
+  t.is(ours!.foreign.toFixed(3), '0.200');
   t.is(ours!.latencyUs['99.9'], 300);
   t.is(ours!.latencyRatio['50'], 1);
 });
