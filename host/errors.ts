@@ -7,6 +7,8 @@ export type Code =
   | 'ERR_OPTION'
   | 'ERR_MODULE'
   | 'ERR_GUEST'
+  | 'ERR_TRAP'
+  | 'ERR_HUNG'
   | 'ERR_CLOSED'
   | 'ERR_EPOLL_CLOSED'
   | 'ERR_ADDON';

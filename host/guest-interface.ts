@@ -60,7 +60,7 @@ export const rules = {
   unsupported: 'build it without that WebAssembly feature',
   'too many': 'make the module smaller',
   'ABI version': 'use a matching version of wasmpoll, or build the guest against this ABI',
-  WASI: 'build it as a library without WASI, for instance with clang -nostdlib -Wl,--no-entry',
+  WASI: 'run a command with wasmpoll run, or build a library: clang -nostdlib -Wl,--no-entry',
   memory: 'define exactly one memory in the module and export it as memory',
   'shared memory': 'build it without threads',
   '64-bit memory': 'build it for wasm32',

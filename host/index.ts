@@ -12,3 +12,7 @@ export type { ServerEvents } from './relay.ts';
 export type { ServeOptions, SwapOptions } from './server.ts';
 export { Server, serve } from './server.ts';
 export type { Snapshot } from './stats.ts';
+export type { Stdio } from './wasi/inheritance.ts';
+export type { RunOptions } from './wasi/options.ts';
+export type { RunPolicy } from './wasi/policy.ts';
+export { Run, runWasi } from './wasi/run.ts';

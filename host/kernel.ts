@@ -29,6 +29,8 @@ export const BUFFERS = 8;
 
 /** `wait` writes events as triples of u32: token low, token high, mask. */
 export const EVENT = 3;
+/** `waitReady` writes events as quadruples of u32: descriptor, token high, mask, bytes to read. */
+export const READY = 4;
 
 export interface Epoll {
   /** The epoll descriptor itself; −1 once closed. */

@@ -71,14 +71,18 @@ export class Listener {
    */
   close(): void {
     try {
-      this.#removeFile();
+      this.removeFile();
     } finally {
       this.#native.close(this.fd);
     }
   }
 
-  // Before the socket is closed: as long as it is open, no other file gets its inode's number.
-  #removeFile(): void {
+  /**
+   * Removes the file of a Unix socket, and leaves the socket open. Before it is closed: as long as it is
+   * open, no other file gets its inode's number.
+   * @throws an Error in Node's form
+   */
+  removeFile(): void {
     if (this.#file === undefined) return;
     const { path, device, inode } = this.#file;
     const found = lstatSync(path, { throwIfNoEntry: false });

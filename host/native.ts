@@ -155,6 +155,26 @@ export type ConstantName =
 
 export type NativeConstants = Readonly<Record<ConstantName, number>>;
 
+type Transfer = (
+  fd: number,
+  view: Uint8Array,
+  at: number,
+  count: number,
+  skip: number,
+  most: number,
+) => Result;
+
+type PositionedTransfer = (...args: [...Parameters<Transfer>, position: number]) => Result;
+
+/** An epoll set that can also say how much there is to read. */
+export interface NativeEpoll extends Epoll {
+  /**
+   * `wait` for a set in which the low half of each token is the descriptor itself: at most
+   * `events.length / READY` events, with the bytes that can be read (FIONREAD; 0 for a listener).
+   */
+  waitReady(events: Uint32Array, timeoutMs: number): Result;
+}
+
 /**
  * What the addon offers beside the Kernel. Wrong types are a TypeError and numbers out of range a
  * RangeError everywhere, before any system call. Calls that return a Result never throw for errno.
@@ -201,6 +221,50 @@ export interface NativeCalls {
   dup(fd: number, lowest: number): Result;
   /** Makes `target` a duplicate of `fd`, and closes what it was; dup3(2) with O_CLOEXEC. */
   dup2(fd: number, target: number): Result;
+  /**
+   * readv(2) into the pieces of `view` that `count` pairs of u32 name, an offset and a length each; the
+   * pairs lie in `view` itself, from `at` on. The first `skip` bytes of the pieces are left out, and
+   * `most` bytes are moved at most. −EFAULT when a pair or a piece leaves the view.
+   */
+  readv: Transfer;
+  writev: Transfer;
+  /** recvmsg(2), which never waits; 0 is the end of the stream. */
+  recvv: Transfer;
+  /** `recvv` that leaves the bytes where they are. */
+  peekv: Transfer;
+  /** sendmsg(2), which never waits. */
+  sendv: Transfer;
+  preadv: PositionedTransfer;
+  pwritev: PositionedTransfer;
+  /**
+   * openat2(2) with O_CLOEXEC, RESOLVE_BENEATH and RESOLVE_NO_MAGICLINKS: whatever leads out of the
+   * folder is −EXDEV. −ENOSYS before Linux 5.6.
+   */
+  openBeneath(folder: number, path: string, flags: number, mode: number): Result;
+  /** lseek(2): the new position. */
+  seek(fd: number, offset: number, whence: number): number;
+  /**
+   * utimensat(2): times of access and modification, each in whole seconds and nanoseconds; −1 ns is now,
+   * −2 ns leaves it as it is. The path is followed.
+   */
+  setTimes(
+    path: string,
+    accessSeconds: number,
+    accessNanoseconds: number,
+    modificationSeconds: number,
+    modificationNanoseconds: number,
+  ): Result;
+  /** The flags of an open file; fcntl(2), F_GETFL. */
+  getFlags(fd: number): Result;
+  setFlags(fd: number, flags: number): Result;
+  /**
+   * poll(2) for one descriptor, with the bits that epoll has: what is ready, 0 when the time is over, a
+   * signal came, or `wake` (−1 for none) became readable.
+   */
+  poll(fd: number, mask: number, wake: number, timeoutMs: number): Result;
+  /** clock_gettime(2): nanoseconds, the low half first. */
+  clockTime(clock: number, out: Uint32Array): Result;
+  clockResolution(clock: number, out: Uint32Array): Result;
   errorName(errno: number): string;
   /** The soft limit of open descriptors; Infinity if there is none. */
   fileLimit(): number;
@@ -211,7 +275,7 @@ export interface NativeCalls {
 export interface Native extends Kernel, NativeCalls {
   readonly constants: NativeConstants;
   /** A new set; or, with `fd`, a borrowed one, which close() leaves open. */
-  epoll(fd?: number): Epoll;
+  epoll(fd?: number): NativeEpoll;
   readonly Watcher: WatcherClass;
   readonly Backend: BackendClass;
 }
@@ -235,7 +299,7 @@ export type WatcherClass = new (fd: number, callback: () => void) => Watcher;
 interface Addon extends NativeCalls {
   readonly constants: NativeConstants;
   readonly layout: Readonly<Record<string, number>>;
-  readonly Epoll: new (fd?: number) => Epoll;
+  readonly Epoll: new (fd?: number) => NativeEpoll;
   readonly Io: new (rows: Int32Array) => Io;
   readonly Watcher: WatcherClass;
   readonly Backend: BackendClass;

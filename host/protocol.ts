@@ -33,7 +33,7 @@ export async function resolveProtocol(
     return { name: 'guest', source: protocol };
   }
   const text = String(protocol);
-  if (protocol instanceof URL || /^(?:file:|[a-z][a-z\d+.-]*:\/\/)/i.test(text)) {
+  if (protocol instanceof URL || isUrl(text)) {
     return read(pathOf(text), maxBytes);
   }
   if (text.includes('/') || text.endsWith('.wasm')) return read(text, maxBytes);
@@ -48,27 +48,52 @@ export async function resolveProtocol(
   return { name: text, source };
 }
 
-function pathOf(url: string): string {
-  if (!/^file:/i.test(url)) throw refused(url, 'only file: URLs can be read');
+/**
+ * What `runWasi()` takes as its module: a path, a file: URL, or what is there already.
+ * @param maxBytes a larger file is not read
+ * @throws WasmpollError ERR_MODULE
+ */
+export async function resolveModule(
+  module: string | URL | ModuleSource,
+  maxBytes: number,
+): Promise<{ name: string; source: ModuleSource }> {
+  if (typeof module !== 'string' && !(module instanceof URL)) {
+    return { name: 'guest.wasm', source: module };
+  }
+  const text = String(module);
+  return read(isUrl(text) ? pathOf(text, 'module') : text, maxBytes, 'module');
+}
+
+const isUrl = (text: string): boolean => /^(?:file:|[a-z][a-z\d+.-]*:\/\/)/i.test(text);
+
+type What = 'protocol' | 'module';
+
+function pathOf(url: string, what: What = 'protocol'): string {
+  if (!/^file:/i.test(url)) throw refused(url, 'only file: URLs can be read', null, what);
   try {
     return fileURLToPath(url);
   } catch (error) {
-    throw refused(url, messageOf(error), error);
+    throw refused(url, messageOf(error), error, what);
   }
 }
 
-async function read(path: string, maxBytes: number): Promise<{ name: string; source: Uint8Array }> {
+async function read(
+  path: string,
+  maxBytes: number,
+  what: What = 'protocol',
+): Promise<{ name: string; source: Uint8Array }> {
   // Without O_NONBLOCK opening a FIFO would wait for a writer for ever.
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((error) => {
-    throw refused(path, reasonOf(error), error);
+    throw refused(path, reasonOf(error), error, what);
   });
   try {
     const stat = await file.stat();
     if (!stat.isFile())
-      throw refused(path, stat.isDirectory() ? 'is a folder' : 'is not a regular file');
+      throw refused(path, stat.isDirectory() ? 'is a folder' : 'is not a regular file', null, what);
     if (stat.size > maxBytes) {
       const found = `has ${stat.size} bytes, over ${maxBytes}`;
-      throw refused(path, `${found}; make the module smaller or raise maxModuleBytes`);
+      const advice = 'make the module smaller or raise maxModuleBytes';
+      throw refused(path, `${found}; ${advice}`, null, what);
     }
     return { name: basename(path), source: await file.readFile() };
   } finally {
@@ -82,5 +107,9 @@ function reasonOf(error: unknown): string {
   return code === 'EACCES' ? 'no permission to read it' : messageOf(error);
 }
 
-const refused = (what: string, why: string, cause?: unknown): WasmpollError =>
-  new WasmpollError('ERR_MODULE', `protocol '${what}': ${why}`, { cause });
+const refused = (
+  name: string,
+  why: string,
+  cause: unknown = null,
+  what: What = 'protocol',
+): WasmpollError => new WasmpollError('ERR_MODULE', `${what} '${name}': ${why}`, { cause });

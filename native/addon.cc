@@ -5,9 +5,11 @@
 #include "backend.h"
 #include "constants.h"
 #include "epoll.h"
+#include "file.h"
 #include "io.h"
 #include "socket.h"
 #include "stream.h"
+#include "vector.h"
 #include "watcher.h"
 
 namespace {
@@ -17,6 +19,8 @@ Napi::Object Start(Napi::Env env, Napi::Object exports) {
   wasmpoll::RegisterSocket(env, exports);
   wasmpoll::RegisterStream(env, exports);
   wasmpoll::Backend::Register(env, exports);
+  wasmpoll::RegisterFile(env, exports);
+  wasmpoll::RegisterVector(env, exports);
   wasmpoll::Epoll::Register(env, exports);
   wasmpoll::Io::Register(env, exports);
   wasmpoll::Watcher::Register(env, exports);

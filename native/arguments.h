@@ -82,7 +82,7 @@ class Arguments {
  private:
   [[gnu::cold]] void WrongNumber(size_t index, const char* name, double low, double high);
 
-  static constexpr size_t kMost = 6;
+  static constexpr size_t kMost = 8;
 
   napi_env env_;
   // Those that were not given are undefined.

@@ -121,6 +121,7 @@ constexpr Constant kLayout[] = {
     {"KIND_COPY", kKindCopy},
     {"BUFFERS", kBuffers},
     {"EVENT", kEvent},
+    {"READY", kReady},
 };
 
 template <size_t count>

@@ -6,6 +6,9 @@
 #include <cstring>
 #include <ctime>
 #include <new>
+#include <string>
+
+#include <sys/ioctl.h>
 
 #include "arguments.h"
 #include "error.h"
@@ -78,6 +81,7 @@ Epoll::Epoll(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Epoll>(info) {
   }
   napi_type_tag_object(info.Env(), info.This(), &kEpollTag);
   DefineMethod(info.This().As<Napi::Object>(), "wait", Wait, this);
+  DefineMethod(info.This().As<Napi::Object>(), "waitReady", WaitReady, this);
 }
 
 napi_value Epoll::GetFd(napi_env env, napi_callback_info info) {
@@ -108,25 +112,54 @@ Napi::Value Epoll::Remove(const Napi::CallbackInfo& info) {
   return Integer(info.Env(), Retry([&] { return epoll_ctl(fd_, EPOLL_CTL_DEL, fd, nullptr); }));
 }
 
+// What (events, timeoutMs) ask for; the events are in events_, and `out` is where they are wanted.
+int Epoll::WaitInto(Arguments* arguments, int columns, uint32_t** out) {
+  size_t length = 0;
+  *out = static_cast<uint32_t*>(arguments->View(0, "events", napi_uint32_array, &length));
+  const int timeoutMs = arguments->Int(1, "timeoutMs", -1, INT_MAX);
+  const size_t room = std::min(length / columns, kMostEvents);
+  if (!arguments->Failed() && room == 0) {
+    arguments->OutOfRange("events must have room for one event, which takes " +
+                          std::to_string(columns) + " elements");
+  }
+  if (arguments->Failed()) return 0;
+  if (!Reserve(room)) return -ENOMEM;
+  return WaitFor(fd_, events_.get(), static_cast<int>(room), timeoutMs);
+}
+
 napi_value Epoll::Wait(napi_env env, napi_callback_info info) {
   void* self = nullptr;
   Arguments arguments(env, info, "Epoll.wait", &self);
   Epoll* const epoll = static_cast<Epoll*>(self);
-  size_t length = 0;
-  auto* out = static_cast<uint32_t*>(arguments.View(0, "events", napi_uint32_array, &length));
-  const int timeoutMs = arguments.Int(1, "timeoutMs", -1, INT_MAX);
-  const size_t room = std::min(length / kEvent, kMostEvents);
-  if (!arguments.Failed() && room == 0) {
-    arguments.OutOfRange("events must have room for one event, which takes 3 elements");
-  }
+  uint32_t* out = nullptr;
+  const int count = epoll->WaitInto(&arguments, kEvent, &out);
   if (arguments.Failed()) return nullptr;
-  if (!epoll->Reserve(room)) return Integer(env, -ENOMEM);
-  const int count = WaitFor(epoll->fd_, epoll->events_.get(), static_cast<int>(room), timeoutMs);
   for (int i = 0; i < count; ++i) {
     const epoll_event& event = epoll->events_[i];
     *out++ = static_cast<uint32_t>(event.data.u64);
     *out++ = static_cast<uint32_t>(event.data.u64 >> 32);
     *out++ = event.events;
+  }
+  return Integer(env, count);
+}
+
+napi_value Epoll::WaitReady(napi_env env, napi_callback_info info) {
+  void* self = nullptr;
+  Arguments arguments(env, info, "Epoll.waitReady", &self);
+  Epoll* const epoll = static_cast<Epoll*>(self);
+  uint32_t* out = nullptr;
+  const int count = epoll->WaitInto(&arguments, kReady, &out);
+  if (arguments.Failed()) return nullptr;
+  for (int i = 0; i < count; ++i) {
+    const epoll_event& event = epoll->events_[i];
+    const auto fd = static_cast<uint32_t>(event.data.u64);
+    int bytes = 0;
+    // A listener has no such number, and leaves 0.
+    if ((event.events & EPOLLIN) != 0) ioctl(static_cast<int>(fd), FIONREAD, &bytes);
+    *out++ = fd;
+    *out++ = static_cast<uint32_t>(event.data.u64 >> 32);
+    *out++ = event.events;
+    *out++ = static_cast<uint32_t>(std::max(0, bytes));
   }
   return Integer(env, count);
 }

@@ -7,11 +7,13 @@
 #include <napi.h>
 #include <sys/epoll.h>
 
+#include "arguments.h"
 #include "syscall.h"
 
 namespace wasmpoll {
 
 constexpr int kEvent = 3;
+constexpr int kReady = 4;
 
 class Epoll : public Napi::ObjectWrap<Epoll> {
  public:
@@ -25,9 +27,11 @@ class Epoll : public Napi::ObjectWrap<Epoll> {
   Napi::Value Modify(const Napi::CallbackInfo& info);
   Napi::Value Remove(const Napi::CallbackInfo& info);
   static napi_value Wait(napi_env env, napi_callback_info info);
+  static napi_value WaitReady(napi_env env, napi_callback_info info);
   void Close(const Napi::CallbackInfo& info);
 
   Napi::Value Control(const Napi::CallbackInfo& info, int operation, const char* function);
+  int WaitInto(Arguments* arguments, int columns, uint32_t** out);
   bool Reserve(size_t count);
 
   int fd_ = -1;

@@ -20,6 +20,8 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const TESTS = [
   ...['native', 'addon-threads', 'epoll', 'epoll-arguments', 'epoll-async', 'socket', 'errors'],
   ...['echo', 'embedding', 'wire-closing', 'wire-integrity'],
+  ...['native-files', 'wasi-files', 'wasi-memory', 'wasi-poll', 'wasi-streams', 'wasi-run'],
+  'wasi-assemblyscript',
 ];
 
 function fail(message) {

@@ -56,6 +56,23 @@ for (const file of hostFiles) {
   }
 }
 
+// Commands are hosted beside protocols: they may use what both need, and nothing but the entrances
+// knows of them.
+const entrances = ['host/cli.ts', 'host/index.ts'];
+for (const file of hostFiles) {
+  for (const specifier of importsOf(file)) {
+    const inside = specifier.startsWith('.') && resolve(file, specifier).startsWith('host/wasi/');
+    if (inside && !entrances.includes(file)) errors.push(`${file}: host/ imports ${specifier}`);
+  }
+}
+for (const file of sources('host/wasi', ['.ts'])) {
+  for (const specifier of importsOf(file)) {
+    if (specifier.startsWith('.') && !resolve(file, specifier).startsWith('host/')) {
+      errors.push(`${file}: host/wasi/ imports ${specifier}; only host/ is allowed`);
+    }
+  }
+}
+
 // What the harness is made of runs in a browser page.
 const portable = new Set(['host/testing.ts']);
 for (const file of portable) {

@@ -29,7 +29,7 @@ async function packAddon() {
 // tsc does not emit host/webassembly.d.ts, which is ambient.
 async function packTypes() {
   await writeFile(path('dist/host/webassembly.d.ts'), WEB_ASSEMBLY);
-  const file = path('dist/host/module.d.ts');
+  const file = path('dist/host/loader.d.ts');
   const types = await readFile(file, 'utf8');
   if (!types.startsWith(REFERENCE)) await writeFile(file, REFERENCE + types);
 }

@@ -21,10 +21,12 @@ import { loadNative, native } from '../host/native.ts';
 import { resolvePolicy } from '../host/policy.ts';
 import { type Observer, Reactor } from '../host/reactor.ts';
 import { harness } from '../host/testing.ts';
+import { runWasi } from '../host/wasi/run.ts';
 import { root } from './helpers/documents.ts';
 import { echoModule } from './helpers/guests.ts';
 import { runScript, temporary, works } from './helpers/process.ts';
-import { guest } from './helpers/wasm.ts';
+import { command } from './helpers/wasi.ts';
+import { forever, guest } from './helpers/wasm.ts';
 
 const UNREACHABLE = 0x00;
 
@@ -34,6 +36,11 @@ const provocations: Record<Code, () => unknown> = {
   ERR_OPTION: () => serve({ listen: '127.0.0.1:0' } as unknown as ServeOptions),
   ERR_MODULE: () => harness(new Uint8Array()),
   ERR_GUEST: () => harness(guest({ functions: { _initialize: [UNREACHABLE] } })),
+  ERR_TRAP: async () => (await runWasi({ module: command([], [UNREACHABLE]) })).exited,
+  ERR_HUNG: async () => {
+    const run = await runWasi({ module: command([], forever()), policy: { graceMs: 0 } });
+    await run.close();
+  },
   ERR_CLOSED: async () => {
     const server = await serve({ protocol: 'echo', listen: '127.0.0.1:0', workers: 0 });
     await server.close();

@@ -110,8 +110,8 @@ async function serving(
 
 test('the tarball has what is needed to run and to write protocols, and nothing else', (t) => {
   const assembly = readdirSync(`${root}assembly`).map((name) => `assembly/${name}`);
-  const host = readdirSync(`${root}host`)
-    .filter((name) => !name.endsWith('.d.ts'))
+  const host = (readdirSync(`${root}host`, { recursive: true }) as string[])
+    .filter((name) => name.endsWith('.ts') && !name.endsWith('.d.ts'))
     .flatMap((name) => ['d.ts', 'js'].map((end) => `dist/host/${name.replace(/ts$/, end)}`));
   const docs = readdirSync(`${root}docs`).map((name) => `docs/${name}`);
   const expected = [

@@ -26,6 +26,7 @@ for (const name of [
   'CONTRIBUTING.md',
   'docs/abi.md',
   'docs/operations.md',
+  'docs/wasi.md',
   'docs/performance.md',
 ]) {
   test(`every file and heading that ${name} links to is there`, (t) => {

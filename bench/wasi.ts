@@ -1,0 +1,123 @@
+// The same C under `wasmpoll run` and compiled for this machine, with a handler guest beside them.
+// npm run bench:wasi [-- ROUNDS]
+// Ratios are to the native program, round by round. It needs clang and wasi-libc, which `npm run
+// test:wasi` installs.
+
+import { cli } from '../test/helpers/process.ts';
+import { compiledC, compiledNative, nativeCommand } from '../test/helpers/wasi-programs.ts';
+import { type CaseResult, type Plan, runCase } from './campaign.ts';
+import { type Case, cases } from './cases.ts';
+import { BenchError } from './child.ts';
+import { compileC } from './compile.ts';
+import { type Present, REFERENCE } from './contenders.ts';
+import { describeMachine, findCores } from './machine.ts';
+import { startServer } from './measure.ts';
+import { type Summary, summarize } from './summary.ts';
+import { type Calls, countCalls, untraceable } from './syscalls.ts';
+import { textTable } from './table.ts';
+import { count, micros, spreadText } from './text.ts';
+
+const ROUNDS = 10;
+const SECONDS = 0.5;
+const CASES = ['50x64B', '50x64B-d16', '50x1K', '200x16K', '1x64B'];
+
+/** What those cost that are not ready: poll(2) looks at all of them, epoll does not. */
+const idle: Case = {
+  name: '1000x64B',
+  title: '1,000 × 64 B, 10 active',
+  connections: 1000,
+  active: 10,
+  bytes: 64,
+  depth: 1,
+};
+
+/** Its lines on standard error go where the bench looks for `listening on`. */
+function present(name: string, title: string, command: readonly string[]): Present {
+  const shown = ['sh', '-c', 'exec "$@" 2>&1', 'sh', ...command];
+  const found = { command: shown, version: '' };
+  return { contender: { name, title, find: async () => found }, ...found };
+}
+
+function contenders(): Present[] {
+  const listen = ['--listen', '127.0.0.1:0'];
+  const wasmpoll = (...args: string[]) => [process.execPath, cli, ...args, ...listen];
+  return [
+    present(REFERENCE, 'poll.c, native', nativeCommand(compiledNative('poll'))),
+    present('command', 'poll.c, wasmpoll run', wasmpoll('run', compiledC('poll'))),
+    present('handler', 'echo handler, workers: 1', wasmpoll('echo')),
+  ];
+}
+
+async function callsOf(all: readonly Present[], what: Case, plan: Plan): Promise<(Calls | null)[]> {
+  const counted: (Calls | null)[] = [];
+  const possible = (await untraceable()) === null;
+  for (const { command } of possible ? all : []) {
+    const server = await startServer(command, plan.pin);
+    counted.push(await countCalls(plan.load, server, what));
+    await server.child.stop();
+  }
+  return counted;
+}
+
+const HEAD = [
+  '',
+  'messages/s',
+  '× native (quartiles)',
+  'CPU ns/message',
+  '× native (quartiles)',
+  'p50 µs',
+  'p99 µs',
+  'calls/message',
+  'of them waits',
+];
+
+function row(title: string, summary: Summary, calls: Calls | null): string[] {
+  if (summary.failure !== null) return [title, summary.failure, ...HEAD.slice(2).map(() => '')];
+  const all = calls === null ? null : calls.receive + calls.send + calls.wait + calls.other;
+  return [
+    title,
+    count(summary.throughput),
+    spreadText(summary.throughputRatio),
+    count(summary.processorNs),
+    spreadText(summary.processorRatio),
+    micros(summary.latencyUs['50']!),
+    micros(summary.latencyUs['99']!),
+    all?.toFixed(2) ?? '—',
+    calls?.wait.toFixed(2) ?? '—',
+  ];
+}
+
+function table(result: CaseResult, all: readonly Present[], calls: (Calls | null)[]): string {
+  const rows = summarize(result).map((summary, index) =>
+    row(all[index]!.contender.title, summary, calls[index] ?? null),
+  );
+  return textTable(HEAD, rows);
+}
+
+async function main(rounds: number): Promise<void> {
+  const cores = await findCores();
+  process.stdout.write(`${describeMachine()}; ${rounds} rounds of ${SECONDS} s\n`);
+  if (cores.unpinned !== null) process.stdout.write(`not pinned: ${cores.unpinned}\n`);
+  const command = [...cores.load, await compileC('load')];
+  const load = { command, seconds: SECONDS, warmup: SECONDS / 4 };
+  const plan: Plan = { rounds, load, heatSeconds: 1, pin: cores.server };
+  const all = contenders();
+  const chosen = cases.filter(({ name }) => CASES.includes(name));
+  for (const what of [...chosen, idle]) {
+    const result = await runCase(what, all, '', plan, () => undefined);
+    const calls = await callsOf(all, what, plan);
+    process.stdout.write(`\n${what.title}\n${table(result, all, calls)}`);
+  }
+}
+
+try {
+  const rounds = Number(process.argv[2] ?? ROUNDS);
+  if (!Number.isInteger(rounds) || rounds < 1) {
+    throw new BenchError(`rounds must be a whole number from 1, got '${process.argv[2]}'`);
+  }
+  await main(rounds);
+} catch (error) {
+  if (!(error instanceof BenchError)) throw error;
+  process.stderr.write(`bench: ${error.message}\n`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,110 @@
+// Inheritance: the descriptors that a command has from its start: standard streams, then folders, then
+// listeners. It opens them for the command and closes them when something fails before.
+
+import { constants, fstatSync, openSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { messageOf, WasmpollError } from '../errors.ts';
+import type { Native } from '../native.ts';
+import {
+  type Inherited,
+  KIND_FILE,
+  KIND_FOLDER,
+  KIND_LISTENER,
+  KIND_SOCKET,
+  KIND_STREAM,
+} from './descriptors.ts';
+import { FDFLAGS_NONBLOCK, RIGHTS_ALL, RIGHTS_FOLDER } from './numbers.ts';
+
+/** Where a standard stream leads: the process's own, nowhere, to a Node stream, or a descriptor. */
+export type Stdio = 'inherit' | 'ignore' | 'pipe' | number;
+
+export class Inheritance {
+  readonly inherited: Inherited[] = [];
+  /** In the order of `inherited`; the command's from its start on. */
+  readonly fds: number[] = [];
+  readonly #native: Native;
+
+  constructor(native: Native) {
+    this.#native = native;
+  }
+
+  #add(fd: number, entry: Inherited): void {
+    this.fds.push(fd);
+    this.inherited.push(entry);
+  }
+
+  /**
+   * The next standard stream.
+   * @returns the other end of a pipe
+   */
+  stdio(number: 0 | 1 | 2, what: Stdio): Socket | null {
+    if (what === 'pipe') return this.#pipe(number);
+    const fd = what === 'ignore' ? openSync('/dev/null', 'r+') : this.#duplicate(number, what);
+    this.#add(fd, { kind: this.#kindOf(fd), flags: 0 });
+    return null;
+  }
+
+  #duplicate(number: number, what: number | 'inherit'): number {
+    const fd = this.#native.dup(what === 'inherit' ? number : what, 0);
+    if (fd < 0) throw this.#native.systemError('dup', fd, String(what));
+    return fd;
+  }
+
+  #pipe(number: 0 | 1 | 2): Socket {
+    const ends = this.#native.pipe();
+    if (typeof ends === 'number') throw this.#native.systemError('pipe', ends);
+    const [own, other] = number === 0 ? ends : [ends[1], ends[0]];
+    this.#add(own, { kind: KIND_STREAM, flags: 0 });
+    return new Socket({ fd: other, readable: number !== 0, writable: number === 0 });
+  }
+
+  #kindOf(fd: number): number {
+    const status = fstatSync(fd);
+    if (status.isFile()) return KIND_FILE;
+    if (!status.isSocket()) return KIND_STREAM;
+    const { SOL_SOCKET, SO_ACCEPTCONN } = this.#native.constants;
+    return this.#native.getOption(fd, SOL_SOCKET, SO_ACCEPTCONN) === 1
+      ? KIND_LISTENER
+      : KIND_SOCKET;
+  }
+
+  /**
+   * The next pre-opened folder, `HOST[:GUEST]`; its name in the guest is that of the host if not given.
+   * @throws WasmpollError ERR_OPTION when it cannot be opened
+   */
+  folder(text: string): void {
+    const colon = text.lastIndexOf(':');
+    const host = colon < 0 ? text : text.slice(0, colon);
+    const preopen = colon < 0 ? text : text.slice(colon + 1);
+    if (host === '' || preopen === '') {
+      throw new WasmpollError('ERR_OPTION', `folder '${text}': must be HOST or HOST:GUEST`);
+    }
+    let fd: number;
+    try {
+      fd = openSync(host, constants.O_RDONLY | constants.O_DIRECTORY);
+    } catch (error) {
+      throw new WasmpollError('ERR_OPTION', `folder '${host}': ${reasonOf(error)}`, {
+        cause: error,
+      });
+    }
+    this.#add(fd, {
+      kind: KIND_FOLDER,
+      flags: 0,
+      opened: { preopen, rights: RIGHTS_FOLDER, inheriting: RIGHTS_ALL },
+    });
+  }
+
+  listener(fd: number, nonblocking: boolean): void {
+    this.#add(fd, { kind: KIND_LISTENER, flags: nonblocking ? FDFLAGS_NONBLOCK : 0 });
+  }
+
+  close(): void {
+    for (const fd of this.fds) this.#native.close(fd);
+  }
+}
+
+function reasonOf(error: unknown): string {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === 'ENOENT') return 'no such folder';
+  return code === 'ENOTDIR' ? 'is not a folder' : messageOf(error);
+}
