@@ -99,8 +99,9 @@ async function main(rounds: number): Promise<void> {
   process.stdout.write(`${describeMachine()}; ${rounds} rounds of ${SECONDS} s\n`);
   if (cores.unpinned !== null) process.stdout.write(`not pinned: ${cores.unpinned}\n`);
   const command = [...cores.load, await compileC('load')];
-  const load = { command, seconds: SECONDS, warmup: SECONDS / 4 };
-  const plan: Plan = { rounds, load, heatSeconds: 1, pin: cores.server };
+  const { serverCore } = cores;
+  const load = { command, seconds: SECONDS, warmup: SECONDS / 4, serverCore };
+  const plan: Plan = { rounds, load, heatSeconds: 1, pin: cores.server, tries: 3 };
   const all = contenders();
   const chosen = cases.filter(({ name }) => CASES.includes(name));
   for (const what of [...chosen, idle]) {
