@@ -43,7 +43,7 @@ export interface Plan {
 }
 
 interface Runner {
-  readonly contender: string;
+  readonly entry: Entry;
   readonly server: Server;
   readonly samples: Sample[];
   failure: string | null;
@@ -60,44 +60,58 @@ export async function runCase(
   plan: Plan,
   progress: (text: string) => void,
 ): Promise<CaseResult> {
+  const entries = present.map((each) => {
+    return { name: each.contender.name, command: commandOf(each, guest), what };
+  });
+  return { name: what.name, results: await runRounds(entries, plan, progress) };
+}
+
+export interface Entry {
+  /** Of its result. */
+  readonly name: string;
+  readonly command: readonly string[];
+  readonly what: Case;
+}
+
+/** Starts a server for each, and measures them in turn. */
+export async function runRounds(
+  entries: readonly Entry[],
+  plan: Plan,
+  progress: (text: string) => void,
+): Promise<Result[]> {
   const runners = await Promise.all(
-    present.map(async (each): Promise<Runner> => {
-      const server = await startServer(commandOf(each, guest), plan.pin);
-      return { contender: each.contender.name, server, samples: [], failure: null };
+    entries.map(async (entry): Promise<Runner> => {
+      const server = await startServer(entry.command, plan.pin);
+      return { entry, server, samples: [], failure: null };
     }),
   );
   try {
     const heat = { ...plan.load, seconds: plan.heatSeconds, warmup: 0 };
     for (const runner of runners) {
-      progress(`warming up ${runner.contender}`);
-      await attempt(runner, heat, what, 1);
+      progress(`warming up ${runner.entry.name}`);
+      await attempt(runner, heat, 1);
     }
     for (let round = 0; round < plan.rounds; round += 1) {
       for (const at of runners.keys()) {
         const runner = runners[(at + round) % runners.length]!;
-        progress(`round ${round + 1} of ${plan.rounds}, ${runner.contender}`);
-        const sample = await attempt(runner, plan.load, what, plan.tries);
+        progress(`round ${round + 1} of ${plan.rounds}, ${runner.entry.name}`);
+        const sample = await attempt(runner, plan.load, plan.tries);
         if (sample !== null) runner.samples.push(sample);
       }
     }
   } finally {
     await Promise.all(runners.map(({ server }) => server.child.stop()));
   }
-  const results = runners.map(({ contender, samples, failure }) => ({
-    contender,
+  return runners.map(({ entry, samples, failure }) => ({
+    contender: entry.name,
     samples: failure === null ? samples : [],
     failure,
   }));
-  return { name: what.name, results };
 }
 
-async function attempt(
-  runner: Runner,
-  load: Load,
-  what: Case,
-  most: number,
-): Promise<Sample | null> {
+async function attempt(runner: Runner, load: Load, most: number): Promise<Sample | null> {
   if (runner.failure !== null) return null;
+  const { what } = runner.entry;
   try {
     let best = await measure(load, runner.server, what);
     for (let tries = 1; load.serverCore !== null && tries < most; tries += 1) {

@@ -54,7 +54,7 @@ print(platform.python_version(), getattr(${module}, '__version__', ''))`;
     if (output === null) continue;
     const [version, library] = output.trim().split(' ');
     const name = library === undefined ? '' : `, ${module} ${library}`;
-    return { command: [interpreter, source(script)], version: `Python ${version}${name}` };
+    return { command: [interpreter, '-B', source(script)], version: `Python ${version}${name}` };
   }
   return { missing };
 }

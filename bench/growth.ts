@@ -5,11 +5,11 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { residentBytes } from '../test/helpers/proc.ts';
-import { type CaseResult, runCase } from './campaign.ts';
+import { type CaseResult, type Entry, type Plan, runCase, runRounds } from './campaign.ts';
 import { type Case, sizeText } from './cases.ts';
 import { BenchError } from './child.ts';
 import { compileC, root } from './compile.ts';
-import { contenders, type Present, REFERENCE } from './contenders.ts';
+import { commandOf, contenders, type Present, REFERENCE } from './contenders.ts';
 import { memoryTables } from './growth-memory.ts';
 import { allowedCores, describeMachine, findCores } from './machine.ts';
 import { type Load, processorNs, type Sample, startServer, throughput } from './measure.ts';
@@ -17,7 +17,7 @@ import { parseGrowthOptions, UsageError } from './options.ts';
 import { median } from './statistics.ts';
 import { compare } from './summary.ts';
 import { markdownTable } from './table.ts';
-import { count, ratio, spreadText } from './text.ts';
+import { count, spreadText } from './text.ts';
 
 const CONNECTIONS = [10, 100, 1000, 10_000];
 const ACTIVE = 10;
@@ -41,11 +41,12 @@ const tell = (text: string): void => {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
 };
 
-const run = (setting: Setting, what: Case, present = setting.present): Promise<CaseResult> => {
-  const { load, pin, rounds } = setting;
-  const plan = { rounds, load, heatSeconds: HEAT_SECONDS, pin, tries: TRIES };
-  return runCase(what, present, 'echo', plan, (text) => tell(`${what.title}: ${text}`));
+const planOf = ({ load, pin, rounds }: Setting): Plan => {
+  return { rounds, load, heatSeconds: HEAT_SECONDS, pin, tries: TRIES };
 };
+
+const run = (setting: Setting, what: Case, present = setting.present): Promise<CaseResult> =>
+  runCase(what, present, 'echo', planOf(setting), (text) => tell(`${what.title}: ${text}`));
 
 const medianOf = (result: CaseResult, name: string, value: (sample: Sample) => number): number =>
   median(result.results.find(({ contender }) => contender === name)!.samples.map(value));
@@ -54,22 +55,28 @@ const plain = (connections: number, bytes: number, title: string): Case => {
   return { name: title, title, connections, bytes, depth: 1 };
 };
 
+// All counts are in the same rounds, since they are compared with each other.
 async function connectionsTable(setting: Setting): Promise<string> {
-  const rows: string[][] = [];
-  const first = new Map<string, number>();
-  for (const connections of CONNECTIONS) {
-    const title = `${count(connections)} connections, ${ACTIVE} active`;
-    const result = await run(setting, { ...plain(connections, 64, title), active: ACTIVE });
-    const cells = [REFERENCE, ...OURS].flatMap((name) => {
-      const cost = medianOf(result, name, processorNs);
-      if (!first.has(name)) first.set(name, cost);
-      const own = [count(cost), ratio(cost / first.get(name)!)];
-      return name === REFERENCE
-        ? own
-        : [...own, spreadText(compare(result, name, REFERENCE, processorNs))];
-    });
-    rows.push([count(connections), ...cells]);
-  }
+  const entry = (present: Present, connections: number): Entry => {
+    const name = `${present.contender.name} ${connections}`;
+    const what = { ...plain(connections, 64, name), active: ACTIVE };
+    return { name, command: commandOf(present, 'echo'), what };
+  };
+  const entries = CONNECTIONS.flatMap((connections) =>
+    setting.present.map((present) => entry(present, connections)),
+  );
+  const results = await runRounds(entries, planOf(setting), (text) => tell(text));
+  const result: CaseResult = { name: 'connections', results };
+  const cost = (name: string, over: string): string =>
+    spreadText(compare(result, name, over, processorNs));
+  const rows = CONNECTIONS.map((connections) => [
+    count(connections),
+    ...[REFERENCE, ...OURS].flatMap((name) => {
+      const [here, first] = [`${name} ${connections}`, `${name} ${CONNECTIONS[0]}`];
+      const own = [count(medianOf(result, here, processorNs)), cost(here, first)];
+      return name === REFERENCE ? own : [...own, cost(here, `${REFERENCE} ${connections}`)];
+    }),
+  ]);
   const ours = OURS.flatMap((name) => [`${name}: ns`, '× at 10', '× C']);
   return markdownTable(['connections', 'C: CPU ns/message', '× at 10', ...ours], rows);
 }
