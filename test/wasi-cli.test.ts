@@ -7,7 +7,7 @@ import { flagOf } from '../host/options.ts';
 import { runSettingNames } from '../host/wasi/policy.ts';
 import { connect } from './helpers/client.ts';
 import { echoModule } from './helpers/guests.ts';
-import { type Owner, refused, runCli, startCli, temporary } from './helpers/process.ts';
+import { type Owner, refused, runCli, shell, startCli, temporary } from './helpers/process.ts';
 import { command, echoes, prints, tells } from './helpers/wasi.ts';
 import { call, forever, i32, unreachable } from './helpers/wasm.ts';
 
@@ -189,4 +189,10 @@ test('without run, the module’s exports tell a command from a protocol', async
   t.is(String(await client.readExactly(1)), 'x');
   const wrong = await runCli([file, '--idle-timeout', '5s']);
   refused(t, wrong, 1, /^wasmpoll: --idle-timeout: a command has no such setting$/m);
+});
+
+test('a standard error that cannot be written changes nothing', async (t) => {
+  const options = { prefix: shell('2>/dev/full') };
+  const args = ['run', written(t, exits(3)), ...LOCAL];
+  t.like(await runCli(args, options), { code: 3, signal: null });
 });
