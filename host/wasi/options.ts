@@ -54,6 +54,7 @@ export function checkOptions(options: RunOptions): void {
     if (!Array.isArray(texts) || !texts.every(isPlain))
       bad(`${name} must be a list of strings without a zero byte`);
   }
+  if (!isRecord(options.env ?? {})) bad('env must be an object of names and strings');
   for (const [name, value] of Object.entries(options.env ?? {})) {
     if (name === '' || name.includes('=') || !isPlain(name) || !isPlain(value)) {
       bad(`env: '${name}' must be a name without '=' and have a string`);
@@ -70,6 +71,10 @@ export function checkOptions(options: RunOptions): void {
     bad('signal must be an AbortSignal');
   }
 }
+
+/** An object as it is written down, or process.env: no list, no Map. */
+const isRecord = (value: unknown): boolean =>
+  Object.prototype.toString.call(value) === '[object Object]';
 
 /** A string that can be a C string. */
 const isPlain = (value: unknown): boolean => typeof value === 'string' && !value.includes('\0');

@@ -166,7 +166,7 @@ export class Run {
    * @returns `exited`
    */
   close(): Promise<number> {
-    if (this.#stopping) return this.exited;
+    if (this.#stopping || this.#over) return this.exited;
     this.#stopping = true;
     this.#tell(RUN_STOPS);
     this.#timer = setTimeout(() => this.#end(), this.#policy.graceMs);
@@ -180,16 +180,21 @@ export class Run {
 
   /** Ends the command at once, in the middle of whatever it does. `exited` tells when. */
   abort(): void {
+    if (this.#over) return;
     this.#stopping = true;
     clearTimeout(this.#timer);
     this.#end();
   }
 
-  // The word first: whoever is woken finds it there. A run that is over has no eventfd any more.
+  /** A run that is over has no eventfd any more, and nothing is timed for it. */
+  get #over(): boolean {
+    return this.#worker.threadId === -1;
+  }
+
+  // The word first: whoever is woken finds it there.
   #tell(what: number): void {
     Atomics.store(this.#control, 0, what);
-    if (this.#worker.threadId !== -1)
-      native.write(this.#wake, new Uint8Array([1, 0, 0, 0, 0, 0, 0, 0]), 0, 8);
+    if (!this.#over) native.write(this.#wake, new Uint8Array([1, 0, 0, 0, 0, 0, 0, 0]), 0, 8);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
