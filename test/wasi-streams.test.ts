@@ -37,10 +37,10 @@ function pair(t: ExecutionContext, flags = FDFLAGS_NONBLOCK) {
 }
 
 /** A host whose number 0 is a listener, with so many clients waiting. */
-function listening(t: ExecutionContext, clients: number, flags = 0, limit = 64) {
+function listening(t: ExecutionContext, clients: number, flags = 0, limit = 64, quietMs = 0) {
   const waiting = native.listenTcp('127.0.0.1', 0, false, 64);
   const port = Number(String(native.localAddress(waiting)).replace(/.*:/, ''));
-  const host = new WasiHost(t, [listener(waiting, flags)], { limit });
+  const host = new WasiHost(t, [listener(waiting, flags)], { limit, quietMs });
   const fds = Array.from({ length: clients }, () => owned(t, native.connectTcp('127.0.0.1', port)));
   return { host, clients: fds, waiting };
 }
@@ -444,4 +444,27 @@ test('what ended a guest ends each of its further calls', (t) => {
     t.throws(() => host.send(0, 'x'), { instanceOf: Exit }),
     first,
   );
+});
+
+test('a stop does not cut off connections because a client waits to be accepted as well', (t) => {
+  const { host } = listening(t, 2, 0, 64, 3_600_000);
+  t.is(host.call.sock_accept(0, 0, RESULT), E.SUCCESS);
+  const accepted = host.result;
+  host.stop();
+  t.is(host.call.sock_accept(0, 0, RESULT), E.CONNABORTED);
+  t.is(host.send(accepted, 'still here'), E.SUCCESS);
+});
+
+test('a listener in blocking mode, from outside, does not hold up a guest that will not wait', (t) => {
+  const { host } = listening(t, 0, FDFLAGS_NONBLOCK);
+  const fd = host.preview1.descriptors.fd(0);
+  native.setFlags(fd, native.getFlags(fd) & ~constants.O_NONBLOCK);
+  t.is(host.call.sock_accept(0, 0, RESULT), E.AGAIN);
+});
+
+test('a pipe is BADF in the direction that it has not, and is not waited for', (t) => {
+  const ends = native.pipe() as [number, number];
+  const host = new WasiHost(t, [stream(ends[0], 0), stream(ends[1], 0)]);
+  t.is(host.send(0, 'x'), E.BADF);
+  t.is(host.receive(1), E.BADF);
 });
