@@ -14,6 +14,7 @@ import {
   KIND_STREAM,
 } from './descriptors.ts';
 import { FDFLAGS_NONBLOCK, RIGHTS_ALL, RIGHTS_FOLDER } from './numbers.ts';
+import { O_PATH } from './paths.ts';
 
 /** Where a standard stream leads: the process's own, nowhere, to a Node stream, or a descriptor. */
 export type Stdio = 'inherit' | 'ignore' | 'pipe' | number;
@@ -87,11 +88,25 @@ export class Inheritance {
         cause: error,
       });
     }
+    this.#probe(fd, host);
     this.#add(fd, {
       kind: KIND_FOLDER,
       flags: 0,
       opened: { preopen, rights: RIGHTS_FOLDER, inheriting: RIGHTS_ALL },
     });
+  }
+
+  /** Closes the folder and throws if nothing would keep a command inside. */
+  #probe(fd: number, host: string): void {
+    const probe = this.#native.openBeneath(fd, '.', O_PATH, 0);
+    if (probe >= 0) this.#native.close(probe);
+    // An old kernel, or a filter of system calls. What the folder itself refuses is the command's to see.
+    const { ENOSYS, EPERM } = this.#native.constants;
+    if (probe !== -ENOSYS && probe !== -EPERM) return;
+    this.#native.close(fd);
+    const why = 'the system refuses openat2 (Linux 5.6), which keeps a command inside';
+    const cause = this.#native.systemError('openat2', probe);
+    throw new WasmpollError('ERR_OPTION', `folder '${host}': ${why}`, { cause });
   }
 
   listener(fd: number, nonblocking: boolean): void {
