@@ -289,6 +289,10 @@ test.serial('options are checked before anything is done', async (t) => {
       /stdin must be 'inherit', 'ignore', 'pipe' or a descriptor, got file/,
     ],
     [{ module, stdout: -1 }, /stdout must be/],
+    [{ module, stdin: 2 ** 31 }, /stdin must be/],
+    [{ module, stderr: Object.create(null) }, /stderr must be .*, got an object/],
+    [{ module, policy: 5 }, /policy must be an object of settings/],
+    [{ module, policy: [] }, /policy must be an object of settings/],
     [{ module, nonblocking: 1 }, /nonblocking must be true or false/],
     [{ module, signal: {} }, /signal must be an AbortSignal/],
     [{ module, policy: { graceMs: 'x' } }, /policy.graceMs: must be/],
@@ -341,4 +345,11 @@ test.serial('closing a run that is over leaves nothing that keeps the process go
     process.exit();
   `;
   t.like(await runScript(script), { code: 0, stdout: '0\n' });
+});
+
+test.serial('an abort ends a command that computes; the error says so', async (t) => {
+  const run = await runWasi({ module: command([], forever()) });
+  run.abort();
+  const error = await t.throwsAsync(run.exited, { code: 'ERR_HUNG' });
+  t.is(error!.message, 'guest.wasm: did not end when it was aborted, and was terminated');
 });

@@ -31,7 +31,7 @@ export interface RunOptions {
 const OPTIONS = 'module listen args env dirs stdin stdout stderr nonblocking policy signal'.split(
   ' ',
 );
-const STDIO = ['inherit', 'ignore', 'pipe'];
+const STDIO: readonly unknown[] = ['inherit', 'ignore', 'pipe'];
 
 /** One or several, as a list. */
 export const listOf = (value: string | readonly string[] | undefined): readonly string[] =>
@@ -60,10 +60,12 @@ export function checkOptions(options: RunOptions): void {
       bad(`env: '${name}' must be a name without '=' and have a string`);
     }
   }
+  if (!isRecord(options.policy ?? {})) bad('policy must be an object of settings');
   for (const name of ['stdin', 'stdout', 'stderr'] as const) {
-    const what = options[name] ?? 'inherit';
-    if (typeof what === 'number' ? !Number.isInteger(what) || what < 0 : !STDIO.includes(what)) {
-      bad(`${name} must be 'inherit', 'ignore', 'pipe' or a descriptor, got ${String(what)}`);
+    const what: unknown = options[name] ?? 'inherit';
+    if (!STDIO.includes(what) && !isDescriptor(what)) {
+      const got = typeof what === 'object' ? 'an object' : String(what);
+      bad(`${name} must be 'inherit', 'ignore', 'pipe' or a descriptor, got ${got}`);
     }
   }
   if (typeof (options.nonblocking ?? false) !== 'boolean') bad('nonblocking must be true or false');
@@ -71,6 +73,9 @@ export function checkOptions(options: RunOptions): void {
     bad('signal must be an AbortSignal');
   }
 }
+
+const isDescriptor = (value: unknown): boolean =>
+  Number.isInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 31;
 
 /** An object as it is written down, or process.env: no list, no Map. */
 const isRecord = (value: unknown): boolean =>

@@ -33,7 +33,7 @@ const script = new URL('./worker.js', import.meta.url);
  */
 export async function runWasi(options: RunOptions): Promise<Run> {
   checkOptions(options);
-  const policy = resolveRunPolicy(options.policy);
+  const policy = resolveRunPolicy(options.policy ?? {});
   const addresses = await Promise.all(listOf(options.listen).map(parseAddress).map(resolveAddress));
   const { name, source } = await resolveModule(options.module, policy.maxModuleBytes);
   const module = await loadCommand(source, policy, name);
@@ -69,6 +69,7 @@ export class Run {
   readonly #worker: Worker;
   #timer: NodeJS.Timeout | undefined;
   #stopping = false;
+  #aborted = false;
 
   /** Use `runWasi()`. */
   constructor(
@@ -150,8 +151,9 @@ export class Run {
   }
 
   #hung(): WasmpollError {
-    const within = `did not end within ${this.#policy.graceMs} ms of its stop`;
-    return new WasmpollError('ERR_HUNG', `${this.#name}: ${within}, and was terminated`);
+    const { graceMs } = this.#policy;
+    const late = this.#aborted ? 'when it was aborted' : `within ${graceMs} ms of its stop`;
+    return new WasmpollError('ERR_HUNG', `${this.#name}: did not end ${late}, and was terminated`);
   }
 
   #closeAll(): void {
@@ -180,8 +182,9 @@ export class Run {
 
   /** Ends the command at once, in the middle of whatever it does. `exited` tells when. */
   abort(): void {
-    if (this.#over) return;
+    if (this.#over || this.#aborted) return;
     this.#stopping = true;
+    this.#aborted = true;
     clearTimeout(this.#timer);
     this.#end();
   }
