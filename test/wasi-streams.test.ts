@@ -468,3 +468,18 @@ test('a pipe is BADF in the direction that it has not, and is not waited for', (
   t.is(host.send(0, 'x'), E.BADF);
   t.is(host.receive(1), E.BADF);
 });
+
+test('a stop shuts down the run’s own listeners, and not one that others have, too', (t) => {
+  const listeners = [0, 0].map(() => native.listenTcp('127.0.0.1', 0, false, 64));
+  const ports = listeners.map((fd) => Number(String(native.localAddress(fd)).replace(/.*:/, '')));
+  const [own, shared] = listeners.map((fd) => listener(fd));
+  const host = new WasiHost(t, [own!, { ...shared!, shared: true }]);
+  host.stop();
+  t.throws(() => host.call.sock_accept(1, 0, RESULT), { instanceOf: Exit });
+  const { SOL_SOCKET, SO_ERROR, ECONNREFUSED } = native.constants;
+  const errors = ports.map((port) => {
+    const client = owned(t, native.connectTcp('127.0.0.1', port));
+    return native.getOption(client, SOL_SOCKET, SO_ERROR);
+  });
+  t.deepEqual(errors, [ECONNREFUSED, 0]);
+});

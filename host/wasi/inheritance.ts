@@ -41,7 +41,7 @@ export class Inheritance {
   stdio(number: 0 | 1 | 2, what: Stdio): Socket | null {
     if (what === 'pipe') return this.#pipe(number);
     const fd = what === 'ignore' ? openSync('/dev/null', 'r+') : this.#duplicate(number, what);
-    this.#add(fd, { kind: this.#kindOf(fd), flags: 0 });
+    this.#add(fd, { kind: this.#kindOf(fd), flags: 0, shared: true });
     return null;
   }
 
