@@ -455,6 +455,23 @@ test('a stop does not cut off connections because a client waits to be accepted 
   t.is(host.send(accepted, 'still here'), E.SUCCESS);
 });
 
+test('a stop ends a guest amid a blocking accept, where it serves nobody', (t) => {
+  const waiting = native.listenTcp('127.0.0.1', 0, false, 64);
+  const port = Number(String(native.localAddress(waiting)).replace(/.*:/, ''));
+  owned(t, native.connectTcp('127.0.0.1', port));
+  const poll: typeof native.poll = (fd, mask, wake, timeoutMs) => {
+    if (timeoutMs > 0) host.stop();
+    return native.poll(fd, mask, wake, timeoutMs);
+  };
+  const host: WasiHost = new WasiHost(t, [listener(waiting, 0)], {
+    native: { ...native, poll },
+    quietMs: 3_600_000,
+  });
+  arrived(waiting);
+  t.is(host.call.sock_accept(0, 0, RESULT), E.SUCCESS);
+  t.throws(() => host.call.sock_accept(0, 0, RESULT), { instanceOf: Exit });
+});
+
 test('a listener in blocking mode, from outside, does not hold up a guest that will not wait', (t) => {
   const { host } = listening(t, 0, FDFLAGS_NONBLOCK);
   const fd = host.preview1.descriptors.fd(0);

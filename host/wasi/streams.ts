@@ -14,6 +14,7 @@ import {
   SDFLAGS_RD,
   SDFLAGS_WR,
 } from './numbers.ts';
+import { Exit } from './waiter.ts';
 
 const READ = 0;
 const WRITE = 1;
@@ -161,8 +162,10 @@ export function streamFunctions(host: Host) {
       const listener = descriptors.fd(number);
       const blocking = (descriptors.flags[number]! & FDFLAGS_NONBLOCK) === 0;
       const { fds } = descriptors;
-      for (;;) {
+      for (let waited = false; ; waited = true) {
         if (waiter.stopping) {
+          // Nothing comes any more, and whatever else is open is not served meanwhile.
+          if (waited) throw new Exit(0);
           // Who waited to be accepted was reset; what is open may go on.
           waiter.check();
           return blocking ? E.CONNABORTED : E.AGAIN;
