@@ -4,6 +4,7 @@ import { constants, openSync } from 'node:fs';
 import test, { type ExecutionContext } from 'ava';
 import { native } from '../host/native.ts';
 import { KIND_FOLDER } from '../host/wasi/descriptors.ts';
+import { Inheritance } from '../host/wasi/inheritance.ts';
 import {
   E,
   FDFLAGS_NONBLOCK,
@@ -499,4 +500,22 @@ test('a stop shuts down the run’s own listeners, and not one that others have,
     return native.getOption(client, SOL_SOCKET, SO_ERROR);
   });
   t.deepEqual(errors, [ECONNREFUSED, 0]);
+});
+
+test('a pipe from outside is opened once more, so that no other reader can make it block', (t) => {
+  const ends = native.pipe() as [number, number];
+  const modes = () => ends.map((fd) => native.getFlags(fd) & constants.O_NONBLOCK);
+  for (const fd of ends) native.setFlags(owned(t, fd), native.getFlags(fd) & ~constants.O_NONBLOCK);
+  const inheritance = new Inheritance(native);
+  inheritance.stdio(0, ends[0]);
+  inheritance.stdio(1, ends[1]);
+  const host = new WasiHost(
+    t,
+    inheritance.inherited.map((entry, index) => ({ ...entry, fd: inheritance.fds[index]! })),
+  );
+  const own = inheritance.fds.map((fd) => native.getFlags(fd) & constants.O_NONBLOCK);
+  t.deepEqual(own, [constants.O_NONBLOCK, constants.O_NONBLOCK]);
+  t.deepEqual(modes(), [0, 0], 'its other users keep their mode');
+  t.is(host.send(1, 'through'), E.SUCCESS);
+  t.is(host.receive(0), 'through');
 });

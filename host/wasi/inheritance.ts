@@ -48,7 +48,22 @@ export class Inheritance {
   #duplicate(number: number, what: number | 'inherit'): number {
     const fd = this.#native.dup(what === 'inherit' ? number : what, 0);
     if (fd < 0) throw this.#native.systemError('dup', fd, String(what));
-    return fd;
+    return fstatSync(fd).isFIFO() ? this.#reopened(fd) : fd;
+  }
+
+  // Pipes may be in blocking mode, which others share. Opened once more, a pipe has a mode of its own: no
+  // read can block, which nothing could end, because another reader was faster.
+  #reopened(fd: number): number {
+    const access = this.#native.getFlags(fd) & (constants.O_WRONLY | constants.O_RDWR);
+    try {
+      const own = openSync(`/proc/self/fd/${fd}`, access | constants.O_NONBLOCK);
+      this.#native.close(fd);
+      return own;
+    } catch (error) {
+      // Without the permission, or a reader, it stays what it is.
+      if ((error as NodeJS.ErrnoException).errno === undefined) throw error;
+      return fd;
+    }
   }
 
   #pipe(number: 0 | 1 | 2): Socket {
