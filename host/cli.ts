@@ -34,6 +34,8 @@ interface Invocation {
   protocol: string;
   flags: Flags;
   policy: Partial<Policy>;
+  /** Flags that were given, and mean nothing to a command. */
+  serverOnly: readonly string[];
 }
 
 function serveCommand(): ReturnType<typeof makeCommand> {
@@ -74,17 +76,26 @@ function readArguments(): Invocation {
   command.parse();
   const policy = policyFrom(command.opts());
   resolvePolicy(policy, flagOf);
-  return { protocol: command.processedArgs[0] as string, flags: command.opts<Flags>(), policy };
+  const serverOnly = command.options
+    .filter(({ long }) => long === '--workers' || long === '--log-level')
+    .filter((option) => command.getOptionValueSource(option.attributeName()) === 'cli')
+    .map(({ long }) => long!);
+  const [protocol] = command.processedArgs as [string];
+  return { protocol, flags: command.opts<Flags>(), policy, serverOnly };
 }
 
 /** Resolves when the server has drained, or the command has ended. */
-async function run({ protocol, flags, policy }: Invocation): Promise<void> {
+async function run({ protocol, flags, policy, serverOnly }: Invocation): Promise<void> {
   leaveMissingFolder();
   const { isCommand } = await import('./wasi/module.ts');
   const { source } = await resolveProtocol(protocol, resolvePolicy(policy).maxModuleBytes);
   if (isCommand(source)) {
     const { run: runCommand } = await import('./wasi/cli.ts');
     const { resolveRunPolicy } = await import('./wasi/policy.ts');
+    const [flag] = serverOnly;
+    if (flag !== undefined) {
+      throw new WasmpollError('ERR_OPTION', `${flag}: a command has no such setting`);
+    }
     resolveRunPolicy(policy, flagOf);
     return runCommand({ module: protocol, listen: flags.listen ?? [], policy });
   }

@@ -91,9 +91,12 @@ export function leaveMissingFolder(): void {
 }
 
 /** One line on standard error, written at once: the process is about to end. */
-export function complain(message: string): void {
+export const complain = (message: string): void => report(`wasmpoll: ${printable(message)}`);
+
+/** One line on standard error. */
+export function report(line: string): void {
   try {
-    writeSync(2, `wasmpoll: ${printable(message)}\n`);
+    writeSync(2, `${line}\n`);
   } catch (error) {
     // Nobody is there to read it; the exit status still tells.
     if ((error as NodeJS.ErrnoException).code === undefined) throw error;

@@ -1,13 +1,22 @@
 // `wasmpoll run`: options, output, exit status and signals.
 
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { flagOf } from '../host/options.ts';
 import { runSettingNames } from '../host/wasi/policy.ts';
 import { connect } from './helpers/client.ts';
 import { echoModule } from './helpers/guests.ts';
-import { type Owner, refused, runCli, startCli, temporary } from './helpers/process.ts';
+import {
+  type Owner,
+  refused,
+  runCli,
+  shell,
+  startCli,
+  temporary,
+  withoutPrivileges,
+} from './helpers/process.ts';
+import { traced } from './helpers/strace.ts';
 import { command, echoes, prints, tells } from './helpers/wasi.ts';
 import { call, forever, i32, unreachable } from './helpers/wasm.ts';
 
@@ -189,4 +198,48 @@ test('without run, the module’s exports tell a command from a protocol', async
   t.is(String(await client.readExactly(1)), 'x');
   const wrong = await runCli([file, '--idle-timeout', '5s']);
   refused(t, wrong, 1, /^wasmpoll: --idle-timeout: a command has no such setting$/m);
+});
+
+test('a standard error that cannot be written changes nothing', async (t) => {
+  const options = { prefix: shell('2>/dev/full') };
+  const args = ['run', written(t, exits(3)), ...LOCAL];
+  t.like(await runCli(args, options), { code: 3, signal: null });
+});
+
+test('under strace: without openat2 there are no folders, which is one line', async (t) => {
+  const module = written(t, exits(0));
+  for (const error of ['ENOSYS', 'EPERM']) {
+    const tracing = traced(t, 'openat2', [`openat2:error=${error}`]);
+    if (tracing === null) return t.pass();
+    const { prefix } = tracing;
+    const line = /^wasmpoll: folder '\/': the system refuses openat2 \(Linux 5\.6\), which keeps/m;
+    refused(t, await runCli(['run', module, '--dir', '/'], { prefix }), 1, line);
+    t.like(await runCli(['run', module], { prefix }), { code: 0 });
+  }
+});
+
+test('a folder that may be read, but not searched, is listed', async (t) => {
+  const prefix = withoutPrivileges(t);
+  if (prefix === null) return t.pass();
+  const folder = path.join(temporary(t), 'folder');
+  mkdirSync(path.join(folder, 'entry'), { recursive: true });
+  chmodSync(folder, 0o444);
+  t.teardown(() => chmodSync(folder, 0o755));
+  const lists = command(
+    ['fd_readdir', 'proc_exit'],
+    [...[i32(3), i32(64), i32(4096), [0x42, 0], i32(0), call('fd_readdir')], call('proc_exit')],
+  );
+  t.like(await runCli(['run', written(t, lists), '--dir', folder], { prefix }), { code: 0 });
+});
+
+test('what only a server has is refused for a command', async (t) => {
+  const file = written(t, exits(0));
+  for (const flags of [
+    ['--workers', '1'],
+    ['--log-level', 'info'],
+    ['--idle-timeout', '1s'],
+  ]) {
+    const line = new RegExp(`^wasmpoll: ${flags[0]}: a command has no such setting$`, 'm');
+    refused(t, await runCli([file, ...flags]), 1, line);
+  }
 });

@@ -15,6 +15,7 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { native } from '../host/native.ts';
 import { KIND_FOLDER } from '../host/wasi/descriptors.ts';
 import {
   DIRENT,
@@ -61,7 +62,7 @@ class Sandbox {
   readonly outside: string;
   readonly inside: string;
 
-  constructor(t: ExecutionContext) {
+  constructor(t: ExecutionContext, kernel = native) {
     this.t = t;
     this.outside = temporary(t);
     this.inside = path.join(this.outside, 'inside');
@@ -69,7 +70,9 @@ class Sandbox {
     writeFileSync(path.join(this.outside, 'secret'), 'secret');
     const opened = { preopen: '/', rights: RIGHTS_FOLDER, inheriting: RIGHTS_ALL };
     const fd = openSync(this.inside, 'r');
-    this.host = new WasiHost(t, [{ fd, kind: KIND_FOLDER, flags: 0, opened }]);
+    this.host = new WasiHost(t, [{ fd, kind: KIND_FOLDER, flags: 0, opened }], {
+      native: kernel,
+    });
   }
 
   at(name: string): string {
@@ -602,4 +605,17 @@ test('renumbering a file keeps its rights; the standard streams may go, too', (t
   t.is(host.receive(second), E.BADF);
   t.is(readFileSync(box.at('one'), 'utf8'), 'text');
   t.is(host.call.fd_renumber(second, first), E.BADF);
+});
+
+test('what the kernel cannot decide while something is renamed is asked again, not for ever', (t) => {
+  const { EAGAIN } = native.constants;
+  let refusals = 3;
+  const openBeneath: typeof native.openBeneath = (...values) => {
+    refusals -= 1;
+    return refusals >= 0 ? -EAGAIN : native.openBeneath(...values);
+  };
+  const box = new Sandbox(t, { ...native, openBeneath });
+  t.is(box.open('.'), E.SUCCESS);
+  refusals = Number.POSITIVE_INFINITY;
+  t.is(box.open('.'), E.AGAIN);
 });

@@ -312,6 +312,17 @@ test('files and what epoll does not take are always ready', (t) => {
   }
 });
 
+/** A kernel in which something happens at each wait. */
+function waitingWith(around: (wait: () => number) => number): typeof native {
+  const epoll = (): NativeEpoll => {
+    const made = native.epoll();
+    const { waitReady } = made;
+    made.waitReady = (events, timeoutMs) => around(() => waitReady(events, timeoutMs));
+    return made;
+  };
+  return { ...native, epoll };
+}
+
 /** A kernel whose calls are counted, by name. */
 function counting() {
   const counts = new Map<string, number>();
@@ -382,4 +393,55 @@ test('a stop lets a poll report what has come by then', (t) => {
   arrived(host.preview1.descriptors.fd(0));
   host.stop();
   t.deepEqual(host.poll({ read: 0 }), [event(0, EVENTTYPE_FD_READ, { bytes: 1n })]);
+});
+
+test('a stop that comes while a guest polls is not told as a client that waits', (t) => {
+  const waiting = native.listenTcp('127.0.0.1', 0, false, 1);
+  const port = Number(String(native.localAddress(waiting)).replace(/.*:/, ''));
+  owned(t, native.connectTcp('127.0.0.1', port));
+  arrived(waiting);
+  const kernel = waitingWith((wait) => {
+    host.stop();
+    return wait();
+  });
+  const host: WasiHost = new WasiHost(t, [listener(waiting, 0)], {
+    native: kernel,
+    quietMs: 3_600_000,
+  });
+  t.is(host.call.sock_accept(0, 0, RESULT), E.SUCCESS);
+  const soon = { clock: CLOCK_MONOTONIC, nanoseconds: 20_000_000n } as const;
+  t.deepEqual(host.poll({ read: 0 }, { read: host.result }, soon), [event(2, EVENTTYPE_CLOCK)]);
+});
+
+test('a stop ends a guest that only ever looks', (t) => {
+  const { clients, host } = connections(t, 1);
+  host.stop();
+  sendAll(clients[0]!, 'x');
+  arrived(host.preview1.descriptors.fd(0));
+  t.is((host.poll({ read: 0 }, NOW) as PollEvent[]).length, 1);
+  t.throws(() => host.poll(NOW), { instanceOf: Exit });
+});
+
+test('an absolute real time comes sooner when the clock is set forward', (t) => {
+  const HOUR_S = 3600;
+  let ahead = 0;
+  let waits = 0;
+  const kernel = waitingWith((wait) => {
+    ahead = HOUR_S;
+    waits += 1;
+    if (waits > 3) throw new Error('the new time was not noticed');
+    return wait();
+  });
+  const clockTime: typeof native.clockTime = (clock, out) => {
+    const result = native.clockTime(clock, out);
+    const nanoseconds = BigInt(out[1]!) * 2n ** 32n + BigInt(out[0]!) + BigInt(ahead) * 10n ** 9n;
+    out[0] = Number(BigInt.asUintN(32, nanoseconds));
+    out[1] = Number(nanoseconds >> 32n);
+    return result;
+  };
+  const host = new WasiHost(t, [], { native: { ...kernel, clockTime } });
+  const nanoseconds = BigInt(Date.now() + (HOUR_S * 1000) / 2) * 1_000_000n;
+  t.deepEqual(host.poll({ clock: CLOCK_REALTIME, nanoseconds, absolute: true }), [
+    event(0, EVENTTYPE_CLOCK),
+  ]);
 });

@@ -84,3 +84,10 @@ test('a host that fails ends the guest, and each of its further calls', (t) => {
   t.throws(() => host.call.clock_time_get(0, 0n, RESULT), { message: 'broken' });
   t.throws(() => host.call.sched_yield(), { message: 'broken' });
 });
+
+test('random bytes fill a buffer beyond 2 GiB as well', (t) => {
+  const GiB = 2 ** 30;
+  const host = new WasiHost(t, [], { pages: (2 * GiB) / 65_536 + 1 });
+  t.is(host.call.random_get((2 * GiB) | 0, 4096), E.SUCCESS);
+  t.false(host.bytes.subarray(2 * GiB, 2 * GiB + 4096).every((byte) => byte === 0));
+});

@@ -281,11 +281,18 @@ test.serial('options are checked before anything is done', async (t) => {
     [{ module, dirs: [null] }, /dirs must be a list/],
     [{ module, env: { 'A=B': '' } }, /env: 'A=B' must be a name without '='/],
     [{ module, env: { A: 5 } }, /env: 'A'/],
+    [{ module, env: 'A=5' }, /env must be an object of names and strings/],
+    [{ module, env: ['A=5'] }, /env must be an object of names and strings/],
+    [{ module, env: new Map([['A', '5']]) }, /env must be an object of names and strings/],
     [
       { module, stdin: 'file' },
       /stdin must be 'inherit', 'ignore', 'pipe' or a descriptor, got file/,
     ],
     [{ module, stdout: -1 }, /stdout must be/],
+    [{ module, stdin: 2 ** 31 }, /stdin must be/],
+    [{ module, stderr: Object.create(null) }, /stderr must be .*, got an object/],
+    [{ module, policy: 5 }, /policy must be an object of settings/],
+    [{ module, policy: [] }, /policy must be an object of settings/],
     [{ module, nonblocking: 1 }, /nonblocking must be true or false/],
     [{ module, signal: {} }, /signal must be an AbortSignal/],
     [{ module, policy: { graceMs: 'x' } }, /policy.graceMs: must be/],
@@ -323,4 +330,26 @@ test.serial('a process that exits while its command waits is not held up', async
     socket.on('end', () => process.exit(5));
   `;
   t.like(await runScript(script), { code: 5, signal: null });
+});
+
+test.serial('closing a run that is over leaves nothing that keeps the process going', async (t) => {
+  const main = new URL('../host/index.js', import.meta.url).href;
+  const bytes = JSON.stringify([...command([], [])]);
+  const script = `
+    import { runWasi } from '${main}';
+    const run = await runWasi({ module: new Uint8Array(${bytes}) });
+    await run.exited;
+    await run.close();
+    run.abort();
+    console.log(process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length);
+    process.exit();
+  `;
+  t.like(await runScript(script), { code: 0, stdout: '0\n' });
+});
+
+test.serial('an abort ends a command that computes; the error says so', async (t) => {
+  const run = await runWasi({ module: command([], forever()) });
+  run.abort();
+  const error = await t.throwsAsync(run.exited, { code: 'ERR_HUNG' });
+  t.is(error!.message, 'guest.wasm: did not end when it was aborted, and was terminated');
 });

@@ -4,6 +4,7 @@ import { constants, openSync } from 'node:fs';
 import test, { type ExecutionContext } from 'ava';
 import { native } from '../host/native.ts';
 import { KIND_FOLDER } from '../host/wasi/descriptors.ts';
+import { Inheritance } from '../host/wasi/inheritance.ts';
 import {
   E,
   FDFLAGS_NONBLOCK,
@@ -37,10 +38,10 @@ function pair(t: ExecutionContext, flags = FDFLAGS_NONBLOCK) {
 }
 
 /** A host whose number 0 is a listener, with so many clients waiting. */
-function listening(t: ExecutionContext, clients: number, flags = 0, limit = 64) {
+function listening(t: ExecutionContext, clients: number, flags = 0, limit = 64, quietMs = 0) {
   const waiting = native.listenTcp('127.0.0.1', 0, false, 64);
   const port = Number(String(native.localAddress(waiting)).replace(/.*:/, ''));
-  const host = new WasiHost(t, [listener(waiting, flags)], { limit });
+  const host = new WasiHost(t, [listener(waiting, flags)], { limit, quietMs });
   const fds = Array.from({ length: clients }, () => owned(t, native.connectTcp('127.0.0.1', port)));
   return { host, clients: fds, waiting };
 }
@@ -430,7 +431,7 @@ test('after a stop nothing is accepted: AGAIN while a connection is open, then t
   const { host } = listening(t, 1);
   host.stop();
   t.throws(() => host.call.sock_accept(0, 0, RESULT), { instanceOf: Exit });
-  const busy = listening(t, 2, FDFLAGS_NONBLOCK);
+  const busy = listening(t, 2, FDFLAGS_NONBLOCK, 64, 3_600_000);
   t.is(busy.host.call.sock_accept(0, 0, RESULT), E.SUCCESS);
   busy.host.stop();
   t.is(busy.host.call.sock_accept(0, 0, RESULT), E.AGAIN);
@@ -460,4 +461,77 @@ test('what ended a guest ends each of its further calls', (t) => {
     t.throws(() => host.send(0, 'x'), { instanceOf: Exit }),
     first,
   );
+});
+
+test('a stop does not cut off connections because a client waits to be accepted as well', (t) => {
+  const { host } = listening(t, 2, 0, 64, 3_600_000);
+  t.is(host.call.sock_accept(0, 0, RESULT), E.SUCCESS);
+  const accepted = host.result;
+  host.stop();
+  t.is(host.call.sock_accept(0, 0, RESULT), E.CONNABORTED);
+  t.is(host.send(accepted, 'still here'), E.SUCCESS);
+});
+
+test('a stop ends a guest amid a blocking accept, where it serves nobody', (t) => {
+  const waiting = native.listenTcp('127.0.0.1', 0, false, 64);
+  const port = Number(String(native.localAddress(waiting)).replace(/.*:/, ''));
+  owned(t, native.connectTcp('127.0.0.1', port));
+  const poll: typeof native.poll = (fd, mask, wake, timeoutMs) => {
+    if (timeoutMs > 0) host.stop();
+    return native.poll(fd, mask, wake, timeoutMs);
+  };
+  const host: WasiHost = new WasiHost(t, [listener(waiting, 0)], {
+    native: { ...native, poll },
+    quietMs: 3_600_000,
+  });
+  arrived(waiting);
+  t.is(host.call.sock_accept(0, 0, RESULT), E.SUCCESS);
+  t.throws(() => host.call.sock_accept(0, 0, RESULT), { instanceOf: Exit });
+});
+
+test('a listener in blocking mode, from outside, does not hold up a guest that will not wait', (t) => {
+  const { host } = listening(t, 0, FDFLAGS_NONBLOCK);
+  const fd = host.preview1.descriptors.fd(0);
+  native.setFlags(fd, native.getFlags(fd) & ~constants.O_NONBLOCK);
+  t.is(host.call.sock_accept(0, 0, RESULT), E.AGAIN);
+});
+
+test('a pipe is BADF in the direction that it has not, and is not waited for', (t) => {
+  const ends = native.pipe() as [number, number];
+  const host = new WasiHost(t, [stream(ends[0], 0), stream(ends[1], 0)]);
+  t.is(host.send(0, 'x'), E.BADF);
+  t.is(host.receive(1), E.BADF);
+});
+
+test('a stop shuts down the run’s own listeners, and not one that others have, too', (t) => {
+  const listeners = [0, 0].map(() => native.listenTcp('127.0.0.1', 0, false, 64));
+  const ports = listeners.map((fd) => Number(String(native.localAddress(fd)).replace(/.*:/, '')));
+  const [own, shared] = listeners.map((fd) => listener(fd));
+  const host = new WasiHost(t, [own!, { ...shared!, shared: true }]);
+  host.stop();
+  t.throws(() => host.call.sock_accept(1, 0, RESULT), { instanceOf: Exit });
+  const { SOL_SOCKET, SO_ERROR, ECONNREFUSED } = native.constants;
+  const errors = ports.map((port) => {
+    const client = owned(t, native.connectTcp('127.0.0.1', port));
+    return native.getOption(client, SOL_SOCKET, SO_ERROR);
+  });
+  t.deepEqual(errors, [ECONNREFUSED, 0]);
+});
+
+test('a pipe from outside is opened once more, so that no other reader can make it block', (t) => {
+  const ends = native.pipe() as [number, number];
+  const modes = () => ends.map((fd) => native.getFlags(fd) & constants.O_NONBLOCK);
+  for (const fd of ends) native.setFlags(owned(t, fd), native.getFlags(fd) & ~constants.O_NONBLOCK);
+  const inheritance = new Inheritance(native);
+  inheritance.stdio(0, ends[0]);
+  inheritance.stdio(1, ends[1]);
+  const host = new WasiHost(
+    t,
+    inheritance.inherited.map((entry, index) => ({ ...entry, fd: inheritance.fds[index]! })),
+  );
+  const own = inheritance.fds.map((fd) => native.getFlags(fd) & constants.O_NONBLOCK);
+  t.deepEqual(own, [constants.O_NONBLOCK, constants.O_NONBLOCK]);
+  t.deepEqual(modes(), [0, 0], 'its other users keep their mode');
+  t.is(host.send(1, 'through'), E.SUCCESS);
+  t.is(host.receive(0), 'through');
 });

@@ -1,7 +1,6 @@
 // Command line of `wasmpoll run`: reads the options, runs a command, and ends as it ends: with its exit
 // status, 134 after a trap, 137 when it had to be terminated, 1 when it could not run, 2 for wrong usage.
 
-import { writeSync } from 'node:fs';
 import {
   addListen,
   addSettings,
@@ -11,6 +10,7 @@ import {
   makeCommand,
   refuse,
   refuseRepetition,
+  report,
   stopOnSignals,
 } from '../command-line.ts';
 import { messageOf, WasmpollError } from '../errors.ts';
@@ -90,7 +90,7 @@ export async function run(options: RunOptions): Promise<void> {
       () => void running.close(),
       () => running.abort(),
     );
-    for (const address of running.addresses) writeSync(2, `listening on ${address}\n`);
+    for (const address of running.addresses) report(`listening on ${address}`);
     process.exitCode = (await running.exited) & 0xff;
   } catch (error) {
     complain(messageOf(error));

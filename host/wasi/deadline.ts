@@ -18,6 +18,8 @@ export class Deadline {
   /** When the poll began, in milliseconds of the monotonic clock. */
   #started = 0;
   #earliest = Number.POSITIVE_INFINITY;
+  /** Of the absolute ones, in milliseconds of the real time, which can be set meanwhile. */
+  #earliestReal = Number.POSITIVE_INFINITY;
 
   constructor(host: Host) {
     this.#host = host;
@@ -27,6 +29,7 @@ export class Deadline {
   begin(): void {
     this.#started = monotonicMs();
     this.#earliest = Number.POSITIVE_INFINITY;
+    this.#earliestReal = Number.POSITIVE_INFINITY;
   }
 
   /** Takes the clock whose subscription is at `at`; an error number if there is no such clock. */
@@ -36,32 +39,45 @@ export class Deadline {
     const flags = memory.u16(at + SUBSCRIPTION_CLOCK_FLAGS);
     if (clock !== CLOCK_REALTIME && clock !== CLOCK_MONOTONIC) return E.INVAL;
     if ((flags & ~SUBCLOCKFLAGS_ABSTIME) !== 0) return E.INVAL;
-    this.#earliest = Math.min(this.#earliest, this.due(at));
+    const end = this.#endOf(at);
+    if (this.#isReal(at)) this.#earliestReal = Math.min(this.#earliestReal, end);
+    else this.#earliest = Math.min(this.#earliest, end);
     return E.SUCCESS;
   }
 
-  /** When that clock runs out, in milliseconds of the monotonic clock. */
-  due(at: number): number {
+  /** Whether that clock has run out. */
+  due(at: number): boolean {
+    return this.#endOf(at) <= (this.#isReal(at) ? this.#realMs() : monotonicMs());
+  }
+
+  /** When that clock runs out, in milliseconds of the real time if it `#isReal`, else monotonic. */
+  #endOf(at: number): number {
     const { memory } = this.#host;
     const high = memory.u32(at + SUBSCRIPTION_TIMEOUT + 4);
     const timeoutMs = (high * 2 ** 32 + memory.u32(at + SUBSCRIPTION_TIMEOUT)) / 1e6;
-    const absolute = (memory.u16(at + SUBSCRIPTION_CLOCK_FLAGS) & SUBCLOCKFLAGS_ABSTIME) !== 0;
-    if (!absolute) return this.#started + timeoutMs;
-    if (memory.u32(at + SUBSCRIPTION_CLOCK) === CLOCK_MONOTONIC) return timeoutMs;
-    return timeoutMs - this.#realtimeOffset();
+    return this.#isAbsolute(at) ? timeoutMs : this.#started + timeoutMs;
   }
 
-  /** By how many milliseconds the real time is ahead of the monotonic clock. */
-  #realtimeOffset(): number {
-    const [now, time] = [monotonicMs(), this.#time];
+  #isAbsolute(at: number): boolean {
+    return (this.#host.memory.u16(at + SUBSCRIPTION_CLOCK_FLAGS) & SUBCLOCKFLAGS_ABSTIME) !== 0;
+  }
+
+  #isReal(at: number): boolean {
+    return (
+      this.#isAbsolute(at) && this.#host.memory.u32(at + SUBSCRIPTION_CLOCK) === CLOCK_REALTIME
+    );
+  }
+
+  #realMs(): number {
+    const time = this.#time;
     this.#host.native.clockTime(CLOCK_REALTIME, time);
-    return (time[1]! * 2 ** 32 + time[0]!) / 1e6 - now;
+    return (time[1]! * 2 ** 32 + time[0]!) / 1e6;
   }
 
   /** Milliseconds until the first clock runs out; not positive when it has. */
   get left(): number {
-    return this.#earliest === Number.POSITIVE_INFINITY
-      ? Number.POSITIVE_INFINITY
-      : this.#earliest - monotonicMs();
+    const left = this.#earliest - monotonicMs();
+    if (this.#earliestReal === Number.POSITIVE_INFINITY) return left;
+    return Math.min(left, this.#earliestReal - this.#realMs());
   }
 }

@@ -31,6 +31,8 @@ export interface Inherited {
   readonly kind: number;
   readonly flags: number;
   readonly opened?: Opened;
+  /** Whether others have it, too, so that it is not the run's to shut down. */
+  readonly shared?: boolean;
 }
 
 export class Descriptors {

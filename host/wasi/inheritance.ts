@@ -14,6 +14,7 @@ import {
   KIND_STREAM,
 } from './descriptors.ts';
 import { FDFLAGS_NONBLOCK, RIGHTS_ALL, RIGHTS_FOLDER } from './numbers.ts';
+import { O_PATH } from './paths.ts';
 
 /** Where a standard stream leads: the process's own, nowhere, to a Node stream, or a descriptor. */
 export type Stdio = 'inherit' | 'ignore' | 'pipe' | number;
@@ -40,14 +41,29 @@ export class Inheritance {
   stdio(number: 0 | 1 | 2, what: Stdio): Socket | null {
     if (what === 'pipe') return this.#pipe(number);
     const fd = what === 'ignore' ? openSync('/dev/null', 'r+') : this.#duplicate(number, what);
-    this.#add(fd, { kind: this.#kindOf(fd), flags: 0 });
+    this.#add(fd, { kind: this.#kindOf(fd), flags: 0, shared: true });
     return null;
   }
 
   #duplicate(number: number, what: number | 'inherit'): number {
     const fd = this.#native.dup(what === 'inherit' ? number : what, 0);
     if (fd < 0) throw this.#native.systemError('dup', fd, String(what));
-    return fd;
+    return fstatSync(fd).isFIFO() ? this.#reopened(fd) : fd;
+  }
+
+  // Pipes may be in blocking mode, which others share. Opened once more, a pipe has a mode of its own: no
+  // read can block, which nothing could end, because another reader was faster.
+  #reopened(fd: number): number {
+    const access = this.#native.getFlags(fd) & (constants.O_WRONLY | constants.O_RDWR);
+    try {
+      const own = openSync(`/proc/self/fd/${fd}`, access | constants.O_NONBLOCK);
+      this.#native.close(fd);
+      return own;
+    } catch (error) {
+      // Without the permission, or a reader, it stays what it is.
+      if ((error as NodeJS.ErrnoException).errno === undefined) throw error;
+      return fd;
+    }
   }
 
   #pipe(number: 0 | 1 | 2): Socket {
@@ -87,11 +103,25 @@ export class Inheritance {
         cause: error,
       });
     }
+    this.#probe(fd, host);
     this.#add(fd, {
       kind: KIND_FOLDER,
       flags: 0,
       opened: { preopen, rights: RIGHTS_FOLDER, inheriting: RIGHTS_ALL },
     });
+  }
+
+  /** Closes the folder and throws if nothing would keep a command inside. */
+  #probe(fd: number, host: string): void {
+    const probe = this.#native.openBeneath(fd, '.', O_PATH, 0);
+    if (probe >= 0) this.#native.close(probe);
+    // An old kernel, or a filter of system calls. What the folder itself refuses is the command's to see.
+    const { ENOSYS, EPERM } = this.#native.constants;
+    if (probe !== -ENOSYS && probe !== -EPERM) return;
+    this.#native.close(fd);
+    const why = 'the system refuses openat2 (Linux 5.6), which keeps a command inside';
+    const cause = this.#native.systemError('openat2', probe);
+    throw new WasmpollError('ERR_OPTION', `folder '${host}': ${why}`, { cause });
   }
 
   listener(fd: number, nonblocking: boolean): void {

@@ -30,8 +30,15 @@ function list(fd: number): Listing {
   ];
 }
 
-const inodeOf = (path: Buffer): bigint =>
-  lstatSync(path, { bigint: true, throwIfNoEntry: false })?.ino ?? 0n;
+/** 0 if it is gone meanwhile, or the folder may be read but not searched. */
+function inodeOf(path: Buffer): bigint {
+  try {
+    return lstatSync(path, { bigint: true }).ino;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).errno === undefined) throw error;
+    return 0n;
+  }
+}
 
 /** Fills `out` with the entries from `first` on; the last one may be cut off. Returns the bytes used. */
 function fill(out: Uint8Array, entries: Listing, first: bigint): number {

@@ -31,7 +31,7 @@ export interface RunOptions {
 const OPTIONS = 'module listen args env dirs stdin stdout stderr nonblocking policy signal'.split(
   ' ',
 );
-const STDIO = ['inherit', 'ignore', 'pipe'];
+const STDIO: readonly unknown[] = ['inherit', 'ignore', 'pipe'];
 
 /** One or several, as a list. */
 export const listOf = (value: string | readonly string[] | undefined): readonly string[] =>
@@ -54,15 +54,18 @@ export function checkOptions(options: RunOptions): void {
     if (!Array.isArray(texts) || !texts.every(isPlain))
       bad(`${name} must be a list of strings without a zero byte`);
   }
+  if (!isRecord(options.env ?? {})) bad('env must be an object of names and strings');
   for (const [name, value] of Object.entries(options.env ?? {})) {
     if (name === '' || name.includes('=') || !isPlain(name) || !isPlain(value)) {
       bad(`env: '${name}' must be a name without '=' and have a string`);
     }
   }
+  if (!isRecord(options.policy ?? {})) bad('policy must be an object of settings');
   for (const name of ['stdin', 'stdout', 'stderr'] as const) {
-    const what = options[name] ?? 'inherit';
-    if (typeof what === 'number' ? !Number.isInteger(what) || what < 0 : !STDIO.includes(what)) {
-      bad(`${name} must be 'inherit', 'ignore', 'pipe' or a descriptor, got ${String(what)}`);
+    const what: unknown = options[name] ?? 'inherit';
+    if (!STDIO.includes(what) && !isDescriptor(what)) {
+      const got = typeof what === 'object' ? 'an object' : String(what);
+      bad(`${name} must be 'inherit', 'ignore', 'pipe' or a descriptor, got ${got}`);
     }
   }
   if (typeof (options.nonblocking ?? false) !== 'boolean') bad('nonblocking must be true or false');
@@ -70,6 +73,13 @@ export function checkOptions(options: RunOptions): void {
     bad('signal must be an AbortSignal');
   }
 }
+
+const isDescriptor = (value: unknown): boolean =>
+  Number.isInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 31;
+
+/** An object as it is written down, or process.env: no list, no Map. */
+const isRecord = (value: unknown): boolean =>
+  Object.prototype.toString.call(value) === '[object Object]';
 
 /** A string that can be a C string. */
 const isPlain = (value: unknown): boolean => typeof value === 'string' && !value.includes('\0');

@@ -9,6 +9,9 @@ import { E } from './numbers.ts';
 
 /** PATH_MAX, which counts the zero byte at the end. */
 const PATH_BYTES = 4096;
+// EAGAIN: something was renamed somewhere while `..` was followed, so it has to be tried again
+// (openat2(2)).
+const MOST_TRIES = 64;
 const { O_DIRECTORY, O_NOFOLLOW } = constants;
 // Node has no name for it; it is the same on all of Linux's architectures.
 export const O_PATH = 0o10000000;
@@ -80,7 +83,11 @@ export class Paths {
 
   /** Opens beneath a folder: a descriptor, or −errno. */
   open(folder: number, path: string, flags: number, mode = 0): number {
-    return this.#host.native.openBeneath(folder, path, flags, mode);
+    const { native } = this.#host;
+    for (let tries = 1; ; tries += 1) {
+      const result = native.openBeneath(folder, path, flags, mode);
+      if (result !== -native.constants.EAGAIN || tries === MOST_TRIES) return result;
+    }
   }
 
   /** The error of an opening: what leads out of the folder is not permitted, as wasmtime says. */

@@ -3,7 +3,6 @@
 
 import { fstatSync } from 'node:fs';
 import { READY } from '../kernel.ts';
-import { monotonicMs } from '../monotonic.ts';
 import type { NativeEpoll } from '../native.ts';
 import { Deadline } from './deadline.ts';
 import { KIND_FILE, KIND_FOLDER, KIND_LISTENER, KIND_NONE, WAKE_TOKEN } from './descriptors.ts';
@@ -101,10 +100,11 @@ export class Poller {
       const count = this.#epoll.waitReady(this.#ready, waiter.slice(left));
       waiter.end(began);
       this.#collect(count);
-      if (this.#events.written === 0 && this.#deadline.left <= 0) this.#runOut(total);
       if (this.#events.written > 0) break;
       looked = true;
       waiter.check();
+      if (this.#deadline.left <= 0) this.#runOut(total);
+      if (this.#events.written > 0) break;
     }
     memory.setU32(result, this.#events.written);
     return E.SUCCESS;
@@ -258,7 +258,7 @@ export class Poller {
         continue;
       }
       const mask = all[at + 2]!;
-      const wanted = this.#stamps[number] === this.#stamp ? this.#wanted[number]! : 0;
+      const wanted = this.#wants(number);
       const readable = (wanted & EPOLLIN) !== 0 && (mask & (EPOLLIN | EPOLLRDHUP | gone)) !== 0;
       const writable = (wanted & EPOLLOUT) !== 0 && (mask & (EPOLLOUT | gone)) !== 0;
       if (!readable && !writable) {
@@ -274,6 +274,14 @@ export class Poller {
     }
   }
 
+  /** What this call wants of a number; nothing of a listener that is shut down. */
+  #wants(number: number): number {
+    if (this.#stamps[number] !== this.#stamp) return 0;
+    const { descriptors, waiter } = this.#host;
+    if (waiter.stopping && descriptors.kinds[number] === KIND_LISTENER) return 0;
+    return this.#wanted[number]!;
+  }
+
   #emitAll(head: number, bytes: number, flags: number): void {
     for (let at = head; at !== NONE; at = this.#next[at]!)
       this.#events.emit(at, E.SUCCESS, bytes, flags);
@@ -282,10 +290,9 @@ export class Poller {
   /** Reports every clock that has run out. */
   #runOut(total: number): void {
     const { memory } = this.#host;
-    const now = monotonicMs();
     for (let index = 0, at = this.#in; index < total; index += 1, at += SUBSCRIPTION) {
       if (memory.u8(at + SUBSCRIPTION_TAG) !== EVENTTYPE_CLOCK) continue;
-      if (this.#deadline.due(at) <= now) this.#events.emit(index, E.SUCCESS, 0, 0);
+      if (this.#deadline.due(at)) this.#events.emit(index, E.SUCCESS, 0, 0);
     }
   }
 }

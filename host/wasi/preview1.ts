@@ -43,6 +43,9 @@ export class Preview1 {
   constructor(options: Preview1Options) {
     const { native, inherited } = options;
     const descriptors = new Descriptors(options.fds);
+    const shared = new Set(
+      inherited.map((entry, index) => (entry.shared ? options.fds[index]! - 1 : -1)),
+    );
     inherited.forEach(({ kind, flags, opened }, number) => {
       descriptors.open(number, kind, flags);
       if (opened !== undefined) descriptors.opened.set(number, opened);
@@ -50,9 +53,12 @@ export class Preview1 {
     const waiter = new Waiter({
       ...options,
       connections: () => descriptors.connections,
-      // Who comes now is refused, and who waits to be accepted is reset.
+      // Who comes now is refused, and who waits to be accepted is reset; but nobody is at a listener
+      // that others have, too.
       stopped: () => {
-        for (const fd of descriptors.listeners()) native.shutdown(fd, native.constants.SHUT_RDWR);
+        for (const fd of descriptors.listeners()) {
+          if (!shared.has(fd)) native.shutdown(fd, native.constants.SHUT_RDWR);
+        }
       },
     });
     const errors = errorTable(native.errorName);

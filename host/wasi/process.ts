@@ -6,7 +6,7 @@ import type { WasiGroup } from './interface.ts';
 import { CLOCK_PROCESS_CPUTIME, CLOCK_THREAD_CPUTIME, E } from './numbers.ts';
 import { Exit } from './waiter.ts';
 
-/** randomFillSync takes at most 2^31 − 1 bytes. */
+/** randomFillSync takes at most 2^31 − 1 bytes, and no offset beyond. */
 const RANDOM_BYTES = 2 ** 30;
 
 /** Strings as they lie in guest memory: each ends with a zero byte. */
@@ -71,7 +71,7 @@ export function processFunctions(
       if (!memory.holds(buffer, length >>> 0)) return E.FAULT;
       const end = (buffer >>> 0) + (length >>> 0);
       for (let at = buffer >>> 0; at < end; at += RANDOM_BYTES) {
-        randomFillSync(memory.bytes, at, Math.min(RANDOM_BYTES, end - at));
+        randomFillSync(memory.bytes.subarray(at, Math.min(at + RANDOM_BYTES, end)));
       }
       return E.SUCCESS;
     },

@@ -33,7 +33,7 @@ const script = new URL('./worker.js', import.meta.url);
  */
 export async function runWasi(options: RunOptions): Promise<Run> {
   checkOptions(options);
-  const policy = resolveRunPolicy(options.policy);
+  const policy = resolveRunPolicy(options.policy ?? {});
   const addresses = await Promise.all(listOf(options.listen).map(parseAddress).map(resolveAddress));
   const { name, source } = await resolveModule(options.module, policy.maxModuleBytes);
   const module = await loadCommand(source, policy, name);
@@ -69,6 +69,7 @@ export class Run {
   readonly #worker: Worker;
   #timer: NodeJS.Timeout | undefined;
   #stopping = false;
+  #aborted = false;
 
   /** Use `runWasi()`. */
   constructor(
@@ -150,8 +151,9 @@ export class Run {
   }
 
   #hung(): WasmpollError {
-    const within = `did not end within ${this.#policy.graceMs} ms of its stop`;
-    return new WasmpollError('ERR_HUNG', `${this.#name}: ${within}, and was terminated`);
+    const { graceMs } = this.#policy;
+    const late = this.#aborted ? 'when it was aborted' : `within ${graceMs} ms of its stop`;
+    return new WasmpollError('ERR_HUNG', `${this.#name}: did not end ${late}, and was terminated`);
   }
 
   #closeAll(): void {
@@ -166,7 +168,7 @@ export class Run {
    * @returns `exited`
    */
   close(): Promise<number> {
-    if (this.#stopping) return this.exited;
+    if (this.#stopping || this.#over) return this.exited;
     this.#stopping = true;
     this.#tell(RUN_STOPS);
     this.#timer = setTimeout(() => this.#end(), this.#policy.graceMs);
@@ -180,16 +182,22 @@ export class Run {
 
   /** Ends the command at once, in the middle of whatever it does. `exited` tells when. */
   abort(): void {
+    if (this.#over || this.#aborted) return;
     this.#stopping = true;
+    this.#aborted = true;
     clearTimeout(this.#timer);
     this.#end();
   }
 
-  // The word first: whoever is woken finds it there. A run that is over has no eventfd any more.
+  /** A run that is over has no eventfd any more, and nothing is timed for it. */
+  get #over(): boolean {
+    return this.#worker.threadId === -1;
+  }
+
+  // The word first: whoever is woken finds it there.
   #tell(what: number): void {
     Atomics.store(this.#control, 0, what);
-    if (this.#worker.threadId !== -1)
-      native.write(this.#wake, new Uint8Array([1, 0, 0, 0, 0, 0, 0, 0]), 0, 8);
+    if (!this.#over) native.write(this.#wake, new Uint8Array([1, 0, 0, 0, 0, 0, 0, 0]), 0, 8);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

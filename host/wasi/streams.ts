@@ -45,9 +45,11 @@ export function streamFunctions(host: Host) {
       return native.readv(fd, memory.bytes, at, count, skip, MOST_BYTES);
     }
     const ready = native.poll(fd, what === WRITE ? EPOLLOUT : EPOLLIN, -1, 0);
-    if (ready <= 0) return ready === 0 ? -EAGAIN : ready;
-    if (what === WRITE) return native.writev(fd, memory.bytes, at, count, skip, STREAM_BYTES);
-    return native.readv(fd, memory.bytes, at, count, skip, MOST_BYTES);
+    if (ready < 0) return ready;
+    const call = what === WRITE ? native.writev : native.readv;
+    // It may be open for the other direction only, which a transfer of nothing tells.
+    if (ready === 0) return call(fd, memory.bytes, at, 0, 0, 0) || -EAGAIN;
+    return call(fd, memory.bytes, at, count, skip, what === WRITE ? STREAM_BYTES : MOST_BYTES);
   }
 
   /**
@@ -157,14 +159,17 @@ export function streamFunctions(host: Host) {
       const listener = descriptors.fd(number);
       const blocking = (descriptors.flags[number]! & FDFLAGS_NONBLOCK) === 0;
       const { fds } = descriptors;
-      for (;;) {
+      for (let waited = false; ; waited = true) {
         if (waiter.stopping) {
-          // Nothing comes any more, and whatever else is open cannot be served meanwhile.
-          if (blocking) throw new Exit(0);
-          if (descriptors.connections === 0) throw new Exit(0);
-          return E.AGAIN;
+          // Nothing comes any more, and whatever else is open is not served meanwhile.
+          if (waited) throw new Exit(0);
+          // Who waited to be accepted was reset; what is open may go on.
+          waiter.check();
+          return blocking ? E.CONNABORTED : E.AGAIN;
         }
-        fds[free] = native.accept(listener) + 1;
+        // It may be in blocking mode if it comes from outside.
+        const ready = native.poll(listener, EPOLLIN, -1, 0);
+        fds[free] = (ready > 0 ? native.accept(listener) : ready || -EAGAIN) + 1;
         const error = fds[free]! - 1;
         if (error >= 0) break;
         fds[free] = 0;
