@@ -6,8 +6,9 @@ import test from 'ava';
 import { Rounds } from '../bench/rounds.ts';
 import type { Epoll, Io, Kernel } from '../host/kernel.ts';
 import { native } from '../host/native.ts';
+import { connect } from './helpers/client.ts';
 import { compiledGuest, echoModule } from './helpers/guests.ts';
-import { Running, runNode } from './helpers/process.ts';
+import { Running, runNode, startCli } from './helpers/process.ts';
 import { traced } from './helpers/strace.ts';
 
 class Counts {
@@ -118,6 +119,40 @@ test('a message costs one receive and one send, and no change of what epoll watc
   const messages = 20 * connections;
   t.deepEqual(more, { receives: messages, sends: messages, waits: 2 * 20, changes: 0 });
 });
+
+for (const workers of ['0', '1']) {
+  test(`a lone message costs what it costs in C: a wait, a receive and a send; --workers ${workers}`, async (t) => {
+    const counts: Record<string, number>[] = [];
+    for (const messages of [20, 120]) {
+      const tracing = traced(t, 'epoll_wait,epoll_pwait,recvfrom,recvmsg,sendto,sendmsg', []);
+      if (tracing === null) return t.pass();
+      const args = ['--listen', '127.0.0.1:0', '--workers', workers, '--drain-quiet', '0'];
+      const server = await startCli(t, args, { prefix: tracing.prefix });
+      const client = await connect(server.addresses[0]!);
+      for (let message = 0; message < messages; message += 1) {
+        await client.send(Buffer.alloc(64, message));
+        t.deepEqual(await client.readExactly(64), Buffer.alloc(64, message));
+      }
+      client.end();
+      await client.readAll();
+      server.kill('SIGTERM');
+      t.is((await server.exited).code, 0);
+      const count = (name: RegExp): number => tracing.calls(name).length;
+      counts.push({
+        receives: count(/^recv(from|msg)$/),
+        sends: count(/^send(to|msg)$/),
+        waits: count(/^epoll_wait$/),
+        rounds: count(/^epoll_pwait$/),
+      });
+    }
+    const more = (name: string): number => counts[1]![name]! - counts[0]![name]!;
+    t.is(more('receives'), 100);
+    t.is(more('sends'), 100);
+    // Both threads have other things to do now and then, and do not do them for each message.
+    t.true(more('waits') >= 100 && more('waits') < 130, `${more('waits')} waits`);
+    t.true(Math.abs(more('rounds')) < 50, `${more('rounds')} rounds of the event loop`);
+  });
+}
 
 const ledger = fileURLToPath(new URL('../guests/ledger.wasm', import.meta.url));
 const allocation = fileURLToPath(new URL('../bench/allocation.js', import.meta.url));
