@@ -19,6 +19,7 @@ import { count, micros, spreadText } from './text.ts';
 
 const ROUNDS = 10;
 const SECONDS = 0.5;
+const TRIES = 3;
 const CASES = ['50x64B', '50x64B-d16', '50x1K', '200x16K', '1x64B'];
 
 /** What those cost that are not ready: poll(2) looks at all of them, epoll does not. */
@@ -101,7 +102,7 @@ async function main(rounds: number): Promise<void> {
   const command = [...cores.load, await compileC('load')];
   const { serverCore } = cores;
   const load = { command, seconds: SECONDS, warmup: SECONDS / 4, serverCore };
-  const plan: Plan = { rounds, load, heatSeconds: 1, pin: cores.server, tries: 3 };
+  const plan: Plan = { rounds, load, heatSeconds: 1, pin: cores.server, tries: TRIES };
   const all = contenders();
   const chosen = cases.filter(({ name }) => CASES.includes(name));
   for (const what of [...chosen, idle]) {

@@ -8,7 +8,7 @@ import { type Tracing, traced } from './helpers/strace.ts';
 import { compiledAssemblyScript, type Program, startWasi } from './helpers/wasi-programs.ts';
 
 const MiB = 1024 * 1024;
-const CALLS = 'accept4,recvmsg,sendmsg,epoll_wait,epoll_pwait,ioctl';
+const CALLS = 'accept4,recvfrom,sendto,epoll_wait,epoll_pwait,ioctl';
 // Compiled before the first test starts. It serves its clients side by side, non-blocking.
 const module = compiledAssemblyScript();
 
@@ -34,15 +34,15 @@ test('under strace: interrupted calls are made again, and the program does not n
   const found = await tracedServer(t, [
     'epoll_wait,epoll_pwait:error=EINTR:when=1+2',
     'accept4:error=EINTR:when=1+2',
-    'recvmsg:error=EINTR:when=1+2',
-    'sendmsg:error=EINTR:when=1+2',
+    'recvfrom:error=EINTR:when=1+2',
+    'sendto:error=EINTR:when=1+2',
   ]);
   if (found === null) return t.pass();
   const { server, tracing } = found;
   for (const seed of [1, 2, 3]) {
     await echoes(t, await connect(server.address, { owner: t }), pattern(MiB, seed));
   }
-  for (const call of [/^epoll_p?wait$/, /^accept4$/, /^recvmsg$/, /^sendmsg$/]) {
+  for (const call of [/^epoll_p?wait$/, /^accept4$/, /^recvfrom$/, /^sendto$/]) {
     t.true(tracing.injected(call) >= 3, `${call}: ${tracing.injected(call)}`);
   }
   server.process.kill('SIGTERM');
@@ -52,8 +52,8 @@ test('under strace: interrupted calls are made again, and the program does not n
 test('under strace: what would block now and then, though epoll said otherwise, loses nothing', async (t) => {
   const found = await tracedServer(t, [
     'accept4:error=EAGAIN:when=1+2',
-    'recvmsg:error=EAGAIN:when=1+3',
-    'sendmsg:error=EAGAIN:when=1+2',
+    'recvfrom:error=EAGAIN:when=1+3',
+    'sendto:error=EAGAIN:when=1+2',
   ]);
   if (found === null) return t.pass();
   const { server, tracing } = found;
@@ -62,12 +62,12 @@ test('under strace: what would block now and then, though epoll said otherwise, 
       await echoes(t, await connect(server.address, { owner: t }), pattern(2 * MiB, seed));
     }),
   );
-  t.true(tracing.injected(/^sendmsg$/) > 3);
-  t.true(tracing.injected(/^recvmsg$/) > 3);
+  t.true(tracing.injected(/^sendto$/) > 3);
+  t.true(tracing.injected(/^recvfrom$/) > 3);
 });
 
 test('under strace: an error of the network ends the connection that it belongs to', async (t) => {
-  for (const fault of ['recvmsg:error=ETIMEDOUT:when=2', 'sendmsg:error=EHOSTUNREACH:when=2']) {
+  for (const fault of ['recvfrom:error=ETIMEDOUT:when=2', 'sendto:error=EHOSTUNREACH:when=2']) {
     const found = await tracedServer(t, [fault]);
     if (found === null) return t.pass();
     const { server, tracing } = found;
@@ -77,7 +77,7 @@ test('under strace: an error of the network ends the connection that it belongs 
     const unlucky = await connect(server.address, { owner: t });
     await unlucky.send('second');
     t.regex(await unlucky.closed, /^(end|ECONNRESET)$/);
-    t.is(tracing.injected(/^(recvmsg|sendmsg)$/), 1);
+    t.is(tracing.injected(/^(recvfrom|sendto)$/), 1);
     await witness.send('third');
     t.is(String(await witness.readExactly(5)), 'third');
   }
