@@ -2,6 +2,7 @@
 
 import { existsSync } from 'node:fs';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { cli } from '../test/helpers/process.ts';
 import { outputOf } from './child.ts';
 import { compileC, compileGo, compiler, root, source } from './compile.ts';
@@ -90,6 +91,11 @@ export const contenders: readonly Contender[] = [
   },
   wasmpoll(0),
   wasmpoll(1),
+  {
+    name: 'addon',
+    title: 'the addon alone',
+    find: () => node(fileURLToPath(new URL('addon-echo.js', import.meta.url))),
+  },
   {
     name: 'node-pipe',
     title: 'Node net, pipe',

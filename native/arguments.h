@@ -50,7 +50,9 @@ class Arguments {
       return 0;
     }
     // The first comparison is false for NaN too.
-    if (!(value >= low && value <= high) || value != std::trunc(value)) [[unlikely]] {
+    // Bounds are within 2^53, so what passes fits.
+    if (!(value >= low && value <= high) ||
+        value != static_cast<double>(static_cast<int64_t>(value))) [[unlikely]] {
       WrongNumber(index, name, low, high);
       return 0;
     }

@@ -137,7 +137,9 @@ for (const workers of ['0', '1']) {
       await client.readAll();
       server.kill('SIGTERM');
       t.is((await server.exited).code, 0);
-      const count = (name: RegExp): number => tracing.calls(name).length;
+      // A call that another thread's interrupts in the log has two lines.
+      const count = (name: RegExp): number =>
+        tracing.calls(name).filter((line) => !line.includes(' resumed>')).length;
       counts.push({
         receives: count(/^recv(from|msg)$/),
         sends: count(/^send(to|msg)$/),
@@ -149,7 +151,7 @@ for (const workers of ['0', '1']) {
     t.is(more('receives'), 100);
     t.is(more('sends'), 100);
     // Both threads have other things to do now and then, and do not do them for each message.
-    t.true(more('waits') >= 100 && more('waits') < 130, `${more('waits')} waits`);
+    t.true(Math.abs(more('waits') - 100) < 30, `${more('waits')} waits`);
     t.true(Math.abs(more('rounds')) < 50, `${more('rounds')} rounds of the event loop`);
   });
 }
