@@ -73,8 +73,6 @@ export interface Backend {
   readonly fd: number;
   /** Milliseconds until the event loop has something to do by the clock: 0 for now, −1 for never. */
   timeout(): number;
-  ref(): void;
-  unref(): void;
   /** Idempotent; no callback comes afterwards, and libuv waits by itself again. */
   close(): void;
 }

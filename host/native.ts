@@ -283,7 +283,7 @@ export interface Native extends Kernel, NativeCalls {
 /**
  * `new Backend(callback)` calls back once a round of this thread's loop, when libuv would wait. For a
  * thread that serves one set and little else: whoever measures how idle the loop is finds it busy.
- * It lives and ends as a Watcher does.
+ * It keeps its thread alive until it is closed, and ends as a Watcher does.
  */
 export type BackendClass = new (callback: () => void) => Backend;
 

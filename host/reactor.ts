@@ -92,6 +92,8 @@ export class Reactor {
   readonly #hangup: number;
   /** Connections served in this round. */
   #served = 0;
+  /** Rounds without timers, one after the other, since more events may have waited. */
+  #full = 0;
   /** What was readable in this round besides connections. */
   #signal = false;
   #loop = false;
@@ -347,9 +349,6 @@ export class Reactor {
     for (let round = 0; round < ROUNDS; round += 1) {
       const count = this.#wait(0);
       this.#round(count);
-      // Last, and not while more events wait: what came while this process stood still is progress,
-      // and may put a timeout off.
-      if (count < EVENTS || round === ROUNDS - 1) this.#runTimers();
       // A lone client's next message is not there yet, and what is over its budget has to wait.
       if (count <= 1 && this.#connections.ready === 0) break;
       if (this.#served === 0) break;
@@ -372,7 +371,6 @@ export class Reactor {
     this.#clock.refresh();
     this.#input.nextTurn();
     this.#round(count);
-    if (count < EVENTS || this.#connections.ready === 0) this.#runTimers();
     this.#publish();
     return this.#loop;
   }
@@ -395,6 +393,10 @@ export class Reactor {
     }
     this.#serveReady();
     this.#rest();
+    // Last, and not while more events wait: what came while this process stood still is progress, and
+    // may put a timeout off. But not for ever.
+    this.#full = count < EVENTS ? 0 : (this.#full + 1) % ROUNDS;
+    if (this.#full === 0) this.#runTimers();
   }
 
   #event(handle: number, mask: number): void {

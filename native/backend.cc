@@ -106,12 +106,8 @@ void Backend::Handle::OnClosed(uv_handle_t* handle) {
 }
 
 void Backend::Register(Napi::Env env, Napi::Object exports) {
-  exports.Set("Backend", DefineClass(env, "Backend",
-                                     {
-                                         InstanceMethod<&Backend::Ref>("ref"),
-                                         InstanceMethod<&Backend::Unref>("unref"),
-                                         InstanceMethod<&Backend::Close>("close"),
-                                     }));
+  exports.Set("Backend",
+              DefineClass(env, "Backend", {InstanceMethod<&Backend::Close>("close")}));
 }
 
 Backend::Backend(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Backend>(info) {
@@ -133,14 +129,6 @@ napi_value Backend::Timeout(napi_env env, napi_callback_info info) {
   Handle* const handle = static_cast<Backend*>(self)->handle_;
   // Closed: nobody is to wait in libuv's place.
   return Integer(env, handle == nullptr ? 0 : handle->Timeout());
-}
-
-void Backend::Ref(const Napi::CallbackInfo&) {
-  if (handle_ != nullptr) uv_ref(reinterpret_cast<uv_handle_t*>(&handle_->prepare));
-}
-
-void Backend::Unref(const Napi::CallbackInfo&) {
-  if (handle_ != nullptr) uv_unref(reinterpret_cast<uv_handle_t*>(&handle_->prepare));
 }
 
 void Backend::Close(const Napi::CallbackInfo&) {

@@ -18,8 +18,6 @@ class Backend : public Napi::ObjectWrap<Backend> {
   struct Handle;
 
   static napi_value Timeout(napi_env env, napi_callback_info info);
-  void Ref(const Napi::CallbackInfo& info);
-  void Unref(const Napi::CallbackInfo& info);
   void Close(const Napi::CallbackInfo& info);
 
   // Null once closing has begun; what it pointed to then belongs to libuv.

@@ -86,19 +86,19 @@ test('timeout is 0 while the loop has something to do, −1 for never, and 0 onc
   t.deepEqual(outcome, { ...quiet, stdout: '-1, 0, a minute, 0\n' });
 });
 
-test('an open backend keeps its thread alive, and one that is unreferenced does not', async (t) => {
+test('an open backend keeps its thread alive until it is closed', async (t) => {
   const outcome = await script(`
     let rounds = 0;
-    const backend = waiting(() => {});
-    backend.unref();
-    backend.unref();
-    backend.ref();
-    setImmediate(() => {
+    const backend = waiting();
+    process.once('exit', () => console.log('exit after', rounds));
+    setTimeout(() => {
       rounds += 1;
-      backend.unref();
-    });
-    process.once('exit', () => console.log('exit after', rounds));`);
-  t.deepEqual(outcome, { ...quiet, stdout: 'exit after 1\n' });
+      setTimeout(() => {
+        rounds += 1;
+        backend.close();
+      }, 5).unref();
+    }, 5).unref();`);
+  t.deepEqual(outcome, { ...quiet, stdout: 'exit after 2\n' });
 });
 
 test('what the callback throws is uncaught, and the next round comes', async (t) => {
