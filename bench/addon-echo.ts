@@ -2,9 +2,9 @@
 // a host. One receive and one send a message, in one native call, as wasmpoll has it; no guest, no limits,
 // no timeouts. It is a contender of the bench.
 
-import * as Rows from '../host/kernel.ts';
-import { Listener } from '../host/listener.ts';
-import { native } from '../host/native.ts';
+import * as Rows from '../host/kernel/contract.ts';
+import { native } from '../host/kernel/native.ts';
+import { Listener } from '../host/listen/listener.ts';
 import { resolvePolicy } from '../host/policy.ts';
 
 const { EPOLLIN, EPOLLOUT, EAGAIN } = native.constants;

@@ -4,8 +4,8 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { EPOLLIN, Epoll } from '../host/epoll.ts';
-import { eventfd } from '../host/socket.ts';
+import { EPOLLIN, Epoll } from '../host/epoll/epoll.ts';
+import { eventfd } from '../host/epoll/socket.ts';
 
 const READY = [1, 100, 1000];
 const ROUNDS = 15;

@@ -3,7 +3,7 @@
 // The binary runs as a child; RSS is what the kernel says of it, descriptors are counted in /proc.
 // Exit status 1 when a connection costs 1 KiB or more, or something is left behind.
 
-import { native } from '../host/native.ts';
+import { native } from '../host/kernel/native.ts';
 import { descriptorCount, residentBytes } from '../test/helpers/proc.ts';
 import { cli, Running } from '../test/helpers/process.ts';
 

@@ -2,7 +2,7 @@
 // several processes up to a share of the machine's memory. Both ends are on this machine.
 
 import { readFileSync } from 'node:fs';
-import { native } from '../host/native.ts';
+import { native } from '../host/kernel/native.ts';
 import { residentBytes } from '../test/helpers/proc.ts';
 import { Child } from './child.ts';
 import { commandOf, type Present } from './contenders.ts';

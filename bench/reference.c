@@ -2,7 +2,7 @@
 // Usage: reference [receive buffer bytes]. It prints `listening on 127.0.0.1:PORT`.
 //
 // So that the comparison is fair, it receives into a buffer as large as wasmpoll's window, takes up
-// to 256 events a wake, and sets the socket options of host/listener.ts. It answers a slow reader,
+// to 256 events a wake, and sets the socket options of host/listen/listener.ts. It answers a slow reader,
 // a half-close and a reset as it should; limits, timeouts and logs it has none.
 
 #define _GNU_SOURCE

@@ -4,10 +4,10 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { rules } from '../dist/host/guest-interface.js';
-import { loadModule } from '../dist/host/module.js';
+import { BinaryError, parseModule } from '../dist/host/module/binary.js';
+import { rules } from '../dist/host/module/interface.js';
+import { loadModule } from '../dist/host/module/protocol-module.js';
 import { resolvePolicy } from '../dist/host/policy.js';
-import { BinaryError, parseModule } from '../dist/host/wasm-binary.js';
 import { random } from '../dist/test/helpers/bytes.js';
 import { hazard } from '../dist/test/helpers/hazard.js';
 import { drop, guest, i32, memoryGrow, unreachable } from '../dist/test/helpers/wasm.js';

@@ -13,7 +13,7 @@ const WEB_ASSEMBLY = `declare namespace WebAssembly {
   interface Module {}
 }
 `;
-const REFERENCE = '/// <reference path="./webassembly.d.ts" />\n';
+const REFERENCE = '/// <reference path="../webassembly.d.ts" />\n';
 
 await ensure();
 await packAddon();
@@ -29,7 +29,7 @@ async function packAddon() {
 // tsc does not emit host/webassembly.d.ts, which is ambient.
 async function packTypes() {
   await writeFile(path('dist/host/webassembly.d.ts'), WEB_ASSEMBLY);
-  const file = path('dist/host/loader.d.ts');
+  const file = path('dist/host/module/load.d.ts');
   const types = await readFile(file, 'utf8');
   if (!types.startsWith(REFERENCE)) await writeFile(file, REFERENCE + types);
 }

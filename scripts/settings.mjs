@@ -8,7 +8,7 @@ const readme = fileURLToPath(new URL('../README.md', import.meta.url));
 /** README with its table made anew. */
 export async function withSettings(text) {
   const { settings } = await import('../dist/host/policy.js');
-  const { flagOf, showValue } = await import('../dist/host/options.js');
+  const { flagOf, showValue } = await import('../dist/host/cli/flags.js');
   const rows = Object.entries(settings).map(([name, { default: value, min, max, unit, why }]) => {
     const [shown, low, high] = [value, min, max].map((number) => showValue(number, unit));
     return `| \`${name}\` | \`${flagOf(name)}\` | ${shown} | ${low} – ${high} | ${why} |`;

@@ -1,14 +1,14 @@
-// Guest ABI 1 stands in five places: host/guest-interface.ts, assembly/abi.ts, assembly/wasmpoll.ts,
+// Guest ABI 1 stands in five places: host/module/interface.ts, assembly/abi.ts, assembly/wasmpoll.ts,
 // assembly/wasmpoll.h and docs/abi.md. They say the same, and the bundled guests keep to it.
 
 import { readFileSync } from 'node:fs';
 import test from 'ava';
 import * as abi from '../assembly/abi.ts';
-import { guestImports, optionalExports, requiredExports } from '../host/guest-interface.ts';
-import { bundledProtocols } from '../host/protocol.ts';
-import { reasonName } from '../host/reasons.ts';
-import { harness } from '../host/testing.ts';
-import { functionType, parseModule, signatureOf } from '../host/wasm-binary.ts';
+import { functionType, parseModule, signatureOf } from '../host/module/binary.ts';
+import { guestImports, optionalExports, requiredExports } from '../host/module/interface.ts';
+import { bundledProtocols } from '../host/module/source.ts';
+import { reasonName } from '../host/server/reasons.ts';
+import { harness } from '../host/testing/harness.ts';
 import { blocks, document, root, section, workshop } from './helpers/documents.ts';
 
 type Signatures = Readonly<Record<string, string>>;

@@ -12,12 +12,12 @@ const script = (source: string, nativeHere = true) =>
     import { once } from 'node:events';
     import { readdirSync } from 'node:fs';
     import { Worker } from 'node:worker_threads';
-    ${nativeHere ? `const { native } = await import(${here('../host/native.js')});` : ''}
+    ${nativeHere ? `const { native } = await import(${here('../host/kernel/native.js')});` : ''}
 
     const thread = (source) => {
       const all = \`
         import { parentPort } from 'node:worker_threads';
-        import { native } from ${here('../host/native.js').replaceAll('"', "'")};
+        import { native } from ${here('../host/kernel/native.js').replaceAll('"', "'")};
         \${source}\`;
       return new Worker(new URL('data:text/javascript,' + encodeURIComponent(all)));
     };

@@ -3,8 +3,8 @@
 import { isIP } from 'node:net';
 import test from 'ava';
 import fc from 'fast-check';
-import { type Address, parseAddress, resolveAddress } from '../host/address.ts';
 import { WasmpollError } from '../host/errors.ts';
+import { type Address, parseAddress, resolveAddress } from '../host/listen/address.ts';
 
 const tcp = (host: string, port: number): Address => ({ kind: 'tcp', host, port });
 const unix = (path: string): Address => ({ kind: 'unix', path });

@@ -8,7 +8,7 @@ const here = (path: string): string => JSON.stringify(new URL(path, import.meta.
 
 // `waiting(turn)` waits in libuv's place, on a set that has the loop's descriptor in it under token 1.
 const SETUP = `
-  const { native } = await import(${here('../host/native.js')});
+  const { native } = await import(${here('../host/kernel/native.js')});
   const LOOP = 1;
   const epoll = native.epoll();
   const events = new Uint32Array(3 * 16);

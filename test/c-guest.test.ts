@@ -3,10 +3,10 @@
 
 import test, { type ExecutionContext } from 'ava';
 import { LOG_WARN, REASON_PEER, STATUS_BOUNDS, STATUS_CLOSED } from '../assembly/abi.ts';
-import { guestImports } from '../host/guest-interface.ts';
 import { serve } from '../host/index.ts';
-import { harness } from '../host/testing.ts';
-import { functionType, parseModule, signatureOf } from '../host/wasm-binary.ts';
+import { functionType, parseModule, signatureOf } from '../host/module/binary.ts';
+import { guestImports } from '../host/module/interface.ts';
+import { harness } from '../host/testing/harness.ts';
 import { connect } from './helpers/client.ts';
 import { blocks, document, section, workshop } from './helpers/documents.ts';
 import { works } from './helpers/process.ts';

@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import test from 'ava';
 import { REASON_GUEST, REASON_PEER } from '../assembly/abi.ts';
-import { type Harness, harness, type Peer } from '../host/testing.ts';
+import { type Harness, harness, type Peer } from '../host/testing/harness.ts';
 
 const module = await readFile(new URL('../protocols/chat.wasm', import.meta.url));
 

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { flagOf, PLACEHOLDERS, settingNames, showValue } from '../host/options.ts';
+import { flagOf, PLACEHOLDERS, settingNames, showValue } from '../host/cli/flags.ts';
 import { settings } from '../host/policy.ts';
 import { type Client, connect } from './helpers/client.ts';
 import { type Running, refused, runCli, startCli, temporary } from './helpers/process.ts';

@@ -2,7 +2,7 @@
 
 import { Worker } from 'node:worker_threads';
 import test from 'ava';
-import { Control } from '../host/control.ts';
+import { Control } from '../host/memory/control-words.ts';
 import { until } from './helpers/proc.ts';
 
 const SEQUENCE = 0;
@@ -132,7 +132,7 @@ test('a thread that leaves the guest after it was given up stays there and touch
       workerData: {
         buffer: supervisor.buffer,
         go,
-        control: new URL('../host/control.js', import.meta.url).href,
+        control: new URL('../host/memory/control-words.js', import.meta.url).href,
       },
     },
   );

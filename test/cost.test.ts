@@ -4,8 +4,8 @@
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { Rounds } from '../bench/rounds.ts';
-import type { Epoll, Io, Kernel } from '../host/kernel.ts';
-import { native } from '../host/native.ts';
+import type { Epoll, Io, Kernel } from '../host/kernel/contract.ts';
+import { native } from '../host/kernel/native.ts';
 import { connect } from './helpers/client.ts';
 import { compiledGuest, echoModule } from './helpers/guests.ts';
 import { Running, runNode, startCli } from './helpers/process.ts';

@@ -2,8 +2,8 @@
 // RangeError before any system call, no descriptor made or lost.
 
 import test, { type ExecutionContext } from 'ava';
-import { Epoll } from '../host/epoll.ts';
-import * as sockets from '../host/socket.ts';
+import { Epoll } from '../host/epoll/epoll.ts';
+import * as sockets from '../host/epoll/socket.ts';
 import { descriptors, loosely } from './helpers/native.ts';
 
 const NO_FD = 2 ** 31 - 1;

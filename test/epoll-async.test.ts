@@ -5,9 +5,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import test, { type ExecutionContext } from 'ava';
-import { EPOLLET, EPOLLIN, Epoll, type EpollEvent } from '../host/epoll.ts';
-import { native } from '../host/native.ts';
-import * as sockets from '../host/socket.ts';
+import { EPOLLET, EPOLLIN, Epoll, type EpollEvent } from '../host/epoll/epoll.ts';
+import * as sockets from '../host/epoll/socket.ts';
+import { native } from '../host/kernel/native.ts';
 import type { EpollMode } from './helpers/epoll-worker.ts';
 import { collect, descriptors, owned } from './helpers/native.ts';
 
@@ -326,8 +326,8 @@ test('a call that waits keeps the process alive until it is answered', async (t)
 
 test('without a descriptor to watch with a call is rejected', async (t) => {
   const script = `
-    import { Epoll } from ${JSON.stringify(new URL('../host/epoll.js', import.meta.url).href)};
-    import { eventfd } from ${JSON.stringify(new URL('../host/socket.js', import.meta.url).href)};
+    import { Epoll } from ${JSON.stringify(new URL('../host/epoll/epoll.js', import.meta.url).href)};
+    import { eventfd } from ${JSON.stringify(new URL('../host/epoll/socket.js', import.meta.url).href)};
     const epoll = new Epoll();
     const controller = new AbortController();
     try { for (;;) eventfd(); } catch (error) { console.log(error.code); }

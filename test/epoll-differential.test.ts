@@ -3,7 +3,7 @@
 
 import { readFileSync } from 'node:fs';
 import test, { type ExecutionContext } from 'ava';
-import { EPOLLIN, EPOLLOUT } from '../host/epoll.ts';
+import { EPOLLIN, EPOLLOUT } from '../host/epoll/epoll.ts';
 import { compare, hasPython, runPython } from './helpers/epoll-differential.ts';
 import {
   Interpreter,

@@ -4,11 +4,11 @@
 import { spawnSync } from 'node:child_process';
 import { open } from 'node:fs/promises';
 import test from 'ava';
-import { toTimeoutMs } from '../host/arguments.ts';
-import * as epolls from '../host/epoll.ts';
+import { toTimeoutMs } from '../host/epoll/arguments.ts';
+import * as epolls from '../host/epoll/epoll.ts';
+import * as sockets from '../host/epoll/socket.ts';
 import * as main from '../host/index.ts';
-import { native } from '../host/native.ts';
-import * as sockets from '../host/socket.ts';
+import { native } from '../host/kernel/native.ts';
 import { hasPython } from './helpers/epoll-differential.ts';
 import { collect, descriptors, owned, socketpair } from './helpers/native.ts';
 import { Running } from './helpers/process.ts';
@@ -191,8 +191,8 @@ test.serial(
 test('a poll is one system call, however much is ready', async (t) => {
   const module = (name: string): string => JSON.stringify(new URL(name, import.meta.url).href);
   const script = (polls: number): string => `
-    import { Epoll, EPOLLIN } from ${module('../host/epoll.js')};
-    import { native } from ${module('../host/native.js')};
+    import { Epoll, EPOLLIN } from ${module('../host/epoll/epoll.js')};
+    import { native } from ${module('../host/kernel/native.js')};
     for (const ready of [1, 100, 1000]) {
       const epoll = new Epoll();
       for (let i = 0; i < ready; i += 1) epoll.register(native.eventfd(1), EPOLLIN);

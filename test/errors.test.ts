@@ -5,7 +5,6 @@ import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
 import { REASON_ERROR } from '../assembly/abi.ts';
-import { parseAddress } from '../host/address.ts';
 import {
   type Code,
   Epoll as EpollSet,
@@ -13,14 +12,15 @@ import {
   serve,
   WasmpollError,
 } from '../host/index.ts';
-import type { Epoll, Kernel } from '../host/kernel.ts';
-import { BUFFERS, KIND_COPY, KIND_SEND, ROW } from '../host/kernel.ts';
-import { Loopback } from '../host/loopback.ts';
-import { loadModule } from '../host/module.ts';
-import { loadNative, native } from '../host/native.ts';
+import type { Epoll, Kernel } from '../host/kernel/contract.ts';
+import { BUFFERS, KIND_COPY, KIND_SEND, ROW } from '../host/kernel/contract.ts';
+import { Loopback } from '../host/kernel/loopback.ts';
+import { loadNative, native } from '../host/kernel/native.ts';
+import { parseAddress } from '../host/listen/address.ts';
+import { loadModule } from '../host/module/protocol-module.ts';
 import { resolvePolicy } from '../host/policy.ts';
-import { type Observer, Reactor } from '../host/reactor.ts';
-import { harness } from '../host/testing.ts';
+import { type Observer, Reactor } from '../host/reactor/reactor.ts';
+import { harness } from '../host/testing/harness.ts';
 import { runWasi } from '../host/wasi/run.ts';
 import { root } from './helpers/documents.ts';
 import { echoModule } from './helpers/guests.ts';

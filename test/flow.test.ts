@@ -12,7 +12,7 @@ import {
   STATUS_OK,
   STATUS_STATE,
 } from '../assembly/abi.ts';
-import { harness } from '../host/testing.ts';
+import { harness } from '../host/testing/harness.ts';
 import {
   echo,
   echoModule,

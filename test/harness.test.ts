@@ -4,10 +4,10 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { REASON_PEER } from '../assembly/abi.ts';
-import { Guest } from '../host/guest.ts';
-import { loadModule } from '../host/module.ts';
+import { Guest } from '../host/guest/guest.ts';
+import { loadModule } from '../host/module/protocol-module.ts';
 import { resolvePolicy } from '../host/policy.ts';
-import { harness, WasmpollError } from '../host/testing.ts';
+import { harness, WasmpollError } from '../host/testing/harness.ts';
 import { echo, echoModule, logged, open, scripted } from './helpers/guests.ts';
 import { call, drop, get, guest, i32, memoryGrow, unreachable, when } from './helpers/wasm.ts';
 
@@ -255,7 +255,7 @@ test('the harness works with nothing but what every browser page has', async (t)
     process.stdout.write(answer + ' ' + [...modules.keys()].length);
   `;
   const flags = ['--experimental-vm-modules', '--no-warnings', '--input-type=module', '-e', script];
-  const files = [`${root}host/testing.js`, `${root}protocols/echo.wasm`];
+  const files = [`${root}host/testing/harness.js`, `${root}protocols/echo.wasm`];
   const output = execFileSync(process.execPath, [...flags, ...files], { encoding: 'utf8' });
   t.regex(output, /^hello ended undefined undefined undefined undefined \d+$/);
 });
@@ -276,7 +276,7 @@ test('no module of the harness names anything of Node', (t) => {
       else visit(fileURLToPath(new URL(specifier, `file://${file}`)));
     }
   };
-  visit(`${root}host/testing.js`);
+  visit(`${root}host/testing/harness.js`);
   t.true(seen.size > 10);
 });
 

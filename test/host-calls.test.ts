@@ -2,7 +2,7 @@
 
 import test from 'ava';
 import { REASON_TRAP, STATUS_STATE } from '../assembly/abi.ts';
-import { harness } from '../host/testing.ts';
+import { harness } from '../host/testing/harness.ts';
 import {
   block,
   brIf,

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import test from 'ava';
 import fc from 'fast-check';
 import { REASON_FRAME, REASON_PEER } from '../assembly/abi.ts';
-import { type Harness, type HarnessOptions, harness } from '../host/testing.ts';
+import { type Harness, type HarnessOptions, harness } from '../host/testing/harness.ts';
 
 const module = await readFile(new URL('../protocols/lines.wasm', import.meta.url));
 const lines = (options: HarnessOptions = {}): Promise<Harness> => harness(module, options);

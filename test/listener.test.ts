@@ -14,8 +14,8 @@ import {
 import { networkInterfaces } from 'node:os';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { Listener } from '../host/listener.ts';
-import { native } from '../host/native.ts';
+import { native } from '../host/kernel/native.ts';
+import { Listener } from '../host/listen/listener.ts';
 import { resolvePolicy } from '../host/policy.ts';
 import { connect } from './helpers/client.ts';
 import { refused, runCli, startCli, temporary, withoutPrivileges } from './helpers/process.ts';

@@ -5,9 +5,9 @@ import { closeSync, readFileSync, readSync } from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
 import { LOG_DEBUG, LOG_ERROR, LOG_INFO, LOG_WARN } from '../assembly/abi.ts';
-import { bytesText, type Logger, logAt, RateLimit, silent } from '../host/log.ts';
-import { LogOutput } from '../host/log-output.ts';
-import { native } from '../host/native.ts';
+import { LogOutput } from '../host/cli/log-output.ts';
+import { native } from '../host/kernel/native.ts';
+import { bytesText, type Logger, logAt, RateLimit, silent } from '../host/server/logger.ts';
 import { type Client, connect } from './helpers/client.ts';
 import { shell, startCli, temporary } from './helpers/process.ts';
 

@@ -2,8 +2,8 @@
 
 import test from 'ava';
 import { WasmpollError } from '../host/errors.ts';
-import { type Rule, rules } from '../host/guest-interface.ts';
-import { loadModule, type ModuleSource } from '../host/module.ts';
+import { type Rule, rules } from '../host/module/interface.ts';
+import { loadModule, type ModuleSource } from '../host/module/protocol-module.ts';
 import { type Policy, resolvePolicy } from '../host/policy.ts';
 import {
   assemble,

@@ -16,8 +16,8 @@ import { constants as os, tmpdir } from 'node:os';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import test, { type ExecutionContext } from 'ava';
-import * as kernel from '../host/kernel.ts';
-import { addonPaths, loadNative, native, packageRoot } from '../host/native.ts';
+import * as kernel from '../host/kernel/contract.ts';
+import { addonPaths, loadNative, native, packageRoot } from '../host/kernel/native.ts';
 import {
   collect,
   connection,
@@ -1259,7 +1259,7 @@ test.serial('calls that fail leave no descriptor behind', (t) => {
 
 test('a process without free descriptors gets EMFILE everywhere', async (t) => {
   const script = `
-    import { native } from ${JSON.stringify(new URL('../host/native.js', import.meta.url).href)};
+    import { native } from ${JSON.stringify(new URL('../host/kernel/native.js', import.meta.url).href)};
     const listener = native.listenTcp('127.0.0.1', 0, false, 8);
     const port = Number(native.localAddress(listener).split(':')[1]);
     native.connectTcp('127.0.0.1', port);

@@ -2,8 +2,8 @@
 
 import test from 'ava';
 import fc from 'fast-check';
+import { flagOf, parseSetting, policyFrom, settingNames, showValue } from '../host/cli/flags.ts';
 import { WasmpollError } from '../host/errors.ts';
-import { flagOf, parseSetting, policyFrom, settingNames, showValue } from '../host/options.ts';
 import { type SettingName, settings } from '../host/policy.ts';
 
 const read = (text: string, name: SettingName) => parseSetting(name, text);

@@ -2,11 +2,11 @@
 
 import test from 'ava';
 import fc from 'fast-check';
-import { Batch, GUEST_BUFFER, SEGMENT_BUFFER } from '../host/batch.ts';
-import { Loopback } from '../host/loopback.ts';
-import { Pages, pagesOf } from '../host/pages.ts';
+import { Batch, GUEST_BUFFER, SEGMENT_BUFFER } from '../host/kernel/batch.ts';
+import { Loopback } from '../host/kernel/loopback.ts';
+import { Pages, pagesOf } from '../host/memory/pages.ts';
+import { CHAIN_BYTES, COLUMNS, HELD, OUTPUT, Segment } from '../host/memory/segment.ts';
 import { PAGE_BYTES } from '../host/policy.ts';
-import { CHAIN_BYTES, COLUMNS, HELD, OUTPUT, Segment } from '../host/segment.ts';
 
 const POOL_PAGES = 64;
 const FRONT = 512 * 1024;

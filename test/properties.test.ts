@@ -3,7 +3,7 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { REASON_TRAP } from '../assembly/abi.ts';
-import { type Harness, harness, type Peer } from '../host/testing.ts';
+import { type Harness, harness, type Peer } from '../host/testing/harness.ts';
 import { echoModule, leftovers, nothing, open, scriptedModule, small } from './helpers/guests.ts';
 
 const bytes = fc.uint8Array({ maxLength: 300 });

@@ -5,7 +5,7 @@ import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
-import { bundledProtocols, resolveProtocol } from '../host/protocol.ts';
+import { bundledProtocols, resolveProtocol } from '../host/module/source.ts';
 import { connect } from './helpers/client.ts';
 import { refused, runCli, startCli, temporary, withoutPrivileges } from './helpers/process.ts';
 import { guest, i32, rawModule, unreachable } from './helpers/wasm.ts';

@@ -5,9 +5,9 @@ import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { EPOLLHUP, EPOLLIN, EPOLLOUT, Epoll } from '../host/epoll.ts';
-import { native } from '../host/native.ts';
-import * as s from '../host/socket.ts';
+import { EPOLLHUP, EPOLLIN, EPOLLOUT, Epoll } from '../host/epoll/epoll.ts';
+import * as s from '../host/epoll/socket.ts';
+import { native } from '../host/kernel/native.ts';
 import { owned } from './helpers/native.ts';
 
 const text = (bytes: Uint8Array, length: number | null) =>

@@ -2,10 +2,10 @@
 
 import { readFile } from 'node:fs/promises';
 import test from 'ava';
-import { Loopback, type Socket } from '../host/loopback.ts';
-import { loadModule } from '../host/module.ts';
+import { Loopback, type Socket } from '../host/kernel/loopback.ts';
+import { loadModule } from '../host/module/protocol-module.ts';
 import { resolvePolicy } from '../host/policy.ts';
-import { Reactor } from '../host/reactor.ts';
+import { Reactor } from '../host/reactor/reactor.ts';
 
 // By turns of many rounds in a host application's thread, of one in a thread of the server's own.
 const TURNS = {

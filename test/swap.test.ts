@@ -2,7 +2,7 @@
 
 import test from 'ava';
 import { REASON_TRAP } from '../assembly/abi.ts';
-import { harness } from '../host/testing.ts';
+import { harness } from '../host/testing/harness.ts';
 import { counter, Frames, NEW, OLD, OLD_SIZE, OLD_VERSION } from './helpers/counters.ts';
 import {
   compiledGuest,

@@ -9,7 +9,7 @@ import {
   STATUS_CLOSED,
   STATUS_LIMIT,
 } from '../assembly/abi.ts';
-import { harness } from '../host/testing.ts';
+import { harness } from '../host/testing/harness.ts';
 import { leftovers, logged, nothing, open, scripted, statuses } from './helpers/guests.ts';
 import {
   add,

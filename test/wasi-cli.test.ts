@@ -3,7 +3,7 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { flagOf } from '../host/options.ts';
+import { flagOf } from '../host/cli/flags.ts';
 import { runSettingNames } from '../host/wasi/policy.ts';
 import { connect } from './helpers/client.ts';
 import { echoModule } from './helpers/guests.ts';

@@ -15,8 +15,8 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { native } from '../host/native.ts';
-import { KIND_FOLDER } from '../host/wasi/descriptors.ts';
+import { native } from '../host/kernel/native.ts';
+import { KIND_FOLDER } from '../host/wasi/preview1/descriptors.ts';
 import {
   DIRENT,
   E,
@@ -37,7 +37,7 @@ import {
   RIGHT_FD_WRITE,
   RIGHTS_ALL,
   RIGHTS_FOLDER,
-} from '../host/wasi/numbers.ts';
+} from '../host/wasi/preview1/numbers.ts';
 import { temporary } from './helpers/process.ts';
 import { DATA, OUT, RESULT, WasiHost } from './helpers/wasi-host.ts';
 

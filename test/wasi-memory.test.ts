@@ -4,10 +4,10 @@
 import { mkdirSync, openSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { native } from '../host/native.ts';
-import { KIND_FILE, KIND_FOLDER } from '../host/wasi/descriptors.ts';
-import { type WasiName, wasiImports } from '../host/wasi/interface.ts';
-import { E, EVENT, IOVEC, RIGHTS_ALL, SUBSCRIPTION } from '../host/wasi/numbers.ts';
+import { native } from '../host/kernel/native.ts';
+import { KIND_FILE, KIND_FOLDER } from '../host/wasi/preview1/descriptors.ts';
+import { type WasiName, wasiImports } from '../host/wasi/preview1/interface.ts';
+import { E, EVENT, IOVEC, RIGHTS_ALL, SUBSCRIPTION } from '../host/wasi/preview1/numbers.ts';
 import { owned } from './helpers/native.ts';
 import { temporary } from './helpers/process.ts';
 import {

@@ -1,10 +1,10 @@
 // Which modules are commands, and how others are refused.
 
 import test, { type ExecutionContext } from 'ava';
-import type { ModuleSource } from '../host/loader.ts';
-import { WASI_MODULE, wasiImports } from '../host/wasi/interface.ts';
-import { isCommand, loadCommand } from '../host/wasi/module.ts';
+import type { ModuleSource } from '../host/module/load.ts';
+import { isCommand, loadCommand } from '../host/wasi/command.ts';
 import { resolveRunPolicy } from '../host/wasi/policy.ts';
+import { WASI_MODULE, wasiImports } from '../host/wasi/preview1/interface.ts';
 import { echoModule } from './helpers/guests.ts';
 import { command } from './helpers/wasi.ts';
 import { assemble, guest, unreachable } from './helpers/wasm.ts';

@@ -3,8 +3,8 @@
 import { openSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { type NativeEpoll, native } from '../host/native.ts';
-import { KIND_FILE } from '../host/wasi/descriptors.ts';
+import { type NativeEpoll, native } from '../host/kernel/native.ts';
+import { KIND_FILE } from '../host/wasi/preview1/descriptors.ts';
 import {
   CLOCK_MONOTONIC,
   CLOCK_REALTIME,
@@ -13,9 +13,9 @@ import {
   EVENTTYPE_CLOCK,
   EVENTTYPE_FD_READ,
   EVENTTYPE_FD_WRITE,
-} from '../host/wasi/numbers.ts';
-import { MOST_SUBSCRIPTIONS } from '../host/wasi/poll.ts';
-import { Exit } from '../host/wasi/waiter.ts';
+} from '../host/wasi/preview1/numbers.ts';
+import { MOST_SUBSCRIPTIONS } from '../host/wasi/preview1/poll.ts';
+import { Exit } from '../host/wasi/preview1/waiter.ts';
 import { owned } from './helpers/native.ts';
 import { temporary } from './helpers/process.ts';
 import {

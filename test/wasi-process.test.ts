@@ -1,9 +1,9 @@
 // What a command asks of its process: arguments, environment, clocks, random bytes, its end.
 
 import test from 'ava';
-import { native } from '../host/native.ts';
-import { E } from '../host/wasi/numbers.ts';
-import { Exit } from '../host/wasi/waiter.ts';
+import { native } from '../host/kernel/native.ts';
+import { E } from '../host/wasi/preview1/numbers.ts';
+import { Exit } from '../host/wasi/preview1/waiter.ts';
 import { DATA, OUT, RESULT, WasiHost } from './helpers/wasi-host.ts';
 
 /** The strings of args_get or environ_get, and what the sizes were. */

@@ -2,9 +2,9 @@
 
 import { constants, openSync } from 'node:fs';
 import test, { type ExecutionContext } from 'ava';
-import { native } from '../host/native.ts';
-import { KIND_FOLDER } from '../host/wasi/descriptors.ts';
+import { native } from '../host/kernel/native.ts';
 import { Inheritance } from '../host/wasi/inheritance.ts';
+import { KIND_FOLDER } from '../host/wasi/preview1/descriptors.ts';
 import {
   E,
   FDFLAGS_NONBLOCK,
@@ -15,8 +15,8 @@ import {
   FILETYPE_UNKNOWN,
   RIGHTS_ALL,
   RIGHTS_FOLDER,
-} from '../host/wasi/numbers.ts';
-import { Exit } from '../host/wasi/waiter.ts';
+} from '../host/wasi/preview1/numbers.ts';
+import { Exit } from '../host/wasi/preview1/waiter.ts';
 import { drain, owned, stuff } from './helpers/native.ts';
 import {
   arrived,

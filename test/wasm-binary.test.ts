@@ -8,7 +8,7 @@ import {
   parseModule,
   signatureOf,
   withMemoryMaximum,
-} from '../host/wasm-binary.ts';
+} from '../host/module/binary.ts';
 import {
   assemble,
   call,

@@ -4,9 +4,9 @@
 import { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
-import { parseAddress } from '../host/address.ts';
 import { serve } from '../host/index.ts';
-import { native } from '../host/native.ts';
+import { native } from '../host/kernel/native.ts';
+import { parseAddress } from '../host/listen/address.ts';
 import { difference, pattern, random } from './helpers/bytes.ts';
 import { Client, connect } from './helpers/client.ts';
 import { scriptedModule } from './helpers/guests.ts';

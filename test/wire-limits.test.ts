@@ -3,7 +3,7 @@
 
 import test from 'ava';
 import { type ServeOptions, type Server, serve } from '../host/index.ts';
-import { native } from '../host/native.ts';
+import { native } from '../host/kernel/native.ts';
 import { difference, pattern } from './helpers/bytes.ts';
 import { type Client, connect } from './helpers/client.ts';
 import { scriptedModule } from './helpers/guests.ts';

@@ -4,7 +4,7 @@
 import { constants, fstatSync, openSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { messageOf, WasmpollError } from '../errors.ts';
-import type { Native } from '../native.ts';
+import type { Native } from '../kernel/native.ts';
 import {
   type Inherited,
   KIND_FILE,
@@ -12,9 +12,9 @@ import {
   KIND_LISTENER,
   KIND_SOCKET,
   KIND_STREAM,
-} from './descriptors.ts';
-import { FDFLAGS_NONBLOCK, RIGHTS_ALL, RIGHTS_FOLDER } from './numbers.ts';
-import { O_PATH } from './paths.ts';
+} from './preview1/descriptors.ts';
+import { FDFLAGS_NONBLOCK, RIGHTS_ALL, RIGHTS_FOLDER } from './preview1/numbers.ts';
+import { O_PATH } from './preview1/paths.ts';
 
 /** Where a standard stream leads: the process's own, nowhere, to a Node stream, or a descriptor. */
 export type Stdio = 'inherit' | 'ignore' | 'pipe' | number;

@@ -1,7 +1,7 @@
 // Options of a run: what they are, and whether they are what they must be. It opens nothing.
 
 import { WasmpollError } from '../errors.ts';
-import type { ModuleSource } from '../loader.ts';
+import type { ModuleSource } from '../module/load.ts';
 import type { Stdio } from './inheritance.ts';
 import type { RunPolicy } from './policy.ts';
 

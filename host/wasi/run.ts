@@ -3,20 +3,20 @@
 
 import type { Readable, Writable } from 'node:stream';
 import { Worker } from 'node:worker_threads';
-import { type Address, parseAddress, resolveAddress } from '../address.ts';
 import { messageOf, WasmpollError } from '../errors.ts';
-import { Listener } from '../listener.ts';
-import type { GuestModule } from '../loader.ts';
-import { native } from '../native.ts';
+import { native } from '../kernel/native.ts';
+import { type Address, parseAddress, resolveAddress } from '../listen/address.ts';
+import { Listener } from '../listen/listener.ts';
+import type { GuestModule } from '../module/load.ts';
+import { resolveModule } from '../module/source.ts';
 import { settings } from '../policy.ts';
-import { resolveModule } from '../protocol.ts';
-import { MOST_DESCRIPTORS } from './descriptors.ts';
+import { loadCommand } from './command.ts';
 import { Inheritance } from './inheritance.ts';
-import { loadCommand } from './module.ts';
 import { checkOptions, listOf, type RunOptions } from './options.ts';
 import { type RunPolicy, resolveRunPolicy } from './policy.ts';
-import { RUN_ENDS, RUN_STOPS } from './waiter.ts';
-import type { FromRun, RunData } from './worker.ts';
+import { MOST_DESCRIPTORS } from './preview1/descriptors.ts';
+import { RUN_ENDS, RUN_STOPS } from './preview1/waiter.ts';
+import type { FromRun, RunData } from './preview1/worker.ts';
 
 // Descriptors that are left to everything else in the process.
 const RESERVED_DESCRIPTORS = 32;
@@ -24,7 +24,7 @@ const RESERVED_DESCRIPTORS = 32;
 const END_MS = 500;
 const HEAP_MB = 128;
 
-const script = new URL('./worker.js', import.meta.url);
+const script = new URL('./preview1/worker.js', import.meta.url);
 
 /**
  * Loads a command, listens, and starts it. All of that has succeeded when it resolves.

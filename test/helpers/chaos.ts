@@ -1,7 +1,7 @@
 // Chaos: connections whose bytes a guest takes for host calls and traps, in one instance with others
 // that are checked byte for byte. Simulated network, one seed, any number of rounds.
 
-import { harness, type Peer } from '../../host/testing.ts';
+import { harness, type Peer } from '../../host/testing/harness.ts';
 import { difference, pattern, random } from './bytes.ts';
 import { compiledGuest } from './guests.ts';
 

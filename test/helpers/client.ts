@@ -2,7 +2,7 @@
 // only when told, and knows nothing of any protocol.
 
 import { connect as connectSocket, type Socket } from 'node:net';
-import { parseAddress } from '../../host/address.ts';
+import { parseAddress } from '../../host/listen/address.ts';
 
 export interface ConnectOptions {
   /** Nothing is read until `resume()`; what the kernel's buffers hold is all that the server can send. */

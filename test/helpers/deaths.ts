@@ -1,15 +1,15 @@
 // A scripted afternoon of a reactor on a simulated kernel whose thread ends at any step, and what must
 // hold of those that come after it. Same script, same bytes, whatever step is chosen.
 
-import type { Control } from '../../host/control.ts';
-import type { Epoll, Io, Kernel } from '../../host/kernel.ts';
-import type { Loopback, Socket } from '../../host/loopback.ts';
-import type { GuestModule } from '../../host/module.ts';
+import type { Epoll, Io, Kernel } from '../../host/kernel/contract.ts';
+import type { Loopback, Socket } from '../../host/kernel/loopback.ts';
+import type { Control } from '../../host/memory/control-words.ts';
+import type * as Columns from '../../host/memory/segment.ts';
+import type { StateBlocks } from '../../host/memory/state-blocks.ts';
+import type { GuestModule } from '../../host/module/protocol-module.ts';
 import type { Policy } from '../../host/policy.ts';
-import type { Reactor } from '../../host/reactor.ts';
-import type { Remains } from '../../host/recovery.ts';
-import type * as Columns from '../../host/segment.ts';
-import type { StateBlocks } from '../../host/states.ts';
+import type { Reactor } from '../../host/reactor/reactor.ts';
+import type { Remains } from '../../host/reactor/recovery.ts';
 import { difference, pattern } from './bytes.ts';
 import { steppedHost } from './faults.ts';
 
@@ -33,15 +33,20 @@ interface Host {
 export async function hostOfDeaths(name: string, guest: Uint8Array): Promise<Host> {
   const load = steppedHost(name);
   const [reactor, control, loopback, columns, modules, policies] = (await Promise.all(
-    ['reactor', 'control', 'loopback', 'segment', 'module', 'policy'].map((file) =>
-      load(`host/${file}`),
-    ),
+    [
+      'reactor/reactor',
+      'memory/control-words',
+      'kernel/loopback',
+      'memory/segment',
+      'module/protocol-module',
+      'policy',
+    ].map((file) => load(`host/${file}`)),
   )) as [
     { Reactor: typeof Reactor },
     { Control: typeof Control },
     { Loopback: typeof Loopback },
     typeof Columns,
-    typeof import('../../host/module.ts'),
+    typeof import('../../host/module/protocol-module.ts'),
     typeof import('../../host/policy.ts'),
   ];
   const policy = policies.resolvePolicy({

@@ -4,10 +4,10 @@
 import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { EPOLLIN, Epoll, type FileDescriptor } from '../../host/epoll.ts';
-import { EVENT } from '../../host/kernel.ts';
-import { native } from '../../host/native.ts';
-import * as sockets from '../../host/socket.ts';
+import { EPOLLIN, Epoll, type FileDescriptor } from '../../host/epoll/epoll.ts';
+import * as sockets from '../../host/epoll/socket.ts';
+import { EVENT } from '../../host/kernel/contract.ts';
+import { native } from '../../host/kernel/native.ts';
 
 export type Json = null | boolean | number | string | Json[] | { readonly [name: string]: Json };
 

@@ -1,7 +1,7 @@
 // Sequences of operations by name, one for each corner of the contract. Knows what is worth
 // comparing, and nothing of the outcomes, which Python decides.
 
-import * as numbers from '../../host/epoll.ts';
+import * as numbers from '../../host/epoll/epoll.ts';
 import type { Json, Operation } from './epoll-interpreter.ts';
 
 const { EPOLLERR, EPOLLET, EPOLLEXCLUSIVE, EPOLLHUP, EPOLLIN, EPOLLONESHOT } = numbers;

@@ -1,7 +1,7 @@
 // Seeded random sequences of operations for both interpreters. Knows what may be compared: nothing
 // here blocks for ever, depends on time, or is one of the intended differences.
 
-import * as numbers from '../../host/epoll.ts';
+import * as numbers from '../../host/epoll/epoll.ts';
 import type { Json, Operation } from './epoll-interpreter.ts';
 
 /**

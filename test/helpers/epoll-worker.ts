@@ -2,8 +2,8 @@
 // epoll-async.test.ts. It says 'ready' when it is in that state.
 
 import { parentPort, workerData } from 'node:worker_threads';
-import { EPOLLIN, Epoll } from '../../host/epoll.ts';
-import { eventfd, write } from '../../host/socket.ts';
+import { EPOLLIN, Epoll } from '../../host/epoll/epoll.ts';
+import { eventfd, write } from '../../host/epoll/socket.ts';
 
 export type EpollMode = 'blocked' | 'busy' | 'pending' | 'looping' | 'idle' | 'kept';
 

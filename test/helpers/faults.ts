@@ -2,16 +2,14 @@
 // at which its thread may end. It knows the layout that tsc gives its output, and checks that it holds.
 
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const dist = fileURLToPath(new URL('../../', import.meta.url));
 
 // What changes the segment or the kernel, and what is called by those that do.
-const STEPPED = new Set(
-  'reactor callbacks output input lifecycle effects connections pages batch timers recovery control'.split(
-    ' ',
-  ),
-);
+const STEPPED =
+  /^host\/(reactor\/|memory\/(connections|pages|control-words)\.|guest\/effects\.|kernel\/batch\.)/;
 
 declare global {
   /** Called at each step; throws where the thread is to end. */
@@ -43,12 +41,12 @@ function withSteps(source: string): string {
 export function steppedHost(name: string): (module: string) => Promise<unknown> {
   const target = `${dist}faults/${name}`;
   for (const folder of ['host', 'assembly']) {
-    mkdirSync(`${target}/${folder}`, { recursive: true });
-    for (const file of readdirSync(`${dist}${folder}`)) {
-      if (!file.endsWith('.js')) continue;
-      const source = readFileSync(`${dist}${folder}/${file}`, 'utf8');
-      const stepped = folder === 'host' && STEPPED.has(file.replace('.js', ''));
-      writeFileSync(`${target}/${folder}/${file}`, stepped ? withSteps(source) : source);
+    for (const name of readdirSync(`${dist}${folder}`, { recursive: true }) as string[]) {
+      if (!name.endsWith('.js')) continue;
+      const file = `${folder}/${name}`;
+      const source = readFileSync(`${dist}${file}`, 'utf8');
+      mkdirSync(dirname(`${target}/${file}`), { recursive: true });
+      writeFileSync(`${target}/${file}`, STEPPED.test(file) ? withSteps(source) : source);
     }
   }
   return (module) => import(pathToFileURL(`${target}/${module}.js`).href);

@@ -21,7 +21,12 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, renameSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { type Harness, type HarnessOptions, harness, type Peer } from '../../host/testing.ts';
+import {
+  type Harness,
+  type HarnessOptions,
+  harness,
+  type Peer,
+} from '../../host/testing/harness.ts';
 
 // Seen from dist/test/helpers.
 const root = fileURLToPath(new URL('../../../', import.meta.url));

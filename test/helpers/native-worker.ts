@@ -1,7 +1,7 @@
 // A thread that uses the addon in one of several ways, for native.test.ts.
 
 import { parentPort, workerData } from 'node:worker_threads';
-import { native } from '../../host/native.ts';
+import { native } from '../../host/kernel/native.ts';
 
 export type WorkerMode = 'copy' | 'watch' | 'unref' | 'exit' | 'throw' | 'spin';
 

@@ -4,8 +4,8 @@ import { readdirSync, readlinkSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { ExecutionContext } from 'ava';
-import * as kernel from '../../host/kernel.ts';
-import { native } from '../../host/native.ts';
+import * as kernel from '../../host/kernel/contract.ts';
+import { native } from '../../host/kernel/native.ts';
 
 /** A pair, both ends closed when the test ends. */
 export function socketpair(t: ExecutionContext): [number, number] {

@@ -7,9 +7,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Assertions } from 'ava';
-import { parseAddress } from '../../host/address.ts';
+import { parseAddress } from '../../host/listen/address.ts';
 
-export const cli = fileURLToPath(new URL('../../host/cli.js', import.meta.url));
+export const cli = fileURLToPath(new URL('../../host/cli/main.js', import.meta.url));
 
 /** The test's `t`, as far as it is needed. */
 export interface Owner {

@@ -1,14 +1,14 @@
 // WASI preview 1 without a guest: its functions called from a test, over a memory that the test sees.
 
 import type { ExecutionContext } from 'ava';
-import { type Native, native } from '../../host/native.ts';
+import { type Native, native } from '../../host/kernel/native.ts';
 import {
   type Inherited,
   KIND_LISTENER,
   KIND_SOCKET,
   KIND_STREAM,
-} from '../../host/wasi/descriptors.ts';
-import { WASI_MODULE, type WasiFunctions } from '../../host/wasi/interface.ts';
+} from '../../host/wasi/preview1/descriptors.ts';
+import { WASI_MODULE, type WasiFunctions } from '../../host/wasi/preview1/interface.ts';
 import {
   EVENT,
   EVENT_BYTES,
@@ -21,8 +21,8 @@ import {
   FDFLAGS_NONBLOCK,
   IOVEC,
   SUBSCRIPTION,
-} from '../../host/wasi/numbers.ts';
-import { Preview1 } from '../../host/wasi/preview1.ts';
+} from '../../host/wasi/preview1/numbers.ts';
+import { Preview1 } from '../../host/wasi/preview1/preview1.ts';
 
 /** Where the helper keeps what it passes; a page is 64 KiB. */
 export const IN = 0x4000;

@@ -1,6 +1,6 @@
 // Commands for WASI preview 1, hand-assembled. It knows how they import; not what hosts them.
 
-import { WASI_MODULE, type WasiName, wasiImports } from '../../host/wasi/interface.ts';
+import { WASI_MODULE, type WasiName, wasiImports } from '../../host/wasi/preview1/interface.ts';
 import {
   assemble,
   block,

@@ -1,7 +1,7 @@
 // A small assembler: modules from a description, types and imports inferred. It knows the binary
 // format and the guest interface's table, and deliberately checks nothing: tests need bad modules.
 
-import { guestImports, optionalExports, requiredExports } from '../../host/guest-interface.ts';
+import { guestImports, optionalExports, requiredExports } from '../../host/module/interface.ts';
 
 /** Bytes, or a name that is resolved when the module is put together. */
 export type Code = readonly (

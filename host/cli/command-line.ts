@@ -1,0 +1,114 @@
+// What the command lines of both kinds of guest have in common: flags for settings, one line for what
+// is wrong, signals. It knows neither server nor run.
+
+import { readFileSync, writeSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { messageOf, WasmpollError } from '../errors.ts';
+import { parseAddress } from '../listen/address.ts';
+import { type SettingName, settings } from '../policy.ts';
+import { printable } from '../text.ts';
+import { flagOf, PLACEHOLDERS, parseSetting, showValue } from './flags.ts';
+
+export const FAILED = 1;
+export const USAGE = 2;
+const SIGNALS = { SIGINT: 2, SIGTERM: 15 } as const;
+
+/** A command whose mistakes are thrown, and not written. */
+export function makeCommand(name: string): Command {
+  const { version } = JSON.parse(
+    readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'),
+  ) as { version: string };
+  return new Command(name)
+    .version(version, '--version', 'print the version')
+    .helpOption('--help', 'print this help')
+    .exitOverride()
+    .configureOutput({ writeErr: () => undefined });
+}
+
+/** `--listen`, as often as wanted; `when` says what is listened on without it. */
+export function addListen(command: Command, when: string): Command {
+  return command.option(
+    '--listen <ADDRESS>',
+    `HOST:PORT, [V6]:PORT or unix:PATH; repeatable (default: ${when})`,
+    (text: string, before: string[] = []) => {
+      parseAddress(text);
+      return [...before, text];
+    },
+  );
+}
+
+/** One flag for each setting. */
+export function addSettings(command: Command, names: readonly SettingName[]): void {
+  for (const name of names) {
+    const { unit, default: value, min, max, why } = settings[name];
+    const range = `${showValue(min, unit)} to ${showValue(max, unit)}`;
+    command.option(
+      `${flagOf(name)} <${PLACEHOLDERS[unit]}>`,
+      `${why} (${range}; default: ${showValue(value, unit)})`,
+      (text: string) => parseSetting(name, text),
+    );
+  }
+}
+
+/** Only what is meant to be repeated may be: the last one winning would hide a slip of the first. */
+export function refuseRepetition(command: Command, repeatable: readonly string[]): void {
+  const given = new Set<string>();
+  for (const option of command.options) {
+    const name = option.name();
+    if (repeatable.includes(name)) continue;
+    command.on(`option:${name}`, () => {
+      if (given.has(name)) {
+        throw new WasmpollError('ERR_OPTION', `--${name} can be given only once`);
+      }
+      given.add(name);
+    });
+  }
+}
+
+/** The first signal stops; a second one ends the process at once, as a shell's ^C would. */
+export function stopOnSignals(stop: () => void, last: () => void = () => undefined): void {
+  let stopping = false;
+  for (const signal of Object.keys(SIGNALS) as (keyof typeof SIGNALS)[]) {
+    process.on(signal, () => {
+      if (stopping) {
+        last();
+        process.exit(128 + SIGNALS[signal]);
+      }
+      stopping = true;
+      stop();
+    });
+  }
+}
+
+/** A thread does not start in a folder that was deleted. */
+export function leaveMissingFolder(): void {
+  try {
+    process.cwd();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    process.chdir('/');
+  }
+}
+
+/** One line on standard error, written at once: the process is about to end. */
+export const complain = (message: string): void => report(`wasmpoll: ${printable(message)}`);
+
+/** One line on standard error. */
+export function report(line: string): void {
+  try {
+    writeSync(2, `${line}\n`);
+  } catch (error) {
+    // Nobody is there to read it; the exit status still tells.
+    if ((error as NodeJS.ErrnoException).code === undefined) throw error;
+  }
+}
+
+/** Wrong usage, or what --help and --version end with. */
+export function refuse(error: unknown): void {
+  if (error instanceof CommanderError && error.exitCode === 0) return;
+  const why = messageOf(error)
+    .replace(/^error: /, '')
+    .replace(/\.$/, '');
+  complain(`${why}; see --help`);
+  process.exitCode = USAGE;
+}

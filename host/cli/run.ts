@@ -1,0 +1,99 @@
+// Command line of `wasmpoll run`: reads the options, runs a command, and ends as it ends: with its exit
+// status, 134 after a trap, 137 when it had to be terminated, 1 when it could not run, 2 for wrong usage.
+
+import { messageOf, WasmpollError } from '../errors.ts';
+import type { RunOptions } from '../wasi/options.ts';
+import { resolveRunPolicy, runSettingNames } from '../wasi/policy.ts';
+import {
+  addListen,
+  addSettings,
+  complain,
+  FAILED,
+  leaveMissingFolder,
+  makeCommand,
+  refuse,
+  refuseRepetition,
+  report,
+  stopOnSignals,
+} from './command-line.ts';
+import { flagOf, policyFrom } from './flags.ts';
+
+// As a shell shows SIGABRT and SIGKILL.
+const STATUSES: Readonly<Record<string, number>> = { ERR_TRAP: 134, ERR_HUNG: 137 };
+
+interface Flags {
+  listen?: string[];
+  dir?: string[];
+  env?: Record<string, string>;
+  nonblocking?: boolean;
+}
+
+function runCommand(): ReturnType<typeof makeCommand> {
+  const command = makeCommand('wasmpoll run')
+    .description('Runs a program for WASI preview 1, which gets its listening sockets from here.')
+    .argument('<module>', 'the path of a module that exports _start')
+    .argument('[args...]', "the program's arguments; after -- also such as start with a dash");
+  addListen(command, 'none')
+    .option(
+      '--dir <HOST[:GUEST]>',
+      'a folder that the program may use, and its name there; repeatable (default: none)',
+      (text: string, before: string[] = []) => [...before, text],
+    )
+    .option(
+      '--env <NAME=VALUE>',
+      "of the program's environment, which is empty else; repeatable",
+      parseVariable,
+    )
+    .option('--nonblocking', 'hand over listeners in non-blocking mode, as Go wants them');
+  addSettings(command, runSettingNames);
+  refuseRepetition(command, ['listen', 'dir', 'env']);
+  return command;
+}
+
+function parseVariable(text: string, before: Record<string, string> = {}): Record<string, string> {
+  const at = text.indexOf('=');
+  if (at > 0) return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
+  throw new WasmpollError('ERR_OPTION', `--env must be NAME=VALUE, got '${text}'`);
+}
+
+/** @throws CommanderError or WasmpollError when the usage is wrong */
+function readOptions(args: readonly string[]): RunOptions {
+  const command = runCommand();
+  command.parse(args, { from: 'user' });
+  const { listen = [], dir = [], env = {}, nonblocking = false } = command.opts<Flags>();
+  const [module, rest] = command.processedArgs as [string, string[]];
+  const policy = policyFrom(command.opts());
+  resolveRunPolicy(policy, flagOf);
+  return { module, args: rest, listen, dirs: dir, env, nonblocking, policy };
+}
+
+/** Runs what the arguments say; standard output is the command's alone. */
+export async function runMain(args: readonly string[]): Promise<void> {
+  let options: RunOptions;
+  try {
+    options = readOptions(args);
+  } catch (error) {
+    refuse(error);
+    return;
+  }
+  await run(options);
+}
+
+/** Runs a command, and leaves its exit status. */
+export async function run(options: RunOptions): Promise<void> {
+  try {
+    leaveMissingFolder();
+    // Loaded after the usage is known to be right, so that --help needs no addon.
+    const { runWasi } = await import('../wasi/run.ts');
+    const running = await runWasi(options);
+    stopOnSignals(
+      () => void running.close(),
+      () => running.abort(),
+    );
+    for (const address of running.addresses) report(`listening on ${address}`);
+    process.exitCode = (await running.exited) & 0xff;
+  } catch (error) {
+    complain(messageOf(error));
+    process.exitCode = STATUSES[(error as { code?: string }).code ?? ''] ?? FAILED;
+  }
+}

@@ -1,0 +1,152 @@
+// Batch: the I/O rows that go to the kernel in one native call, and the guest's effects between
+// them. It knows the rows' order and layout; what became of a row its reader decides.
+
+import type { BufferConstructor } from '../memory/segment.ts';
+import type { Io, Kernel } from './contract.ts';
+import * as Rows from './contract.ts';
+
+// V8 takes a module's own constants for what they are; imported ones it reads and checks at each use.
+const {
+  KIND_COPY,
+  KIND_NONE,
+  KIND_RECV,
+  KIND_SEND,
+  ROW,
+  ROW_BUFFER,
+  ROW_FD,
+  ROW_KIND,
+  ROW_LENGTH,
+  ROW_OFFSET,
+  ROW_TARGET_BUFFER,
+  ROW_TARGET_OFFSET,
+} = Rows;
+
+// Names of the bound buffers.
+export const GUEST_BUFFER = 0;
+export const SEGMENT_BUFFER = 1;
+export const STAGING_BUFFER = 2;
+export const STATES_BUFFER = 3;
+/** The state blocks that a swap replaces. */
+export const BEFORE_BUFFER = 4;
+
+/** In a SEND row and in an effect: whose it is. */
+export const ROW_SLOT = ROW_TARGET_BUFFER;
+/** In an effect: its argument. */
+export const ROW_VALUE = ROW_OFFSET;
+
+// Effects: rows that the native side skips, applied by the reactor when the callback returns.
+/** Bytes for a connection that has a backlog: they go behind it. */
+export const EFFECT_APPEND = 16;
+export const EFFECT_CLOSE = 17;
+export const EFFECT_PAUSE = 18;
+export const EFFECT_RESUME = 19;
+export const EFFECT_WANT = 20;
+export const EFFECT_TIMER = 21;
+/** The connection went over its backlog limit. */
+export const EFFECT_LIMIT = 22;
+
+// Copies up to this many bytes are made here: a native call costs more.
+const SMALL_COPY_BYTES = 64;
+
+export class Batch {
+  readonly rows: Int32Array;
+  /** Rows that are queued. */
+  count = 0;
+  /** At most so many rows may be queued. */
+  readonly capacity: number;
+  readonly #io: Io;
+  readonly #buffers: Uint8Array[] = [];
+
+  constructor(kernel: Kernel, capacity: number, Buffer: BufferConstructor) {
+    this.capacity = capacity;
+    // One row more is kept for copies that cannot wait.
+    this.rows = new Int32Array(new Buffer((capacity + 1) * ROW * 4));
+    this.#io = kernel.io(this.rows);
+  }
+
+  bind(buffer: number, view: Uint8Array): void {
+    this.#buffers[buffer] = view;
+    this.#io.bind(buffer, view);
+  }
+
+  send(slot: number, fd: number, buffer: number, offset: number, length: number): void {
+    const at = this.#next();
+    const { rows } = this;
+    rows[at + ROW_KIND] = KIND_SEND;
+    rows[at + ROW_FD] = fd;
+    rows[at + ROW_BUFFER] = buffer;
+    rows[at + ROW_OFFSET] = offset;
+    rows[at + ROW_LENGTH] = length;
+    rows[at + ROW_SLOT] = slot;
+  }
+
+  recv(fd: number, buffer: number, offset: number, length: number): void {
+    const at = this.#next();
+    const { rows } = this;
+    rows[at + ROW_KIND] = KIND_RECV;
+    rows[at + ROW_FD] = fd;
+    rows[at + ROW_BUFFER] = buffer;
+    rows[at + ROW_OFFSET] = offset;
+    rows[at + ROW_LENGTH] = length;
+  }
+
+  copy(buffer: number, offset: number, target: number, targetOffset: number, length: number): void {
+    const at = this.#next();
+    const { rows } = this;
+    rows[at + ROW_KIND] = KIND_COPY;
+    rows[at + ROW_BUFFER] = buffer;
+    rows[at + ROW_OFFSET] = offset;
+    rows[at + ROW_LENGTH] = length;
+    rows[at + ROW_TARGET_BUFFER] = target;
+    rows[at + ROW_TARGET_OFFSET] = targetOffset;
+  }
+
+  effect(kind: number, slot: number, value: number, buffer: number, length: number): void {
+    const at = this.#next();
+    const { rows } = this;
+    rows[at + ROW_KIND] = kind;
+    rows[at + ROW_BUFFER] = buffer;
+    rows[at + ROW_VALUE] = value;
+    rows[at + ROW_LENGTH] = length;
+    rows[at + ROW_SLOT] = slot;
+  }
+
+  /** Takes a row. @returns where it starts */
+  #next(): number {
+    const { count } = this;
+    if (count >= this.capacity) throw new RangeError('batch: more rows than it has room for');
+    this.count = count + 1;
+    return count * ROW;
+  }
+
+  /** Performs queued rows [from, count); see Io.run for where it stops. */
+  run(from: number): number {
+    return this.#io.run(from, this.count);
+  }
+
+  /** Makes the row a no-op for the runs to come. */
+  cancel(row: number): void {
+    this.rows[row * ROW + ROW_KIND] = KIND_NONE;
+  }
+
+  /** Copies at once, whatever is queued. */
+  copyNow(buffer: number, offset: number, target: number, targetOffset: number, length: number) {
+    if (length <= SMALL_COPY_BYTES) {
+      const from = this.#buffers[buffer]!;
+      const to = this.#buffers[target]!;
+      for (let index = 0; index < length; index += 1) {
+        to[targetOffset + index] = from[offset + index]!;
+      }
+      return;
+    }
+    const { rows } = this;
+    const at = this.capacity * ROW;
+    rows[at + ROW_KIND] = KIND_COPY;
+    rows[at + ROW_BUFFER] = buffer;
+    rows[at + ROW_OFFSET] = offset;
+    rows[at + ROW_LENGTH] = length;
+    rows[at + ROW_TARGET_BUFFER] = target;
+    rows[at + ROW_TARGET_OFFSET] = targetOffset;
+    this.#io.run(this.capacity, this.capacity + 1);
+  }
+}

@@ -1,0 +1,317 @@
+// Loopback: a kernel in memory. Pairs of stream sockets with bounded buffers, level-triggered epoll
+// and I/O rows, by the same contract as the addon. For tests, and for pages without sockets.
+
+import {
+  BUFFERS,
+  type Constants,
+  type Epoll,
+  EVENT,
+  type Io,
+  type Kernel,
+  KIND_COPY,
+  KIND_RECV,
+  KIND_SEND,
+  type Result,
+  ROW,
+  ROW_BUFFER,
+  ROW_FD,
+  ROW_KIND,
+  ROW_LENGTH,
+  ROW_OFFSET,
+  ROW_RESULT,
+  ROW_TARGET_BUFFER,
+  ROW_TARGET_OFFSET,
+} from './contract.ts';
+
+// Any numbers do, as nothing but this file and its users sees them; these are Linux's.
+const constants: Constants = {
+  EPOLLIN: 1,
+  EPOLLOUT: 4,
+  EPOLLERR: 8,
+  EPOLLHUP: 16,
+  EAGAIN: 11,
+  SHUT_WR: 1,
+};
+const ENOENT = 2;
+const EBADF = 9;
+const EEXIST = 17;
+const EPIPE = 32;
+const ECONNRESET = 104;
+const NAMES = new Map([
+  [ENOENT, 'ENOENT'],
+  [EBADF, 'EBADF'],
+  [constants.EAGAIN, 'EAGAIN'],
+  [EEXIST, 'EEXIST'],
+  [EPIPE, 'EPIPE'],
+  [ECONNRESET, 'ECONNRESET'],
+]);
+
+/** What `Socket.send` returns while the other end's buffer is full. */
+export const NO_ROOM = -constants.EAGAIN;
+
+/** One end of a connection. Bytes wait at the end that is to receive them. */
+export class Socket {
+  readonly #capacity: number;
+  #chunks: Uint8Array[] = [];
+  #bytes = 0;
+  peer: Socket | null = null;
+  address = '';
+  /** The other end has sent its FIN. */
+  ended = false;
+  /** This end has. */
+  finished = false;
+  closed = false;
+  /** The connection was reset, which is yet to be told. */
+  reset = false;
+  /** It was, and has been told. */
+  resetTold = false;
+
+  constructor(capacity: number) {
+    this.#capacity = capacity;
+  }
+
+  get readable(): boolean {
+    return this.#bytes > 0 || this.ended || this.reset;
+  }
+
+  /** Bytes that the other end has room for. */
+  get room(): number {
+    return this.peer === null ? 0 : this.peer.#capacity - this.peer.#bytes;
+  }
+
+  send(bytes: Uint8Array): Result {
+    if (this.reset) return this.#tellReset();
+    if (this.finished || this.resetTold || this.peer === null || this.peer.closed) return -EPIPE;
+    const length = Math.min(bytes.length, this.room);
+    if (length === 0 && bytes.length > 0) return NO_ROOM;
+    if (length > 0) this.peer.#chunks.push(bytes.slice(0, length));
+    this.peer.#bytes += length;
+    return length;
+  }
+
+  receive(target: Uint8Array): Result {
+    if (this.#bytes === 0) {
+      if (this.reset) return this.#tellReset();
+      return this.ended || this.resetTold ? 0 : -constants.EAGAIN;
+    }
+    let done = 0;
+    while (done < target.length && this.#chunks.length > 0) {
+      const chunk = this.#chunks[0]!;
+      const part = chunk.subarray(0, target.length - done);
+      target.set(part, done);
+      done += part.length;
+      if (part.length === chunk.length) this.#chunks.shift();
+      else this.#chunks[0] = chunk.subarray(part.length);
+    }
+    this.#bytes -= done;
+    return done;
+  }
+
+  #tellReset(): Result {
+    this.reset = false;
+    this.resetTold = true;
+    return -ECONNRESET;
+  }
+
+  /** All that waits here. */
+  drain(): Uint8Array {
+    const bytes = new Uint8Array(this.#bytes);
+    if (this.#bytes > 0) this.receive(bytes);
+    return bytes;
+  }
+
+  finish(): Result {
+    if (this.resetTold || this.reset) return -EPIPE;
+    this.finished = true;
+    if (this.peer !== null) this.peer.ended = true;
+    return 0;
+  }
+
+  /** close(2): a reset for the other end when something unread is lost. */
+  close(): void {
+    if (this.closed) return;
+    if (this.#bytes > 0) this.abort();
+    else if (!this.reset && !this.resetTold) this.finish();
+    this.closed = true;
+  }
+
+  abort(): void {
+    if (this.closed) return;
+    this.closed = true;
+    if (this.peer !== null && !this.peer.closed) this.peer.reset = true;
+  }
+}
+
+interface Interest {
+  mask: number;
+  low: number;
+  high: number;
+}
+
+class LoopbackEpoll implements Epoll {
+  fd = 0;
+  readonly #kernel: Loopback;
+  readonly #interests = new Map<number, Interest>();
+  #next = 0;
+
+  constructor(kernel: Loopback) {
+    this.#kernel = kernel;
+  }
+
+  add(fd: number, mask: number, low: number, high: number): Result {
+    if (this.#kernel.socket(fd) === null) return -EBADF;
+    if (this.#interests.has(fd)) return -EEXIST;
+    this.#interests.set(fd, { mask, low, high });
+    return 0;
+  }
+
+  modify(fd: number, mask: number, low: number, high: number): Result {
+    if (!this.#interests.has(fd)) return -ENOENT;
+    this.#interests.set(fd, { mask, low, high });
+    return 0;
+  }
+
+  remove(fd: number): Result {
+    return this.#interests.delete(fd) ? 0 : -ENOENT;
+  }
+
+  // Descriptors are reported in rotation, as Linux does, so that none starves behind `events`.
+  wait(events: Uint32Array, _timeoutMs: number): Result {
+    const fds = [...this.#interests.keys()];
+    const most = Math.floor(events.length / EVENT);
+    let count = 0;
+    for (let index = 0; index < fds.length && count < most; index += 1) {
+      const fd = fds[(this.#next + index) % fds.length]!;
+      const interest = this.#interests.get(fd)!;
+      const ready = this.#ready(fd) & (interest.mask | constants.EPOLLERR | constants.EPOLLHUP);
+      if (ready === 0) continue;
+      events.set([interest.low, interest.high, ready], count * EVENT);
+      count += 1;
+      if (count === most) this.#next = (this.#next + index + 1) % fds.length;
+    }
+    return count;
+  }
+
+  #ready(fd: number): number {
+    const socket = this.#kernel.socket(fd);
+    if (socket === null) return 0;
+    let mask = socket.readable ? constants.EPOLLIN : 0;
+    if (socket.room > 0 || socket.reset || socket.peer?.closed) mask |= constants.EPOLLOUT;
+    if (socket.reset) mask |= constants.EPOLLERR | constants.EPOLLHUP;
+    if (socket.ended && socket.finished) mask |= constants.EPOLLHUP;
+    return mask;
+  }
+
+  close(): void {
+    this.fd = -1;
+    this.#interests.clear();
+  }
+}
+
+class LoopbackIo implements Io {
+  readonly #kernel: Loopback;
+  readonly #rows: Int32Array;
+  readonly #buffers: Uint8Array[] = [];
+
+  constructor(kernel: Loopback, rows: Int32Array) {
+    this.#kernel = kernel;
+    this.#rows = rows;
+  }
+
+  bind(index: number, view: Uint8Array): void {
+    if (index < 0 || index >= BUFFERS) throw new RangeError(`bind: no buffer ${index}`);
+    this.#buffers[index] = view;
+  }
+
+  run(from: number, to: number): number {
+    const rows = this.#rows;
+    for (let row = from; row < to; row += 1) {
+      const at = row * ROW;
+      const kind = rows[at + ROW_KIND]!;
+      if (kind !== KIND_RECV && kind !== KIND_SEND && kind !== KIND_COPY) continue;
+      const length = rows[at + ROW_LENGTH]!;
+      const bytes = this.#range(rows[at + ROW_BUFFER]!, rows[at + ROW_OFFSET]!, length);
+      if (kind === KIND_COPY) {
+        const target = rows[at + ROW_TARGET_BUFFER]!;
+        this.#range(target, rows[at + ROW_TARGET_OFFSET]!, length).set(bytes);
+        rows[at + ROW_RESULT] = length;
+        continue;
+      }
+      const socket = this.#kernel.socket(rows[at + ROW_FD]!);
+      const receives = kind === KIND_RECV;
+      let result = -EBADF;
+      if (socket !== null) result = receives ? socket.receive(bytes) : socket.send(bytes);
+      rows[at + ROW_RESULT] = result;
+      if (!receives && result < length) return row;
+    }
+    return to;
+  }
+
+  #range(buffer: number, offset: number, length: number): Uint8Array {
+    const view = this.#buffers[buffer];
+    if (view === undefined) throw new RangeError(`row: buffer ${buffer} is not bound`);
+    if (offset < 0 || length < 0 || offset + length > view.length) {
+      throw new RangeError(`row: ${offset}+${length} is outside buffer ${buffer}`);
+    }
+    return view.subarray(offset, offset + length);
+  }
+}
+
+export class Loopback implements Kernel {
+  readonly constants = constants;
+  readonly #sockets = new Map<number, Socket>();
+
+  /** @returns the server's end as a descriptor, and the client's as an object */
+  connect(capacity: number, address: string): { fd: number; client: Socket } {
+    const server = new Socket(capacity);
+    const client = new Socket(capacity);
+    server.peer = client;
+    client.peer = server;
+    server.address = address;
+    // The lowest free number, as Linux gives it, so that numbers are reused as early as there.
+    let fd = 3;
+    while (this.#sockets.has(fd)) fd += 1;
+    this.#sockets.set(fd, server);
+    return { fd, client };
+  }
+
+  socket(fd: number): Socket | null {
+    return this.#sockets.get(fd) ?? null;
+  }
+
+  epoll(): Epoll {
+    return new LoopbackEpoll(this);
+  }
+
+  io(rows: Int32Array): Io {
+    return new LoopbackIo(this, rows);
+  }
+
+  shutdown(fd: number, _how: number): Result {
+    return this.socket(fd)?.finish() ?? -EBADF;
+  }
+
+  close(fd: number): Result {
+    return this.#release(fd, (socket) => socket.close());
+  }
+
+  reset(fd: number): Result {
+    return this.#release(fd, (socket) => socket.abort());
+  }
+
+  #release(fd: number, how: (socket: Socket) => void): Result {
+    const socket = this.socket(fd);
+    if (socket === null) return -EBADF;
+    how(socket);
+    this.#sockets.delete(fd);
+    return 0;
+  }
+
+  peerAddress(fd: number): string | Result {
+    return this.socket(fd)?.address ?? -EBADF;
+  }
+
+  errorName(errno: number): string {
+    return NAMES.get(Math.abs(errno)) ?? `E${Math.abs(errno)}`;
+  }
+}

@@ -1,0 +1,79 @@
+// The guest interface as the loader checks it: which imports and exports there are, with their types,
+// and every rule by which a module is refused. Data only; docs/abi.md has the prose.
+
+import type { BinaryRule } from './reader.ts';
+
+export const ABI_VERSION = 1;
+export const MARKER = `wasmpoll_abi_${ABI_VERSION}`;
+
+/** The host functions a guest may import (docs/abi.md), and nothing else. */
+export const guestImports: { readonly [module: string]: { readonly [name: string]: string } } = {
+  wasmpoll: {
+    send: '(i32, i32, i32) -> i32',
+    close: '(i32, i32) -> i32',
+    pause: '(i32) -> i32',
+    resume: '(i32) -> i32',
+    want: '(i32, i32) -> i32',
+    set_timer: '(i32, i32) -> i32',
+    peer_address: '(i32, i32, i32) -> i32',
+    now: '() -> f64',
+    log: '(i32, i32, i32) -> ()',
+  },
+  env: { abort: '(i32, i32, i32, i32) -> ()' },
+};
+
+/** The exports a guest must have (docs/abi.md). `memory` is not a function. */
+export const requiredExports: { readonly [name: string]: string } = {
+  memory: 'memory',
+  [MARKER]: '() -> ()',
+  allocate: '(i32) -> i32',
+  on_data: '(i32, i32, i32, i32) -> i32',
+};
+
+/** The exports a guest may have; others are ignored. */
+export const optionalExports: { readonly [name: string]: string } = {
+  _initialize: '() -> ()',
+  state_size: '() -> i32',
+  state_version: '() -> i32',
+  on_open: '(i32, i32) -> ()',
+  on_end: '(i32, i32, i32, i32) -> i32',
+  on_drain: '(i32, i32) -> ()',
+  on_timer: '(i32, i32) -> ()',
+  on_close: '(i32, i32, i32) -> ()',
+  on_restore: '(i32, i32) -> ()',
+  migrate: '(i32, i32, i32, i32, i32) -> ()',
+};
+
+const WASM_FILE = 'give a compiled core WebAssembly file (.wasm)';
+const DAMAGED = 'the file is damaged or cut short: build or copy it again';
+
+/** Every reason to refuse a module, with what to do about it. */
+export const rules = {
+  source: 'give bytes or a WebAssembly.Module',
+  'size limit': 'make the module smaller or raise maxModuleBytes',
+  'empty file': WASM_FILE,
+  'not a module': WASM_FILE,
+  component: 'build a core module instead, for instance with target wasm32-unknown-unknown',
+  'binary version': 'build it with a compiler that writes version 1',
+  truncated: DAMAGED,
+  malformed: DAMAGED,
+  unsupported: 'build it without that WebAssembly feature',
+  'too many': 'make the module smaller',
+  'ABI version': 'use a matching version of wasmpoll, or build the guest against this ABI',
+  WASI: 'run a command with wasmpoll run, or build a library: clang -nostdlib -Wl,--no-entry',
+  memory: 'define exactly one memory in the module and export it as memory',
+  'shared memory': 'build it without threads',
+  '64-bit memory': 'build it for wasm32',
+  'page size': 'build it with 64 KiB pages',
+  'memory limit': 'lower its initial memory or raise guestMemoryBytes',
+  'garbage collection': 'build it for linear memory; such objects are outside guestMemoryBytes',
+  'table limit': 'make its tables smaller or raise maxTableElements',
+  'import not allowed': 'import only what docs/abi.md lists, from modules wasmpoll and env',
+  'import type': 'declare it as docs/abi.md does',
+  'missing export': 'export it as docs/abi.md describes',
+  'export type': 'declare it as docs/abi.md does',
+  engine: 'build it without features that this engine lacks',
+  'compile limit': 'make the module smaller or raise compileTimeoutMs',
+} as const satisfies Record<BinaryRule, string> & Record<string, string>;
+
+export type Rule = keyof typeof rules;

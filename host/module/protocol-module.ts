@@ -1,0 +1,59 @@
+// Guest modules: a .wasm file judged by ABI 1. It knows how a guest of another version, or a program
+// for WASI, is told apart; no paths, no sockets, no instances.
+
+import {
+  ABI_VERSION,
+  guestImports,
+  MARKER,
+  optionalExports,
+  requiredExports,
+  rules,
+} from './interface.ts';
+import {
+  fullName,
+  type GuestInterface,
+  type GuestModule,
+  listed,
+  loadGuest,
+  type ModuleLimits,
+  type ModuleSource,
+  Refusal,
+} from './load.ts';
+
+export type { GuestModule, ModuleSource } from './load.ts';
+
+const abi: GuestInterface = {
+  imports: guestImports,
+  required: requiredExports,
+  optional: optionalExports,
+  rules,
+  checkExports(names) {
+    if (names.has(MARKER)) return;
+    const versions = [...names].flatMap(
+      (name) => /^wasmpoll_abi_(0|[1-9]\d{0,8})$/.exec(name)?.[1] ?? [],
+    );
+    const version = versions.map(Number).sort((a, b) => a - b)[0];
+    if (version === undefined) return;
+    const relation = version > ABI_VERSION ? 'newer' : 'older';
+    const found = `the guest has ABI ${version}, ${relation} than ABI ${ABI_VERSION} of this host`;
+    throw new Refusal('ABI version', found);
+  },
+  checkUnknown(imports) {
+    const wasi = imports.filter(({ module }) => /^wasi[_:]/.test(module));
+    if (wasi.length > 0) throw new Refusal('WASI', `it imports ${listed(wasi.map(fullName))}`);
+  },
+  checkMissing(names, missing) {
+    if (!names.has('_start')) return;
+    throw new Refusal('WASI', `it exports _start, as a command does, and not ${listed(missing)}`);
+  },
+};
+
+/**
+ * Checks a module against ABI 1 and the policy, imposes the limits, and compiles it; see `loadGuest`.
+ * @throws WasmpollError ERR_MODULE: `<name>: <rule>: <what was found>; <what to do>`, see `rules`.
+ */
+export const loadModule = (
+  source: ModuleSource,
+  limits: ModuleLimits,
+  name = 'guest',
+): Promise<GuestModule> => loadGuest(source, limits, name, abi);

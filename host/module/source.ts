@@ -1,0 +1,115 @@
+// Protocol: where a guest module comes from — a bundled name, a path, a URL, bytes. It reads the
+// file and does not look inside.
+
+import { constants } from 'node:fs';
+import { open, readdir } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { messageOf, WasmpollError } from '../errors.ts';
+import type { ModuleSource } from './protocol-module.ts';
+
+const bundledFolder = new URL('../../protocols/', import.meta.url);
+
+/** The names of the protocols that come with the package. */
+export async function bundledProtocols(): Promise<string[]> {
+  const files = await readdir(bundledFolder);
+  return files
+    .filter((file) => file.endsWith('.wasm'))
+    .map((file) => file.slice(0, -5))
+    .sort();
+}
+
+/**
+ * What `serve()` takes as its protocol, as something to load and a name for messages.
+ * A string with a slash, or that ends in .wasm, is a path or a file: URL; any other a bundled name.
+ * @param maxBytes a larger file is not read
+ * @throws WasmpollError ERR_MODULE
+ */
+export async function resolveProtocol(
+  protocol: string | URL | ModuleSource,
+  maxBytes: number,
+): Promise<{ name: string; source: ModuleSource }> {
+  if (typeof protocol !== 'string' && !(protocol instanceof URL)) {
+    return { name: 'guest', source: protocol };
+  }
+  const text = String(protocol);
+  if (protocol instanceof URL || isUrl(text)) {
+    return read(pathOf(text), maxBytes);
+  }
+  if (text.includes('/') || text.endsWith('.wasm')) return read(text, maxBytes);
+  const names = await bundledProtocols();
+  if (!names.includes(text)) {
+    throw refused(
+      text,
+      `no bundled protocol of that name (${names.join(', ')}); for a file give its path`,
+    );
+  }
+  const { source } = await read(fileURLToPath(new URL(`${text}.wasm`, bundledFolder)), maxBytes);
+  return { name: text, source };
+}
+
+/**
+ * What `runWasi()` takes as its module: a path, a file: URL, or what is there already.
+ * @param maxBytes a larger file is not read
+ * @throws WasmpollError ERR_MODULE
+ */
+export async function resolveModule(
+  module: string | URL | ModuleSource,
+  maxBytes: number,
+): Promise<{ name: string; source: ModuleSource }> {
+  if (typeof module !== 'string' && !(module instanceof URL)) {
+    return { name: 'guest.wasm', source: module };
+  }
+  const text = String(module);
+  return read(isUrl(text) ? pathOf(text, 'module') : text, maxBytes, 'module');
+}
+
+const isUrl = (text: string): boolean => /^(?:file:|[a-z][a-z\d+.-]*:\/\/)/i.test(text);
+
+type What = 'protocol' | 'module';
+
+function pathOf(url: string, what: What = 'protocol'): string {
+  if (!/^file:/i.test(url)) throw refused(url, 'only file: URLs can be read', null, what);
+  try {
+    return fileURLToPath(url);
+  } catch (error) {
+    throw refused(url, messageOf(error), error, what);
+  }
+}
+
+async function read(
+  path: string,
+  maxBytes: number,
+  what: What = 'protocol',
+): Promise<{ name: string; source: Uint8Array }> {
+  // Without O_NONBLOCK opening a FIFO would wait for a writer for ever.
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((error) => {
+    throw refused(path, reasonOf(error), error, what);
+  });
+  try {
+    const stat = await file.stat();
+    if (!stat.isFile())
+      throw refused(path, stat.isDirectory() ? 'is a folder' : 'is not a regular file', null, what);
+    if (stat.size > maxBytes) {
+      const found = `has ${stat.size} bytes, over ${maxBytes}`;
+      const advice = 'make the module smaller or raise maxModuleBytes';
+      throw refused(path, `${found}; ${advice}`, null, what);
+    }
+    return { name: basename(path), source: await file.readFile() };
+  } finally {
+    await file.close();
+  }
+}
+
+function reasonOf(error: unknown): string {
+  const { code } = error as { code?: string };
+  if (code === 'ENOENT' || code === 'ENOTDIR') return 'no such file';
+  return code === 'EACCES' ? 'no permission to read it' : messageOf(error);
+}
+
+const refused = (
+  name: string,
+  why: string,
+  cause: unknown = null,
+  what: What = 'protocol',
+): WasmpollError => new WasmpollError('ERR_MODULE', `${what} '${name}': ${why}`, { cause });

@@ -1,0 +1,274 @@
+// Input: what comes from the peers. It receives into the one window, offers bytes to the guest, and
+// holds what is left unconsumed. It does not know what epoll reports, or who is served when.
+
+import { REASON_FRAME, REASON_PEER } from '../../assembly/abi.ts';
+import type { Effects } from '../guest/effects.ts';
+import type { Batch } from '../kernel/batch.ts';
+import * as Batches from '../kernel/batch.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { Kernel } from '../kernel/contract.ts';
+import * as Rows from '../kernel/contract.ts';
+import type { Connections } from '../memory/connections.ts';
+import * as Flags from '../memory/connections.ts';
+import type { Pages } from '../memory/pages.ts';
+import * as Columns from '../memory/segment.ts';
+import type { Stats } from '../memory/stats.ts';
+import type { Policy } from '../policy.ts';
+import type { Callbacks } from './callbacks.ts';
+import * as Answers from './callbacks.ts';
+import type { Lifecycle } from './lifecycle.ts';
+import type { Output } from './output.ts';
+
+// V8 takes a module's own constants for what they are; imported ones it reads and checks at each use.
+const { GUEST_BUFFER } = Batches;
+const { FAILED } = Answers;
+const { BLOCKED, CLOSING, DOOMED, DRAINED, END_TOLD, ENDED, FIN_DUE, PAUSED, RESTING } = Flags;
+const { ROW, ROW_RESULT } = Rows;
+const {
+  COLUMNS,
+  FD,
+  FLAGS,
+  HANDLE,
+  HELD,
+  HELD_BYTES,
+  HELD_SINCE,
+  LAST_PROGRESS,
+  TIMES,
+  TURN,
+  TURN_BYTES,
+  WANT,
+} = Columns;
+
+/** Told of what was received. Null costs nothing. */
+export interface InputObserver {
+  /** `bytes` is a copy. */
+  data: ((connection: number, bytes: Uint8Array) => void) | null;
+}
+
+export class Input {
+  readonly #kernel: Kernel;
+  readonly #policy: Policy;
+  readonly #connections: Connections;
+  readonly #batch: Batch;
+  readonly #pages: Pages;
+  readonly #effects: Effects;
+  readonly #output: Output;
+  readonly #lifecycle: Lifecycle;
+  readonly #callbacks: Callbacks;
+  readonly #clock: Clock;
+  readonly #stats: Stats;
+  readonly #observer: InputObserver;
+  readonly #table: Int32Array;
+  readonly #times: Float64Array;
+  readonly #bytesPerTurn: number;
+  readonly #windowBytes: number;
+  /** Number of the turn, in Int32: it tells apart the byte budgets of turns. */
+  #turn = 0;
+
+  constructor(parts: {
+    kernel: Kernel;
+    policy: Policy;
+    connections: Connections;
+    batch: Batch;
+    pages: Pages;
+    effects: Effects;
+    output: Output;
+    lifecycle: Lifecycle;
+    callbacks: Callbacks;
+    clock: Clock;
+    stats: Stats;
+    observer: InputObserver;
+  }) {
+    this.#kernel = parts.kernel;
+    this.#policy = parts.policy;
+    this.#connections = parts.connections;
+    this.#batch = parts.batch;
+    this.#pages = parts.pages;
+    this.#effects = parts.effects;
+    this.#output = parts.output;
+    this.#lifecycle = parts.lifecycle;
+    this.#callbacks = parts.callbacks;
+    this.#clock = parts.clock;
+    this.#stats = parts.stats;
+    this.#observer = parts.observer;
+    this.#table = parts.connections.table;
+    this.#times = parts.connections.segment.times;
+    this.#bytesPerTurn = parts.policy.bytesPerTurn;
+    this.#windowBytes = parts.policy.receiveWindowBytes;
+  }
+
+  /** A turn begins: every connection has its byte budget again. */
+  nextTurn(): void {
+    this.#turn = (this.#turn + 1) | 0;
+  }
+
+  // One native call: what the previous callback sent, its state out, this one's state and held
+  // input in, and the receive behind it.
+  /** @returns whether there was anything it could do: a budget may be spent */
+  receive(slot: number): boolean {
+    const base = slot * COLUMNS;
+    if (this.#table[base + TURN] !== this.#turn) {
+      this.#table[base + TURN] = this.#turn;
+      this.#table[base + TURN_BYTES] = 0;
+    }
+    const held = this.#table[base + HELD_BYTES]!;
+    const budget = this.#bytesPerTurn - this.#table[base + TURN_BYTES]!;
+    const room = Math.min(this.#windowBytes - held, budget);
+    // Level-triggered: what is not received now is reported again.
+    if (room <= 0 || (held > 0 && this.#lifecycle.deliverable(slot))) return false;
+    const { window } = this.#callbacks;
+    const loaded = this.#table[base + WANT] === 0;
+    this.#callbacks.load(slot);
+    if (held > 0 && loaded) this.#pages.queueCopy(base + HELD, GUEST_BUFFER, window);
+    const row = this.#batch.count;
+    this.#batch.recv(this.#table[base + FD]!, GUEST_BUFFER, window + held, room);
+    this.#lifecycle.flush();
+    const received = this.#batch.rows[row * ROW + ROW_RESULT]!;
+    if (received > 0) this.#received(slot, held, received, loaded);
+    else if (received === 0) this.#ended(slot);
+    else if (received !== -this.#kernel.constants.EAGAIN) this.#output.fail(slot, received);
+    return true;
+  }
+
+  #received(slot: number, held: number, received: number, loaded: boolean): void {
+    const base = slot * COLUMNS;
+    this.#stats.received(received);
+    this.#table[base + TURN_BYTES]! += received;
+    this.#times[slot * TIMES + LAST_PROGRESS] = this.#clock.now;
+    const flags = this.#table[base + FLAGS]!;
+    if ((flags & (CLOSING | DOOMED)) !== 0) return;
+    this.#table[base + FLAGS]! = flags & ~RESTING;
+    const { window } = this.#callbacks;
+    if (this.#observer.data !== null) {
+      const bytes = this.#callbacks.read(window + held, received);
+      this.#observer.data(this.#table[base + HANDLE]!, bytes);
+    }
+    const total = held + received;
+    if (this.#table[base + WANT]! > total) {
+      this.#output.hold(slot, GUEST_BUFFER, window + held, received);
+      if (held === 0) this.#holdingSince(slot);
+      return;
+    }
+    if (held > 0 && !loaded) {
+      this.#pages.queueCopy(base + HELD, GUEST_BUFFER, window);
+      this.#lifecycle.flush();
+    }
+    this.#deliver(slot, held, total);
+  }
+
+  // The window has `total` bytes, of which the first `held` are in the slot's pages as well.
+  #deliver(slot: number, held: number, total: number): void {
+    const base = slot * COLUMNS;
+    this.#table[base + WANT] = 0;
+    const consumed = this.#offer(slot, total);
+    // The usual case: nothing was held, and nothing is left to hold.
+    if (consumed === FAILED || (consumed === total && held === 0)) return;
+    if ((this.#table[base + FLAGS]! & (CLOSING | DOOMED)) !== 0) {
+      this.#pages.clear(base + HELD);
+      return;
+    }
+    if (held > 0) this.#pages.consume(base + HELD, Math.min(held, consumed));
+    const start = Math.max(held, consumed);
+    if (total > start) {
+      this.#output.hold(slot, GUEST_BUFFER, this.#callbacks.window + start, total - start);
+    }
+    const left = total - consumed;
+    if (left === 0) return;
+    if (consumed > 0 || held === 0) this.#holdingSince(slot);
+    if ((this.#table[base + FLAGS]! & RESTING) !== 0 && left >= this.#policy.maxFrameBytes) {
+      this.#stats.error('FRAME');
+      this.#lifecycle.finish(slot, REASON_FRAME);
+    } else if (this.#lifecycle.deliverable(slot)) this.#connections.pushReady(slot);
+  }
+
+  #holdingSince(slot: number): void {
+    this.#times[slot * TIMES + HELD_SINCE] = this.#clock.now;
+    this.#lifecycle.schedule(slot);
+  }
+
+  // on_data until all is consumed, the guest wants more, or the budget is spent.
+  #offer(slot: number, total: number): number {
+    const base = slot * COLUMNS;
+    const { window } = this.#callbacks;
+    let done = 0;
+    for (let calls = this.#policy.callbacksPerTurn; calls > 0; calls -= 1) {
+      const consumed = this.#callbacks.data(slot, window + done, total - done);
+      if (consumed === FAILED) return FAILED;
+      this.#stats.message();
+      done += consumed;
+      if (done === total) break;
+      if (consumed === 0) {
+        this.#table[base + FLAGS]! |= RESTING;
+        break;
+      }
+      if (!this.#mayOffer(slot, total - done)) break;
+      // What was sent to this connection alone may go out together with what comes next.
+      if (this.#effects.carries) {
+        this.#callbacks.saveNow(slot);
+        continue;
+      }
+      this.#callbacks.save(slot);
+      this.#lifecycle.flush();
+      if (!this.#mayOffer(slot, total - done)) break;
+    }
+    this.#callbacks.save(slot);
+    return done;
+  }
+
+  #mayOffer(slot: number, left: number): boolean {
+    const base = slot * COLUMNS;
+    const flags = this.#table[base + FLAGS]!;
+    if ((flags & (PAUSED | BLOCKED | CLOSING | DOOMED)) !== 0) return false;
+    const want = this.#table[base + WANT]!;
+    if (want > left && (flags & ENDED) === 0) return false;
+    this.#table[base + WANT] = 0;
+    return true;
+  }
+
+  #ended(slot: number): void {
+    const base = slot * COLUMNS;
+    const flags = this.#table[base + FLAGS]!;
+    if ((flags & DOOMED) !== 0) return;
+    this.#table[base + FLAGS]! = flags | ENDED;
+    this.#lifecycle.watch(slot);
+    if ((flags & CLOSING) !== 0) this.#connections.pushClosing(slot);
+    else this.proceed(slot);
+  }
+
+  /** What can be done for a connection without an event: on_drain, held input, on_end. */
+  proceed(slot: number): void {
+    const base = slot * COLUMNS;
+    if ((this.#table[base + FLAGS]! & (CLOSING | DOOMED)) !== 0) return;
+    if ((this.#table[base + FLAGS]! & DRAINED) !== 0) {
+      this.#table[base + FLAGS]! &= ~DRAINED;
+      this.#callbacks.drain(slot);
+    }
+    if (this.#lifecycle.deliverable(slot)) {
+      const held = this.#loadHeld(slot);
+      if ((this.#table[base + FLAGS]! & DOOMED) === 0) this.#deliver(slot, held, held);
+    }
+    const stops = PAUSED | BLOCKED | CLOSING | DOOMED | END_TOLD;
+    const endDue = (this.#table[base + FLAGS]! & (ENDED | stops)) === ENDED;
+    if (endDue && !this.#lifecycle.deliverable(slot)) this.#end(slot);
+  }
+
+  #loadHeld(slot: number): number {
+    const base = slot * COLUMNS;
+    this.#callbacks.load(slot);
+    this.#pages.queueCopy(base + HELD, GUEST_BUFFER, this.#callbacks.window);
+    this.#lifecycle.flush();
+    return this.#table[base + HELD_BYTES]!;
+  }
+
+  #end(slot: number): void {
+    const base = slot * COLUMNS;
+    const held = this.#loadHeld(slot);
+    if ((this.#table[base + FLAGS]! & DOOMED) !== 0) return;
+    this.#table[base + FLAGS]! |= END_TOLD;
+    const keep = this.#callbacks.end(slot, this.#callbacks.window, held);
+    if (keep === FAILED) return;
+    this.#pages.clear(base + HELD);
+    const finished = keep === 0 || (this.#table[base + FLAGS]! & FIN_DUE) !== 0;
+    if (finished) this.#lifecycle.finish(slot, REASON_PEER);
+  }
+}

@@ -1,0 +1,384 @@
+// Lifecycle: from accepted to closed. It decides what epoll watches, when a connection may end, and
+// which deadline comes next. It never enters the guest; the reactor does that between its steps.
+
+import {
+  CLOSE_ABORT,
+  CLOSE_GRACEFUL,
+  REASON_FRAME_TIMEOUT,
+  REASON_GUEST,
+  REASON_IDLE,
+  REASON_LIMIT,
+  REASON_SHUTDOWN,
+  REASON_WRITE_TIMEOUT,
+} from '../../assembly/abi.ts';
+import type { Batch } from '../kernel/batch.ts';
+import * as Batches from '../kernel/batch.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { Epoll, Kernel } from '../kernel/contract.ts';
+import * as Rows from '../kernel/contract.ts';
+import type { Connections } from '../memory/connections.ts';
+import * as Flags from '../memory/connections.ts';
+import type { Pages } from '../memory/pages.ts';
+import * as Columns from '../memory/segment.ts';
+import type { Stats } from '../memory/stats.ts';
+import type { Policy } from '../policy.ts';
+import { Deadlines } from './deadlines.ts';
+import type { Output } from './output.ts';
+import { Timers } from './timers.ts';
+
+// V8 takes a module's own constants for what they are; imported ones it reads and checks at each use.
+const {
+  EFFECT_APPEND,
+  EFFECT_CLOSE,
+  EFFECT_LIMIT,
+  EFFECT_PAUSE,
+  EFFECT_RESUME,
+  EFFECT_TIMER,
+  EFFECT_WANT,
+  ROW_SLOT,
+  ROW_VALUE,
+} = Batches;
+const {
+  BLOCKED,
+  CLOSING,
+  DOOMED,
+  DRAINED,
+  END_TOLD,
+  ENDED,
+  FIN_DUE,
+  FIN_SENT,
+  KNOWN,
+  LINGERING,
+  PAUSED,
+  RESTING,
+} = Flags;
+const { ROW, ROW_BUFFER, ROW_KIND, ROW_LENGTH } = Rows;
+const {
+  BUSY,
+  COLUMNS,
+  FD,
+  FLAGS,
+  GUEST_TIMER,
+  HANDLE,
+  HELD,
+  HELD_BYTES,
+  HELD_SINCE,
+  LAST_PROGRESS,
+  LINGER_UNTIL,
+  MASK,
+  OUTPUT_BYTES,
+  REASON,
+  STAGED_FLAGS,
+  TIMES,
+  WANT,
+} = Columns;
+
+export class Lifecycle {
+  readonly timers: Timers;
+  readonly #deadlines: Deadlines;
+  readonly #connections: Connections;
+  readonly #table: Int32Array;
+  readonly #times: Float64Array;
+  readonly #batch: Batch;
+  readonly #output: Output;
+  readonly #pages: Pages;
+  readonly #kernel: Kernel;
+  readonly #epoll: Epoll;
+  readonly #clock: Clock;
+  readonly #stats: Stats;
+  readonly #policy: Policy;
+  readonly #in: number;
+  readonly #out: number;
+
+  constructor(parts: {
+    connections: Connections;
+    batch: Batch;
+    output: Output;
+    pages: Pages;
+    kernel: Kernel;
+    epoll: Epoll;
+    clock: Clock;
+    stats: Stats;
+    policy: Policy;
+  }) {
+    this.#connections = parts.connections;
+    this.#table = parts.connections.table;
+    this.#times = parts.connections.segment.times;
+    this.#batch = parts.batch;
+    this.#output = parts.output;
+    this.#pages = parts.pages;
+    this.#kernel = parts.kernel;
+    this.#epoll = parts.epoll;
+    this.#clock = parts.clock;
+    this.#stats = parts.stats;
+    this.#policy = parts.policy;
+    this.#in = parts.kernel.constants.EPOLLIN;
+    this.#out = parts.kernel.constants.EPOLLOUT;
+    this.#deadlines = new Deadlines(parts.connections.segment, parts.policy);
+    this.timers = new Timers(parts.connections.segment.connections);
+  }
+
+  /**
+   * Takes a descriptor into the table, busy, and has it watched.
+   * @returns −1 when it cannot: the descriptor stays the caller's
+   */
+  open(fd: number): number {
+    const slot = this.#connections.take(fd);
+    if (slot < 0) return -1;
+    const base = slot * COLUMNS;
+    const result = this.#epoll.add(fd, this.#in, this.#table[base + HANDLE]!, 0);
+    if (result < 0) {
+      this.#stats.errno(result);
+      this.#connections.release(slot);
+      return -1;
+    }
+    this.#table[base + MASK] = this.#in;
+    this.#table[base + BUSY] = 1;
+    this.#table[base + FLAGS]! |= KNOWN;
+    this.#times[slot * TIMES + LAST_PROGRESS] = this.#clock.now;
+    this.schedule(slot);
+    return slot;
+  }
+
+  /** Applies what the callback asked for, whose rows start at `mark`. Its SENDs stay queued. */
+  apply(mark: number): void {
+    const { rows, count } = this.#batch;
+    for (let row = mark; row < count; row += 1) {
+      if (rows[row * ROW + ROW_KIND]! >= EFFECT_APPEND) this.#effect(row);
+    }
+  }
+
+  #effect(row: number): void {
+    const { rows } = this.#batch;
+    const at = row * ROW;
+    const kind = rows[at + ROW_KIND]!;
+    const slot = rows[at + ROW_SLOT]!;
+    const value = rows[at + ROW_VALUE]!;
+    const base = slot * COLUMNS;
+    this.#batch.cancel(row);
+    this.#table[base + STAGED_FLAGS] = 0;
+    switch (kind) {
+      case EFFECT_APPEND: {
+        const length = rows[at + ROW_LENGTH]!;
+        this.#output.appendStaged(slot, rows[at + ROW_BUFFER]!, value, length);
+        break;
+      }
+      case EFFECT_CLOSE:
+        this.#guestCloses(slot, value);
+        break;
+      case EFFECT_PAUSE:
+        this.#table[base + FLAGS]! |= PAUSED;
+        this.watch(slot);
+        break;
+      case EFFECT_RESUME:
+        this.#resume(slot);
+        break;
+      case EFFECT_WANT:
+        this.#table[base + WANT] = value;
+        if (this.deliverable(slot)) this.#connections.pushReady(slot);
+        break;
+      case EFFECT_TIMER:
+        this.#times[slot * TIMES + GUEST_TIMER] = value === 0 ? 0 : this.#clock.now + (value >>> 0);
+        this.schedule(slot);
+        break;
+      case EFFECT_LIMIT:
+        this.#stats.error('LIMIT');
+        this.#output.doom(slot, REASON_LIMIT);
+    }
+  }
+
+  #guestCloses(slot: number, how: number): void {
+    const at = slot * COLUMNS + FLAGS;
+    // With both directions over there is nothing left that the guest could do.
+    const over = (this.#table[at]! & END_TOLD) !== 0;
+    if (how === CLOSE_ABORT) this.#output.doom(slot, REASON_GUEST);
+    else if (how === CLOSE_GRACEFUL || over) this.finish(slot, REASON_GUEST);
+    else {
+      this.#table[at]! |= FIN_DUE;
+      this.#connections.pushClosing(slot);
+    }
+  }
+
+  #resume(slot: number): void {
+    const base = slot * COLUMNS;
+    this.#table[base + FLAGS]! &= ~(PAUSED | RESTING);
+    this.#unblocked(slot);
+    this.watch(slot);
+  }
+
+  // Input may be delivered again: its timeout starts now, and what is held gets its turn.
+  #unblocked(slot: number): void {
+    const base = slot * COLUMNS;
+    if (this.#table[base + HELD_BYTES]! > 0) {
+      this.#times[slot * TIMES + HELD_SINCE] = this.#clock.now;
+      this.schedule(slot);
+    }
+    this.#connections.pushReady(slot);
+  }
+
+  /** Has epoll report what the connection can use now, and nothing else. */
+  watch(slot: number): void {
+    const base = slot * COLUMNS;
+    const flags = this.#table[base + FLAGS]!;
+    if ((flags & DOOMED) !== 0) return;
+    // Closing, it is read to the end whatever was paused: unread input would make close(2) a reset.
+    const held = (flags & CLOSING) === 0 ? PAUSED | BLOCKED | ENDED : ENDED;
+    const reading = (flags & held) === 0 ? this.#in : 0;
+    const mask = reading | (this.#table[base + OUTPUT_BYTES]! > 0 ? this.#out : 0);
+    const current = this.#table[base + MASK]!;
+    if (mask === current || (current < 0 && mask === 0)) return;
+    const [fd, handle] = [this.#table[base + FD]!, this.#table[base + HANDLE]!];
+    const add = (): number => this.#epoll.add(fd, mask, handle, 0);
+    const modify = (): number => this.#epoll.modify(fd, mask, handle, 0);
+    const result = current < 0 ? add() : modify();
+    // A thread that ended between the call and this note has left the note behind the kernel.
+    const again = result < 0 ? (current < 0 ? modify() : add()) : result;
+    if (again < 0) this.#output.fail(slot, result);
+    else this.#table[base + MASK] = mask;
+  }
+
+  /** Takes up a connection that another thread has left: what is due for it becomes due again. */
+  revive(slot: number): void {
+    const flags = this.#table[slot * COLUMNS + FLAGS]!;
+    this.#review(slot);
+    this.#connections.pushReady(slot);
+    if ((flags & (DOOMED | FIN_DUE)) !== 0) this.#connections.pushClosing(slot);
+  }
+
+  /** Stops watching; `watch` starts again when there is something to wait for. */
+  unwatch(slot: number): void {
+    const base = slot * COLUMNS;
+    if (this.#table[base + MASK]! < 0) return;
+    this.#epoll.remove(this.#table[base + FD]!);
+    this.#table[base + MASK] = -1;
+  }
+
+  /** Performs what is queued, and does what follows from it. */
+  flush(): void {
+    this.#output.run();
+    this.reviewTouched();
+  }
+
+  /** Looks at every connection whose backlog has changed. */
+  reviewTouched(): void {
+    for (let slot = this.#output.takeTouched(); slot >= 0; slot = this.#output.takeTouched()) {
+      this.#review(slot);
+    }
+  }
+
+  #review(slot: number): void {
+    const base = slot * COLUMNS;
+    const flags = this.#table[base + FLAGS]!;
+    if ((flags & DOOMED) !== 0) return;
+    const bytes = this.#table[base + OUTPUT_BYTES]!;
+    if ((flags & BLOCKED) === 0) {
+      if (bytes > this.#policy.highWaterBytes) this.#table[base + FLAGS]! |= BLOCKED;
+    } else if (bytes <= this.#policy.lowWaterBytes) {
+      this.#table[base + FLAGS]! = (flags & ~BLOCKED) | DRAINED;
+      this.#unblocked(slot);
+    }
+    if (bytes === 0 && (flags & FIN_DUE) !== 0) this.#connections.pushClosing(slot);
+    this.watch(slot);
+    this.schedule(slot);
+  }
+
+  /** Whether held input may go to the guest now. */
+  deliverable(slot: number): boolean {
+    const base = slot * COLUMNS;
+    const flags = this.#table[base + FLAGS]!;
+    const held = this.#table[base + HELD_BYTES]!;
+    if (held === 0 || (flags & (PAUSED | BLOCKED | CLOSING | DOOMED | RESTING)) !== 0) return false;
+    return this.#table[base + WANT]! <= held || (flags & ENDED) !== 0;
+  }
+
+  /** Ends the connection gracefully: all output, FIN, what the peer still sends discarded, close. */
+  finish(slot: number, reason: number): void {
+    const base = slot * COLUMNS;
+    if ((this.#table[base + FLAGS]! & (CLOSING | DOOMED)) !== 0) return;
+    this.#table[base + REASON] = reason;
+    this.#table[base + FLAGS]! |= CLOSING | FIN_DUE;
+    this.#pages.clear(base + HELD);
+    this.watch(slot);
+    this.schedule(slot);
+    this.#connections.pushClosing(slot);
+  }
+
+  /**
+   * Takes the closing of a connection as far as it can go now; nothing may be queued.
+   * @returns true when the guest is to be told that the connection is over
+   */
+  advance(slot: number): boolean {
+    const base = slot * COLUMNS;
+    const flags = this.#table[base + FLAGS]!;
+    if ((flags & DOOMED) !== 0) return this.#hangUp(slot, true);
+    if (this.#table[base + OUTPUT_BYTES]! > 0) return false;
+    const over = (flags & (CLOSING | ENDED)) === (CLOSING | ENDED);
+    if (over) return this.#hangUp(slot, false);
+    if ((flags & (FIN_DUE | FIN_SENT)) === FIN_DUE) {
+      this.#table[base + FLAGS]! |= FIN_SENT;
+      const result = this.#kernel.shutdown(this.#table[base + FD]!, this.#kernel.constants.SHUT_WR);
+      if (result < 0) {
+        this.#output.fail(slot, result);
+        return false;
+      }
+    }
+    if ((flags & CLOSING) === 0 || (flags & LINGERING) !== 0) return false;
+    this.#table[base + FLAGS]! |= LINGERING;
+    this.#times[slot * TIMES + LINGER_UNTIL] = this.#clock.now + this.#policy.lingerMs;
+    this.schedule(slot);
+    return true;
+  }
+
+  #hangUp(slot: number, abort: boolean): boolean {
+    const base = slot * COLUMNS;
+    const fd = this.#table[base + FD]!;
+    // Removed before it is closed: with a duplicate open somewhere its events would go on.
+    this.unwatch(slot);
+    // Forgotten first: whoever takes over the table must not close a number that is another's by then.
+    this.#table[base + FLAGS]! |= DOOMED;
+    this.#table[base + FD] = -1;
+    if (fd < 0) {
+      // The thread before had closed it, and told nobody.
+    } else if (abort) this.#kernel.reset(fd);
+    else this.#kernel.close(fd);
+    this.#output.drop(slot);
+    this.timers.remove(slot);
+    return true;
+  }
+
+  /** Applies the host's own timeouts to a connection whose deadline has come. */
+  timeOut(slot: number): void {
+    const { now } = this.#clock;
+    const [base, times] = [slot * COLUMNS, slot * TIMES];
+    const flags = this.#table[base + FLAGS]!;
+    if ((flags & DOOMED) !== 0) return;
+    if ((flags & LINGERING) !== 0) {
+      if (this.#times[times + LINGER_UNTIL]! > now) return;
+      this.#table[base + FLAGS]! |= ENDED;
+      this.#connections.pushClosing(slot);
+    } else if (this.#deadlines.write(slot) <= now) {
+      this.#stats.error('WRITE_TIMEOUT');
+      this.#output.doom(slot, REASON_WRITE_TIMEOUT);
+    } else if ((flags & CLOSING) !== 0) {
+      return;
+    } else if (this.#deadlines.frame(slot) <= now) {
+      this.#stats.error('FRAME_TIMEOUT');
+      this.finish(slot, REASON_FRAME_TIMEOUT);
+    } else if (this.#deadlines.idle(slot) <= now) {
+      this.#stats.error('IDLE');
+      // A peer that takes nothing gives a graceful end nothing to wait for.
+      if (this.#table[base + OUTPUT_BYTES]! > 0) this.#output.doom(slot, REASON_IDLE);
+      else this.finish(slot, REASON_IDLE);
+    } else if (this.#deadlines.quiet(slot) <= now) this.finish(slot, REASON_SHUTDOWN);
+  }
+
+  /** From now on a connection is closed when it falls quiet; each is to be scheduled anew. */
+  drain(): void {
+    this.#deadlines.draining = true;
+  }
+
+  /** Sees to it that the connection is looked at when its next deadline comes. */
+  schedule(slot: number): void {
+    this.timers.atLatest(slot, this.#deadlines.next(slot));
+  }
+}

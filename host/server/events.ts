@@ -1,0 +1,97 @@
+// Relay: turns what an engine tells into log lines and events. It knows how they look, and nothing of
+// where they come from.
+
+import { EventEmitter } from 'node:events';
+import { messageOf } from '../errors.ts';
+import { monotonicMs } from '../kernel/monotonic.ts';
+import type { Policy } from '../policy.ts';
+import type { EngineObserver, Interests } from '../threads/engine.ts';
+import { bytesText, type Logger, logAt, RateLimit, silent } from './logger.ts';
+import { reasonName } from './reasons.ts';
+
+export interface ServerEvents {
+  /** A connection was accepted. */
+  open: [{ id: number; address: string }];
+  /** A connection is over; `reason` as in docs/abi.md. */
+  close: [{ id: number; reason: string }];
+  /** The guest failed or hung, and was replaced. */
+  restart: [{ reason: string }];
+  /** The module was swapped; `protocol` is the new one's name. */
+  swap: [{ protocol: string }];
+  /** Something failed that does not end the server: a listener pauses, a guest did not come up. */
+  error: [Error];
+}
+
+export class Relay implements EngineObserver {
+  /** Whose events these are; none are made before it is set. */
+  emitter: EventEmitter<ServerEvents> = new EventEmitter();
+  /** Called when no connection is left of a server that ends. */
+  whenQuiet: () => void = () => undefined;
+  readonly #logger: Logger;
+  readonly #limit: RateLimit;
+  readonly #debug: boolean;
+
+  constructor(policy: Policy, logger: Logger) {
+    this.#logger = logger;
+    this.#limit = new RateLimit(policy.logLinesPerSecond, monotonicMs);
+    this.#debug = logger.isLevelEnabled?.('debug') ?? logger !== silent;
+  }
+
+  /** What somebody listens to: the rest need not be looked up, nor sent between threads. */
+  get interests(): Interests {
+    return {
+      open: this.#debug || this.emitter.listenerCount('open') > 0,
+      close: this.#debug || this.emitter.listenerCount('close') > 0,
+      data: this.#debug,
+    };
+  }
+
+  open(id: number, address: string): void {
+    this.#logger.debug({ id, address }, 'connected');
+    this.#emit('open', { id, address });
+  }
+
+  close(id: number, reason: number): void {
+    this.#logger.debug({ id, reason: reasonName(reason) }, 'closed');
+    this.#emit('close', { id, reason: reasonName(reason) });
+  }
+
+  data(id: number, bytes: Uint8Array): void {
+    this.#logger.debug({ id, data: bytesText(bytes) }, 'received');
+  }
+
+  restart(why: string): void {
+    if (this.#limit.admit()) this.#logger.error({ reason: why }, 'guest failed and was replaced');
+    this.#emit('restart', { reason: why });
+  }
+
+  swapped(protocol: string): void {
+    this.#logger.info({ protocol }, 'module swapped');
+    this.#emit('swap', { protocol });
+  }
+
+  failure(error: unknown): void {
+    this.fail(error instanceof Error ? error : new Error(messageOf(error)));
+  }
+
+  fail(error: Error): void {
+    this.#logger.error({ code: (error as { code?: string }).code }, error.message);
+    this.#emit('error', error);
+  }
+
+  log(level: number, text: string): boolean {
+    if (!this.#limit.admit()) return false;
+    logAt(this.#logger, level, { from: 'guest' }, text);
+    return true;
+  }
+
+  quiet(): void {
+    this.whenQuiet();
+  }
+
+  // Later, so that a listener may do anything, even close the server, though a turn is running.
+  #emit<Name extends keyof ServerEvents>(name: Name, value: ServerEvents[Name][0]): void {
+    const emitter: EventEmitter = this.emitter as EventEmitter;
+    if (emitter.listenerCount(name) > 0) queueMicrotask(() => emitter.emit(name, value));
+  }
+}

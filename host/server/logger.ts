@@ -1,0 +1,71 @@
+// Log: the lines that a server writes. What it needs of a logger is what pino, console-like loggers
+// and most others have; without one it is silent.
+
+import { LOG_DEBUG, LOG_INFO, LOG_WARN } from '../../assembly/abi.ts';
+
+export interface Logger {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+  /** When it says no for `debug`, received data is not even copied. */
+  isLevelEnabled?(level: string): boolean;
+}
+
+const ignore = (): void => undefined;
+
+export const silent: Logger = {
+  debug: ignore,
+  info: ignore,
+  warn: ignore,
+  error: ignore,
+  isLevelEnabled: () => false,
+};
+
+/** Writes at one of the guest's levels, LOG_…. */
+export function logAt(logger: Logger, level: number, fields: object, message: string): void {
+  if (level <= LOG_DEBUG) logger.debug(fields, message);
+  else if (level === LOG_INFO) logger.info(fields, message);
+  else if (level === LOG_WARN) logger.warn(fields, message);
+  else logger.error(fields, message);
+}
+
+/** Lets through so many lines in each second of the clock. */
+export class RateLimit {
+  readonly #perSecond: number;
+  readonly #now: () => number;
+  #second = 0;
+  #lines = 0;
+
+  constructor(perSecond: number, now: () => number) {
+    this.#perSecond = perSecond;
+    this.#now = now;
+  }
+
+  /** Whether one more line may be written. */
+  admit(): boolean {
+    const second = Math.floor(this.#now() / 1000);
+    if (second !== this.#second) {
+      this.#second = second;
+      this.#lines = 0;
+    }
+    this.#lines += 1;
+    return this.#lines <= this.#perSecond;
+  }
+}
+
+const SHOWN_BYTES = 4096;
+
+/** Bytes as Python prints them, `hello\r\n\x00`; at most 4,096 of them. */
+export function bytesText(bytes: Uint8Array): string {
+  let text = '';
+  for (const byte of bytes.subarray(0, SHOWN_BYTES)) {
+    if (byte === 0x0a) text += '\\n';
+    else if (byte === 0x0d) text += '\\r';
+    else if (byte === 0x09) text += '\\t';
+    else if (byte === 0x5c) text += '\\\\';
+    else if (byte >= 0x20 && byte < 0x7f) text += String.fromCharCode(byte);
+    else text += `\\x${byte.toString(16).padStart(2, '0')}`;
+  }
+  return bytes.length > SHOWN_BYTES ? `${text}… (${bytes.length} bytes)` : text;
+}

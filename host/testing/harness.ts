@@ -1,0 +1,237 @@
+// Testing: a guest module under the production dispatch rules, without sockets, addon or threads.
+// Everything that this file imports runs in a browser page; none of it knows Node.
+
+import { REASON_SHUTDOWN } from '../../assembly/abi.ts';
+import { Loopback, NO_ROOM, type Socket } from '../kernel/loopback.ts';
+import type { BufferConstructor } from '../memory/segment.ts';
+import type { Snapshot } from '../memory/stats.ts';
+import { loadModule, type ModuleSource } from '../module/protocol-module.ts';
+import { type Policy, resolvePolicy } from '../policy.ts';
+import { type Observer, Reactor } from '../reactor/reactor.ts';
+import { RateLimit } from '../server/logger.ts';
+
+export { WasmpollError } from '../errors.ts';
+export type { Snapshot } from '../memory/stats.ts';
+export type { ModuleSource } from '../module/protocol-module.ts';
+export type { Policy } from '../policy.ts';
+
+export interface HarnessOptions {
+  /**
+   * As for `serve()`; the harness starts with room for 64 connections, a pool of 16 MiB, and so many
+   * log lines that a test misses none.
+   */
+  policy?: Partial<Policy>;
+  /** The name in messages about the module. */
+  name?: string;
+  /** Where connections are kept; ArrayBuffer by default, which every page has. */
+  buffer?: BufferConstructor;
+}
+
+/** A line that the guest has logged; the level is one of LOG_…. */
+export interface LogLine {
+  readonly level: number;
+  readonly text: string;
+}
+
+/**
+ * Loads a module and starts it on a simulated network with a virtual clock that stands at 1 ms.
+ * Nothing happens between calls: each returns when the guest has done all that it can do.
+ * @throws WasmpollError ERR_MODULE, ERR_GUEST or ERR_POLICY, as `serve()` does
+ */
+export async function harness(
+  source: ModuleSource,
+  options: HarnessOptions = {},
+): Promise<Harness> {
+  const small = { maxConnections: 64, poolBytes: 16 * 1024 * 1024, logLinesPerSecond: 1_000_000 };
+  const policy = resolvePolicy({ ...small, ...options.policy });
+  const module = await loadModule(source, policy, options.name);
+  return new Harness(module, policy, options.buffer ?? ArrayBuffer);
+}
+
+export class Harness {
+  /** Lines that the guest has logged. */
+  readonly logs: LogLine[] = [];
+  /** Why the guest was replaced, once for each time. */
+  readonly traps: string[] = [];
+  readonly #policy: Policy;
+  readonly #name: string;
+  readonly #kernel = new Loopback();
+  readonly #reactor: Reactor;
+  readonly #events = new Uint32Array(3);
+  readonly #peers = new Map<number, Peer>();
+  readonly #capacity = 16 * 1024 * 1024;
+  #now = 1;
+  #ports = 49_152;
+  #opening: Peer | null = null;
+
+  /** Use `harness()`. */
+  constructor(
+    module: Awaited<ReturnType<typeof loadModule>>,
+    policy: Policy,
+    buffer: BufferConstructor,
+  ) {
+    this.#policy = policy;
+    this.#name = module.name;
+    const limit = new RateLimit(policy.logLinesPerSecond, () => this.#now);
+    const observer: Observer = {
+      open: (connection) => {
+        if (this.#opening !== null) this.#peers.set(connection, this.#opening);
+      },
+      data: null,
+      close: (connection, reason) => {
+        const peer = this.#peers.get(connection);
+        this.#peers.delete(connection);
+        if (peer !== undefined) peer.closeReason = reason;
+      },
+      restart: (why) => this.traps.push(why),
+      failure: (error) => this.traps.push(String(error)),
+      log: (level, text) => limit.admit() && this.logs.push({ level, text }) > 0,
+    };
+    this.#reactor = new Reactor({
+      kernel: this.#kernel,
+      module,
+      policy,
+      observer,
+      now: () => this.#now,
+      buffer,
+    });
+  }
+
+  /** The virtual clock, in milliseconds. */
+  get now(): number {
+    return this.#now;
+  }
+
+  stats(): Snapshot {
+    return this.#reactor.snapshot();
+  }
+
+  /**
+   * Connects a peer. Its receive buffer and the server's hold `bufferBytes` each (16 MiB by
+   * default): with a small one the guest meets a peer that does not read.
+   */
+  connect(options: { address?: string; bufferBytes?: number } = {}): Peer {
+    const address = options.address ?? `127.0.0.1:${this.#ports++}`;
+    const { fd, client } = this.#kernel.connect(options.bufferBytes ?? this.#capacity, address);
+    const peer = new Peer(client, () => this.settle());
+    this.#opening = peer;
+    this.#reactor.open(fd);
+    this.#opening = null;
+    this.settle();
+    return peer;
+  }
+
+  /**
+   * Swaps the module under the live connections, as `server.swap()` does.
+   * @throws WasmpollError ERR_MODULE or ERR_GUEST; the module before goes on then
+   */
+  async swap(source: ModuleSource): Promise<void> {
+    this.#reactor.swap(await loadModule(source, this.#policy, this.#name));
+    this.settle();
+  }
+
+  /** Moves the clock on; every timer that runs out meanwhile does so at its time. */
+  advance(milliseconds: number): void {
+    const end = this.#now + milliseconds;
+    for (let next = this.#reactor.deadline; next <= end; next = this.#reactor.deadline) {
+      this.#now = Math.max(this.#now, next);
+      this.settle();
+    }
+    this.#now = end;
+    this.settle();
+  }
+
+  /** Begins the server's drain: connections are closed once they are quiet. */
+  drain(): void {
+    this.#reactor.drain();
+    this.settle();
+  }
+
+  /** Aborts what is left, as the end of the drain's grace does. */
+  abort(): void {
+    this.#reactor.abort(REASON_SHUTDOWN);
+    this.settle();
+  }
+
+  /** Runs turns until nothing is ready. Every other method does so itself. */
+  settle(): void {
+    const epoll = this.#reactor.epoll;
+    while (this.#reactor.turn() || epoll.wait(this.#events, 0) > 0);
+  }
+}
+
+/** The other end of a connection. */
+export class Peer {
+  /** One of REASON_… once the connection is over for the guest; undefined before. */
+  closeReason: number | undefined;
+  readonly #socket: Socket;
+  readonly #settle: () => void;
+
+  /** Use `Harness.connect()`. */
+  constructor(socket: Socket, settle: () => void) {
+    this.#socket = socket;
+    this.#settle = settle;
+  }
+
+  /**
+   * Sends bytes, or text as UTF-8.
+   * @returns how many the server's buffer had room for; −errno after a reset
+   */
+  send(data: Uint8Array | string): number {
+    const bytes = typeof data === 'string' ? new TextEncoder().encode(data) : data;
+    let sent = 0;
+    while (sent < bytes.length) {
+      const result = this.#socket.send(bytes.subarray(sent));
+      this.#settle();
+      if (result === NO_ROOM) return sent;
+      if (result < 0) return sent > 0 ? sent : result;
+      sent += result;
+    }
+    return sent;
+  }
+
+  /** All bytes that came since the last call. Reading makes room, so more may come by it. */
+  received(): Uint8Array {
+    const parts: Uint8Array[] = [];
+    for (let part = this.#socket.drain(); part.length > 0; part = this.#socket.drain()) {
+      parts.push(part);
+      this.#settle();
+    }
+    const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+    let at = 0;
+    for (const part of parts) {
+      all.set(part, at);
+      at += part.length;
+    }
+    return all;
+  }
+
+  /** `received()` as text. */
+  text(): string {
+    return new TextDecoder().decode(this.received());
+  }
+
+  /** Sends a FIN; receiving goes on. */
+  end(): void {
+    this.#socket.finish();
+    this.#settle();
+  }
+
+  /** Resets the connection. */
+  reset(): void {
+    this.#socket.abort();
+    this.#settle();
+  }
+
+  /** Closes: a FIN, or a reset when something received was not read. */
+  close(): void {
+    this.#socket.close();
+    this.#settle();
+  }
+
+  /** `open`; `ended` after the server's FIN; `reset` when it was aborted. */
+  get state(): 'open' | 'ended' | 'reset' {
+    if (this.#socket.reset || this.#socket.resetTold) return 'reset';
+    return this.#socket.ended ? 'ended' : 'open';
+  }
+}

@@ -1,0 +1,62 @@
+// Engine: what a server drives, wherever the reactors are: in this thread (local.ts) or in workers
+// (supervisor.ts). It does nothing by itself.
+
+import type { Snapshot } from '../memory/stats.ts';
+import type { GuestModule } from '../module/protocol-module.ts';
+
+/** What `server.stats()` returns. */
+export interface ServerStats extends Snapshot {
+  /** Worker threads, those of them that serve now, and how often one was replaced. */
+  workers: { total: number; ready: number; restarts: number };
+}
+
+/** What the engine tells. The server turns it into events and log lines. */
+export interface EngineObserver {
+  open(id: number, address: string): void;
+  close(id: number, reason: number): void;
+  data(id: number, bytes: Uint8Array): void;
+  /** A guest failed, or hung, or its thread ended, and was replaced. */
+  restart(why: string): void;
+  failure(error: unknown): void;
+  /** @returns false when the line was dropped */
+  log(level: number, text: string): boolean;
+  /** After `drain` or `abort`: no connection is left. */
+  quiet(): void;
+}
+
+/** Which of the observer's calls are wanted: those that cost something for each connection. */
+export interface Interests {
+  readonly open: boolean;
+  readonly close: boolean;
+  readonly data: boolean;
+}
+
+/** As bits, for a word that threads share. */
+export const bitsOf = ({ open, close, data }: Interests): number =>
+  Number(open) | (Number(close) << 1) | (Number(data) << 2);
+
+/** And back. */
+export const interestsOf = (bits: number): Interests => ({
+  open: (bits & 1) !== 0,
+  close: (bits & 2) !== 0,
+  data: (bits & 4) !== 0,
+});
+
+export interface Engine {
+  /** Takes over a connected descriptor, or closes it when there is no room. */
+  accept(fd: number): void;
+  observe(interests: Interests): void;
+  snapshot(): ServerStats;
+  /**
+   * Replaces every guest by one of another module, which takes over the connections.
+   * Rejects with a WasmpollError, ERR_GUEST, when it does not start or cannot; nothing has changed then.
+   * @param drain a module that cannot take over serves new connections, while the others drain
+   */
+  swap(module: GuestModule, drain: boolean): Promise<void>;
+  /** Closes each connection once it is quiet; `quiet` is called when none is left. */
+  drain(): void;
+  /** Aborts every connection. */
+  abort(): void;
+  /** Gives everything back; no connection may be left. Resolves when no thread is. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,68 @@
+// Loop: drives a reactor in a thread that is there for it. One epoll_wait, on the reactor's set, stands
+// for the reactor's and the event loop's own; a message costs no round of the loop then. In a thread
+// that has other work as well driver.ts does it. It decides nothing about connections.
+
+import type { Backend } from '../kernel/contract.ts';
+import { monotonicMs } from '../kernel/monotonic.ts';
+import type { Native } from '../kernel/native.ts';
+import { LOOP, type Reactor } from '../reactor/reactor.ts';
+import type { Drive } from './shared-loop.ts';
+
+// What epoll_wait takes; a later deadline is looked at again then.
+const LONGEST_MS = 2 ** 31 - 1;
+
+export class Loop implements Drive {
+  readonly #reactor: Reactor;
+  readonly #turned: () => void;
+  readonly #backend: Backend;
+  #closed = false;
+  #due = false;
+
+  constructor(native: Native, reactor: Reactor, turned: () => void) {
+    this.#reactor = reactor;
+    this.#turned = turned;
+    this.#backend = new native.Backend(() => this.#serve());
+    const { EPOLLIN } = native.constants;
+    const result = reactor.epoll.add(this.#backend.fd, EPOLLIN, LOOP, 0);
+    if (result >= 0) return;
+    this.#backend.close();
+    throw native.systemError('epoll_ctl', result);
+  }
+
+  // The event loop would wait now. What it waits for does not change in here: whoever gives it
+  // something to do has to yield.
+  #serve(): void {
+    const timeout = this.#backend.timeout();
+    const until = timeout < 0 ? Infinity : monotonicMs() + timeout;
+    this.#due = timeout === 0;
+    do {
+      const ms = this.#patience(until);
+      if (this.#reactor.serve(ms) || ms === 0) this.#due = true;
+      this.#turned();
+    } while (!this.#due && !this.#closed);
+  }
+
+  // Once `until` has come it is the event loop's turn, and once a deadline has come the reactor's.
+  #patience(until: number): number {
+    const reactor = this.#reactor;
+    if (reactor.ready || this.#due) return 0;
+    const end = Math.min(until, reactor.deadline);
+    if (end === Infinity) return -1;
+    return Math.min(LONGEST_MS, Math.max(0, Math.ceil(end - monotonicMs())));
+  }
+
+  schedule(): void {
+    this.#turned();
+  }
+
+  yield(): void {
+    this.#due = true;
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#reactor.epoll.remove(this.#backend.fd);
+    this.#backend.close();
+  }
+}

@@ -1,0 +1,298 @@
+// Poll: poll_oneoff on one epoll set that lives as long as the guest. A call changes the set only where
+// it wants more than the call before; what is not wanted any more is taken out when it shows up.
+
+import { fstatSync } from 'node:fs';
+import { READY } from '../../kernel/contract.ts';
+import type { NativeEpoll } from '../../kernel/native.ts';
+import { Deadline } from './deadline.ts';
+import { KIND_FILE, KIND_FOLDER, KIND_LISTENER, KIND_NONE, WAKE_TOKEN } from './descriptors.ts';
+import { Events } from './events.ts';
+import type { Host } from './host.ts';
+import {
+  E,
+  EVENT,
+  EVENT_HANGUP,
+  EVENTTYPE_CLOCK,
+  EVENTTYPE_FD_READ,
+  EVENTTYPE_FD_WRITE,
+  SUBSCRIPTION,
+  SUBSCRIPTION_FD,
+  SUBSCRIPTION_TAG,
+} from './numbers.ts';
+
+/** More are INVAL, as poll(2) has it for more than there can be descriptors. */
+export const MOST_SUBSCRIPTIONS = 2 ** 20;
+const EVENTS = 1024;
+/** In `masks`: epoll refuses it, since it is always ready (/dev/null). */
+const ALWAYS = 0x8000_0000;
+const SEEK_CUR = 1;
+const NONE = -1;
+
+export class Poller {
+  readonly #host: Host;
+  readonly #epoll: NativeEpoll;
+  readonly #ready = new Uint32Array(EVENTS * READY);
+  // By number, as of the call in `#stamps`: the events that are wanted, and the first subscription for
+  // each direction; further ones are chained.
+  readonly #stamps: Uint32Array;
+  readonly #wanted: Uint32Array;
+  readonly #readers: Int32Array;
+  readonly #writers: Int32Array;
+  #stamp = 0;
+  // By subscription, as far as there are any.
+  #next = new Int32Array(64);
+  /** Numbers whose events epoll does not all know yet. */
+  #changes = new Int32Array(64);
+  /** Subscriptions that need no waiting, with their errors. */
+  #settled = new Int32Array(64);
+  #errors = new Uint8Array(64);
+  #changeCount = 0;
+  #settledCount = 0;
+  readonly #deadline: Deadline;
+  readonly #events: Events;
+  #in = 0;
+
+  /** Throws a SystemError when there can be no epoll set. */
+  constructor(host: Host) {
+    this.#host = host;
+    this.#deadline = new Deadline(host);
+    this.#events = new Events(host.memory);
+    const limit = host.descriptors.kinds.length;
+    this.#stamps = new Uint32Array(limit);
+    this.#wanted = new Uint32Array(limit);
+    this.#readers = new Int32Array(limit);
+    this.#writers = new Int32Array(limit);
+    this.#epoll = host.native.epoll();
+    const { wake } = host.waiter;
+    this.#epoll.add(wake, host.native.constants.EPOLLIN, wake, WAKE_TOKEN);
+  }
+
+  /** Before a number is closed or gets another one: nothing about it comes any more. */
+  forget(number: number): void {
+    const { masks } = this.#host.descriptors;
+    const mask = masks[number]!;
+    if (mask !== 0 && mask !== ALWAYS) this.#epoll.remove(this.#host.descriptors.fd(number));
+    masks[number] = 0;
+  }
+
+  close(): void {
+    this.#epoll.close();
+  }
+
+  /** @returns an error number */
+  poll(subscriptions: number, events: number, count: number, result: number): number {
+    const { memory, waiter } = this.#host;
+    const total = count >>> 0;
+    if (total === 0 || total > MOST_SUBSCRIPTIONS) return E.INVAL;
+    this.#in = subscriptions >>> 0;
+    if (!memory.holds(this.#in, total * SUBSCRIPTION)) return E.FAULT;
+    if (!memory.holds(events, total * EVENT) || !memory.holds(result, 4)) return E.FAULT;
+    this.#events.begin(this.#in, events >>> 0);
+    this.#deadline.begin();
+    if (!this.#scan(total)) return E.INVAL;
+    this.#register();
+    this.#settle();
+    let looked = false;
+    for (;;) {
+      const left =
+        this.#events.written > 0 || (waiter.stopping && !looked) ? 0 : this.#deadline.left;
+      const began = waiter.begin();
+      const count = this.#epoll.waitReady(this.#ready, waiter.slice(left));
+      waiter.end(began);
+      this.#collect(count);
+      if (this.#events.written > 0) break;
+      looked = true;
+      waiter.check();
+      if (this.#deadline.left <= 0) this.#runOut(total);
+      if (this.#events.written > 0) break;
+    }
+    memory.setU32(result, this.#events.written);
+    return E.SUCCESS;
+  }
+
+  // The one place where the cost grows with the number of subscriptions: no call, no object.
+  #scan(total: number): boolean {
+    const { memory, descriptors, native, waiter } = this.#host;
+    const { EPOLLIN, EPOLLOUT, EPOLLRDHUP } = native.constants;
+    const forReading = EPOLLIN | EPOLLRDHUP;
+    const { view, bytes } = memory;
+    const { kinds, masks, used } = descriptors;
+    this.#reserve(total);
+    const stamp = this.#nextStamp();
+    const [stamps, wanted, next] = [this.#stamps, this.#wanted, this.#next];
+    const { stopping } = waiter;
+    this.#changeCount = 0;
+    this.#settledCount = 0;
+    for (let index = 0, at = this.#in; index < total; index += 1, at += SUBSCRIPTION) {
+      const type = bytes[at + SUBSCRIPTION_TAG]!;
+      if (type === EVENTTYPE_CLOCK) {
+        const error = this.#deadline.add(at);
+        if (error !== E.SUCCESS) this.#settleLater(index, error);
+        continue;
+      }
+      if (type !== EVENTTYPE_FD_READ && type !== EVENTTYPE_FD_WRITE) return false;
+      const number = view.getUint32(at + SUBSCRIPTION_FD, true);
+      const kind = number < used ? kinds[number]! : KIND_NONE;
+      if (kind === KIND_NONE) {
+        this.#settleLater(index, E.BADF);
+        continue;
+      }
+      if (kind === KIND_FILE || kind === KIND_FOLDER || masks[number] === ALWAYS) {
+        this.#settleLater(index, E.SUCCESS);
+        continue;
+      }
+      if (stamps[number] !== stamp) {
+        stamps[number] = stamp;
+        wanted[number] = 0;
+        this.#readers[number] = NONE;
+        this.#writers[number] = NONE;
+      }
+      const heads = type === EVENTTYPE_FD_READ ? this.#readers : this.#writers;
+      next[index] = heads[number]!;
+      heads[number] = index;
+      // A run that stops accepts nothing more.
+      if (stopping && kind === KIND_LISTENER) continue;
+      wanted[number] = wanted[number]! | (type === EVENTTYPE_FD_READ ? forReading : EPOLLOUT);
+      if ((wanted[number]! & ~masks[number]!) !== 0) {
+        this.#changes[this.#changeCount] = number;
+        this.#changeCount += 1;
+      }
+    }
+    return true;
+  }
+
+  #nextStamp(): number {
+    this.#stamp = (this.#stamp + 1) >>> 0;
+    if (this.#stamp === 0) {
+      this.#stamps.fill(0);
+      this.#stamp = 1;
+    }
+    return this.#stamp;
+  }
+
+  #reserve(total: number): void {
+    if (this.#next.length >= total) return;
+    const length = 2 ** Math.ceil(Math.log2(total));
+    this.#next = new Int32Array(length);
+    this.#changes = new Int32Array(length);
+    this.#settled = new Int32Array(length);
+    this.#errors = new Uint8Array(length);
+  }
+
+  /** Tells epoll what it does not know yet. */
+  #register(): void {
+    const { descriptors, native } = this.#host;
+    const { masks } = descriptors;
+    for (let index = 0; index < this.#changeCount; index += 1) {
+      const number = this.#changes[index]!;
+      const [known, wanted] = [masks[number]!, this.#wanted[number]!];
+      if ((wanted & ~known) === 0) continue;
+      const error = this.#control(number, known | wanted);
+      if (error === 0) continue;
+      const always = error === -native.constants.EPERM;
+      if (always) masks[number] = ALWAYS;
+      this.#wanted[number] = 0;
+      const why = always ? E.SUCCESS : this.#host.errors[-error]!;
+      for (const head of [this.#readers[number]!, this.#writers[number]!]) {
+        for (let at = head; at !== NONE; at = this.#next[at]!) this.#settleLater(at, why);
+      }
+    }
+  }
+
+  /** Has epoll watch the number for `mask`; 0 for nothing. Returns 0 or −errno. */
+  #control(number: number, mask: number): number {
+    const { descriptors } = this.#host;
+    const [fd, token] = [descriptors.fd(number), descriptors.token(number)];
+    const before = descriptors.masks[number]!;
+    const result =
+      mask === 0
+        ? this.#epoll.remove(fd)
+        : before === 0
+          ? this.#epoll.add(fd, mask, fd, token)
+          : this.#epoll.modify(fd, mask, fd, token);
+    if (result >= 0) descriptors.masks[number] = mask;
+    return result;
+  }
+
+  #settleLater(index: number, error: number): void {
+    this.#settled[this.#settledCount] = index;
+    this.#errors[this.#settledCount] = error;
+    this.#settledCount += 1;
+  }
+
+  #settle(): void {
+    const { memory } = this.#host;
+    for (let index = 0; index < this.#settledCount; index += 1) {
+      const subscription = this.#settled[index]!;
+      const at = this.#in + subscription * SUBSCRIPTION;
+      const error = this.#errors[index]!;
+      const type = memory.u8(at + SUBSCRIPTION_TAG);
+      const readable = error === E.SUCCESS && type === EVENTTYPE_FD_READ;
+      this.#events.emit(
+        subscription,
+        error,
+        readable ? this.#rest(memory.u32(at + SUBSCRIPTION_FD)) : 0,
+        0,
+      );
+    }
+  }
+
+  /** The bytes from the position of a file to its end. */
+  #rest(number: number): number {
+    const { descriptors, native } = this.#host;
+    if (descriptors.kind(number) !== KIND_FILE) return 0;
+    const fd = descriptors.fd(number);
+    return Math.max(0, fstatSync(fd).size - Math.max(0, native.seek(fd, 0, SEEK_CUR)));
+  }
+
+  #collect(count: number): void {
+    const { descriptors, native } = this.#host;
+    const { EPOLLIN, EPOLLOUT, EPOLLERR, EPOLLHUP, EPOLLRDHUP } = native.constants;
+    const [gone, all] = [EPOLLERR | EPOLLHUP, this.#ready];
+    for (let at = 0; at < count * READY; at += READY) {
+      const token = all[at + 1]!;
+      if (token === WAKE_TOKEN) continue;
+      const number = descriptors.numberOf(token);
+      if (number < 0) {
+        this.#epoll.remove(all[at]!);
+        continue;
+      }
+      const mask = all[at + 2]!;
+      const wanted = this.#wants(number);
+      const readable = (wanted & EPOLLIN) !== 0 && (mask & (EPOLLIN | EPOLLRDHUP | gone)) !== 0;
+      const writable = (wanted & EPOLLOUT) !== 0 && (mask & (EPOLLOUT | gone)) !== 0;
+      if (!readable && !writable) {
+        this.#control(number, wanted);
+        continue;
+      }
+      const bytes = all[at + 3]!;
+      const hangup = (mask & gone) !== 0 ? EVENT_HANGUP : 0;
+      // Reading has come to its end, but what is sent may still be on its way.
+      const end = bytes === 0 && (mask & EPOLLRDHUP) !== 0 ? EVENT_HANGUP : hangup;
+      if (readable) this.#emitAll(this.#readers[number]!, bytes, end);
+      if (writable) this.#emitAll(this.#writers[number]!, 0, hangup);
+    }
+  }
+
+  /** What this call wants of a number; nothing of a listener that is shut down. */
+  #wants(number: number): number {
+    if (this.#stamps[number] !== this.#stamp) return 0;
+    const { descriptors, waiter } = this.#host;
+    if (waiter.stopping && descriptors.kinds[number] === KIND_LISTENER) return 0;
+    return this.#wanted[number]!;
+  }
+
+  #emitAll(head: number, bytes: number, flags: number): void {
+    for (let at = head; at !== NONE; at = this.#next[at]!)
+      this.#events.emit(at, E.SUCCESS, bytes, flags);
+  }
+
+  /** Reports every clock that has run out. */
+  #runOut(total: number): void {
+    const { memory } = this.#host;
+    for (let index = 0, at = this.#in; index < total; index += 1, at += SUBSCRIPTION) {
+      if (memory.u8(at + SUBSCRIPTION_TAG) !== EVENTTYPE_CLOCK) continue;
+      if (this.#deadline.due(at)) this.#events.emit(index, E.SUCCESS, 0, 0);
+    }
+  }
+}
