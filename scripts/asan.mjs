@@ -1,5 +1,5 @@
 // Runs the tests that reach the addon with it built under AddressSanitizer and UBSan:
-// `npm run test:asan [-- dist/test/NAME.test.js …]`. All of it happens in a copy, so that the build of
+// `npm run test:asan [-- dist/test/ROOM/NAME.test.js …]`. All of it happens in a copy, so that the build of
 // the checkout stays as it is.
 
 import { spawnSync } from 'node:child_process';
@@ -18,10 +18,10 @@ import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const TESTS = [
-  ...['native', 'addon-threads', 'epoll', 'epoll-arguments', 'epoll-async', 'socket', 'errors'],
-  ...['echo', 'embedding', 'wire-closing', 'wire-integrity'],
-  ...['native-files', 'wasi-files', 'wasi-memory', 'wasi-poll', 'wasi-streams', 'wasi-run'],
-  'wasi-assemblyscript',
+  ...['kernel/native', 'kernel/files', 'kernel/addon-threads'],
+  ...['epoll/epoll', 'epoll/arguments', 'epoll/async', 'epoll/socket', 'errors'],
+  ...['protocols/echo', 'server/embedding', 'wire/closing', 'wire/integrity'],
+  ...['wasi/files', 'wasi/memory', 'wasi/poll', 'wasi/streams', 'wasi/run', 'wasi/assemblyscript'],
 ];
 
 function fail(message) {

@@ -5,4 +5,4 @@ import { readFileSync } from 'node:fs';
 const { ava } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
 
 // biome-ignore lint/style/noDefaultExport: ava takes its options so
-export default { ...ava, files: ['dist/test/wasi/*.test.js'] };
+export default { ...ava, files: ['dist/test/wasi/programs/*.test.js'] };

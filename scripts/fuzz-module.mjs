@@ -9,7 +9,7 @@ import { rules } from '../dist/host/module/interface.js';
 import { loadModule } from '../dist/host/module/protocol-module.js';
 import { resolvePolicy } from '../dist/host/policy.js';
 import { random } from '../dist/test/helpers/bytes.js';
-import { hazard } from '../dist/test/helpers/hazard.js';
+import { hazard } from '../dist/test/helpers/hang-or-trap-guest.js';
 import { drop, guest, i32, memoryGrow, unreachable } from '../dist/test/helpers/wasm.js';
 
 const { values } = parseArgs({

@@ -3,9 +3,9 @@
 // N that are ended at random, a tenth of it that hang. Exits with 1 when a byte or a stream is missed.
 
 import { parseArgs } from 'node:util';
-import { hostOfDeaths, live } from '../dist/test/helpers/deaths.js';
 import { scriptedModule } from '../dist/test/helpers/guests.js';
-import { storm } from '../dist/test/helpers/storm.js';
+import { storm } from '../dist/test/helpers/kills-under-load.js';
+import { hostOfDeaths, live } from '../dist/test/helpers/thread-deaths.js';
 
 const { values } = parseArgs({
   options: {

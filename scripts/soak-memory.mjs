@@ -3,7 +3,7 @@
 // Prints resident memory; exits with 1 when it passes the bound or an honest client is not served.
 
 import { parseArgs } from 'node:util';
-import { siege } from '../dist/test/helpers/siege.js';
+import { siege } from '../dist/test/helpers/memory-attack.js';
 
 const { values } = parseArgs({ options: { clients: { type: 'string', default: '5000' } } });
 const clients = Number(values.clients);

@@ -15,7 +15,7 @@ import path from 'node:path';
 import { blocks, document, root, section, type Workshop } from './documents.ts';
 import { cli, type Owner, Running, type RunOptions } from './process.ts';
 
-const sources = path.join(root, 'test', 'wasi');
+const sources = path.join(root, 'test', 'wasi', 'programs');
 const target = path.join(root, 'dist', 'wasi');
 
 /** Debian's compilers come first: others of the same name need not have the target. */
@@ -59,13 +59,13 @@ export async function buildShown(place: Workshop, heading: string): Promise<stri
   return path.join(place.folder, 'server.wasm');
 }
 
-/** The path of the module of `test/wasi/NAME.c`. */
+/** The path of the module of `test/wasi/programs/NAME.c`. */
 export function compiledC(name: string): string {
   const command = documented('C').replaceAll('server', name);
   return compiled([`${name}.c`], `${name}.wasm`, command);
 }
 
-/** The path of the module of `test/wasi/NAME.rs`. */
+/** The path of the module of `test/wasi/programs/NAME.rs`. */
 export function compiledRust(name: string): string {
   const command = documented('Rust').replaceAll('server', name);
   return compiled(
@@ -75,7 +75,7 @@ export function compiledRust(name: string): string {
   );
 }
 
-/** The path of the module of `test/wasi/server.ts`. */
+/** The path of the module of `test/wasi/programs/server.ts`. */
 export const compiledAssemblyScript = (): string =>
   compiled(
     ['server.ts', 'wasi_snapshot_preview1.ts'],
@@ -83,7 +83,7 @@ export const compiledAssemblyScript = (): string =>
     `${documented('AssemblyScript')}\nmv server.wasm assemblyscript.wasm`,
   );
 
-/** The path of `test/wasi/NAME.c` compiled for this machine. */
+/** The path of `test/wasi/programs/NAME.c` compiled for this machine. */
 export const compiledNative = (name: string): string =>
   compiled([`${name}.c`], name, `cc -O2 -Wall -Wextra -Werror ${name}.c -o ${name}`);
 

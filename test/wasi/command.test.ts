@@ -1,106 +1,128 @@
-// What a command finds and leaves besides its sockets: arguments, environment, standard streams, a
-// directory, its exit status. Through wasi-libc by command.c, and Rust's standard library by command.rs.
+// Which modules are commands, and how others are refused.
 
-import { readdirSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
-import test from 'ava';
-import { connect } from '../helpers/client.ts';
-import { runCli, temporary } from '../helpers/process.ts';
-import { compiledC, compiledRust, startWasi } from '../helpers/wasi-programs.ts';
+import test, { type ExecutionContext } from 'ava';
+import type { ModuleSource } from '../../host/module/load.ts';
+import { isCommand, loadCommand } from '../../host/wasi/command.ts';
+import { resolveRunPolicy } from '../../host/wasi/policy.ts';
+import { WASI_MODULE, wasiImports } from '../../host/wasi/preview1/interface.ts';
+import { echoModule } from '../helpers/guests.ts';
+import { command } from '../helpers/wasi.ts';
+import { assemble, guest, unreachable } from '../helpers/wasm.ts';
 
-const module = compiledC('command');
-const inRust = compiledRust('command');
+const policy = resolveRunPolicy();
 
-test('a command has its arguments, its environment and nothing of the host’s, and its own status', async (t) => {
-  const server = await startWasi(t, module, ['7', 'a b'], {
-    flags: ['--env', 'COLOUR=blue', '--env', 'EMPTY='],
-  });
-  const client = await connect(server.address, { owner: t });
-  t.is(String(await client.readAll()), 'served\n');
-  t.deepEqual(await server.process.exited, { code: 7, signal: null });
-  const lines = server.process.stdout.trimEnd().split('\n');
-  t.deepEqual(
-    lines.filter((line) => line.startsWith('argument')),
-    ['argument command.wasm', 'argument 7', 'argument a b'],
+const names = Object.keys(wasiImports) as (keyof typeof wasiImports)[];
+
+async function refused(t: ExecutionContext, source: ModuleSource, message: string): Promise<void> {
+  const load = async () => loadCommand(source, policy, 'guest.wasm');
+  const error = await t.throwsAsync(load, { code: 'ERR_MODULE' });
+  t.is(error!.message, `guest.wasm: ${message}`);
+}
+
+test('a module may import every function of preview 1', async (t) => {
+  t.is(names.length, 46);
+  const { module, exports } = await loadCommand(command(names, []), policy, 'guest.wasm');
+  t.is(WebAssembly.Module.imports(module).length, 46);
+  t.deepEqual([...exports].sort(), ['_start', 'memory']);
+});
+
+test('what is imported from elsewhere, or under another name, is refused by its name', async (t) => {
+  const advice = `import only the functions of ${WASI_MODULE}`;
+  for (const name of [
+    `${WASI_MODULE}.sock_open`,
+    'env.abort',
+    'wasi_unstable.fd_write',
+    'wasmpoll.send',
+  ]) {
+    const source = command([], [], { imports: { [name]: '(i32) -> i32' } });
+    await refused(t, source, `import not allowed: ${name}; ${advice}`);
+  }
+  const memory = { [`${WASI_MODULE}.memory`]: [2, 0, 1] };
+  const found = `it imports ${WASI_MODULE}.memory`;
+  await refused(
+    t,
+    command([], [], { imports: memory }),
+    `memory: ${found}; define exactly one memory in the module and export it as memory`,
   );
-  t.deepEqual(lines.filter((line) => line.startsWith('environment')).sort(), [
-    'environment COLOUR=blue',
-    'environment EMPTY=',
-    'environment LISTEN_FDS=1',
-  ]);
-  t.regex(server.process.stderr, /^exit 7$/m);
-  t.true(lines.includes('listener 3'));
 });
 
-test('standard input is the command’s', async (t) => {
-  const outcome = await runCli(['run', module, '--', '0'], {
-    prefix: ['sh', '-c', 'printf "one\\ntwo\\n" | "$@"', 'sh'],
+test('an import of another type is refused with both types', async (t) => {
+  for (const name of names) {
+    const type = '(f64, f64) -> f64';
+    const source = command([], [], { imports: { [`${WASI_MODULE}.${name}`]: type } });
+    const types = `${WASI_MODULE}.${name} is ${type}, not ${wasiImports[name]}`;
+    await refused(t, source, `import type: ${types}; declare it as WASI preview 1 does`);
+  }
+});
+
+test('a command exports _start and its memory', async (t) => {
+  const advice = 'a command exports _start and memory; a protocol is served without run';
+  await refused(
+    t,
+    await echoModule(),
+    'import not allowed: env.abort, wasmpoll.send; import only the functions of wasi_snapshot_preview1',
+  );
+  await refused(t, guest(), `missing export: _start; ${advice}`);
+  const hidden = { _start: { body: [], export: false } };
+  await refused(
+    t,
+    assemble({ memory: { min: 1 }, functions: hidden }),
+    `missing export: _start; ${advice}`,
+  );
+  await refused(t, assemble({ functions: { _start: [] } }), `missing export: memory; ${advice}`);
+  const wrong = { _start: { type: '(i32) -> ()', body: [] } };
+  await refused(
+    t,
+    assemble({ memory: { min: 1 }, functions: wrong }),
+    'export type: _start is (i32) -> (), not () -> (); declare it as WASI preview 1 does',
+  );
+});
+
+test('the limits of the policy hold for commands', async (t) => {
+  const large = command([], [], { memory: { min: 2000 } });
+  await refused(
+    t,
+    large,
+    'memory limit: it starts with 131072000 bytes, over 67108864; lower its initial memory or raise guestMemoryBytes',
+  );
+  const shared = command([], [], { memory: { min: 1, max: 2, flags: 3 } });
+  await refused(
+    t,
+    shared,
+    'shared memory: its memory is shared between threads; build it without threads',
+  );
+  const tables = command([], [], { tables: [{ min: 100_001 }] });
+  await refused(
+    t,
+    tables,
+    'table limit: 100001 elements, over 100000; make its tables smaller or raise maxTableElements',
+  );
+});
+
+test('a memory grows to the limit and no further', async (t) => {
+  const limits = resolveRunPolicy({ guestMemoryBytes: 128 * 1024 });
+  const { module } = await loadCommand(command([], []), limits, 'guest.wasm');
+  const { exports } = new WebAssembly.Instance(module);
+  const memory = exports.memory as WebAssembly.Memory;
+  t.is(memory.grow(1), 1);
+  t.throws(() => memory.grow(1), { instanceOf: RangeError });
+});
+
+test('bytes and compiled modules are told apart by their exports', async (t) => {
+  const start = command([], [unreachable]);
+  t.true(isCommand(start));
+  t.true(isCommand(await WebAssembly.compile(start)));
+  t.false(isCommand(guest()));
+  t.false(isCommand(await echoModule()));
+  t.false(isCommand(guest({ functions: { _start: [] } })));
+  t.false(isCommand(new Uint8Array([1, 2, 3])));
+});
+
+test('a setting that a command has not is refused, as is one out of its range', (t) => {
+  t.throws(() => resolveRunPolicy({ idleTimeoutMs: 1 } as never), {
+    code: 'ERR_POLICY',
+    message: 'policy.idleTimeoutMs: a command has no such setting',
   });
-  t.is(outcome.code, 0, outcome.stderr);
-  t.regex(outcome.stdout, /^input one\ninput two$/m);
-  t.regex(outcome.stdout, /^listener -1$/m);
-});
-
-test('a directory comes before the listeners, and is all there is of the file system', async (t) => {
-  const folder = temporary(t);
-  writeFileSync(path.join(folder, 'here'), '');
-  const server = await startWasi(t, module, ['0'], { flags: ['--dir', `${folder}:/data`] });
-  const client = await connect(server.address, { owner: t });
-  t.is(String(await client.readAll()), 'served\n');
-  await server.process.exited;
-  const lines = server.process.stdout.trimEnd().split('\n');
-  const at = lines.indexOf('rename: done');
-  const entries = lines.filter((line) => line.startsWith('entry')).sort();
-  t.deepEqual(lines.slice(at, at + 3), ['rename: done', 'stat: done', '12 bytes']);
-  t.deepEqual(entries, ['entry here', 'entry renamed']);
-  t.deepEqual(lines.slice(-4), [
-    'unlink: done',
-    '/etc/passwd: Capabilities insufficient',
-    '/data/../etc/passwd: Operation not permitted',
-    'listener 4',
-  ]);
-  t.deepEqual(readdirSync(folder), ['here']);
-});
-
-test('without a directory there is no file system', async (t) => {
-  const outcome = await runCli(['run', module, '--', '0']);
-  t.is(outcome.code, 0, outcome.stderr);
-  t.regex(outcome.stdout, /^fopen: /m);
-  t.notRegex(outcome.stdout, /^(?:rename|entry)/m);
-});
-
-test('Rust’s standard library finds arguments, environment, input, time and random numbers', async (t) => {
-  const outcome = await runCli(['run', inRust, '--env', 'COLOUR=blue', '--', '5', 'ü'], {
-    prefix: ['sh', '-c', 'printf "one\\ntwo" | "$@"', 'sh'],
-  });
-  t.deepEqual(outcome.stdout.split('\n').slice(0, 6), [
-    'arguments ["command-rust.wasm", "5", "ü"]',
-    'environment [("COLOUR", "blue")]',
-    'input one',
-    'input two',
-    'sum 328350',
-    'slept true',
-  ]);
-  t.is(outcome.stderr, '');
-  t.is(outcome.code, 5);
-});
-
-test('Rust’s std::fs works in a directory, and only there', async (t) => {
-  const folder = temporary(t);
-  const { stdout, code } = await runCli(['run', inRust, '--dir', `${folder}:/data`, '--', '0']);
-  t.is(code, 0);
-  t.deepEqual(stdout.trimEnd().split('\n').slice(-4), [
-    'entry renamed of 12 bytes',
-    'read twelve bytes',
-    'files done',
-    'escape denied',
-  ]);
-  t.deepEqual(readdirSync(folder), []);
-});
-
-test('a panic in Rust is a trap, in one line behind what the program says itself', async (t) => {
-  const { stderr, code } = await runCli(['run', inRust, '--', 'panic']);
-  t.is(code, 134);
-  t.regex(stderr, /^thread 'main' panicked at 'a number: /m);
-  t.regex(stderr, /^wasmpoll: command-rust\.wasm: trap: unreachable\n$/m);
+  t.throws(() => resolveRunPolicy({ graceMs: -1 }), { message: /^policy.graceMs: must be/ });
+  t.is(resolveRunPolicy({ graceMs: 7 }).graceMs, 7);
 });

@@ -1,0 +1,560 @@
+// A scripted afternoon of a reactor on a simulated kernel whose thread ends at any step, and what must
+// hold of those that come after it. Same script, same bytes, whatever step is chosen.
+
+import type { Epoll, Io, Kernel } from '../../host/kernel/contract.ts';
+import type { Loopback, Socket } from '../../host/kernel/loopback.ts';
+import type { Control } from '../../host/memory/control-words.ts';
+import type * as Columns from '../../host/memory/segment.ts';
+import type { StateBlocks } from '../../host/memory/state-blocks.ts';
+import type { GuestModule } from '../../host/module/protocol-module.ts';
+import type { Policy } from '../../host/policy.ts';
+import type { Reactor } from '../../host/reactor/reactor.ts';
+import type { Remains } from '../../host/reactor/recovery.ts';
+import { difference, pattern } from './bytes.ts';
+import { steppedHost } from './statement-steps.ts';
+
+const OPEN = 1 << 0;
+const KNOWN = 1 << 1;
+const LINGERING = 1 << 10;
+const DOOMED = 1 << 11;
+
+class Death extends Error {}
+
+interface Host {
+  Reactor: typeof Reactor;
+  Control: typeof Control;
+  Loopback: typeof Loopback;
+  columns: typeof Columns;
+  module: GuestModule;
+  policy: Policy;
+}
+
+/** Loads the host with steps, and the guest in it. */
+export async function hostOfDeaths(name: string, guest: Uint8Array): Promise<Host> {
+  const load = steppedHost(name);
+  const [reactor, control, loopback, columns, modules, policies] = (await Promise.all(
+    [
+      'reactor/reactor',
+      'memory/control-words',
+      'kernel/loopback',
+      'memory/segment',
+      'module/protocol-module',
+      'policy',
+    ].map((file) => load(`host/${file}`)),
+  )) as [
+    { Reactor: typeof Reactor },
+    { Control: typeof Control },
+    { Loopback: typeof Loopback },
+    typeof Columns,
+    typeof import('../../host/module/protocol-module.ts'),
+    typeof import('../../host/policy.ts'),
+  ];
+  const policy = policies.resolvePolicy({
+    maxConnections: 32,
+    poolBytes: 1 << 20,
+    maxBacklogBytes: 256 << 10,
+    highWaterBytes: 64 << 10,
+    lowWaterBytes: 16 << 10,
+    receiveWindowBytes: 16 << 10,
+    maxFrameBytes: 8 << 10,
+    maxStagedBytes: 64 << 10,
+    maxStagedSends: 64,
+    logLinesPerSecond: 1_000_000,
+    lingerMs: 50,
+  });
+  const module = await modules.loadModule(guest, policy);
+  return { ...reactor, ...control, ...loopback, columns, module, policy };
+}
+
+/** When the threads are to end: at so many steps of the first, then of the second, and so on. */
+export type Deaths = readonly number[];
+
+export interface Outcome {
+  /** Steps of the first thread; with no death, all there are. */
+  readonly steps: number;
+  readonly deaths: number;
+  /** Connections that were lost. */
+  readonly lost: number;
+  /** Descriptors that no thread could close for certain. */
+  readonly forgotten: number;
+  /** What should not be; empty when all is well. */
+  readonly faults: string[];
+}
+
+interface Peer {
+  readonly name: string;
+  readonly socket: Socket;
+  readonly fd: number;
+  received: Uint8Array[];
+  expected: Uint8Array;
+  /** By the rules it may be lost. */
+  lost: boolean;
+}
+
+/** A life of several threads in one place, one after the other. */
+export class Place {
+  readonly #host: Host;
+  readonly #kernel: Loopback;
+  readonly #deaths: number[];
+  readonly #peers = new Map<string, Peer>();
+  readonly #open = new Set<number>();
+  readonly #owner = new Map<number, Peer>();
+  readonly faults: string[] = [];
+  readonly logs: string[] = [];
+  steps = 0;
+  died = 0;
+  #left = 0;
+  #now = 1;
+  #control: Control;
+  #reactor!: Reactor;
+  #epoll: Epoll;
+  #dead = false;
+  /** The thread runs, not the script. */
+  #inside = false;
+  #frozen: {
+    segment: SharedArrayBuffer;
+    states: StateBlocks;
+    control: SharedArrayBuffer;
+  } | null = null;
+  #lost = { slot: -1, reason: 13 };
+
+  constructor(host: Host, deaths: Deaths) {
+    this.#host = host;
+    this.#kernel = new host.Loopback();
+    this.#deaths = [...deaths];
+    this.#control = new host.Control(new SharedArrayBuffer(host.Control.bytes));
+    this.#epoll = this.#kernel.epoll();
+    // The first start is not the matter here: the steps begin when it serves.
+    globalThis.wasmpollStep = undefined;
+    this.#reactor = this.#start(null);
+    this.#arm();
+  }
+
+  #arm(): void {
+    this.#left = this.#deaths.shift() ?? Infinity;
+    this.#dead = false;
+    globalThis.wasmpollStep = () => this.#step();
+  }
+
+  #step(): void {
+    if (!this.#inside) return;
+    if (this.#dead) throw new Death();
+    this.steps += 1;
+    if (this.steps < this.#left) return;
+    // From here on nothing that this thread does counts: it is unwound from a copy's point of view.
+    this.#dead = true;
+    const segment = this.#segment.slice(0) as SharedArrayBuffer;
+    const control = this.#control.buffer.slice(0) as SharedArrayBuffer;
+    const states = { ...this.#states, buffer: this.#states.buffer.slice(0) };
+    this.#frozen = { segment, states, control };
+    throw new Death();
+  }
+
+  #segment!: ArrayBufferLike;
+  #states!: StateBlocks;
+
+  #start(left: Remains | null): Reactor {
+    const place = this;
+    const { Reactor: Start, module, policy } = this.#host;
+    // Known as soon as it exists: a thread may end in its constructor.
+    class Noted extends SharedArrayBuffer {
+      constructor(bytes: number) {
+        super(bytes);
+        if (bytes > 1 << 20) place.#segment = this;
+      }
+    }
+    if (left !== null) {
+      this.#segment = left.segment;
+      this.#states = left.states;
+    }
+    const reactor = new Start({
+      kernel: this.#wrapped(),
+      module,
+      policy,
+      observer: {
+        open: null,
+        data: null,
+        close: null,
+        restart: (why) => {
+          if (!this.#dead) this.faults.push(`restart: ${why}`);
+        },
+        failure: (error) => {
+          if (!this.#dead) this.faults.push(`failure: ${String(error)}`);
+        },
+        log: (_, text) => this.logs.push(text) > 0,
+      },
+      now: () => this.#now,
+      buffer: Noted,
+      control: this.#control,
+      epoll: this.#wrappedEpoll(),
+      ...(left === null ? {} : { left }),
+    });
+    this.#states = reactor.states;
+    return reactor;
+  }
+
+  #live(): void {
+    if (this.#dead) throw new Death();
+    globalThis.wasmpollStep?.();
+  }
+
+  #wrapped(): Kernel {
+    const kernel = this.#kernel;
+    const gone = (fd: number, how: () => number): number => {
+      this.#live();
+      if (!this.#open.delete(fd)) this.faults.push(`descriptor ${fd} closed twice`);
+      return how();
+    };
+    return {
+      constants: kernel.constants,
+      epoll: () => kernel.epoll(),
+      io: (rows): Io => {
+        const io = kernel.io(rows);
+        return {
+          bind: (index, view) => io.bind(index, view),
+          run: (from, to) => {
+            this.#live();
+            const stop = io.run(from, to);
+            globalThis.wasmpollStep?.();
+            return stop;
+          },
+        };
+      },
+      shutdown: (fd, how) => {
+        this.#live();
+        return kernel.shutdown(fd, how);
+      },
+      close: (fd) => gone(fd, () => kernel.close(fd)),
+      reset: (fd) => gone(fd, () => kernel.reset(fd)),
+      peerAddress: (fd) => kernel.peerAddress(fd),
+      errorName: (errno) => kernel.errorName(errno),
+    };
+  }
+
+  #wrappedEpoll(): Epoll {
+    const epoll = this.#epoll;
+    return {
+      fd: 0,
+      add: (...args) => {
+        this.#live();
+        return epoll.add(...args);
+      },
+      modify: (...args) => {
+        this.#live();
+        return epoll.modify(...args);
+      },
+      remove: (...args) => {
+        this.#live();
+        return epoll.remove(...args);
+      },
+      wait: (events, timeout) => {
+        this.#live();
+        return epoll.wait(events, timeout);
+      },
+      close: () => undefined,
+    };
+  }
+
+  /** Runs `what` in the thread; when it ends there, another takes its place. */
+  #run(what: () => void): void {
+    this.#inside = true;
+    try {
+      what();
+    } catch (thrown) {
+      if (!this.#dead) throw thrown;
+    }
+    this.#inside = false;
+    while (this.#dead) this.#replace();
+  }
+
+  // What the supervisor does.
+  #replace(): void {
+    this.died += 1;
+    const { segment, states, control } = this.#frozen!;
+    this.#control = new this.#host.Control(control);
+    const inside = this.#control.inside && this.#control.slot >= 0;
+    if (inside) this.#lost = { slot: this.#control.slot, reason: 13 };
+    else if (this.#control.hasRecovered) this.#lost = { slot: -1, reason: 13 };
+    this.#control.reset();
+    this.#mark(segment, inside ? this.#control.slot : this.#lost.slot);
+    this.steps = 0;
+    this.#arm();
+    this.#inside = true;
+    try {
+      this.#reactor = this.#start({ segment, states, before: null, ...this.#lost });
+    } catch (thrown) {
+      if (!this.#dead) throw thrown;
+    }
+    this.#inside = false;
+  }
+
+  // Who may be lost: by the rules, and nobody else.
+  #mark(segment: ArrayBufferLike, inCallback: number): void {
+    const { COLUMNS, FLAGS, FD, BUSY, STAGED_BYTES, UNSAVED } = this.#host.columns;
+    const rows = this.#host.policy.maxConnections;
+    const table = new Int32Array(segment, 0, rows * COLUMNS);
+    const placed = new Set<number>();
+    for (let slot = 0; slot < rows; slot += 1) {
+      const base = slot * COLUMNS;
+      const flags = table[base + FLAGS]!;
+      if ((flags & OPEN) === 0) continue;
+      const fd = table[base + FD]!;
+      placed.add(fd);
+      const moving =
+        table[base + BUSY] !== 0 ||
+        table[base + UNSAVED] !== 0 ||
+        (inCallback < 0 && table[base + STAGED_BYTES] !== 0);
+      const admitted = (flags & (KNOWN | LINGERING)) !== 0;
+      const peer = this.#owner.get(fd);
+      if (peer === undefined) continue;
+      if (moving || !admitted || slot === inCallback || (flags & DOOMED) !== 0) peer.lost = true;
+    }
+    const { taken } = this.#control;
+    if (taken >= 0 && !placed.has(taken)) {
+      const peer = this.#owner.get(taken);
+      if (peer !== undefined) peer.lost = true;
+    }
+    // Between forgetting a descriptor and closing it nobody may close it: the number may be another's.
+    for (const fd of [...this.#open]) {
+      const peer = this.#owner.get(fd)!;
+      if (placed.has(fd) || taken === fd || this.#handed.has(fd)) continue;
+      peer.lost = true;
+      this.forgotten += 1;
+      this.#open.delete(fd);
+      this.#kernel.reset(fd);
+    }
+    for (const fd of [...this.#handed]) if (placed.has(fd) || taken === fd) this.#handed.delete(fd);
+  }
+
+  /** Descriptors that no thread could close for certain. */
+  forgotten = 0;
+  readonly #handed = new Set<number>();
+
+  // The script's side.
+
+  connect(name: string, script: string, bufferBytes = 1 << 20): void {
+    const { fd, client } = this.#kernel.connect(bufferBytes, `!${script}`);
+    const peer: Peer = {
+      name,
+      socket: client,
+      fd,
+      received: [],
+      expected: new Uint8Array(0),
+      lost: false,
+    };
+    this.#peers.set(name, peer);
+    this.#open.add(fd);
+    this.#owner.set(fd, peer);
+    this.#handed.add(fd);
+    this.#control.hand(fd);
+    this.#run(() => this.#reactor.openHanded());
+    this.#run(() => this.#reactor.openHanded());
+    this.#handed.delete(fd);
+    this.settle();
+  }
+
+  send(name: string, data: string | Uint8Array): void {
+    const { socket } = this.#peers.get(name)!;
+    const bytes = typeof data === 'string' ? new TextEncoder().encode(data) : data;
+    for (let sent = 0; sent < bytes.length; ) {
+      const result = socket.send(bytes.subarray(sent));
+      if (result < 0 && socket.peer?.closed) return;
+      if (result < 0 && this.lost(name)) return;
+      if (result > 0) sent += result;
+      this.settle();
+      this.read(name);
+    }
+  }
+
+  expect(name: string, data: string | Uint8Array): void {
+    const peer = this.#peers.get(name)!;
+    const bytes = typeof data === 'string' ? new TextEncoder().encode(data) : data;
+    peer.expected = Buffer.concat([peer.expected, bytes]);
+  }
+
+  /** Writes without a turn: several connections are to be ready in one. */
+  queue(name: string, data: string): void {
+    this.#peers.get(name)!.socket.send(new TextEncoder().encode(data));
+  }
+
+  /** Its name for the guest's commands; that of nobody when it is gone. */
+  handle(name: string): string {
+    const { COLUMNS, FD, FLAGS, HANDLE } = this.#host.columns;
+    const table = new Int32Array(this.#segment, 0, this.#host.policy.maxConnections * COLUMNS);
+    const fd = this.#peers.get(name)!.fd;
+    for (let base = 0; base < table.length; base += COLUMNS) {
+      const open = (table[base + FLAGS]! & OPEN) !== 0 && table[base + FD] === fd;
+      if (open && !this.lost(name)) return `#${table[base + HANDLE]}`;
+    }
+    return '#0';
+  }
+
+  lost(name: string): boolean {
+    const { socket } = this.#peers.get(name)!;
+    return socket.reset || socket.resetTold;
+  }
+
+  end(name: string): void {
+    const peer = this.#peers.get(name)!;
+    peer.socket.finish();
+    this.settle();
+  }
+
+  reset(name: string): void {
+    const peer = this.#peers.get(name)!;
+    peer.socket.abort();
+    this.settle();
+  }
+
+  read(name: string): void {
+    const peer = this.#peers.get(name)!;
+    const bytes = peer.socket.drain();
+    if (bytes.length === 0) return;
+    peer.received.push(bytes);
+    this.settle();
+    this.read(name);
+  }
+
+  advance(milliseconds: number): void {
+    const end = this.#now + milliseconds;
+    for (let next = this.#reactor.deadline; next <= end; next = this.#reactor.deadline) {
+      this.#now = Math.max(this.#now, next);
+      this.settle();
+    }
+    this.#now = end;
+    this.settle();
+  }
+
+  settle(): void {
+    const events = new Uint32Array(3);
+    for (let more = true, rounds = 0; more; rounds += 1) {
+      if (rounds > 10_000) throw new Error('it does not come to rest');
+      this.#run(() => {
+        more = this.#reactor.turn();
+      });
+      more = more || this.#epoll.wait(events, 0) > 0;
+    }
+  }
+
+  /** All is over: what each has got, and that nothing is kept. */
+  finish(): Outcome {
+    const steps = this.steps;
+    globalThis.wasmpollStep = undefined;
+    let lost = 0;
+    for (const [name, peer] of this.#peers) {
+      this.read(name);
+      const got = Buffer.concat(peer.received);
+      const isLost = this.lost(name);
+      if (isLost) lost += 1;
+      if (isLost && !peer.lost) this.faults.push(`${name} was lost, and was not being changed`);
+      const wanted = isLost ? peer.expected.subarray(0, got.length) : peer.expected;
+      const wrong = difference(got, wanted);
+      // Who speaks to it may be lost, and what it would have said.
+      const heard = name.startsWith('listener') && this.#peers.get('speaker')!.lost;
+      if (wrong !== '' && !peer.lost && !heard) this.faults.push(`${name}: ${wrong}`);
+      else if (wrong !== '') {
+        const prefix = difference(got, peer.expected.subarray(0, got.length));
+        if (prefix !== '') this.faults.push(`${name}, lost: ${prefix}`);
+      }
+    }
+    this.#accounts();
+    for (const peer of this.#peers.values()) peer.socket.abort();
+    this.settle();
+    this.advance(120_000);
+    const { connections, backlogBytes, poolBytes } = this.#reactor.snapshot();
+    const left = JSON.stringify([connections.open, backlogBytes, poolBytes, this.#open.size]);
+    if (left !== '[0,0,0,0]') this.faults.push(`left at the end: ${left}`);
+    const finished = this.#control.finishedCount;
+    if (finished !== this.#peers.size) {
+      this.faults.push(`${finished} of ${this.#peers.size} counted as finished`);
+    }
+    return { steps, deaths: this.died, lost, forgotten: this.forgotten, faults: this.faults };
+  }
+
+  // The pages in chains, no page in two of them, are the pages that are not free.
+  #accounts(): void {
+    const { columns, policy } = this.#host;
+    const table = new Int32Array(this.#segment, 0, policy.maxConnections * columns.COLUMNS);
+    let [pages, backlog] = [0, 0];
+    for (let slot = 0; slot < policy.maxConnections; slot += 1) {
+      const base = slot * columns.COLUMNS;
+      if ((table[base + columns.FLAGS]! & OPEN) === 0) continue;
+      for (const chain of [columns.OUTPUT, columns.HELD]) {
+        const bytes = table[base + chain + columns.CHAIN_BYTES]!;
+        if (bytes === 0) continue;
+        pages += Math.ceil((table[base + chain + columns.CHAIN_START]! + bytes) / 16_384);
+        if (chain === columns.OUTPUT) backlog += bytes;
+      }
+    }
+    const { poolBytes, backlogBytes } = this.#reactor.snapshot();
+    if (poolBytes !== pages * 16_384)
+      this.faults.push(`${poolBytes} bytes of pool, ${pages} pages`);
+    if (backlogBytes !== backlog) this.faults.push(`${backlogBytes} of backlog, not ${backlog}`);
+  }
+}
+
+/** The afternoon. Every connection is told apart by its bytes. */
+export function live(host: Host, deaths: Deaths): Outcome {
+  const place = new Place(host, deaths);
+  const bulk = pattern(60_000, 7);
+  place.connect('echo', 'q;m 1,4000;', 3000);
+  place.connect('slow', 'q;m 1,9000;', 9000);
+  place.connect('lines', 'q;m 2,0;');
+  place.connect('frames', 'q;m 4,0;');
+  place.connect('listener 1', 'q;s .,hello 1;');
+  place.connect('listener 2', 'q;s .,hello 2;', 10);
+  place.expect('listener 1', 'hello 1');
+  place.expect('listener 2', 'hello 2');
+  place.connect('speaker', 'q;');
+  place.connect('ticker', 'q;e t{+ 1;s .,tick;t .,50;}t .,50;');
+  place.connect('counter', 'e d{+ 3;}');
+  const [one, two] = [place.handle('listener 1'), place.handle('listener 2')];
+  // Several ready at once, input held, a message for all, a backlog.
+  place.queue('lines', 'one\ntwo\nthr');
+  place.queue('frames', '\u0003abc\u0005de');
+  place.queue('counter', '+ 1;');
+  place.queue('speaker', `s ${one},[first];s ${two},[first];s .,said;`);
+  place.settle();
+  place.expect('lines', 'one\ntwo\n');
+  place.expect('frames', '\u0003abc');
+  place.expect('listener 1', '[first]');
+  place.expect('listener 2', '[first]');
+  place.expect('speaker', 'said');
+  place.expect('echo', bulk);
+  place.send('echo', bulk);
+  place.expect('slow', bulk.subarray(0, 20_000));
+  place.queue('slow', '');
+  place.send('slow', bulk.subarray(0, 20_000));
+  place.advance(120);
+  place.expect('ticker', 'ticktick');
+  // Some go, some come, while others wait.
+  place.connect('leaver', 'q;m 1,100;');
+  place.expect('leaver', 'bye');
+  place.queue('leaver', 'bye');
+  place.end('leaver');
+  place.connect('closer', 'q;s .,and gone;x .,0;');
+  place.expect('closer', 'and gone');
+  place.connect('resetter', 'q;m 1,1;');
+  place.queue('resetter', 'x');
+  place.reset('resetter');
+  place.queue('speaker', `s ${one},[second];s ${two},[second];P .;`);
+  place.queue('counter', '+ 1;');
+  place.queue('lines', 'ee\n');
+  place.queue('frames', 'fgh');
+  place.settle();
+  place.expect('lines', 'three\n');
+  place.expect('frames', '\u0005defgh');
+  place.expect('listener 1', '[second]');
+  place.expect('listener 2', '[second]');
+  place.read('listener 2');
+  place.connect('late', 'q;s .,welcome;m 1,50;');
+  place.expect('late', 'welcome');
+  place.advance(100);
+  place.expect('ticker', 'ticktick');
+  place.queue('counter', '?;');
+  place.settle();
+  if (!place.lost('counter') && !place.logs.some((text) => text.startsWith('=8 '))) {
+    place.faults.push('the counter has lost its state');
+  }
+  return place.finish();
+}
