@@ -14,7 +14,7 @@ import {
 import { scripts } from '../helpers/epoll-scripts.ts';
 import { sequenceOf } from '../helpers/epoll-sequences.ts';
 
-/** `npm run fuzz:epoll` runs as many as one has time for. */
+/** `npm run fuzz -- epoll` runs as many as one has time for. */
 const SEQUENCES = 300;
 
 const python = hasPython();

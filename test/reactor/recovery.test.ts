@@ -1,5 +1,5 @@
 // A thread that ends at any statement of a turn: what another finds, and what it goes on with.
-// `npm run soak:kills` does this for every statement; here it is a part of them, another each third.
+// `npm run soak -- kills` does this for every statement; here it is a part of them, another each third.
 
 import test from 'ava';
 import { random } from '../helpers/bytes.ts';

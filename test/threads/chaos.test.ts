@@ -1,5 +1,5 @@
 // A guest that does anything, and 200 connections in the same instance that must not notice.
-// For minutes: `npm run soak:chaos`.
+// For minutes: `npm run soak -- chaos`.
 
 import test from 'ava';
 import { chaos } from '../helpers/chaos.ts';

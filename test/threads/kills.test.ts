@@ -1,5 +1,5 @@
 // Real threads that hang or end at random moments while clients stream through them.
-// Thousands of rounds: `npm run soak:kills`.
+// Thousands of rounds: `npm run soak -- kills`.
 
 import test from 'ava';
 import { type StormReport, storm } from '../helpers/kills-under-load.ts';

@@ -1,5 +1,5 @@
 // Memory under attack: what has a cap keeps to it, and who asks for little is served.
-// With 5,000 clients: `npm run soak:memory`.
+// With 5,000 clients: `npm run soak -- memory`.
 
 import test from 'ava';
 import { siege } from '../helpers/memory-attack.ts';

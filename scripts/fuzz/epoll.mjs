@@ -1,10 +1,10 @@
 // Compares random sequences of epoll operations with CPython:
-//   npm run fuzz:epoll -- --sequences N --seed S
+//   npm run fuzz -- epoll --sequences N --seed S
 // Sequence i has the seed S + i. Prints the first differences, and exits with 1 if there are any.
 
 import { parseArgs } from 'node:util';
-import { compare } from '../dist/test/helpers/epoll-differential.js';
-import { sequenceOf } from '../dist/test/helpers/epoll-sequences.js';
+import { compare } from '../../dist/test/helpers/epoll-differential.js';
+import { sequenceOf } from '../../dist/test/helpers/epoll-sequences.js';
 
 /** As many go through one Python process. */
 const BATCH = 500;
@@ -18,7 +18,7 @@ const { values } = parseArgs({
 });
 const [count, first] = [Number(values.sequences), Number(values.seed)];
 if (!(Number.isSafeInteger(count) && count > 0 && Number.isSafeInteger(first) && first >= 0)) {
-  process.stderr.write('fuzz-epoll: --sequences and --seed must be whole numbers\n');
+  process.stderr.write('fuzz epoll: --sequences and --seed must be whole numbers\n');
   process.exit(2);
 }
 

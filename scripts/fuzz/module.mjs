@@ -1,27 +1,27 @@
-// Feeds damaged modules to the loader: npm run fuzz:module -- --seconds N --seed S
+// Feeds damaged modules to the loader: npm run fuzz -- module --seconds N --seed S
 // What V8 compiles is parsed; what is refused is refused by a rule with a name; imposed limits hold in
 // what is accepted. Prints counts, and the first files that broke one of these; exits with 1 then.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { BinaryError, parseModule } from '../dist/host/module/binary.js';
-import { rules } from '../dist/host/module/interface.js';
-import { loadModule } from '../dist/host/module/protocol-module.js';
-import { resolvePolicy } from '../dist/host/policy.js';
-import { random } from '../dist/test/helpers/bytes.js';
-import { hazard } from '../dist/test/helpers/hang-or-trap-guest.js';
-import { drop, guest, i32, memoryGrow, unreachable } from '../dist/test/helpers/wasm.js';
+import { BinaryError, parseModule } from '../../dist/host/module/binary.js';
+import { rules } from '../../dist/host/module/interface.js';
+import { loadModule } from '../../dist/host/module/protocol-module.js';
+import { resolvePolicy } from '../../dist/host/policy.js';
+import { random } from '../../dist/test/helpers/bytes.js';
+import { hazard } from '../../dist/test/helpers/hang-or-trap-guest.js';
+import { drop, guest, i32, memoryGrow, unreachable } from '../../dist/test/helpers/wasm.js';
 
 const { values } = parseArgs({
   options: { seconds: { type: 'string', default: '60' }, seed: { type: 'string', default: '1' } },
 });
 const [seconds, seed] = [Number(values.seconds), Number(values.seed)];
 if (!(seconds > 0 && Number.isSafeInteger(seed))) {
-  process.stderr.write('fuzz-module: --seconds and --seed must be numbers\n');
+  process.stderr.write('fuzz module: --seconds and --seed must be numbers\n');
   process.exit(2);
 }
 
-const root = new URL('../dist/', import.meta.url);
+const root = new URL('../../dist/', import.meta.url);
 const files = ['protocols', 'guests'].flatMap((folder) => {
   try {
     return readdirSync(new URL(folder, root))

@@ -1,16 +1,16 @@
 // Arbitrary host calls and traps beside 200 connections that are compared byte for byte:
-//   npm run soak:chaos -- --minutes N --seed S
+//   npm run soak -- chaos --minutes N --seed S
 // Each seed is good for 20,000 programs. Exits with 1 at the first byte that is not right.
 
 import { parseArgs } from 'node:util';
-import { chaos } from '../dist/test/helpers/chaos.js';
+import { chaos } from '../../dist/test/helpers/chaos.js';
 
 const { values } = parseArgs({
   options: { minutes: { type: 'string', default: '3' }, seed: { type: 'string', default: '1' } },
 });
 const [minutes, first] = [Number(values.minutes), Number(values.seed)];
 if (!(minutes > 0 && Number.isSafeInteger(first))) {
-  process.stderr.write('soak-chaos: --minutes and --seed must be numbers\n');
+  process.stderr.write('soak chaos: --minutes and --seed must be numbers\n');
   process.exit(2);
 }
 

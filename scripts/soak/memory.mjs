@@ -1,14 +1,14 @@
 // Clients that never read or never finish a frame, and a guest that takes all it can:
-//   npm run soak:memory -- --clients N
+//   npm run soak -- memory --clients N
 // Prints resident memory; exits with 1 when it passes the bound or an honest client is not served.
 
 import { parseArgs } from 'node:util';
-import { siege } from '../dist/test/helpers/memory-attack.js';
+import { siege } from '../../dist/test/helpers/memory-attack.js';
 
 const { values } = parseArgs({ options: { clients: { type: 'string', default: '5000' } } });
 const clients = Number(values.clients);
 if (!(Number.isSafeInteger(clients) && clients > 0)) {
-  process.stderr.write('soak-memory: --clients must be a whole number from 1\n');
+  process.stderr.write('soak memory: --clients must be a whole number from 1\n');
   process.exit(2);
 }
 

@@ -1,11 +1,11 @@
-// Ends threads, and counts what it costs: npm run soak:kills -- --rounds N --seed S
+// Ends threads, and counts what it costs: npm run soak -- kills --rounds N --seed S
 // First a reactor on a simulated kernel at every statement of a turn, then real threads under load:
 // N that are ended at random, a tenth of it that hang. Exits with 1 when a byte or a stream is missed.
 
 import { parseArgs } from 'node:util';
-import { scriptedModule } from '../dist/test/helpers/guests.js';
-import { storm } from '../dist/test/helpers/kills-under-load.js';
-import { hostOfDeaths, live } from '../dist/test/helpers/thread-deaths.js';
+import { scriptedModule } from '../../dist/test/helpers/guests.js';
+import { storm } from '../../dist/test/helpers/kills-under-load.js';
+import { hostOfDeaths, live } from '../../dist/test/helpers/thread-deaths.js';
 
 const { values } = parseArgs({
   options: {
@@ -16,7 +16,7 @@ const { values } = parseArgs({
 });
 const [rounds, seed, stride] = [values.rounds, values.seed, values.stride].map(Number);
 if (![rounds, seed, stride].every((value) => Number.isSafeInteger(value) && value > 0)) {
-  process.stderr.write('soak-kills: --rounds, --seed and --stride must be whole numbers from 1\n');
+  process.stderr.write('soak kills: --rounds, --seed and --stride must be whole numbers from 1\n');
   process.exit(2);
 }
 
