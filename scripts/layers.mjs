@@ -1,89 +1,214 @@
-// Holds the layers apart: which file may import which. Part of `npm run lint`.
+// Holds the layers and the rooms apart, part of `npm run lint`: which file may import which, how large
+// files and rooms may grow, what nothing reaches, and what is said twice.
 
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { limits, rooms, words } from './rooms.mjs';
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const IMPORT =
   /^(?:import|export)\s(?:[^;'"=()]*?\sfrom\s*)?['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]/gm;
+// A script that a thread is started from.
+const SCRIPT = /new URL\(\s*['"](\.[^'"]+)\.js['"]/g;
 const INCLUDE = /^\s*#\s*include\s+"([^"]+)"/gm;
+const CONSTANT = /^(?:export )?const ([A-Z][A-Z0-9_]+)(?:: [^=]+)? = (.+);$/gm;
+const ABI_LINE = /^(?:\/\/.*|export const [A-Z0-9_]+ = -?\d+;)$/;
 
-const errors = [];
+/** What runs in a browser page as well, with all that it imports. */
+const PORTABLE = 'host/testing/harness.ts';
+const ABI = 'assembly/abi.ts';
 
-function sources(folder, endings) {
-  return readdirSync(join(root, folder), { recursive: true })
-    .filter((name) => endings.some((ending) => name.endsWith(ending)))
-    .map((name) => `${folder}/${name}`);
+/**
+ * Looks through the tree at `root`.
+ * @returns a line for each fault: the file, what is wrong, what would be right
+ */
+export function faults(root) {
+  const tree = new Tree(root);
+  return [
+    ...assemblyFaults(tree),
+    ...nativeFaults(tree),
+    ...importFaults(tree),
+    ...portableFaults(tree),
+    ...sizeFaults(tree),
+    ...unreachedFaults(tree),
+    ...repeatedFaults(tree),
+  ];
 }
 
-function importsOf(file) {
-  const text = readFileSync(join(root, file), 'utf8');
-  return [...text.matchAll(IMPORT)].map((match) => match[1] ?? match[2]);
-}
+/** The sources, read once. Paths are relative to the root, with slashes. */
+class Tree {
+  #root;
+  #texts = new Map();
 
-/** A relative import as a path from the root. */
-const resolve = (file, specifier) => relative(root, join(root, dirname(file), specifier));
+  constructor(root) {
+    this.#root = root;
+  }
 
-for (const file of sources('assembly', ['.ts'])) {
-  for (const specifier of importsOf(file)) {
-    if (!specifier.startsWith('./')) errors.push(`${file}: assembly/ imports ${specifier}`);
+  files(folder, ...endings) {
+    const path = join(this.#root, folder);
+    if (!existsSync(path)) return [];
+    return readdirSync(path, { recursive: true })
+      .filter((name) => endings.some((ending) => name.endsWith(ending)))
+      .filter((name) => !name.startsWith('build/') && !name.endsWith('.d.ts'))
+      .map((name) => `${folder}/${name}`)
+      .sort();
+  }
+
+  text(file) {
+    const known = this.#texts.get(file);
+    if (known !== undefined) return known;
+    const path = join(this.#root, file);
+    const text = existsSync(path) ? readFileSync(path, 'utf8') : '';
+    this.#texts.set(file, text);
+    return text;
+  }
+
+  /** What a file imports, each once: packages as they are written, files as paths from the root. */
+  imports(file) {
+    const found = [...this.text(file).matchAll(IMPORT)].map((match) => match[1] ?? match[2]);
+    return [...new Set(found.map((specifier) => this.#resolve(file, specifier)))];
+  }
+
+  scripts(file) {
+    const found = [...this.text(file).matchAll(SCRIPT)].map((match) => `${match[1]}.ts`);
+    return found.map((specifier) => this.#resolve(file, specifier));
+  }
+
+  #resolve(file, specifier) {
+    if (!specifier.startsWith('.')) return specifier;
+    return relative(this.#root, join(this.#root, dirname(file), specifier));
   }
 }
 
-const abi = readFileSync(join(root, 'assembly/abi.ts'), 'utf8');
-for (const line of abi.split('\n')) {
-  if (line !== '' && !/^(?:\/\/.*|export const [A-Z0-9_]+ = -?\d+;)$/.test(line)) {
-    errors.push(`assembly/abi.ts: both compilers must read it, which rules out: ${line}`);
-  }
-}
+const isFile = (target) => /^(?:host|assembly|native|test|bench|scripts)\//.test(target);
 
-for (const file of sources('native', ['.cc', '.h']).filter((name) => !name.includes('/build/'))) {
-  const text = readFileSync(join(root, file), 'utf8');
-  for (const [, name] of text.matchAll(INCLUDE)) {
-    if (name.includes('/')) errors.push(`${file}: native/ includes "${name}"`);
+function* assemblyFaults(tree) {
+  for (const file of tree.files('assembly', '.ts')) {
+    for (const target of tree.imports(file)) {
+      if (!target.startsWith('assembly/')) yield `${file}: assembly/ imports ${target}`;
+    }
   }
-}
-
-const hostFiles = sources('host', ['.ts']).filter((file) => !file.endsWith('.d.ts'));
-for (const file of hostFiles) {
-  for (const specifier of importsOf(file)) {
-    if (!specifier.startsWith('.')) continue;
-    const target = resolve(file, specifier);
-    const allowed = target.startsWith('host/') || target === 'assembly/abi.ts';
-    if (!allowed)
-      errors.push(`${file}: host/ imports ${target}; of the others only assembly/abi.ts`);
-  }
-}
-
-// Commands are hosted beside protocols: they may use what both need, and nothing but the entrances
-// knows of them.
-const entrances = ['host/cli/main.ts', 'host/cli/run.ts', 'host/index.ts'];
-for (const file of hostFiles) {
-  if (file.startsWith('host/wasi/')) continue;
-  for (const specifier of importsOf(file)) {
-    const inside = specifier.startsWith('.') && resolve(file, specifier).startsWith('host/wasi/');
-    if (inside && !entrances.includes(file)) errors.push(`${file}: host/ imports ${specifier}`);
-  }
-}
-for (const file of sources('host/wasi', ['.ts'])) {
-  for (const specifier of importsOf(file)) {
-    if (specifier.startsWith('.') && !resolve(file, specifier).startsWith('host/')) {
-      errors.push(`${file}: host/wasi/ imports ${specifier}; only host/ is allowed`);
+  for (const line of tree.text(ABI).split('\n')) {
+    if (line !== '' && !ABI_LINE.test(line)) {
+      yield `${ABI}: both compilers must read it, which rules out: ${line}`;
     }
   }
 }
 
-// What the harness is made of runs in a browser page.
-const portable = new Set(['host/testing/harness.ts']);
-for (const file of portable) {
-  for (const specifier of importsOf(file)) {
-    if (specifier.startsWith('.')) {
-      const target = resolve(file, specifier);
-      if (target.startsWith('host/')) portable.add(target);
-    } else errors.push(`${file}: imports ${specifier}, but wasmpoll/testing must run in a browser`);
+function* nativeFaults(tree) {
+  for (const file of tree.files('native', '.cc', '.h')) {
+    for (const [, name] of tree.text(file).matchAll(INCLUDE)) {
+      if (name.includes('/')) yield `${file}: native/ includes "${name}"`;
+    }
   }
 }
 
-for (const error of errors) process.stderr.write(`layers: ${error}\n`);
-process.exitCode = errors.length > 0 ? 1 : 0;
+/** `kernel`, `wasi/preview1`, or '' for a file at the root of host/. */
+function roomOf(file) {
+  const folder = dirname(file).slice('host/'.length);
+  return Object.hasOwn(rooms, folder) ? folder : folder.split('/')[0];
+}
+
+function* importFaults(tree) {
+  for (const file of tree.files('host', '.ts')) {
+    const room = roomOf(file);
+    const name = file.slice('host/'.length, -'.ts'.length);
+    if (room !== '' && !Object.hasOwn(rooms, room)) {
+      yield `${file}: scripts/rooms.mjs has no room '${room}'`;
+      continue;
+    }
+    for (const target of tree.imports(file).filter(isFile)) {
+      if (target === ABI) continue;
+      if (!target.startsWith('host/')) {
+        yield `${file}: host/ imports ${target}; of the others only ${ABI}`;
+      } else if (!mayImport(room, name, target)) {
+        const allowed = room === '' ? words : [...rooms[room], ...words];
+        yield `${file}: imports ${target}; ${room || 'this file'} may import ${allowed.join(', ')}`;
+      }
+    }
+  }
+}
+
+function mayImport(room, name, target) {
+  const [there, what] = [roomOf(target), target.slice('host/'.length, -'.ts'.length)];
+  if (there === '' && words.includes(what)) return true;
+  if (room === '') return name === 'index';
+  return there === room || rooms[room].includes(there) || rooms[room].includes(what);
+}
+
+function* portableFaults(tree) {
+  const portable = new Set([PORTABLE]);
+  for (const file of portable) {
+    for (const target of tree.imports(file)) {
+      if (!isFile(target)) {
+        yield `${file}: imports ${target}, but wasmpoll/testing must run in a browser`;
+      } else if (target.startsWith('host/')) portable.add(target);
+    }
+  }
+}
+
+function* sizeFaults(tree) {
+  const perRoom = new Map();
+  for (const file of tree.files('host', '.ts')) {
+    const room = roomOf(file);
+    perRoom.set(room, (perRoom.get(room) ?? 0) + 1);
+    const most = limits.importsOf[file] ?? limits.imports;
+    const imports = tree.imports(file).filter(isFile).length;
+    // The door has to name whatever it lets out.
+    if (imports > most && file !== 'host/index.ts') {
+      yield `${file}: imports ${imports} files of the project; at most ${most}`;
+    }
+  }
+  for (const [room, files] of perRoom) {
+    const most = limits.filesOf[room] ?? limits.files;
+    if (files > most) yield `host/${room}: has ${files} files; at most ${most}`;
+  }
+  const sources = [
+    ...tree.files('host', '.ts'),
+    ...tree.files('assembly', '.ts', '.h', '.rs'),
+    ...tree.files('native', '.cc', '.h'),
+    ...tree.files('bench', '.ts', '.c', '.h'),
+    ...tree.files('scripts', '.mjs'),
+  ];
+  for (const file of sources) {
+    const lines = tree.text(file).split('\n').length - 1;
+    if (lines > limits.lines && !limits.exempt.includes(file)) {
+      yield `${file}: has ${lines} lines; at most ${limits.lines}. Is it still one noun?`;
+    }
+  }
+}
+
+/** The doors are what package.json names, and the scripts that threads start from. */
+function* unreachedFaults(tree) {
+  const { bin = {}, exports = {} } = JSON.parse(tree.text('package.json') || '{}');
+  const doors = [...Object.values(bin), ...Object.values(exports).map((entry) => entry.default)]
+    .filter((path) => typeof path === 'string' && path.includes('dist/host/'))
+    .map((path) => path.replace(/^(?:\.\/)?dist\/(.*)\.js$/, '$1.ts'));
+  const reached = new Set(doors);
+  for (const file of reached) {
+    for (const target of [...tree.imports(file), ...tree.scripts(file)]) {
+      if (target.startsWith('host/')) reached.add(target);
+    }
+  }
+  for (const file of tree.files('host', '.ts')) {
+    if (!reached.has(file)) yield `${file}: no entrance of package.json reaches it`;
+  }
+}
+
+function* repeatedFaults(tree) {
+  const seen = new Map();
+  for (const file of tree.files('host', '.ts')) {
+    for (const [, name, value] of tree.text(file).matchAll(CONSTANT)) {
+      const key = `${name} = ${value}`;
+      const first = seen.get(key);
+      if (first !== undefined && first !== file) yield `${file}: ${key} stands in ${first}, too`;
+      else seen.set(key, file);
+    }
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const found = faults(dirname(dirname(fileURLToPath(import.meta.url))));
+  for (const fault of found) process.stderr.write(`layers: ${fault}\n`);
+  process.exitCode = found.length > 0 ? 1 : 0;
+}

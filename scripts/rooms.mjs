@@ -1,0 +1,33 @@
+// The plan of host/: which room may import which, and how large a file and a room may grow. Data only;
+// docs/architecture.md says what each room is for, and scripts/layers.mjs holds the code to it.
+
+/** Files at the root of host/ that every room may import. */
+export const words = ['errors', 'policy', 'text', 'rate-limit'];
+
+/** Each room, and what it may import besides itself and the words: other rooms, or single files. */
+export const rooms = {
+  kernel: [],
+  module: [],
+  epoll: ['kernel'],
+  listen: ['kernel'],
+  memory: ['kernel'],
+  guest: ['kernel', 'memory', 'module'],
+  reactor: ['kernel', 'memory', 'module', 'guest'],
+  threads: ['kernel', 'memory', 'module', 'guest', 'reactor'],
+  server: ['kernel', 'module', 'listen', 'threads'],
+  wasi: ['kernel', 'module', 'listen', 'threads/thread', 'wasi/preview1'],
+  'wasi/preview1': ['kernel'],
+  testing: ['kernel', 'memory', 'module', 'reactor'],
+  cli: ['listen', 'module', 'server', 'wasi'],
+};
+
+export const limits = {
+  lines: 280,
+  /** A table, as long as there are settings. */
+  exempt: ['host/policy.ts'],
+  files: 15,
+  filesOf: { 'wasi/preview1': 20 },
+  imports: 10,
+  /** Those that put the parts together. */
+  importsOf: { 'host/reactor/reactor.ts': 14, 'host/server/serve.ts': 14 },
+};
