@@ -1,11 +1,9 @@
 // The core WebAssembly binary format (webassembly.github.io/spec/core/binary): reads what a loader
-// judges and rewrites limits. It knows no policy, and leaves bodies, data and types to the engine.
+// judges. It knows no policy, changes nothing, and leaves bodies, data and types to the engine.
 
 import { BinaryError, hex, type Kind, type Limits, MOST, Reader } from './reader.ts';
 
-export { BinaryError, type BinaryRule, type Kind, type Limits } from './reader.ts';
-
-export const PAGE_BYTES = 65_536;
+export const WASM_PAGE_BYTES = 65_536;
 
 /** Value types by their first byte; the type that a `(ref …)` names is not kept. */
 export interface FunctionType {
@@ -34,7 +32,7 @@ export interface Export {
   readonly index: number;
 }
 
-interface Section {
+export interface Section {
   readonly size: number;
   readonly start: number;
   readonly end: number;
@@ -57,11 +55,10 @@ export interface ParsedModule {
   readonly sections: ReadonlyMap<number, Section>;
 }
 
-const SECTIONS = (
+export const SECTIONS: readonly string[] = (
   'custom type import function table memory global export ' +
   'start element code data data-count tag'
 ).split(' ');
-const [TABLE, MEMORY] = [SECTIONS.indexOf('table'), SECTIONS.indexOf('memory')];
 // Ids were given out in another order than sections have to come in.
 const ORDER = [1, 2, 3, 4, 5, 13, 6, 7, 8, 9, 12, 10, 11];
 
@@ -136,63 +133,6 @@ export function signatureOf({ params, results }: FunctionType): string {
   const names = (types: readonly number[]) =>
     types.map((type) => VALUE_TYPES.get(type) ?? 'ref').join(', ');
   return `(${names(params)}) -> ${results.length === 1 ? names(results) : `(${names(results)})`}`;
-}
-
-/**
- * A copy in which no memory can grow over `maxPages` pages, and all tables together not over
- * `maxTableElements`: the first table gets what the minimums leave over, then the next. Only the
- * two sections change; a minimum over the limit is kept, and the engine refuses the module.
- */
-export function withMemoryMaximum(
-  binary: Uint8Array,
-  { tables, memories, sections }: ParsedModule,
-  maxPages: number,
-  maxTableElements = Number.POSITIVE_INFINITY,
-): Uint8Array<ArrayBuffer> {
-  const pieces: Uint8Array[] = [];
-  let copied = 0;
-  const rewrite = (id: number, limits: readonly Limits[], maximum: (own: Limits) => number) => {
-    const section = sections.get(id);
-    if (section === undefined) return;
-    const content: Uint8Array[] = [];
-    let from = section.start;
-    for (const own of limits) {
-      const [flags, minimumEnd, end] = own.at;
-      content.push(binary.subarray(from, flags), Uint8Array.of(binary[flags]! | 1));
-      content.push(binary.subarray(flags + 1, minimumEnd), unsigned(maximum(own)));
-      from = end;
-    }
-    content.push(binary.subarray(from, section.end));
-    const size = content.reduce((sum, piece) => sum + piece.length, 0);
-    // Appended one by one: there may be too many for the arguments of one call.
-    pieces.push(binary.subarray(copied, section.size), unsigned(size));
-    for (const piece of content) pieces.push(piece);
-    copied = section.end;
-  };
-  if (maxTableElements !== Number.POSITIVE_INFINITY) {
-    const limits = tables.map((table) => table.limits);
-    let left = limits.reduce((sum, { minimum }) => sum - minimum, maxTableElements);
-    rewrite(TABLE, limits, ({ minimum, maximum }) => {
-      const most = Math.max(0, Math.min(maximum ?? Number.POSITIVE_INFINITY, minimum + left));
-      left -= Math.max(0, most - minimum);
-      return most;
-    });
-  }
-  rewrite(MEMORY, memories, ({ maximum }) => Math.min(maximum ?? maxPages, maxPages));
-  pieces.push(binary.subarray(copied));
-  const copy = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
-  pieces.reduce((at, piece) => {
-    copy.set(piece, at);
-    return at + piece.length;
-  }, 0);
-  return copy;
-}
-
-function unsigned(value: number): Uint8Array {
-  const bytes: number[] = [];
-  let rest = value;
-  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes.push((rest % 0x80) | 0x80);
-  return Uint8Array.of(...bytes, rest);
 }
 
 function checkHeader(binary: Uint8Array): void {

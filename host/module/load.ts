@@ -5,15 +5,17 @@ import { messageOf, WasmpollError } from '../errors.ts';
 import type { Policy } from '../policy.ts';
 import { printable } from '../text.ts';
 import {
-  BinaryError,
   functionType,
-  PAGE_BYTES,
   type ParsedModule,
   parseModule,
   signatureOf,
-  withMemoryMaximum,
+  WASM_PAGE_BYTES,
 } from './binary.ts';
+import { compile } from './compile.ts';
 import type { Rule } from './interface.ts';
+import { withMemoryMaximum } from './limits.ts';
+import { BinaryError } from './reader.ts';
+import { listed, Refusal, shown } from './refusal.ts';
 
 /** A module that has passed every check that its source allows. */
 export interface GuestModule {
@@ -48,16 +50,6 @@ export interface GuestInterface {
   readonly checkMissing?: (names: ReadonlySet<string>, missing: readonly string[]) => void;
 }
 
-/** A rule that was broken, before the module's name and the advice stand around it. */
-export class Refusal extends Error {
-  readonly rule: Rule;
-
-  constructor(rule: Rule, found: string, options?: ErrorOptions) {
-    super(`${rule}: ${found}`, options);
-    this.rule = rule;
-  }
-}
-
 /** What both kinds of source tell; `type` is null where only the kind is known. */
 interface Item {
   readonly name: string;
@@ -79,12 +71,12 @@ export async function loadGuest(
   source: ModuleSource,
   limits: ModuleLimits,
   name: string,
-  face: GuestInterface,
+  guestInterface: GuestInterface,
 ): Promise<GuestModule> {
   try {
     if (source instanceof WebAssembly.Module) {
       const exports = checkInterface(
-        face,
+        guestInterface,
         WebAssembly.Module.imports(source).map((item) => ({ ...item, type: null })),
         WebAssembly.Module.exports(source).map((item) => ({ ...item, type: null })),
       );
@@ -94,16 +86,20 @@ export async function loadGuest(
     const parsed = parseModule(binary);
     const signature = signaturesOf(binary, parsed);
     const imports = importsOf(parsed, signature);
-    const exports = checkInterface(face, imports, exportsOf(parsed, signature, face));
+    const exports = checkInterface(
+      guestInterface,
+      imports,
+      exportsOf(parsed, signature, guestInterface),
+    );
     checkLimits(parsed, limits);
-    const maxPages = Math.floor(limits.guestMemoryBytes / PAGE_BYTES);
+    const maxPages = Math.floor(limits.guestMemoryBytes / WASM_PAGE_BYTES);
     const limited = withMemoryMaximum(binary, parsed, maxPages, limits.maxTableElements);
     return { module: await compile(limited, limits.compileTimeoutMs), name, exports };
   } catch (thrown) {
     const refusal =
       thrown instanceof BinaryError ? new Refusal(thrown.rule, shown(thrown.message, 200)) : thrown;
     if (!(refusal instanceof Refusal)) throw thrown;
-    const message = printable(`${messageOf(refusal)}; ${face.rules[refusal.rule]}`);
+    const message = printable(`${messageOf(refusal)}; ${guestInterface.rules[refusal.rule]}`);
     throw new WasmpollError('ERR_MODULE', `${shown(name)}: ${message}`, { cause: refusal.cause });
   }
 }
@@ -145,10 +141,10 @@ function importsOf(parsed: ParsedModule, signature: (index: number) => string): 
 function exportsOf(
   parsed: ParsedModule,
   signature: (index: number) => string,
-  face: GuestInterface,
+  guestInterface: GuestInterface,
 ): Item[] {
   return parsed.exports.map(({ name, kind, index }) => {
-    const judged = kind === 'function' && expectedExport(face, name) !== undefined;
+    const judged = kind === 'function' && expectedExport(guestInterface, name) !== undefined;
     return { name, kind, type: judged ? signature(index) : kind };
   });
 }
@@ -156,43 +152,45 @@ function exportsOf(
 const own = (table: Types, name: string): string | undefined =>
   Object.hasOwn(table, name) ? table[name] : undefined;
 
-const expectedExport = (face: GuestInterface, name: string): string | undefined =>
-  own(face.required, name) ?? own(face.optional, name);
+const expectedExport = (guestInterface: GuestInterface, name: string): string | undefined =>
+  own(guestInterface.required, name) ?? own(guestInterface.optional, name);
 
 const kindOf = (expected: string): string => (expected === 'memory' ? 'memory' : 'function');
 
 /** @returns the exports of the guest interface that are there. */
 function checkInterface(
-  face: GuestInterface,
+  guestInterface: GuestInterface,
   imports: readonly ImportItem[],
   exports: readonly Item[],
 ): Set<string> {
   const names = new Set(exports.map(({ name }) => name));
-  face.checkExports?.(names);
-  checkImports(face, imports);
-  const present = [...names].filter((name) => expectedExport(face, name) !== undefined);
-  const missing = Object.keys(face.required).filter((name) => !names.has(name));
+  guestInterface.checkExports?.(names);
+  checkImports(guestInterface, imports);
+  const present = [...names].filter((name) => expectedExport(guestInterface, name) !== undefined);
+  const missing = Object.keys(guestInterface.required).filter((name) => !names.has(name));
   if (missing.length > 0) {
-    face.checkMissing?.(names, missing);
+    guestInterface.checkMissing?.(names, missing);
     throw new Refusal('missing export', listed(missing));
   }
   const wrong = exports.flatMap((item) =>
-    difference(item, item.name, expectedExport(face, item.name)),
+    difference(item, item.name, expectedExport(guestInterface, item.name)),
   );
   if (wrong.length > 0) throw new Refusal('export type', listed(wrong));
   return new Set(present);
 }
 
-function checkImports(face: GuestInterface, imports: readonly ImportItem[]): void {
+function checkImports(guestInterface: GuestInterface, imports: readonly ImportItem[]): void {
   const unknown: ImportItem[] = [];
   const wrong: string[] = [];
   for (const item of imports) {
-    const functions = Object.hasOwn(face.imports, item.module) ? face.imports[item.module]! : {};
+    const functions = Object.hasOwn(guestInterface.imports, item.module)
+      ? guestInterface.imports[item.module]!
+      : {};
     const expected = own(functions, item.name);
     if (expected === undefined) unknown.push(item);
     else wrong.push(...difference(item, fullName(item), expected));
   }
-  face.checkUnknown?.(unknown);
+  guestInterface.checkUnknown?.(unknown);
   const memory = unknown.find(({ kind }) => kind === 'memory');
   if (memory !== undefined) throw new Refusal('memory', `it imports ${shown(fullName(memory))}`);
   if (unknown.length > 0) throw new Refusal('import not allowed', listed(unknown.map(fullName)));
@@ -221,7 +219,7 @@ function checkLimits({ memories, tables, types }: ParsedModule, limits: ModuleLi
   if (memory.shared) throw new Refusal('shared memory', 'its memory is shared between threads');
   if (memory.index64) throw new Refusal('64-bit memory', 'its memory has 64-bit addresses');
   if (memory.customPageSize) throw new Refusal('page size', 'its memory has pages of its own size');
-  const bytes = memory.minimum * PAGE_BYTES;
+  const bytes = memory.minimum * WASM_PAGE_BYTES;
   if (bytes > limits.guestMemoryBytes) {
     throw new Refusal(
       'memory limit',
@@ -232,48 +230,4 @@ function checkLimits({ memories, tables, types }: ParsedModule, limits: ModuleLi
   if (elements > limits.maxTableElements) {
     throw new Refusal('table limit', `${elements} elements, over ${limits.maxTableElements}`);
   }
-}
-
-/** Parts of the compile limit. */
-const TICKS = 8;
-
-async function compile(
-  binary: Uint8Array<ArrayBuffer>,
-  timeoutMs: number,
-): Promise<WebAssembly.Module> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    const refusal = new Refusal('compile limit', `not compiled within ${timeoutMs} ms`);
-    // Counted in ticks: when the thread itself stood still, only one of them is over at its end, and
-    // the result that came meanwhile gets its turn before the last.
-    let left = TICKS;
-    const tick = (): void => {
-      left -= 1;
-      if (left === 0) reject(refusal);
-      else timer = setTimeout(tick, timeoutMs / TICKS);
-    };
-    timer = setTimeout(tick, timeoutMs / TICKS);
-  });
-  try {
-    return await Promise.race([WebAssembly.compile(binary), late]);
-  } catch (thrown) {
-    if (!(thrown instanceof WebAssembly.CompileError)) throw thrown;
-    throw new Refusal('engine', shown(messageOf(thrown), 300), { cause: thrown });
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-const LISTED = 5;
-
-/** The first few, in one line. */
-export const listed = (texts: readonly string[]): string =>
-  texts
-    .slice(0, LISTED)
-    .map((text) => shown(text, 200))
-    .join(', ') + (texts.length > LISTED ? ` and ${texts.length - LISTED} more` : '');
-
-/** Text from outside, short enough for a line and without control characters. */
-function shown(text: string, longest = 80): string {
-  return printable(text.length <= longest ? text : `${text.slice(0, longest)}…`);
 }

@@ -13,12 +13,11 @@ import {
   fullName,
   type GuestInterface,
   type GuestModule,
-  listed,
   loadGuest,
   type ModuleLimits,
   type ModuleSource,
-  Refusal,
 } from './load.ts';
+import { listed, Refusal } from './refusal.ts';
 
 export type { GuestModule, ModuleSource } from './load.ts';
 

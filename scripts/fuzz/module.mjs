@@ -4,9 +4,10 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { BinaryError, parseModule } from '../../dist/host/module/binary.js';
+import { parseModule } from '../../dist/host/module/binary.js';
 import { rules } from '../../dist/host/module/interface.js';
 import { loadModule } from '../../dist/host/module/protocol-module.js';
+import { BinaryError } from '../../dist/host/module/reader.js';
 import { resolvePolicy } from '../../dist/host/policy.js';
 import { random } from '../../dist/test/helpers/bytes.js';
 import { hazard } from '../../dist/test/helpers/hang-or-trap-guest.js';

@@ -2,13 +2,9 @@
 
 import test from 'ava';
 import fc from 'fast-check';
-import {
-  BinaryError,
-  functionType,
-  parseModule,
-  signatureOf,
-  withMemoryMaximum,
-} from '../../host/module/binary.ts';
+import { functionType, parseModule, signatureOf } from '../../host/module/binary.ts';
+import { withMemoryMaximum } from '../../host/module/limits.ts';
+import { BinaryError } from '../../host/module/reader.ts';
 import {
   assemble,
   call,

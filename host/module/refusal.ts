@@ -1,0 +1,29 @@
+// Refusal: a broken rule, in words that fit on one line. It knows how text from outside is shown, and
+// nothing of what is refused.
+
+import { printable } from '../text.ts';
+import type { Rule } from './interface.ts';
+
+/** A rule that was broken, before the module's name and the advice stand around it. */
+export class Refusal extends Error {
+  readonly rule: Rule;
+
+  constructor(rule: Rule, found: string, options?: ErrorOptions) {
+    super(`${rule}: ${found}`, options);
+    this.rule = rule;
+  }
+}
+
+const LISTED = 5;
+
+/** The first few, in one line. */
+export const listed = (texts: readonly string[]): string =>
+  texts
+    .slice(0, LISTED)
+    .map((text) => shown(text, 200))
+    .join(', ') + (texts.length > LISTED ? ` and ${texts.length - LISTED} more` : '');
+
+/** Text from outside, short enough for a line and without control characters. */
+export function shown(text: string, longest = 80): string {
+  return printable(text.length <= longest ? text : `${text.slice(0, longest)}…`);
+}
