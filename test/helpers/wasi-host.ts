@@ -3,6 +3,7 @@
 import type { ExecutionContext } from 'ava';
 import { type Native, native } from '../../host/kernel/native.ts';
 import {
+  type Descriptors,
   type Inherited,
   KIND_LISTENER,
   KIND_SOCKET,
@@ -105,13 +106,17 @@ export class WasiHost {
       quietMs: options.quietMs ?? 0,
     });
     this.memory = new WebAssembly.Memory({ initial: options.pages ?? 1 });
-    this.preview1.memory.attach(this.memory);
+    this.preview1.host.memory.attach(this.memory);
     this.call = this.preview1.imports[WASI_MODULE] as unknown as WasiFunctions;
     t.teardown(() => {
       this.preview1.close();
       for (const fd of this.fds) if (fd > 0) native.close(fd - 1);
       native.close(this.#wake);
     });
+  }
+
+  get descriptors(): Descriptors {
+    return this.preview1.host.descriptors;
   }
 
   get view(): DataView {

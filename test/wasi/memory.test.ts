@@ -138,7 +138,7 @@ function effects({ host, folder, client, accepted }: Scene): unknown {
     const status = statSync(path.join(folder, file), { throwIfNoEntry: false });
     return [file, status?.size, status?.mtimeMs, status?.nlink];
   });
-  return [[...host.fds], host.preview1.descriptors.used, files, unread(client), unread(accepted)];
+  return [[...host.fds], host.descriptors.used, files, unread(client), unread(accepted)];
 }
 
 /** The bytes that a socket has for its reader. */

@@ -56,7 +56,7 @@ const event = (userdata: number, type: number, rest: Partial<PollEvent> = {}): P
 test('a poll returns when the first descriptor is ready, and does not wait for the others', (t) => {
   const { clients, host } = connections(t, 3);
   sendAll(clients[1]!, 'five!');
-  arrived(host.preview1.descriptors.fd(1));
+  arrived(host.descriptors.fd(1));
   t.deepEqual(host.poll({ read: 0 }, { read: 1 }, { read: 2 }, NEVER), [
     event(1, EVENTTYPE_FD_READ, { bytes: 5n }),
   ]);
@@ -66,7 +66,7 @@ test('a poll collects all descriptors that are ready', (t) => {
   const { clients, host } = connections(t, 3);
   sendAll(clients[0]!, 'a');
   sendAll(clients[2]!, 'abc');
-  for (const number of [0, 2]) arrived(host.preview1.descriptors.fd(number));
+  for (const number of [0, 2]) arrived(host.descriptors.fd(number));
   t.deepEqual(host.poll({ read: 0 }, { read: 1 }, { read: 2 }), [
     event(0, EVENTTYPE_FD_READ, { bytes: 1n }),
     event(2, EVENTTYPE_FD_READ, { bytes: 3n }),
@@ -86,7 +86,7 @@ test('a timeout of 0 looks and returns', (t) => {
 test('reading and writing of one descriptor are two events', (t) => {
   const { clients, host } = connections(t, 1);
   sendAll(clients[0]!, 'x');
-  arrived(host.preview1.descriptors.fd(0));
+  arrived(host.descriptors.fd(0));
   t.deepEqual(host.poll({ read: 0 }, { write: 0 }), [
     event(0, EVENTTYPE_FD_READ, { bytes: 1n }),
     event(1, EVENTTYPE_FD_WRITE),
@@ -96,7 +96,7 @@ test('reading and writing of one descriptor are two events', (t) => {
 test('a descriptor that is subscribed twice for the same is reported twice', (t) => {
   const { clients, host } = connections(t, 1);
   sendAll(clients[0]!, 'x');
-  arrived(host.preview1.descriptors.fd(0));
+  arrived(host.descriptors.fd(0));
   const twice = [7n, 8n].map((userdata) => ({ read: 0, userdata }));
   t.deepEqual(host.poll(...twice, { write: 0, userdata: 9n }, { write: 0, userdata: 10n }), [
     event(7, EVENTTYPE_FD_READ, { bytes: 1n }),
@@ -142,7 +142,7 @@ test('a subscription to something unknown is INVAL', (t) => {
 test('readiness is a level: what was not read is reported again', (t) => {
   const { clients, host } = connections(t, 1);
   sendAll(clients[0]!, 'abc');
-  arrived(host.preview1.descriptors.fd(0));
+  arrived(host.descriptors.fd(0));
   for (const left of [3n, 2n, 1n]) {
     t.deepEqual(host.poll({ read: 0 }, NOW), [event(0, EVENTTYPE_FD_READ, { bytes: left })]);
     host.receive(0, 1);
@@ -154,7 +154,7 @@ test('a half-closed peer: first its bytes, then no bytes and a hang-up; writing 
   const { clients, host } = connections(t, 1);
   sendAll(clients[0]!, 'ab');
   native.shutdown(clients[0]!, native.constants.SHUT_WR);
-  arrived(host.preview1.descriptors.fd(0));
+  arrived(host.descriptors.fd(0));
   t.deepEqual(host.poll({ read: 0 }), [event(0, EVENTTYPE_FD_READ, { bytes: 2n })]);
   t.is(host.receive(0), 'ab');
   t.deepEqual(host.poll({ read: 0 }, { write: 0 }), [
@@ -188,12 +188,12 @@ test('a listener is readable when a connection waits', (t) => {
 test('an event of a closed descriptor does not reach the one that gets its number', (t) => {
   const { clients, host } = connections(t, 2);
   sendAll(clients[0]!, 'for the first');
-  arrived(host.preview1.descriptors.fd(0));
+  arrived(host.descriptors.fd(0));
   t.deepEqual(host.poll({ read: 0 }, { read: 1 }), [event(0, EVENTTYPE_FD_READ, { bytes: 13n })]);
   t.is(host.call.fd_renumber(1, 0), E.SUCCESS);
   t.deepEqual(host.poll({ read: 0 }, NOW), [event(1, EVENTTYPE_CLOCK)]);
   sendAll(clients[1]!, 'x');
-  arrived(host.preview1.descriptors.fd(0));
+  arrived(host.descriptors.fd(0));
   t.deepEqual(host.poll({ read: 0 }, NEVER), [event(0, EVENTTYPE_FD_READ, { bytes: 1n })]);
 });
 
@@ -218,7 +218,7 @@ test('what was wanted before and is not wanted now does not end a poll', (t) => 
   const { clients, host } = connections(t, 2);
   t.deepEqual(host.poll({ read: 0 }, { write: 0 }, { read: 1 }), [event(1, EVENTTYPE_FD_WRITE)]);
   sendAll(clients[0]!, 'x');
-  arrived(host.preview1.descriptors.fd(0));
+  arrived(host.descriptors.fd(0));
   t.deepEqual(host.poll({ read: 1 }, { clock: 1, nanoseconds: 1_000_000n }), [
     event(1, EVENTTYPE_CLOCK),
   ]);
@@ -376,7 +376,7 @@ test('a subscription that comes and goes changes the set once, and not with each
   host.poll({ read: 1 }, NOW);
   t.is(changes(), 0, 'what is not wanted is left while it is quiet');
   sendAll(clients[0]!, 'x');
-  arrived(host.preview1.descriptors.fd(0));
+  arrived(host.descriptors.fd(0));
   for (let round = 0; round < 3; round += 1) host.poll({ read: 1 }, NOW);
   t.is(changes(), 1, 'and taken out when it shows up');
 });
@@ -390,7 +390,7 @@ test('a stop ends a poll that has nothing to wait for', (t) => {
 test('a stop lets a poll report what has come by then', (t) => {
   const { clients, host } = connections(t, 1);
   sendAll(clients[0]!, 'x');
-  arrived(host.preview1.descriptors.fd(0));
+  arrived(host.descriptors.fd(0));
   host.stop();
   t.deepEqual(host.poll({ read: 0 }), [event(0, EVENTTYPE_FD_READ, { bytes: 1n })]);
 });
@@ -417,7 +417,7 @@ test('a stop ends a guest that only ever looks', (t) => {
   const { clients, host } = connections(t, 1);
   host.stop();
   sendAll(clients[0]!, 'x');
-  arrived(host.preview1.descriptors.fd(0));
+  arrived(host.descriptors.fd(0));
   t.is((host.poll({ read: 0 }, NOW) as PollEvent[]).length, 1);
   t.throws(() => host.poll(NOW), { instanceOf: Exit });
 });

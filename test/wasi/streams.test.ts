@@ -491,7 +491,7 @@ test('a stop ends a guest amid a blocking accept, where it serves nobody', (t) =
 
 test('a listener in blocking mode, from outside, does not hold up a guest that will not wait', (t) => {
   const { host } = listening(t, 0, FDFLAGS_NONBLOCK);
-  const fd = host.preview1.descriptors.fd(0);
+  const fd = host.descriptors.fd(0);
   native.setFlags(fd, native.getFlags(fd) & ~constants.O_NONBLOCK);
   t.is(host.call.sock_accept(0, 0, RESULT), E.AGAIN);
 });

@@ -39,8 +39,6 @@ export class Descriptors {
   readonly kinds: Uint8Array;
   /** Flags of WASI. */
   readonly flags: Uint16Array;
-  /** What epoll watches each for; 0 when it does not. */
-  readonly masks: Uint32Array;
   readonly opened = new Map<number, Opened>();
   /** How many connections were accepted and are open. */
   connections = 0;
@@ -61,7 +59,6 @@ export class Descriptors {
     this.fds = fds.subarray(0, limit);
     this.kinds = new Uint8Array(limit);
     this.flags = new Uint16Array(limit);
-    this.masks = new Uint32Array(limit);
     this.#generations = new Uint16Array(limit);
     this.#accepted = new Uint8Array(limit);
   }
@@ -93,7 +90,6 @@ export class Descriptors {
   open(number: number, kind: number, flags: number, accepted = false): void {
     this.kinds[number] = kind;
     this.flags[number] = flags;
-    this.masks[number] = 0;
     this.#accepted[number] = accepted ? 1 : 0;
     if (accepted) this.connections += 1;
     this.used = Math.max(this.used, number + 1);

@@ -31,7 +31,6 @@ import {
   RIGHTS_SOCKET,
   RIGHTS_STREAM,
 } from './numbers.ts';
-import type { Poller } from './poll.ts';
 
 /** What lstat(2) tells apart. */
 interface FileKind {
@@ -52,8 +51,8 @@ export function filetypeOf(status: FileKind): number {
   return status.isSocket() ? FILETYPE_SOCKET_STREAM : FILETYPE_UNKNOWN;
 }
 
-export function entryFunctions(host: Host, poller: Poller) {
-  const { native, memory, descriptors, errors } = host;
+export function entryFunctions(host: Host) {
+  const { native, memory, descriptors, registrations, errors } = host;
 
   function filetype(number: number, kind: number): number {
     if (kind === KIND_LISTENER || kind === KIND_SOCKET) return FILETYPE_SOCKET_STREAM;
@@ -78,7 +77,7 @@ export function entryFunctions(host: Host, poller: Poller) {
   return {
     fd_close(number: number) {
       if (descriptors.kind(number) === KIND_NONE) return E.BADF;
-      poller.forget(number);
+      registrations.forget(number);
       const result = native.close(descriptors.free(number));
       return result < 0 ? errors[-result]! : E.SUCCESS;
     },
@@ -88,8 +87,8 @@ export function entryFunctions(host: Host, poller: Poller) {
       if (descriptors.kind(source) === KIND_NONE) return E.BADF;
       if (descriptors.kind(target) === KIND_NONE) return E.BADF;
       if (source === target) return E.SUCCESS;
-      poller.forget(source);
-      poller.forget(target);
+      registrations.forget(source);
+      registrations.forget(target);
       const replaced = descriptors.free(target);
       descriptors.move(source, target);
       native.close(replaced);

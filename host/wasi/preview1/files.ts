@@ -3,7 +3,7 @@
 import { type BigIntStats, fdatasyncSync, fstatSync, fsyncSync, ftruncateSync } from 'node:fs';
 import { KIND_FILE, KIND_FOLDER, KIND_LISTENER, KIND_NONE, KIND_SOCKET } from './descriptors.ts';
 import { filetypeOf } from './entries.ts';
-import type { Host } from './host.ts';
+import { type Host, MOST_BYTES } from './host.ts';
 import type { WasiGroup } from './interface.ts';
 import type { GuestMemory } from './memory.ts';
 import {
@@ -16,13 +16,12 @@ import {
   FSTFLAGS_MTIM_NOW,
   RIGHT_FD_READ,
   RIGHT_FD_WRITE,
+  WHENCE_CUR,
+  WHENCE_END,
 } from './numbers.ts';
 import { attempt, Failure } from './paths.ts';
 
-const MOST_BYTES = 0x7fff_f000;
 const ADVICES = 6;
-const SEEK_CUR = 1;
-const WHENCES = 3;
 const NOW = -1;
 const OMIT = -2;
 
@@ -98,7 +97,7 @@ export function fileFunctions(host: Host) {
 
   function seek(number: number, offset: number, whence: number, result: number): void {
     const fd = fileOf(number);
-    if (whence < 0 || whence >= WHENCES) throw new Failure(E.INVAL);
+    if (whence >>> 0 > WHENCE_END) throw new Failure(E.INVAL);
     hold(result, 8);
     const position = native.seek(fd, offset, whence);
     if (position < 0) throw new Failure(errors[-position]!);
@@ -132,7 +131,7 @@ export function fileFunctions(host: Host) {
         seek(number, Number(offset), whence, result);
       }),
 
-    fd_tell: (number: number, result: number) => attempt(() => seek(number, 0, SEEK_CUR, result)),
+    fd_tell: (number: number, result: number) => attempt(() => seek(number, 0, WHENCE_CUR, result)),
 
     fd_pread: (number: number, vectors: number, count: number, offset: bigint, result: number) =>
       attempt(() => {

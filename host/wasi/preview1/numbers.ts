@@ -94,24 +94,18 @@ export const FILETYPE_BLOCK_DEVICE = 1;
 export const FILETYPE_CHARACTER_DEVICE = 2;
 export const FILETYPE_DIRECTORY = 3;
 export const FILETYPE_REGULAR_FILE = 4;
-export const FILETYPE_SOCKET_DGRAM = 5;
 export const FILETYPE_SOCKET_STREAM = 6;
 export const FILETYPE_SYMBOLIC_LINK = 7;
 
-export const RIGHT_FD_DATASYNC = 1 << 0;
 export const RIGHT_FD_READ = 1 << 1;
-export const RIGHT_FD_SEEK = 1 << 2;
-export const RIGHT_FD_FDSTAT_SET_FLAGS = 1 << 3;
-export const RIGHT_FD_SYNC = 1 << 4;
-export const RIGHT_FD_TELL = 1 << 5;
+const RIGHT_FD_FDSTAT_SET_FLAGS = 1 << 3;
 export const RIGHT_FD_WRITE = 1 << 6;
-export const RIGHT_FD_ADVISE = 1 << 7;
 export const RIGHT_FD_ALLOCATE = 1 << 8;
-export const RIGHT_FD_FILESTAT_GET = 1 << 21;
+const RIGHT_FD_FILESTAT_GET = 1 << 21;
 export const RIGHT_FD_FILESTAT_SET_SIZE = 1 << 22;
-export const RIGHT_POLL_FD_READWRITE = 1 << 27;
-export const RIGHT_SOCK_SHUTDOWN = 1 << 28;
-export const RIGHT_SOCK_ACCEPT = 1 << 29;
+const RIGHT_POLL_FD_READWRITE = 1 << 27;
+const RIGHT_SOCK_SHUTDOWN = 1 << 28;
+const RIGHT_SOCK_ACCEPT = 1 << 29;
 
 /** Rights as low 32 bits; no right has a number over 29. */
 export const RIGHTS_SOCKET =
@@ -147,6 +141,9 @@ export const RIFLAGS_PEEK = 1;
 export const RIFLAGS_WAITALL = 2;
 export const SDFLAGS_RD = 1;
 export const SDFLAGS_WR = 2;
+
+export const WHENCE_CUR = 1;
+export const WHENCE_END = 2;
 
 export const OFLAGS_CREAT = 1;
 export const OFLAGS_DIRECTORY = 2;

@@ -1,9 +1,8 @@
-// Poll: poll_oneoff on one epoll set that lives as long as the guest. A call changes the set only where
-// it wants more than the call before; what is not wanted any more is taken out when it shows up.
+// Poll: poll_oneoff: what a call subscribes to, and what of it is ready. A call has epoll watch more only
+// where it wants more than the call before; what is not wanted any more is taken out when it shows up.
 
 import { fstatSync } from 'node:fs';
 import { READY } from '../../kernel/contract.ts';
-import type { NativeEpoll } from '../../kernel/native.ts';
 import { Deadline } from './deadline.ts';
 import { KIND_FILE, KIND_FOLDER, KIND_LISTENER, KIND_NONE, WAKE_TOKEN } from './descriptors.ts';
 import { Events } from './events.ts';
@@ -18,19 +17,17 @@ import {
   SUBSCRIPTION,
   SUBSCRIPTION_FD,
   SUBSCRIPTION_TAG,
+  WHENCE_CUR,
 } from './numbers.ts';
+import { ALWAYS } from './registrations.ts';
 
 /** More are INVAL, as poll(2) has it for more than there can be descriptors. */
 export const MOST_SUBSCRIPTIONS = 2 ** 20;
 const EVENTS = 1024;
-/** In `masks`: epoll refuses it, since it is always ready (/dev/null). */
-const ALWAYS = 0x8000_0000;
-const SEEK_CUR = 1;
 const NONE = -1;
 
 export class Poller {
   readonly #host: Host;
-  readonly #epoll: NativeEpoll;
   readonly #ready = new Uint32Array(EVENTS * READY);
   // By number, as of the call in `#stamps`: the events that are wanted, and the first subscription for
   // each direction; further ones are chained.
@@ -52,7 +49,6 @@ export class Poller {
   readonly #events: Events;
   #in = 0;
 
-  /** Throws a SystemError when there can be no epoll set. */
   constructor(host: Host) {
     this.#host = host;
     this.#deadline = new Deadline(host);
@@ -62,26 +58,11 @@ export class Poller {
     this.#wanted = new Uint32Array(limit);
     this.#readers = new Int32Array(limit);
     this.#writers = new Int32Array(limit);
-    this.#epoll = host.native.epoll();
-    const { wake } = host.waiter;
-    this.#epoll.add(wake, host.native.constants.EPOLLIN, wake, WAKE_TOKEN);
-  }
-
-  /** Before a number is closed or gets another one: nothing about it comes any more. */
-  forget(number: number): void {
-    const { masks } = this.#host.descriptors;
-    const mask = masks[number]!;
-    if (mask !== 0 && mask !== ALWAYS) this.#epoll.remove(this.#host.descriptors.fd(number));
-    masks[number] = 0;
-  }
-
-  close(): void {
-    this.#epoll.close();
   }
 
   /** @returns an error number */
   poll(subscriptions: number, events: number, count: number, result: number): number {
-    const { memory, waiter } = this.#host;
+    const { memory, registrations, waiter } = this.#host;
     const total = count >>> 0;
     if (total === 0 || total > MOST_SUBSCRIPTIONS) return E.INVAL;
     this.#in = subscriptions >>> 0;
@@ -97,7 +78,7 @@ export class Poller {
       const left =
         this.#events.written > 0 || (waiter.stopping && !looked) ? 0 : this.#deadline.left;
       const began = waiter.begin();
-      const count = this.#epoll.waitReady(this.#ready, waiter.slice(left));
+      const count = registrations.wait(this.#ready, waiter.slice(left));
       waiter.end(began);
       this.#collect(count);
       if (this.#events.written > 0) break;
@@ -112,11 +93,12 @@ export class Poller {
 
   // The one place where the cost grows with the number of subscriptions: no call, no object.
   #scan(total: number): boolean {
-    const { memory, descriptors, native, waiter } = this.#host;
+    const { memory, descriptors, registrations, native, waiter } = this.#host;
     const { EPOLLIN, EPOLLOUT, EPOLLRDHUP } = native.constants;
     const forReading = EPOLLIN | EPOLLRDHUP;
     const { view, bytes } = memory;
-    const { kinds, masks, used } = descriptors;
+    const { kinds, used } = descriptors;
+    const { masks } = registrations;
     this.#reserve(total);
     const stamp = this.#nextStamp();
     const [stamps, wanted, next] = [this.#stamps, this.#wanted, this.#next];
@@ -181,37 +163,20 @@ export class Poller {
 
   /** Tells epoll what it does not know yet. */
   #register(): void {
-    const { descriptors, native } = this.#host;
-    const { masks } = descriptors;
+    const { registrations, errors } = this.#host;
+    const { masks } = registrations;
     for (let index = 0; index < this.#changeCount; index += 1) {
       const number = this.#changes[index]!;
       const [known, wanted] = [masks[number]!, this.#wanted[number]!];
       if ((wanted & ~known) === 0) continue;
-      const error = this.#control(number, known | wanted);
-      if (error === 0) continue;
-      const always = error === -native.constants.EPERM;
-      if (always) masks[number] = ALWAYS;
+      const result = registrations.watch(number, known | wanted);
+      if (result === 0 && masks[number] !== ALWAYS) continue;
       this.#wanted[number] = 0;
-      const why = always ? E.SUCCESS : this.#host.errors[-error]!;
       for (const head of [this.#readers[number]!, this.#writers[number]!]) {
-        for (let at = head; at !== NONE; at = this.#next[at]!) this.#settleLater(at, why);
+        for (let at = head; at !== NONE; at = this.#next[at]!)
+          this.#settleLater(at, errors[-result]!);
       }
     }
-  }
-
-  /** Has epoll watch the number for `mask`; 0 for nothing. Returns 0 or −errno. */
-  #control(number: number, mask: number): number {
-    const { descriptors } = this.#host;
-    const [fd, token] = [descriptors.fd(number), descriptors.token(number)];
-    const before = descriptors.masks[number]!;
-    const result =
-      mask === 0
-        ? this.#epoll.remove(fd)
-        : before === 0
-          ? this.#epoll.add(fd, mask, fd, token)
-          : this.#epoll.modify(fd, mask, fd, token);
-    if (result >= 0) descriptors.masks[number] = mask;
-    return result;
   }
 
   #settleLater(index: number, error: number): void {
@@ -242,11 +207,11 @@ export class Poller {
     const { descriptors, native } = this.#host;
     if (descriptors.kind(number) !== KIND_FILE) return 0;
     const fd = descriptors.fd(number);
-    return Math.max(0, fstatSync(fd).size - Math.max(0, native.seek(fd, 0, SEEK_CUR)));
+    return Math.max(0, fstatSync(fd).size - Math.max(0, native.seek(fd, 0, WHENCE_CUR)));
   }
 
   #collect(count: number): void {
-    const { descriptors, native } = this.#host;
+    const { descriptors, registrations, native } = this.#host;
     const { EPOLLIN, EPOLLOUT, EPOLLERR, EPOLLHUP, EPOLLRDHUP } = native.constants;
     const [gone, all] = [EPOLLERR | EPOLLHUP, this.#ready];
     for (let at = 0; at < count * READY; at += READY) {
@@ -254,7 +219,7 @@ export class Poller {
       if (token === WAKE_TOKEN) continue;
       const number = descriptors.numberOf(token);
       if (number < 0) {
-        this.#epoll.remove(all[at]!);
+        registrations.discard(all[at]!);
         continue;
       }
       const mask = all[at + 2]!;
@@ -262,7 +227,7 @@ export class Poller {
       const readable = (wanted & EPOLLIN) !== 0 && (mask & (EPOLLIN | EPOLLRDHUP | gone)) !== 0;
       const writable = (wanted & EPOLLOUT) !== 0 && (mask & (EPOLLOUT | gone)) !== 0;
       if (!readable && !writable) {
-        this.#control(number, wanted);
+        registrations.watch(number, wanted);
         continue;
       }
       const bytes = all[at + 3]!;

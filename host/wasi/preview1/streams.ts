@@ -2,7 +2,7 @@
 // sock_accept, sock_shutdown. A blocking number waits here; the process's descriptors never do.
 
 import { KIND_FILE, KIND_FOLDER, KIND_LISTENER, KIND_NONE, KIND_SOCKET } from './descriptors.ts';
-import type { Host } from './host.ts';
+import { type Host, MOST_BYTES } from './host.ts';
 import type { WasiGroup } from './interface.ts';
 import {
   E,
@@ -23,7 +23,6 @@ const PEEK = 2;
 // A pipe that is writable takes so much without waiting (POSIX: PIPE_BUF), and it may be in blocking
 // mode, which is its other users' affair.
 const STREAM_BYTES = 4096;
-const MOST_BYTES = 0x7fff_f000;
 
 const isSocket = (kind: number): boolean => kind === KIND_SOCKET || kind === KIND_LISTENER;
 
