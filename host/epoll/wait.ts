@@ -3,17 +3,13 @@
 
 import { type Epoll as EpollSet, EVENT, type Result } from '../kernel/contract.ts';
 import { native } from '../kernel/native.ts';
+import { SLICE_MS } from '../kernel/slice.ts';
 
 /** A descriptor as it was registered, and the mask (u32) of what it is ready for. */
 export type EpollEvent = [fd: number, mask: number];
 
 /** What the addon takes at most in one call. */
 export const MOST_EVENTS = 65_536;
-
-/**
- * A thread that is blocked can be terminated between two slices of its wait, and not within one.
- */
-const SLICE_MS = 250;
 
 export class EventList {
   #events = new Uint32Array(0);

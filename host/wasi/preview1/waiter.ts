@@ -3,6 +3,7 @@
 
 import { monotonicMs } from '../../kernel/monotonic.ts';
 import type { Native } from '../../kernel/native.ts';
+import { SLICE_MS } from '../../kernel/slice.ts';
 
 /** What the run's owner tells its thread, in the shared control word. */
 export const RUN_GOES_ON = 0;
@@ -20,9 +21,6 @@ export class Exit extends Error {
     this.status = status;
   }
 }
-
-/** Nothing else than its end ends a native call: a thread that is terminated finds out after this. */
-const SLICE_MS = 250;
 
 export interface WaiterOptions {
   readonly native: Pick<Native, 'poll' | 'read'>;
