@@ -1,10 +1,13 @@
 // Inheritance: the descriptors that a command has from its start: standard streams, then folders, then
-// listeners. It opens them for the command and closes them when something fails before.
+// listeners. It opens them for the command, and closes them with all that the command has opened since.
 
 import { constants, fstatSync, openSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { messageOf, WasmpollError } from '../errors.ts';
 import type { Native } from '../kernel/native.ts';
+import type { Address } from '../listen/address.ts';
+import { Listener } from '../listen/listener.ts';
+import type { Policy } from '../policy.ts';
 import {
   type Inherited,
   KIND_FILE,
@@ -12,6 +15,7 @@ import {
   KIND_LISTENER,
   KIND_SOCKET,
   KIND_STREAM,
+  MOST_DESCRIPTORS,
 } from './preview1/descriptors.ts';
 import { FDFLAGS_NONBLOCK, RIGHTS_ALL, RIGHTS_FOLDER } from './preview1/numbers.ts';
 import { O_PATH } from './preview1/paths.ts';
@@ -21,8 +25,10 @@ export type Stdio = 'inherit' | 'ignore' | 'pipe' | number;
 
 export class Inheritance {
   readonly inherited: Inherited[] = [];
-  /** In the order of `inherited`; the command's from its start on. */
+  /** In the order of `inherited`. */
   readonly fds: number[] = [];
+  readonly #listeners: Listener[] = [];
+  #table: Int32Array | null = null;
   readonly #native: Native;
 
   constructor(native: Native) {
@@ -124,12 +130,45 @@ export class Inheritance {
     throw new WasmpollError('ERR_OPTION', `folder '${host}': ${why}`, { cause });
   }
 
-  listener(fd: number, nonblocking: boolean): void {
-    this.#add(fd, { kind: KIND_LISTENER, flags: nonblocking ? FDFLAGS_NONBLOCK : 0 });
+  /**
+   * The next listener.
+   * @returns where it listens, with the real port
+   * @throws an Error in Node's form when the system refuses
+   */
+  listener(address: Address, policy: Policy, nonblocking: boolean): string {
+    const listener = new Listener(this.#native, address, policy);
+    this.#listeners.push(listener);
+    this.#add(listener.fd, { kind: KIND_LISTENER, flags: nonblocking ? FDFLAGS_NONBLOCK : 0 });
+    return listener.address;
   }
 
+  /**
+   * The command's table, which it shares with its owner: the process's descriptors plus one, by the
+   * command's numbers, with room for `more` of its own.
+   */
+  table(more: number): Int32Array {
+    const length = Math.max(this.fds.length, Math.min(this.fds.length + more, MOST_DESCRIPTORS));
+    this.#table = new Int32Array(new SharedArrayBuffer(length * 4));
+    this.fds.forEach((fd, number) => {
+      this.#table![number] = fd + 1;
+    });
+    return this.#table;
+  }
+
+  /** Closes what stands in the table, or would. No thread may use it any more. */
   close(): void {
-    for (const fd of this.fds) this.#native.close(fd);
+    for (const listener of this.#listeners) removeQuietly(listener);
+    const fds = this.#table === null ? this.fds : [...new Set(this.#table)].map((fd) => fd - 1);
+    for (const fd of fds) if (fd >= 0) this.#native.close(fd);
+  }
+}
+
+// What is reported is how the command ended, not that its socket's file stays.
+function removeQuietly(listener: Listener): void {
+  try {
+    listener.removeFile();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === undefined) throw error;
   }
 }
 

@@ -2,7 +2,7 @@
 // and flags.
 
 import { WasmpollError } from '../errors.ts';
-import { checkSetting, type Policy, type SettingName, settings } from '../policy.ts';
+import { checkSetting, type Policy, resolvePolicy, type SettingName, settings } from '../policy.ts';
 
 export const runSettingNames = [
   'maxConnections',
@@ -43,3 +43,7 @@ export function resolveRunPolicy(
   }
   return policy;
 }
+
+/** What a listener is given: it reads two rows, and takes the whole table. */
+export const listenerPolicy = ({ listenBacklog, keepaliveMs }: RunPolicy): Policy =>
+  resolvePolicy({ listenBacklog, keepaliveMs });

@@ -2,29 +2,21 @@
 // never enters the guest, and knows nothing of what the guest calls.
 
 import type { Readable, Writable } from 'node:stream';
-import { Worker } from 'node:worker_threads';
-import { messageOf, WasmpollError } from '../errors.ts';
+import { WasmpollError } from '../errors.ts';
 import { native } from '../kernel/native.ts';
 import { type Address, parseAddress, resolveAddress } from '../listen/address.ts';
-import { Listener } from '../listen/listener.ts';
 import type { GuestModule } from '../module/load.ts';
 import { resolveModule } from '../module/source.ts';
-import { settings } from '../policy.ts';
 import { loadCommand } from './command.ts';
+import { CommandThread } from './command-thread.ts';
 import { Inheritance } from './inheritance.ts';
 import { checkOptions, listOf, type RunOptions } from './options.ts';
-import { type RunPolicy, resolveRunPolicy } from './policy.ts';
-import { MOST_DESCRIPTORS } from './preview1/descriptors.ts';
-import { RUN_ENDS, RUN_STOPS } from './preview1/waiter.ts';
-import type { FromRun, RunData } from './preview1/worker.ts';
+import { listenerPolicy, type RunPolicy, resolveRunPolicy } from './policy.ts';
 
 // Descriptors that are left to everything else in the process.
 const RESERVED_DESCRIPTORS = 32;
 // A command that waits obeys at once; one that computes does not, and is terminated after this.
 const END_MS = 500;
-const HEAP_MB = 128;
-
-const script = new URL('./preview1/worker.js', import.meta.url);
 
 /**
  * Loads a command, listens, and starts it. All of that has succeeded when it resolves.
@@ -62,11 +54,8 @@ export class Run {
   readonly stderr: Readable | null = null;
   readonly #name: string;
   readonly #policy: RunPolicy;
-  readonly #listeners: Listener[] = [];
-  readonly #fds: Int32Array;
-  readonly #control = new Int32Array(new SharedArrayBuffer(4));
-  readonly #wake: number;
-  readonly #worker: Worker;
+  readonly #inheritance = new Inheritance(native);
+  readonly #thread: CommandThread;
   #timer: NodeJS.Timeout | undefined;
   #stopping = false;
   #aborted = false;
@@ -80,47 +69,28 @@ export class Run {
   ) {
     this.#name = module.name;
     this.#policy = policy;
-    const inheritance = new Inheritance(native);
-    this.#wake = native.eventfd(0);
+    const inheritance = this.#inheritance;
     try {
-      if (this.#wake < 0) throw native.systemError('eventfd', this.#wake);
       this.stdin = inheritance.stdio(0, options.stdin ?? 'inherit');
       this.stdout = inheritance.stdio(1, options.stdout ?? 'inherit');
       this.stderr = inheritance.stdio(2, options.stderr ?? 'inherit');
       for (const folder of listOf(options.dirs)) inheritance.folder(folder);
-      for (const address of addresses) {
-        const listener = new Listener(native, address, { ...defaults, ...policy });
-        this.#listeners.push(listener);
-        inheritance.listener(listener.fd, options.nonblocking ?? false);
-      }
-      this.addresses = this.#listeners.map(({ address }) => address);
-      const { fds } = inheritance;
+      const listening = listenerPolicy(policy);
+      this.addresses = addresses.map((address) =>
+        inheritance.listener(address, listening, options.nonblocking ?? false),
+      );
       const limit = Math.min(policy.maxConnections, native.fileLimit() - RESERVED_DESCRIPTORS);
-      const entries = Math.max(fds.length, Math.min(fds.length + limit, MOST_DESCRIPTORS));
-      this.#fds = new Int32Array(new SharedArrayBuffer(entries * 4));
-      fds.forEach((fd, number) => {
-        this.#fds[number] = fd + 1;
-      });
-      this.#worker = new Worker(script, {
-        workerData: {
-          module: module.module,
-          args: [module.name, ...(options.args ?? [])],
-          environment: environmentOf(options.env ?? {}, addresses.length),
-          inherited: inheritance.inherited,
-          fds: this.#fds.buffer as SharedArrayBuffer,
-          control: this.#control.buffer as SharedArrayBuffer,
-          wake: this.#wake,
-          quietMs: policy.drainQuietMs,
-        } satisfies RunData,
-        resourceLimits: { maxOldGenerationSizeMb: HEAP_MB },
-        execArgv: [],
-        argv: [],
+      this.#thread = new CommandThread(native, {
+        module: module.module,
+        args: [module.name, ...(options.args ?? [])],
+        environment: environmentOf(options.env ?? {}, addresses.length),
+        inherited: inheritance.inherited,
+        fds: inheritance.table(limit).buffer as SharedArrayBuffer,
+        quietMs: policy.drainQuietMs,
       });
     } catch (error) {
       for (const stream of [this.stdin, this.stdout, this.stderr]) stream?.destroy();
-      for (const listener of this.#listeners) removeQuietly(listener);
       inheritance.close();
-      if (this.#wake >= 0) native.close(this.#wake);
       throw error;
     }
     this.exited = this.#run();
@@ -129,21 +99,12 @@ export class Run {
   }
 
   async #run(): Promise<number> {
-    let end: number | WasmpollError | null = null;
-    await new Promise<void>((resolve) => {
-      this.#worker.on('message', (message: FromRun) => {
-        end = message.kind === 'exited' ? message.status : this.#trap(message.message);
-      });
-      this.#worker.on('error', (error) => {
-        end = this.#trap(messageOf(error));
-      });
-      this.#worker.on('exit', () => resolve());
-    });
+    const end = await this.#thread.ended;
     clearTimeout(this.#timer);
-    this.#closeAll();
-    end ??= this.#hung();
-    if (typeof end === 'number') return end;
-    throw end;
+    this.#inheritance.close();
+    if (end === null) throw this.#hung();
+    if (end.kind === 'exited') return end.status;
+    throw this.#trap(end.message);
   }
 
   #trap(message: string): WasmpollError {
@@ -156,48 +117,31 @@ export class Run {
     return new WasmpollError('ERR_HUNG', `${this.#name}: did not end ${late}, and was terminated`);
   }
 
-  #closeAll(): void {
-    for (const listener of this.#listeners) removeQuietly(listener);
-    for (const fd of new Set(this.#fds)) if (fd > 0) native.close(fd - 1);
-    native.close(this.#wake);
-  }
-
   /**
    * Stops the command: nothing new is accepted. If it waits and has no connection open, or none on which
    * anything happens for drainQuietMs, it ends at once; in any case after graceMs. Idempotent.
    * @returns `exited`
    */
   close(): Promise<number> {
-    if (this.#stopping || this.#over) return this.exited;
+    if (this.#stopping || this.#thread.over) return this.exited;
     this.#stopping = true;
-    this.#tell(RUN_STOPS);
+    this.#thread.stop();
     this.#timer = setTimeout(() => this.#end(), this.#policy.graceMs);
     return this.exited;
   }
 
   #end(): void {
-    this.#tell(RUN_ENDS);
-    this.#timer = setTimeout(() => void this.#worker.terminate(), END_MS);
+    this.#thread.end();
+    this.#timer = setTimeout(() => this.#thread.terminate(), END_MS);
   }
 
   /** Ends the command at once, in the middle of whatever it does. `exited` tells when. */
   abort(): void {
-    if (this.#over || this.#aborted) return;
+    if (this.#thread.over || this.#aborted) return;
     this.#stopping = true;
     this.#aborted = true;
     clearTimeout(this.#timer);
     this.#end();
-  }
-
-  /** A run that is over has no eventfd any more, and nothing is timed for it. */
-  get #over(): boolean {
-    return this.#worker.threadId === -1;
-  }
-
-  // The word first: whoever is woken finds it there.
-  #tell(what: number): void {
-    Atomics.store(this.#control, 0, what);
-    if (!this.#over) native.write(this.#wake, new Uint8Array([1, 0, 0, 0, 0, 0, 0, 0]), 0, 8);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -205,21 +149,8 @@ export class Run {
   }
 }
 
-/** The rows of the policy that a listener reads, and that a command has no flag for. */
-const defaults = Object.fromEntries(
-  Object.entries(settings).map(([name, setting]) => [name, setting.default]),
-) as { [name in keyof typeof settings]: number };
-
 /** LISTEN_FDS as sd_listen_fds(3) has it; LISTEN_PID would name a process that a guest cannot know. */
 function environmentOf(env: Readonly<Record<string, string>>, listeners: number): string[] {
   const own = listeners > 0 ? { LISTEN_FDS: String(listeners) } : {};
   return Object.entries({ ...own, ...env }).map(([name, value]) => `${name}=${value}`);
-}
-
-function removeQuietly(listener: Listener): void {
-  try {
-    listener.removeFile();
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === undefined) throw error;
-  }
 }

@@ -1,7 +1,7 @@
 // Descriptors: the guest's numbers and what stands behind them. No guest number is a descriptor of the
 // process. It knows kinds and flags, and makes no system call.
 
-export const KIND_NONE = 0;
+export const KIND_FREE = 0;
 export const KIND_LISTENER = 1;
 /** A connected stream socket. */
 export const KIND_SOCKET = 2;
@@ -65,14 +65,14 @@ export class Descriptors {
 
   /** The lowest free number; −1 when all are taken. */
   lowest(): number {
-    while (this.#lowest < this.used && this.kinds[this.#lowest] !== KIND_NONE) this.#lowest += 1;
+    while (this.#lowest < this.used && this.kinds[this.#lowest] !== KIND_FREE) this.#lowest += 1;
     return this.#lowest < this.kinds.length ? this.#lowest : -1;
   }
 
-  /** The kind of what a guest's number stands for; KIND_NONE for any other number. */
+  /** The kind of what a guest's number stands for; KIND_FREE for any other number. */
   kind(number: number): number {
     const index = number >>> 0;
-    return index < this.used ? this.kinds[index]! : KIND_NONE;
+    return index < this.used ? this.kinds[index]! : KIND_FREE;
   }
 
   /** The process's descriptor of an open number. */
@@ -99,7 +99,7 @@ export class Descriptors {
   free(number: number): number {
     const fd = this.fd(number);
     this.connections -= this.#accepted[number]!;
-    this.kinds[number] = KIND_NONE;
+    this.kinds[number] = KIND_FREE;
     this.#accepted[number] = 0;
     this.#generations[number] = this.#generations[number]! + 1;
     this.fds[number] = 0;
@@ -126,6 +126,6 @@ export class Descriptors {
   /** The number that a token names; −1 if it has been closed since. */
   numberOf(token: number): number {
     const number = token & NUMBER_MASK;
-    return this.token(number) === token && this.kind(number) !== KIND_NONE ? number : -1;
+    return this.token(number) === token && this.kind(number) !== KIND_FREE ? number : -1;
   }
 }

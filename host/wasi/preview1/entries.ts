@@ -5,8 +5,8 @@ import { constants, fstatSync } from 'node:fs';
 import {
   KIND_FILE,
   KIND_FOLDER,
+  KIND_FREE,
   KIND_LISTENER,
-  KIND_NONE,
   KIND_SOCKET,
   KIND_STREAM,
 } from './descriptors.ts';
@@ -76,7 +76,7 @@ export function entryFunctions(host: Host) {
 
   return {
     fd_close(number: number) {
-      if (descriptors.kind(number) === KIND_NONE) return E.BADF;
+      if (descriptors.kind(number) === KIND_FREE) return E.BADF;
       registrations.forget(number);
       const result = native.close(descriptors.free(number));
       return result < 0 ? errors[-result]! : E.SUCCESS;
@@ -84,8 +84,8 @@ export function entryFunctions(host: Host) {
 
     fd_renumber(from: number, to: number) {
       const [source, target] = [from >>> 0, to >>> 0];
-      if (descriptors.kind(source) === KIND_NONE) return E.BADF;
-      if (descriptors.kind(target) === KIND_NONE) return E.BADF;
+      if (descriptors.kind(source) === KIND_FREE) return E.BADF;
+      if (descriptors.kind(target) === KIND_FREE) return E.BADF;
       if (source === target) return E.SUCCESS;
       registrations.forget(source);
       registrations.forget(target);
@@ -97,7 +97,7 @@ export function entryFunctions(host: Host) {
 
     fd_fdstat_get(number: number, result: number) {
       const kind = descriptors.kind(number);
-      if (kind === KIND_NONE) return E.BADF;
+      if (kind === KIND_FREE) return E.BADF;
       if (!memory.holds(result, FDSTAT)) return E.FAULT;
       const at = result >>> 0;
       const [base, inheriting] = rights(number, kind);
@@ -111,7 +111,7 @@ export function entryFunctions(host: Host) {
 
     fd_fdstat_set_flags(number: number, flags: number) {
       const kind = descriptors.kind(number);
-      if (kind === KIND_NONE) return E.BADF;
+      if (kind === KIND_FREE) return E.BADF;
       if ((flags & ~FDFLAGS_ALL) !== 0) return E.INVAL;
       const before = descriptors.flags[number]!;
       const changed = (flags ^ before) & ~FDFLAGS_NONBLOCK;
@@ -128,7 +128,7 @@ export function entryFunctions(host: Host) {
     // Rights follow from what a descriptor is; they cannot be taken away from it one by one.
     fd_fdstat_set_rights(number: number, base: bigint, inheriting: bigint) {
       const kind = descriptors.kind(number);
-      if (kind === KIND_NONE) return E.BADF;
+      if (kind === KIND_FREE) return E.BADF;
       const [ownBase, ownInheriting] = rights(number, kind).map(BigInt) as [bigint, bigint];
       const wanted = [BigInt.asUintN(64, base), BigInt.asUintN(64, inheriting)] as const;
       const more = (wanted[0] & ~ownBase) | (wanted[1] & ~ownInheriting);

@@ -1,7 +1,7 @@
 // Files by their numbers: positions, sizes, times, and bytes at a position. Names are the folders'.
 
 import { type BigIntStats, fdatasyncSync, fstatSync, fsyncSync, ftruncateSync } from 'node:fs';
-import { KIND_FILE, KIND_FOLDER, KIND_LISTENER, KIND_NONE, KIND_SOCKET } from './descriptors.ts';
+import { KIND_FILE, KIND_FOLDER, KIND_FREE, KIND_LISTENER, KIND_SOCKET } from './descriptors.ts';
 import { filetypeOf } from './entries.ts';
 import { type Host, MOST_BYTES } from './host.ts';
 import type { WasiGroup } from './interface.ts';
@@ -76,13 +76,13 @@ export function fileFunctions(host: Host) {
   /** The process's descriptor of a file; `other` is the error for what has no positions. */
   function fileOf(number: number, other: number = E.SPIPE): number {
     const kind = descriptors.kind(number);
-    if (kind === KIND_NONE || kind === KIND_FOLDER) throw new Failure(E.BADF);
+    if (kind === KIND_FREE || kind === KIND_FOLDER) throw new Failure(E.BADF);
     if (kind !== KIND_FILE) throw new Failure(other);
     return descriptors.fd(number);
   }
 
   function openOf(number: number): number {
-    if (descriptors.kind(number) === KIND_NONE) throw new Failure(E.BADF);
+    if (descriptors.kind(number) === KIND_FREE) throw new Failure(E.BADF);
     return descriptors.fd(number);
   }
 

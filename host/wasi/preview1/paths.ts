@@ -2,7 +2,7 @@
 // name in it. The kernel itself keeps it inside, at the moment of the opening (openat2, RESOLVE_BENEATH).
 
 import { constants } from 'node:fs';
-import { KIND_FOLDER, KIND_NONE } from './descriptors.ts';
+import { KIND_FOLDER, KIND_FREE } from './descriptors.ts';
 import { wasiErrorOf } from './errno.ts';
 import type { Host } from './host.ts';
 import { E } from './numbers.ts';
@@ -58,7 +58,7 @@ export class Paths {
   /** The process's descriptor of an open folder. Throws a Failure. */
   folder(number: number): number {
     const kind = this.#host.descriptors.kind(number);
-    if (kind === KIND_NONE) throw new Failure(E.BADF);
+    if (kind === KIND_FREE) throw new Failure(E.BADF);
     if (kind !== KIND_FOLDER) throw new Failure(E.NOTDIR);
     return this.#host.descriptors.fd(number);
   }

@@ -4,7 +4,7 @@
 import { fstatSync } from 'node:fs';
 import { READY } from '../../kernel/contract.ts';
 import { Deadline } from './deadline.ts';
-import { KIND_FILE, KIND_FOLDER, KIND_LISTENER, KIND_NONE, WAKE_TOKEN } from './descriptors.ts';
+import { KIND_FILE, KIND_FOLDER, KIND_FREE, KIND_LISTENER, WAKE_TOKEN } from './descriptors.ts';
 import { Events } from './events.ts';
 import type { Host } from './host.ts';
 import {
@@ -114,8 +114,8 @@ export class Poller {
       }
       if (type !== EVENTTYPE_FD_READ && type !== EVENTTYPE_FD_WRITE) return false;
       const number = view.getUint32(at + SUBSCRIPTION_FD, true);
-      const kind = number < used ? kinds[number]! : KIND_NONE;
-      if (kind === KIND_NONE) {
+      const kind = number < used ? kinds[number]! : KIND_FREE;
+      if (kind === KIND_FREE) {
         this.#settleLater(index, E.BADF);
         continue;
       }

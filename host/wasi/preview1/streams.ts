@@ -1,7 +1,7 @@
 // Streams: bytes through sockets, pipes and terminals: fd_read, fd_write, sock_recv, sock_send,
 // sock_accept, sock_shutdown. A blocking number waits here; the process's descriptors never do.
 
-import { KIND_FILE, KIND_FOLDER, KIND_LISTENER, KIND_NONE, KIND_SOCKET } from './descriptors.ts';
+import { KIND_FILE, KIND_FOLDER, KIND_FREE, KIND_LISTENER, KIND_SOCKET } from './descriptors.ts';
 import { type Host, MOST_BYTES } from './host.ts';
 import type { WasiGroup } from './interface.ts';
 import {
@@ -103,7 +103,7 @@ export function streamFunctions(host: Host) {
   return {
     fd_read(number: number, vectors: number, count: number, result: number) {
       const kind = descriptors.kind(number);
-      if (kind === KIND_NONE) return E.BADF;
+      if (kind === KIND_FREE) return E.BADF;
       if (kind === KIND_FOLDER) return E.ISDIR;
       if (kind === KIND_FILE && !may(number, RIGHT_FD_READ)) return E.BADF;
       return transfer(READ, number, vectors, count, result, false);
@@ -111,7 +111,7 @@ export function streamFunctions(host: Host) {
 
     fd_write(number: number, vectors: number, count: number, result: number) {
       const kind = descriptors.kind(number);
-      if (kind === KIND_NONE) return E.BADF;
+      if (kind === KIND_FREE) return E.BADF;
       if (kind === KIND_FOLDER) return E.ISDIR;
       if (kind === KIND_FILE && !may(number, RIGHT_FD_WRITE)) return E.BADF;
       return transfer(WRITE, number, vectors, count, result, true);
@@ -126,7 +126,7 @@ export function streamFunctions(host: Host) {
       resultFlags: number,
     ) {
       const kind = descriptors.kind(number);
-      if (kind === KIND_NONE) return E.BADF;
+      if (kind === KIND_FREE) return E.BADF;
       if (!isSocket(kind)) return E.NOTSOCK;
       if ((flags & ~(RIFLAGS_PEEK | RIFLAGS_WAITALL)) !== 0) return E.INVAL;
       if (!memory.holds(resultFlags, 2)) return E.FAULT;
@@ -141,7 +141,7 @@ export function streamFunctions(host: Host) {
 
     sock_send(number: number, vectors: number, count: number, flags: number, result: number) {
       const kind = descriptors.kind(number);
-      if (kind === KIND_NONE) return E.BADF;
+      if (kind === KIND_FREE) return E.BADF;
       if (!isSocket(kind)) return E.NOTSOCK;
       if (flags !== 0) return E.INVAL;
       return transfer(WRITE, number, vectors, count, result, true);
@@ -149,7 +149,7 @@ export function streamFunctions(host: Host) {
 
     sock_accept(number: number, flags: number, result: number) {
       const kind = descriptors.kind(number);
-      if (kind === KIND_NONE) return E.BADF;
+      if (kind === KIND_FREE) return E.BADF;
       if (!isSocket(kind)) return E.NOTSOCK;
       if ((flags & ~FDFLAGS_NONBLOCK) !== 0 || kind !== KIND_LISTENER) return E.INVAL;
       if (!memory.holds(result, 4)) return E.FAULT;
@@ -182,7 +182,7 @@ export function streamFunctions(host: Host) {
 
     sock_shutdown(number: number, how: number) {
       const kind = descriptors.kind(number);
-      if (kind === KIND_NONE) return E.BADF;
+      if (kind === KIND_FREE) return E.BADF;
       if (!isSocket(kind)) return E.NOTSOCK;
       const both = SDFLAGS_RD | SDFLAGS_WR;
       if (how === 0 || (how & ~both) !== 0) return E.INVAL;

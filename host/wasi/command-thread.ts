@@ -1,0 +1,85 @@
+// CommandThread: the thread in which a command runs. It starts it, tells it to stop, and says how it
+// ended; when that is wanted, it does not know.
+
+import { Worker } from 'node:worker_threads';
+import { messageOf } from '../errors.ts';
+import type { Native } from '../kernel/native.ts';
+import { RUN_ENDS, RUN_STOPS } from './preview1/waiter.ts';
+import type { FromRun, RunData } from './preview1/worker.ts';
+
+const HEAP_MB = 128;
+
+const script = new URL('./preview1/worker.js', import.meta.url);
+
+/** How a command ended; null if it did not, and was terminated. */
+export type End = FromRun | null;
+
+export class CommandThread {
+  /** Resolves when the thread is gone. */
+  readonly ended: Promise<End>;
+  readonly #native: Native;
+  readonly #control = new Int32Array(new SharedArrayBuffer(4));
+  readonly #wake: number;
+  readonly #worker: Worker;
+
+  /** @throws an Error in Node's form when the system refuses */
+  constructor(native: Native, data: Omit<RunData, 'control' | 'wake'>) {
+    this.#native = native;
+    this.#wake = native.eventfd(0);
+    if (this.#wake < 0) throw native.systemError('eventfd', this.#wake);
+    const control = this.#control.buffer as SharedArrayBuffer;
+    try {
+      this.#worker = new Worker(script, {
+        workerData: { ...data, control, wake: this.#wake } satisfies RunData,
+        resourceLimits: { maxOldGenerationSizeMb: HEAP_MB },
+        execArgv: [],
+        argv: [],
+      });
+    } catch (error) {
+      native.close(this.#wake);
+      throw error;
+    }
+    this.ended = this.#end();
+  }
+
+  async #end(): Promise<End> {
+    let end: End = null;
+    await new Promise<void>((resolve) => {
+      this.#worker.on('message', (message: FromRun) => {
+        end = message;
+      });
+      this.#worker.on('error', (error) => {
+        end = { kind: 'trapped', message: messageOf(error) };
+      });
+      this.#worker.on('exit', () => resolve());
+    });
+    this.#native.close(this.#wake);
+    return end;
+  }
+
+  /** Whether the thread is gone: it has no eventfd any more. */
+  get over(): boolean {
+    return this.#worker.threadId === -1;
+  }
+
+  /** Nothing new is accepted; see RUN_STOPS. */
+  stop(): void {
+    this.#tell(RUN_STOPS);
+  }
+
+  /** A command that waits ends. */
+  end(): void {
+    this.#tell(RUN_ENDS);
+  }
+
+  /** Whatever the command does ends. */
+  terminate(): void {
+    void this.#worker.terminate();
+  }
+
+  // The word first: whoever is woken finds it there.
+  #tell(what: number): void {
+    Atomics.store(this.#control, 0, what);
+    if (!this.over) this.#native.write(this.#wake, new Uint8Array([1, 0, 0, 0, 0, 0, 0, 0]), 0, 8);
+  }
+}
