@@ -1,108 +1,59 @@
-// The life of a uv_prepare_t and a uv_idle_t: opened by the constructor, closed by close() or by the
-// environment's end, freed when uv_close has called back for both.
+// A uv_prepare_t, which libuv calls when it would wait, and a uv_idle_t, with which it does not.
 #include "backend.h"
 
-#include <memory>
-
-#include <uv.h>
-
 #include "arguments.h"
-#include "error.h"
 #include "method.h"
 
 namespace wasmpoll {
 
-// While the idle handle runs, libuv polls its own descriptors without waiting.
-struct Backend::Handle {
-  uv_prepare_t prepare{};
-  uv_idle_t idle{};
-  int open = 2;
-  napi_env env = nullptr;
-  Backend* owner = nullptr;
-  napi_async_context context = nullptr;
-  napi_async_cleanup_hook_handle hook = nullptr;
-  Napi::ObjectReference object;
-  Napi::FunctionReference callback;
-
-  // Null with an exception pending.
-  static Handle* Open(const Napi::CallbackInfo& info, Backend* owner, Napi::Function callback);
-  void Close();
+class Backend::Handle : public LoopCallback {
+ public:
+  // Leaves an exception pending, or puts a handle in `place`.
+  static void TakeOver(const Napi::CallbackInfo& info, LoopCallback** place,
+                       Napi::Function callback);
+  // libuv's own answer, as if the idle handle were not there.
   int Timeout();
 
+ private:
+  using LoopCallback::LoopCallback;
+  void CloseHandles() override;
   static void OnIdle(uv_idle_t*) {}
   static void OnPrepare(uv_prepare_t* prepare);
-  static void OnEnvironmentEnd(napi_async_cleanup_hook_handle, void* data);
-  static void OnClosed(uv_handle_t* handle);
+
+  uv_prepare_t prepare_{};
+  // While it runs, libuv polls its own descriptors without waiting.
+  uv_idle_t idle_{};
 };
 
-Backend::Handle* Backend::Handle::Open(const Napi::CallbackInfo& info, Backend* owner,
-                                       Napi::Function callback) {
-  const Napi::Env env = info.Env();
+void Backend::Handle::TakeOver(const Napi::CallbackInfo& info, LoopCallback** place,
+                               Napi::Function callback) {
   uv_loop_t* loop = nullptr;
-  napi_get_uv_event_loop(env, &loop);
-  // From here on the memory is libuv's, and only OnClosed gives it back.
-  Handle* const open = std::make_unique<Handle>().release();
-  open->env = env;
-  open->owner = owner;
-  uv_prepare_init(loop, &open->prepare);
-  uv_idle_init(loop, &open->idle);
-  open->prepare.data = open->idle.data = open;
-  open->object = Napi::Persistent(info.This().As<Napi::Object>());
-  open->callback = Napi::Persistent(callback);
-  const Napi::String name = Napi::String::New(env, "wasmpoll.Backend");
-  if (env.IsExceptionPending() ||
-      napi_async_init(env, nullptr, name, &open->context) != napi_ok ||
-      napi_add_async_cleanup_hook(env, OnEnvironmentEnd, open, &open->hook) != napi_ok) {
-    open->Close();
-    if (!env.IsExceptionPending()) ThrowSystem(env, "watch", -ECANCELED, {});
-    return nullptr;
-  }
-  uv_prepare_start(&open->prepare, OnPrepare);
-  uv_idle_start(&open->idle, OnIdle);
-  uv_unref(reinterpret_cast<uv_handle_t*>(&open->idle));
-  return open;
+  napi_get_uv_event_loop(info.Env(), &loop);
+  auto* const handle = new Handle(place);
+  uv_prepare_init(loop, &handle->prepare_);
+  uv_idle_init(loop, &handle->idle_);
+  handle->prepare_.data = handle;
+  if (!handle->Open(info, "wasmpoll.Backend", callback)) return;
+  uv_prepare_start(&handle->prepare_, OnPrepare);
+  uv_idle_start(&handle->idle_, OnIdle);
+  uv_unref(reinterpret_cast<uv_handle_t*>(&handle->idle_));
 }
 
-void Backend::Handle::Close() {
-  auto* const handle = reinterpret_cast<uv_handle_t*>(&prepare);
-  if (uv_is_closing(handle)) return;
-  owner->handle_ = nullptr;
-  object.Reset();
-  callback.Reset();
-  uv_close(handle, OnClosed);
-  uv_close(reinterpret_cast<uv_handle_t*>(&idle), OnClosed);
-}
-
-// libuv's own answer, as if the idle handle were not there.
 int Backend::Handle::Timeout() {
-  uv_idle_stop(&idle);
-  uv_update_time(prepare.loop);
-  const int timeoutMs = uv_backend_timeout(prepare.loop);
-  uv_idle_start(&idle, OnIdle);
+  uv_idle_stop(&idle_);
+  uv_update_time(prepare_.loop);
+  const int timeoutMs = uv_backend_timeout(prepare_.loop);
+  uv_idle_start(&idle_, OnIdle);
   return timeoutMs;
 }
 
+void Backend::Handle::CloseHandles() {
+  CloseHandle(reinterpret_cast<uv_handle_t*>(&prepare_));
+  CloseHandle(reinterpret_cast<uv_handle_t*>(&idle_));
+}
+
 void Backend::Handle::OnPrepare(uv_prepare_t* prepare) {
-  auto* const self = static_cast<Handle*>(prepare->data);
-  const Napi::Env env(self->env);
-  const Napi::HandleScope scope(env);
-  const napi_value receiver = self->object.Value();
-  const napi_value callback = self->callback.Value();
-  // The callback may close the backend; `self` is not freed before the loop's next round.
-  CallBack(env, self->context, receiver, callback);
-}
-
-void Backend::Handle::OnEnvironmentEnd(napi_async_cleanup_hook_handle, void* data) {
-  static_cast<Handle*>(data)->Close();
-}
-
-void Backend::Handle::OnClosed(uv_handle_t* handle) {
-  auto* const closed = static_cast<Handle*>(handle->data);
-  if (--closed->open > 0) return;
-  const std::unique_ptr<Handle> self(closed);
-  if (self->context != nullptr) napi_async_destroy(self->env, self->context);
-  // Last, since the environment may end when its last hook is gone.
-  if (self->hook != nullptr) napi_remove_async_cleanup_hook(self->hook);
+  static_cast<Handle*>(prepare->data)->Call();
 }
 
 void Backend::Register(Napi::Env env, Napi::Object exports) {
@@ -120,15 +71,15 @@ Backend::Backend(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Backend>(inf
   object.DefineProperty(Napi::PropertyDescriptor::Value(
       "fd", Integer(info.Env(), uv_backend_fd(loop)), napi_enumerable));
   DefineMethod(object, "timeout", Timeout, this);
-  handle_ = Handle::Open(info, this, callback);
+  Handle::TakeOver(info, &handle_, callback);
 }
 
 napi_value Backend::Timeout(napi_env env, napi_callback_info info) {
   void* self = nullptr;
   napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &self);
-  Handle* const handle = static_cast<Backend*>(self)->handle_;
+  LoopCallback* const handle = static_cast<Backend*>(self)->handle_;
   // Closed: nobody is to wait in libuv's place.
-  return Integer(env, handle == nullptr ? 0 : handle->Timeout());
+  return Integer(env, handle == nullptr ? 0 : static_cast<Handle*>(handle)->Timeout());
 }
 
 void Backend::Close(const Napi::CallbackInfo&) {

@@ -5,6 +5,8 @@
 
 #include <napi.h>
 
+#include "loop_callback.h"
+
 namespace wasmpoll {
 
 // An open Backend keeps itself and its callback alive, as a Watcher does.
@@ -15,13 +17,13 @@ class Backend : public Napi::ObjectWrap<Backend> {
   explicit Backend(const Napi::CallbackInfo& info);
 
  private:
-  struct Handle;
+  class Handle;
 
   static napi_value Timeout(napi_env env, napi_callback_info info);
   void Close(const Napi::CallbackInfo& info);
 
-  // Null once closing has begun; what it pointed to then belongs to libuv.
-  Handle* handle_ = nullptr;
+  // Null once closing has begun.
+  LoopCallback* handle_ = nullptr;
 };
 
 }  // namespace wasmpoll

@@ -1,13 +1,11 @@
-// The life of one uv_poll_t: opened by the constructor, closed by close() or by the environment's
-// end, freed in uv_close's callback and nowhere else.
+// One uv_poll_t on a duplicate of the watched descriptor.
 #include "watcher.h"
 
 #include <memory>
-#include <new>
+#include <utility>
 
 #include <fcntl.h>
 #include <sys/epoll.h>
-#include <uv.h>
 
 #include "arguments.h"
 #include "error.h"
@@ -29,97 +27,52 @@ int EnterLoop(uv_loop_t* loop, int fd) {
 
 }  // namespace
 
-struct Watcher::Handle {
-  uv_poll_t poll{};
-  napi_env env = nullptr;
-  Watcher* owner = nullptr;
-  Descriptor fd;
-  napi_async_context context = nullptr;
-  napi_async_cleanup_hook_handle hook = nullptr;
-  Napi::ObjectReference object;
-  Napi::FunctionReference callback;
+class Watcher::Handle : public LoopCallback {
+ public:
+  // Leaves an exception pending, or puts a handle in `place`.
+  static void Watch(const Napi::CallbackInfo& info, LoopCallback** place, int fd,
+                    Napi::Function callback);
+  uv_handle_t* Uv() { return reinterpret_cast<uv_handle_t*>(&poll_); }
 
-  // Null with an exception pending.
-  static Handle* Open(const Napi::CallbackInfo& info, Watcher* owner, int fd,
-                      Napi::Function callback);
-  void Close();
+ private:
+  friend std::default_delete<Handle>;
 
+  Handle(LoopCallback** place, Descriptor fd) : LoopCallback(place), fd_(std::move(fd)) {}
+  void CloseHandles() override;
   static void OnReadable(uv_poll_t* poll, int status, int events);
-  static void OnEnvironmentEnd(napi_async_cleanup_hook_handle, void* data);
-  static void OnClosed(uv_handle_t* handle);
+
+  uv_poll_t poll_{};
+  Descriptor fd_;
 };
 
-Watcher::Handle* Watcher::Handle::Open(const Napi::CallbackInfo& info, Watcher* owner, int fd,
-                                       Napi::Function callback) {
+void Watcher::Handle::Watch(const Napi::CallbackInfo& info, LoopCallback** place, int fd,
+                            Napi::Function callback) {
   const Napi::Env env = info.Env();
-  auto handle = std::make_unique<Handle>();
-  handle->env = env;
-  handle->fd = Descriptor(Retry([&] { return fcntl(fd, F_DUPFD_CLOEXEC, 0); }));
-  if (handle->fd.get() < 0) {
-    ThrowSystem(env, "fcntl", handle->fd.get(), {});
-    return nullptr;
-  }
+  Descriptor own(Retry([&] { return fcntl(fd, F_DUPFD_CLOEXEC, 0); }));
+  if (own.get() < 0) return ThrowSystem(env, "fcntl", own.get(), {});
+  std::unique_ptr<Handle> made(new Handle(place, std::move(own)));
   uv_loop_t* loop = nullptr;
   napi_get_uv_event_loop(env, &loop);
-  const int error = uv_poll_init(loop, &handle->poll, handle->fd.get());
-  if (error < 0) {
-    ThrowSystem(env, "epoll_ctl", error, {});
-    return nullptr;
-  }
-  handle->poll.data = handle.get();
-  // From here on the memory is libuv's, and only OnClosed gives it back.
-  Handle* const open = handle.release();
-  open->owner = owner;
-  open->object = Napi::Persistent(info.This().As<Napi::Object>());
-  open->callback = Napi::Persistent(callback);
-  const Napi::String name = Napi::String::New(env, "wasmpoll.Watcher");
-  if (env.IsExceptionPending() ||
-      napi_async_init(env, nullptr, name, &open->context) != napi_ok ||
-      napi_add_async_cleanup_hook(env, OnEnvironmentEnd, open, &open->hook) != napi_ok) {
-    open->Close();
-    if (!env.IsExceptionPending()) ThrowSystem(env, "watch", -ECANCELED, {});
-    return nullptr;
-  }
-  uv_poll_start(&open->poll, UV_READABLE, OnReadable);
-  const int entered = EnterLoop(loop, open->fd.get());
-  if (entered < 0) {
-    open->Close();
-    ThrowSystem(env, "epoll_ctl", entered, {});
-    return nullptr;
-  }
-  return open;
+  const int error = uv_poll_init(loop, &made->poll_, made->fd_.get());
+  if (error < 0) return ThrowSystem(env, "epoll_ctl", error, {});
+  Handle* const handle = made.release();
+  handle->poll_.data = handle;
+  if (!handle->Open(info, "wasmpoll.Watcher", callback)) return;
+  uv_poll_start(&handle->poll_, UV_READABLE, OnReadable);
+  const int entered = EnterLoop(loop, handle->fd_.get());
+  if (entered >= 0) return;
+  handle->Close();
+  ThrowSystem(env, "epoll_ctl", entered, {});
 }
 
-void Watcher::Handle::Close() {
-  auto* const handle = reinterpret_cast<uv_handle_t*>(&poll);
-  if (uv_is_closing(handle)) return;
-  owner->handle_ = nullptr;
-  object.Reset();
-  callback.Reset();
-  uv_close(handle, OnClosed);
+void Watcher::Handle::CloseHandles() {
+  CloseHandle(Uv());
   // libuv has let go of the number by now, and the caller may want what it stands for gone at once.
-  fd.Reset();
+  fd_.Reset();
 }
 
 void Watcher::Handle::OnReadable(uv_poll_t* poll, int, int) {
-  auto* const self = static_cast<Handle*>(poll->data);
-  const Napi::Env env(self->env);
-  const Napi::HandleScope scope(env);
-  const napi_value receiver = self->object.Value();
-  const napi_value callback = self->callback.Value();
-  // The callback may close the watcher; `self` is not freed before the loop's next round.
-  CallBack(env, self->context, receiver, callback);
-}
-
-void Watcher::Handle::OnEnvironmentEnd(napi_async_cleanup_hook_handle, void* data) {
-  static_cast<Handle*>(data)->Close();
-}
-
-void Watcher::Handle::OnClosed(uv_handle_t* handle) {
-  const std::unique_ptr<Handle> self(static_cast<Handle*>(handle->data));
-  if (self->context != nullptr) napi_async_destroy(self->env, self->context);
-  // Last, since the environment may end when its last hook is gone.
-  if (self->hook != nullptr) napi_remove_async_cleanup_hook(self->hook);
+  static_cast<Handle*>(poll->data)->Call();
 }
 
 void Watcher::Register(Napi::Env env, Napi::Object exports) {
@@ -135,15 +88,17 @@ Watcher::Watcher(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Watcher>(inf
   Arguments arguments(info, "Watcher");
   const int fd = arguments.Fd(0);
   const Napi::Function callback = arguments.Callback(1, "callback");
-  if (!arguments.Failed()) handle_ = Handle::Open(info, this, fd, callback);
+  if (!arguments.Failed()) Handle::Watch(info, &handle_, fd, callback);
 }
 
+Watcher::Handle* Watcher::GetHandle() const { return static_cast<Handle*>(handle_); }
+
 void Watcher::Ref(const Napi::CallbackInfo&) {
-  if (handle_ != nullptr) uv_ref(reinterpret_cast<uv_handle_t*>(&handle_->poll));
+  if (handle_ != nullptr) uv_ref(GetHandle()->Uv());
 }
 
 void Watcher::Unref(const Napi::CallbackInfo&) {
-  if (handle_ != nullptr) uv_unref(reinterpret_cast<uv_handle_t*>(&handle_->poll));
+  if (handle_ != nullptr) uv_unref(GetHandle()->Uv());
 }
 
 void Watcher::Close(const Napi::CallbackInfo&) {

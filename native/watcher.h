@@ -1,8 +1,10 @@
 // Wakes JavaScript while an epoll descriptor is readable, through the environment's own loop. Knows
-// one uv_poll_t and its life; must not know what the events are.
+// one uv_poll_t; must not know what the events are.
 #pragma once
 
 #include <napi.h>
+
+#include "loop_callback.h"
 
 namespace wasmpoll {
 
@@ -16,14 +18,15 @@ class Watcher : public Napi::ObjectWrap<Watcher> {
   explicit Watcher(const Napi::CallbackInfo& info);
 
  private:
-  struct Handle;
+  class Handle;
 
+  Handle* GetHandle() const;
   void Ref(const Napi::CallbackInfo& info);
   void Unref(const Napi::CallbackInfo& info);
   void Close(const Napi::CallbackInfo& info);
 
-  // Null once closing has begun; what it pointed to then belongs to libuv.
-  Handle* handle_ = nullptr;
+  // Null once closing has begun.
+  LoopCallback* handle_ = nullptr;
 };
 
 }  // namespace wasmpoll
