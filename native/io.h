@@ -8,7 +8,7 @@
 
 namespace wasmpoll {
 
-// The layout of a row; host/native.ts refuses to load an addon whose numbers differ from kernel.ts.
+// The layout of a row; host/kernel/native.ts refuses an addon whose numbers differ.
 constexpr int kRow = 8;
 constexpr int kRowKind = 0;
 constexpr int kRowFd = 1;

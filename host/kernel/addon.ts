@@ -1,0 +1,166 @@
+// The types of the addon: what each call takes, answers and throws. Nothing here runs; native.ts makes
+// the addon a kernel.
+
+import type { ConstantName } from './constant-names.ts';
+import type { Backend, Epoll, Io, Kernel, Result, Watcher } from './contract.ts';
+
+/** An Error in Node's own form. */
+export interface SystemError extends Error {
+  readonly code: string;
+  /** −errno. */
+  readonly errno: number;
+  readonly syscall: string;
+}
+
+export type NativeConstants = Readonly<Record<ConstantName, number>>;
+
+type Transfer = (
+  fd: number,
+  view: Uint8Array,
+  at: number,
+  count: number,
+  skip: number,
+  most: number,
+) => Result;
+
+type PositionedTransfer = (...args: [...Parameters<Transfer>, position: number]) => Result;
+
+/** An epoll set that can also say how much there is to read. */
+export interface NativeEpoll extends Epoll {
+  /**
+   * `wait` for a set in which the low half of each token is the descriptor itself: at most
+   * `events.length / READY` events, with the bytes that can be read (FIONREAD; 0 for a listener).
+   */
+  waitReady(events: Uint32Array, timeoutMs: number): Result;
+}
+
+/**
+ * What the addon offers beside the Kernel. Wrong types are a TypeError and numbers out of range a
+ * RangeError everywhere, before any system call. Calls that return a Result never throw for errno.
+ */
+export interface NativeCalls {
+  /**
+   * Listens on a numeric address (IPv6 may have `%interface`); port 0 lets the kernel choose.
+   * Returns the descriptor; throws a SystemError whose syscall is `listen`.
+   */
+  listenTcp(address: string, port: number, v6only: boolean, backlog: number): number;
+  /**
+   * Listens on a path of at most 107 bytes. The file has exactly `mode` (0 to 0o777) whatever the
+   * umask, and never more, not even for a moment. Throws a SystemError whose syscall is `listen`;
+   * an existing file is EADDRINUSE.
+   */
+  listenUnix(path: string, mode: number, backlog: number): number;
+  /** accept4(2). */
+  accept(fd: number): Result;
+  /** A descriptor that may still be connecting; EPOLLOUT and SO_ERROR tell how it went. */
+  connectTcp(address: string, port: number): Result;
+  /** A connected descriptor; −EAGAIN when the listener's queue is full. */
+  connectUnix(path: string): Result;
+  shutdown(fd: number, how: number): Result;
+  close(fd: number): Result;
+  reset(fd: number): Result;
+  /** In the form of `peerAddress`. */
+  localAddress(fd: number): string | Result;
+  peerAddress(fd: number): string | Result;
+  setOption(fd: number, level: number, option: number, value: number): Result;
+  /** The option's value, if it is not negative. */
+  getOption(fd: number, level: number, option: number): Result;
+  /** recv(2) into `length` ≥ 1 bytes of `view` from `offset`; 0 is the end of the stream. */
+  recv(fd: number, view: Uint8Array, offset: number, length: number): Result;
+  send(fd: number, view: Uint8Array, offset: number, length: number): Result;
+  read(fd: number, view: Uint8Array, offset: number, length: number): Result;
+  write(fd: number, view: Uint8Array, offset: number, length: number): Result;
+  /** Two connected Unix stream sockets. */
+  socketpair(): [number, number] | Result;
+  /** The end to read from, and the end to write to. */
+  pipe(): [number, number] | Result;
+  /** `initial` is u32. */
+  eventfd(initial: number): Result;
+  /** A duplicate with the lowest free number from `lowest` on; fcntl(2), F_DUPFD_CLOEXEC. */
+  dup(fd: number, lowest: number): Result;
+  /** Makes `target` a duplicate of `fd`, and closes what it was; dup3(2) with O_CLOEXEC. */
+  dup2(fd: number, target: number): Result;
+  /**
+   * readv(2) into the pieces of `view` that `count` pairs of u32 name, an offset and a length each; the
+   * pairs lie in `view` itself, from `at` on. The first `skip` bytes of the pieces are left out, and
+   * `most` bytes are moved at most. −EFAULT when a pair or a piece leaves the view.
+   */
+  readv: Transfer;
+  writev: Transfer;
+  /** recvmsg(2), which never waits; 0 is the end of the stream. */
+  recvv: Transfer;
+  /** `recvv` that leaves the bytes where they are. */
+  peekv: Transfer;
+  /** sendmsg(2), which never waits. */
+  sendv: Transfer;
+  preadv: PositionedTransfer;
+  pwritev: PositionedTransfer;
+  /**
+   * openat2(2) with O_CLOEXEC, RESOLVE_BENEATH and RESOLVE_NO_MAGICLINKS: whatever leads out of the
+   * folder is −EXDEV. −ENOSYS before Linux 5.6.
+   */
+  openBeneath(folder: number, path: string, flags: number, mode: number): Result;
+  /** lseek(2): the new position. */
+  seek(fd: number, offset: number, whence: number): number;
+  /**
+   * utimensat(2): times of access and modification, each in whole seconds and nanoseconds; −1 ns is now,
+   * −2 ns leaves it as it is. The path is followed.
+   */
+  setTimes(
+    path: string,
+    accessSeconds: number,
+    accessNanoseconds: number,
+    modificationSeconds: number,
+    modificationNanoseconds: number,
+  ): Result;
+  /** The flags of an open file; fcntl(2), F_GETFL. */
+  getFlags(fd: number): Result;
+  setFlags(fd: number, flags: number): Result;
+  /**
+   * poll(2) for one descriptor, with the bits that epoll has: what is ready, 0 when the time is over, a
+   * signal came, or `wake` (−1 for none) became readable.
+   */
+  poll(fd: number, mask: number, wake: number, timeoutMs: number): Result;
+  /** clock_gettime(2): nanoseconds, the low half first. */
+  clockTime(clock: number, out: Uint32Array): Result;
+  clockResolution(clock: number, out: Uint32Array): Result;
+  errorName(errno: number): string;
+  /** The soft limit of open descriptors; Infinity if there is none. */
+  fileLimit(): number;
+  /** `syscall CODE: text detail`; takes errno with either sign. */
+  systemError(syscall: string, errno: number, detail?: string): SystemError;
+}
+
+export interface Native extends Kernel, NativeCalls {
+  readonly constants: NativeConstants;
+  /** A new set; or, with `fd`, a borrowed one, which close() leaves open. */
+  epoll(fd?: number): NativeEpoll;
+  readonly Watcher: WatcherClass;
+  readonly Backend: BackendClass;
+}
+
+/**
+ * `new Backend(callback)` calls back once a round of this thread's loop, when libuv would wait. For a
+ * thread that serves one set and little else: whoever measures how idle the loop is finds it busy.
+ * It keeps its thread alive until it is closed, and ends as a Watcher does.
+ */
+export type BackendClass = new (callback: () => void) => Backend;
+
+/**
+ * `new Watcher(fd, callback)` calls back once a wake of this thread's loop while `fd` is readable. It
+ * watches a duplicate, so an epoll set lives on, and may go on waking, until its watchers are closed
+ * too. An open watcher keeps itself alive and, unless `unref` was called, its thread as well; it is
+ * closed when the thread ends. What the callback throws goes to 'uncaughtException'.
+ * Throws a SystemError (EBADF, EMFILE, EPERM).
+ */
+export type WatcherClass = new (fd: number, callback: () => void) => Watcher;
+
+/** What the file itself exports. */
+export interface Addon extends NativeCalls {
+  readonly constants: NativeConstants;
+  readonly layout: Readonly<Record<string, number>>;
+  readonly Epoll: new (fd?: number) => NativeEpoll;
+  readonly Io: new (rows: Int32Array) => Io;
+  readonly Watcher: WatcherClass;
+  readonly Backend: BackendClass;
+}
