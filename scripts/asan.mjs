@@ -18,7 +18,8 @@ import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const TESTS = [
-  ...['kernel/native', 'kernel/files', 'kernel/addon-threads'],
+  ...['kernel/loading', 'kernel/arguments', 'kernel/epoll', 'kernel/io', 'kernel/io-memory'],
+  ...['kernel/watcher', 'kernel/sockets', 'kernel/streams', 'kernel/files', 'kernel/addon-threads'],
   ...['epoll/epoll', 'epoll/arguments', 'epoll/async', 'epoll/socket', 'errors'],
   ...['protocols/echo', 'server/embedding', 'wire/closing', 'wire/integrity'],
   ...['wasi/files', 'wasi/memory', 'wasi/poll', 'wasi/streams', 'wasi/run', 'wasi/assemblyscript'],

@@ -167,7 +167,7 @@ const SHOWN: Record<string, Shown[] | string> = {
   ],
   'optional arguments': 'JSON has no undefined; epoll.test.ts',
   keywords: 'a matter of syntax',
-  signals: 'operations have no signals; native.test.ts: signals do not cut a wait short',
+  signals: 'operations have no signals; kernel/epoll.test.ts: signals do not cut a wait short',
   'collected unclosed': 'operations close what they open; epoll.test.ts',
   with: 'a matter of syntax; epoll.test.ts',
   constants: 'epoll.test.ts compares the numbers',

@@ -1,4 +1,4 @@
-// A thread that uses the addon in one of several ways, for native.test.ts.
+// A thread that uses the addon in one of several ways, for watcher.test.ts.
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { native } from '../../host/kernel/native.ts';

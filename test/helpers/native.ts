@@ -1,4 +1,4 @@
-// Descriptors, rows and values for native.test.ts.
+// Descriptors, rows and values for the tests of the addon, and how it refuses arguments.
 
 import { readdirSync, readlinkSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
@@ -6,6 +6,27 @@ import { runInNewContext } from 'node:vm';
 import type { ExecutionContext } from 'ava';
 import * as kernel from '../../host/kernel/contract.ts';
 import { native } from '../../host/kernel/native.ts';
+
+/** A descriptor that nobody has. */
+export const NO_FD = 2 ** 31 - 1;
+
+/** Room for so many events of `wait`. */
+export function events(room = 8): Uint32Array {
+  return new Uint32Array(room * kernel.EVENT);
+}
+
+export function outOfRange(t: ExecutionContext, call: () => unknown, message?: RegExp): void {
+  const expected = { instanceOf: RangeError, code: 'ERR_OUT_OF_RANGE' };
+  t.throws(call, message === undefined ? expected : { ...expected, message });
+}
+
+export function wrongType(t: ExecutionContext, call: () => unknown): void {
+  t.throws(call, { instanceOf: TypeError, code: 'ERR_INVALID_ARG_TYPE' });
+}
+
+export function wrongState(t: ExecutionContext, call: () => unknown): void {
+  t.throws(call, { instanceOf: TypeError, code: 'ERR_INVALID_STATE' });
+}
 
 /** A pair, both ends closed when the test ends. */
 export function socketpair(t: ExecutionContext): [number, number] {
