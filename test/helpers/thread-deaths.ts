@@ -2,7 +2,8 @@
 // hold of those that come after it. Same script, same bytes, whatever step is chosen.
 
 import type { Epoll, Io, Kernel } from '../../host/kernel/contract.ts';
-import type { Loopback, Socket } from '../../host/kernel/loopback.ts';
+import type { Loopback } from '../../host/kernel/loopback.ts';
+import type { Socket } from '../../host/kernel/loopback-socket.ts';
 import type { Control } from '../../host/memory/control-words.ts';
 import type * as Columns from '../../host/memory/segment.ts';
 import type { StateBlocks } from '../../host/memory/state-blocks.ts';
