@@ -3,6 +3,7 @@
 
 import { WasmpollError } from '../errors.ts';
 import type { Epoll as EpollSet, Result } from '../kernel/contract.ts';
+import { makeEventFd } from '../kernel/event-fd.ts';
 import { native } from '../kernel/native.ts';
 import {
   type FileDescriptor,
@@ -18,7 +19,7 @@ import {
   toTimeoutMs,
 } from './arguments.ts';
 import * as numbers from './constants.ts';
-import { Calls } from './pending-polls.ts';
+import { PendingPolls } from './pending-polls.ts';
 import { type EpollEvent, EventList, MOST_EVENTS } from './wait.ts';
 
 export type { FileDescriptor } from './arguments.ts';
@@ -66,7 +67,7 @@ export class Epoll {
   readonly #set: EpollSet;
   /** Whether the descriptor is not the addon's to close. */
   readonly #isAdopted: boolean;
-  readonly #calls: Calls<EpollEvent[]>;
+  readonly #polls: PendingPolls<EpollEvent[]>;
   readonly #events = new EventList();
   /** −1 once closed. */
   #fd: number;
@@ -86,7 +87,7 @@ export class Epoll {
     this.#fd = this.#set.fd;
     this.#isAdopted = adopted !== undefined;
     this.#isChecked = !this.#isAdopted;
-    this.#calls = new Calls({
+    this.#polls = new PendingPolls({
       look: (room) => this.#events.wait(this.#open(), 0, room),
       watch: (callback) => new native.Watcher(this.fileno(), callback),
       isEmpty: (events) => events.length === 0,
@@ -182,7 +183,7 @@ export class Epoll {
     const signal = toSignal(options);
     const [ms, room] = this.#limits(timeoutSeconds, maxevents);
     this.#checkAdopted();
-    return this.#calls.add(ms, room, signal);
+    return this.#polls.add(ms, room, signal);
   }
 
   /**
@@ -211,7 +212,7 @@ export class Epoll {
     if (fd < 0) return;
     this.#fd = -1;
     this.#set.close();
-    this.#calls.close(closedError());
+    this.#polls.close(closedError());
     if (this.#isAdopted) native.close(fd);
   }
 
@@ -243,8 +244,7 @@ export class Epoll {
   /** A watcher takes any descriptor, and would wait for what epoll_wait(2) then refuses. */
   #checkAdopted(): void {
     if (this.#isChecked) return;
-    const probe = native.eventfd(0);
-    if (probe < 0) throw native.systemError('eventfd', probe);
+    const probe = makeEventFd(native);
     const result = this.#set.remove(probe);
     native.close(probe);
     if (result !== -native.constants.ENOENT) throw native.systemError('epoll_wait', result);

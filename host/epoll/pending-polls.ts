@@ -26,7 +26,7 @@ interface Call<Events> {
  * alive. When there are none it does not, and is closed at the loop's next turn unless another call
  * has come, which saves a loop that calls again and again from opening it anew.
  */
-export class Calls<Events> {
+export class PendingPolls<Events> {
   readonly #source: Source<Events>;
   readonly #pending = new Set<Call<Events>>();
   #watcher: Watcher | null = null;

@@ -176,12 +176,12 @@ export function reset(fd: FileDescriptor): void {
 
 /** Two Unix stream sockets that are connected; socketpair(2). @throws Error `EMFILE`, `ENFILE` */
 export function socketpair(): [number, number] {
-  return pair('socketpair', native.socketpair());
+  return found('socketpair', native.socketpair());
 }
 
 /** The end to read from and the end to write to; pipe2(2). @throws Error `EMFILE`, `ENFILE` */
 export function pipe(): [readEnd: number, writeEnd: number] {
-  return pair('pipe2', native.pipe());
+  return found('pipe2', native.pipe());
 }
 
 /**
@@ -199,23 +199,14 @@ export function eventfd(initial = 0): number {
  * @throws TypeError, RangeError; Error `ENOPROTOOPT`, `EINVAL`, `ENOTSOCK`, `EBADF`
  */
 export function setsockopt(fd: FileDescriptor, level: number, option: number, to: number): void {
-  const number = toDescriptor(fd);
-  const [where, what] = [
-    toInteger(level, 'level', 0, INT_MAX),
-    toInteger(option, 'option', 0, INT_MAX),
-  ];
+  const which = toSocketOption(fd, level, option);
   const int = toInteger(to, 'value', -INT_MAX - 1, INT_MAX);
-  must('setsockopt', native.setOption(number, where, what, int));
+  must('setsockopt', native.setOption(...which, int));
 }
 
 /** An option's value, if it is an int and not negative; getsockopt(2). @throws as `setsockopt` */
 export function getsockopt(fd: FileDescriptor, level: number, option: number): number {
-  const number = toDescriptor(fd);
-  const [where, what] = [
-    toInteger(level, 'level', 0, INT_MAX),
-    toInteger(option, 'option', 0, INT_MAX),
-  ];
-  return must('getsockopt', native.getOption(number, where, what));
+  return must('getsockopt', native.getOption(...toSocketOption(fd, level, option)));
 }
 
 /**
@@ -224,12 +215,12 @@ export function getsockopt(fd: FileDescriptor, level: number, option: number): n
  * @throws TypeError, RangeError; Error `ENOTSOCK`, `EBADF`
  */
 export function localAddress(fd: FileDescriptor): string {
-  return text('getsockname', native.localAddress(toDescriptor(fd)));
+  return found('getsockname', native.localAddress(toDescriptor(fd)));
 }
 
 /** The other end's, in the same forms; getpeername(2). @throws also Error `ENOTCONN` */
 export function peerAddress(fd: FileDescriptor): string {
-  return text('getpeername', native.peerAddress(toDescriptor(fd)));
+  return found('getpeername', native.peerAddress(toDescriptor(fd)));
 }
 
 function transfer(
@@ -249,6 +240,18 @@ function transfer(
   return value(call, native[call](number, buffer, start, count));
 }
 
+function toSocketOption(
+  fd: FileDescriptor,
+  level: number,
+  option: number,
+): [fd: number, level: number, option: number] {
+  return [
+    toDescriptor(fd),
+    toInteger(level, 'level', 0, INT_MAX),
+    toInteger(option, 'option', 0, INT_MAX),
+  ];
+}
+
 function toBacklog(options: unknown): number {
   return toInteger(toOption(options, 'backlog', SOMAXCONN), 'backlog', 0, INT_MAX);
 }
@@ -262,12 +265,7 @@ function must(syscall: string, result: Result): number {
   return result;
 }
 
-function text(syscall: string, result: string | Result): string {
-  if (typeof result === 'number') throw native.systemError(syscall, result);
-  return result;
-}
-
-function pair(syscall: string, result: [number, number] | Result): [number, number] {
+function found<Value>(syscall: string, result: Value | Result): Value {
   if (typeof result === 'number') throw native.systemError(syscall, result);
   return result;
 }
