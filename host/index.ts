@@ -1,6 +1,5 @@
 // The package's main entry: what a host application embeds.
 
-export * from './epoll/epoll.ts';
 export type { Code } from './errors.ts';
 export { WasmpollError } from './errors.ts';
 export type { Snapshot } from './memory/stats.ts';
