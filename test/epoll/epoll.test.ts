@@ -1,5 +1,5 @@
 // Epoll where nothing waits: constants, registration, polling, closing. What Python does in each
-// case is compared by epoll-differential.test.ts.
+// case is compared by differential.test.ts.
 
 import { spawnSync } from 'node:child_process';
 import { open } from 'node:fs/promises';

@@ -1,4 +1,4 @@
-// Runs sequences of operations on Epoll, for epoll-differential.test.ts and the fuzzer. Knows the
+// Runs sequences of operations on Epoll, for epoll/differential.test.ts and the fuzzer. Knows the
 // operations; test/python/epoll_interpreter.py is the same in Python.
 
 import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';

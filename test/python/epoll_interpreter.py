@@ -1,4 +1,4 @@
-"""Runs sequences of operations on select.epoll, for epoll-differential.test.ts.
+"""Runs sequences of operations on select.epoll, for epoll/differential.test.ts.
 
 Reads one JSON list of operations a line and writes the JSON list of their results. Knows the
 operations and the error mapping of docs/epoll.md; must not know what the other side does.
