@@ -1,8 +1,7 @@
 // Batch: the I/O rows that go to the kernel in one native call, and the guest's effects between
 // them. It knows the rows' order and layout; what became of a row its reader decides.
 
-import type { BufferConstructor } from '../memory/segment.ts';
-import type { Io, Kernel } from './contract.ts';
+import type { BufferConstructor, Io, Kernel } from './contract.ts';
 import * as Rows from './contract.ts';
 
 // V8 takes a module's own constants for what they are; imported ones it reads and checks at each use.

@@ -24,6 +24,9 @@ export const KIND_RECV = 1;
 export const KIND_SEND = 2;
 export const KIND_COPY = 3;
 
+/** A constructor of buffers: SharedArrayBuffer for workers, ArrayBuffer where there is none. */
+export type BufferConstructor = new (bytes: number) => ArrayBufferLike;
+
 /** How many buffers one Io can have bound at a time. */
 export const BUFFERS = 8;
 

@@ -2,6 +2,7 @@
 // another — with one writer. It knows where things lie and nothing of what they mean.
 
 import { WasmpollError } from '../errors.ts';
+import type { BufferConstructor } from '../kernel/contract.ts';
 import { PAGE_BYTES } from '../policy.ts';
 import { newStates, type StateBlocks, States, strideOf } from './state-blocks.ts';
 
@@ -51,9 +52,6 @@ export const OUTPUT_SINCE = 1;
 export const HELD_SINCE = 2;
 export const LINGER_UNTIL = 3;
 export const GUEST_TIMER = 4;
-
-/** A constructor of buffers: SharedArrayBuffer for workers, ArrayBuffer where there is none. */
-export type BufferConstructor = new (bytes: number) => ArrayBufferLike;
 
 // I/O rows name places in it by Int32.
 const MAX_BYTES = 2 ** 31 - 1;

@@ -2,9 +2,7 @@
 // changes their layout replaces it. It knows where a block lies, and not what is in it.
 
 import { WasmpollError } from '../errors.ts';
-import type { GuestModule } from '../module/protocol-module.ts';
-import type { Policy } from '../policy.ts';
-import type { BufferConstructor } from './segment.ts';
+import type { BufferConstructor } from '../kernel/contract.ts';
 
 /** What `state_size()` and `state_version()` of a module say. */
 export interface Layout {
@@ -44,7 +42,8 @@ export function newStates(
   return { bytes, version, generation, buffer: new Buffer(total) };
 }
 
-const agree = (a: Layout, b: Layout): boolean => a.bytes === b.bytes && a.version === b.version;
+export const agree = (a: Layout, b: Layout): boolean =>
+  a.bytes === b.bytes && a.version === b.version;
 
 /** The same blocks when the layout stays, new and empty ones otherwise. */
 export function statesAfter(
@@ -55,34 +54,6 @@ export function statesAfter(
 ): StateBlocks {
   if (agree(now, next)) return now;
   return newStates(next, connections, (now.generation + 1) | 0, Buffer);
-}
-
-/**
- * Whether a module can take over connections with the state blocks that they have.
- * @throws WasmpollError ERR_GUEST when it cannot
- */
-export function checkTakeover(
-  now: Layout,
-  next: Layout,
-  module: GuestModule,
-  policy: Policy,
-): void {
-  if (agree(now, next)) return;
-  const refuse = (why: string): never => {
-    throw new WasmpollError('ERR_GUEST', `${module.name}: cannot take over: ${why}`);
-  };
-  if (!module.exports.has('migrate')) {
-    refuse(
-      `state blocks have ${now.bytes} bytes of version ${now.version}, it expects ${next.bytes} of ` +
-        `version ${next.version} and has no migrate; export migrate, or restart the server with it`,
-    );
-  }
-  if (now.bytes > policy.receiveWindowBytes) {
-    refuse(
-      `state blocks have ${now.bytes} bytes, over the window of ${policy.receiveWindowBytes} in ` +
-        'which migrate is given them; raise receiveWindowBytes, or restart the server with it',
-    );
-  }
 }
 
 export class States {

@@ -5,6 +5,7 @@
 import { REASON_TRAP } from '../../assembly/abi.ts';
 import type { Effects } from '../guest/effects.ts';
 import { Guest, type GuestHost, trapOf } from '../guest/guest.ts';
+import { checkTakeover } from '../guest/takeover.ts';
 import type { Batch } from '../kernel/batch.ts';
 import * as Batches from '../kernel/batch.ts';
 import type { Clock } from '../kernel/clock.ts';
@@ -13,7 +14,7 @@ import * as Flags from '../memory/connections.ts';
 import type { Control } from '../memory/control-words.ts';
 import type { Segment } from '../memory/segment.ts';
 import * as Columns from '../memory/segment.ts';
-import { checkTakeover, type Layout, type StateBlocks, States } from '../memory/state-blocks.ts';
+import { type Layout, type StateBlocks, States } from '../memory/state-blocks.ts';
 import type { Stats } from '../memory/stats.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
 import type { Policy } from '../policy.ts';

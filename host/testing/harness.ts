@@ -2,9 +2,9 @@
 // Everything that this file imports runs in a browser page; none of it knows Node.
 
 import { REASON_SHUTDOWN } from '../../assembly/abi.ts';
+import type { BufferConstructor } from '../kernel/contract.ts';
 import { Loopback } from '../kernel/loopback.ts';
 import { NO_ROOM, type Socket } from '../kernel/loopback-socket.ts';
-import type { BufferConstructor } from '../memory/segment.ts';
 import type { Snapshot } from '../memory/stats.ts';
 import { loadModule, type ModuleSource } from '../module/protocol-module.ts';
 import { type Policy, resolvePolicy } from '../policy.ts';

@@ -2,8 +2,8 @@
 // loaded worker, adds up what they count, and replaces threads that hang or die. It never enters a guest.
 
 import { WasmpollError } from '../errors.ts';
+import { checkTakeover } from '../guest/takeover.ts';
 import type { Native } from '../kernel/native.ts';
-import { checkTakeover } from '../memory/state-blocks.ts';
 import { STATS, Stats } from '../memory/stats.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
 import type { Policy } from '../policy.ts';

@@ -1,0 +1,35 @@
+// Takeover: whether a module can go on with the connections of another. It compares what both say of
+// their state blocks, and moves none.
+
+import { WasmpollError } from '../errors.ts';
+import { agree, type Layout } from '../memory/state-blocks.ts';
+import type { GuestModule } from '../module/protocol-module.ts';
+import type { Policy } from '../policy.ts';
+
+/**
+ * Whether a module can take over connections with the state blocks that they have.
+ * @throws WasmpollError ERR_GUEST when it cannot
+ */
+export function checkTakeover(
+  now: Layout,
+  next: Layout,
+  module: GuestModule,
+  policy: Policy,
+): void {
+  if (agree(now, next)) return;
+  const refuse = (why: string): never => {
+    throw new WasmpollError('ERR_GUEST', `${module.name}: cannot take over: ${why}`);
+  };
+  if (!module.exports.has('migrate')) {
+    refuse(
+      `state blocks have ${now.bytes} bytes of version ${now.version}, it expects ${next.bytes} of ` +
+        `version ${next.version} and has no migrate; export migrate, or restart the server with it`,
+    );
+  }
+  if (now.bytes > policy.receiveWindowBytes) {
+    refuse(
+      `state blocks have ${now.bytes} bytes, over the window of ${policy.receiveWindowBytes} in ` +
+        'which migrate is given them; raise receiveWindowBytes, or restart the server with it',
+    );
+  }
+}
