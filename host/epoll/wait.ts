@@ -1,8 +1,9 @@
 // One epoll_wait of the public class: the array the kernel's events come in, and the pairs they
 // become. Knows nothing of arguments, closing and promises.
 
-import { type Epoll as EpollSet, EVENT, type Result } from '../kernel/contract.ts';
+import type { Epoll as EpollSet, Result } from '../kernel/contract.ts';
 import { native } from '../kernel/native.ts';
+import { EVENT } from '../kernel/rows.ts';
 import { SLICE_MS } from '../kernel/slice.ts';
 
 /** A descriptor as it was registered, and the mask (u32) of what it is ready for. */

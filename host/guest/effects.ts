@@ -1,5 +1,5 @@
-// Effects: what the running callback has asked for. They are rows behind a mark in the batch until
-// the callback returns; then the reactor applies them, or all of them are taken back.
+// Effects: what the running callback has asked for, as rows behind a mark in the batch. When it returns,
+// sends stay queued and the reactor applies the others; when it fails, all of them are taken back.
 // It knows the statuses of guest ABI 1, and neither guest memory nor the kernel.
 
 import {
@@ -14,28 +14,37 @@ import {
 } from '../../assembly/abi.ts';
 import type { Batch } from '../kernel/batch.ts';
 import * as Batches from '../kernel/batch.ts';
-import * as Rows from '../kernel/contract.ts';
+import * as Rows from '../kernel/rows.ts';
 import type { Connections } from '../memory/connections.ts';
-import * as Flags from '../memory/connections.ts';
-import * as Columns from '../memory/segment.ts';
+import * as Numbers from '../memory/layout.ts';
 import type { Policy } from '../policy.ts';
 
-// V8 takes a module's own constants for what they are; imported ones it reads and checks at each use.
 const {
-  EFFECT_APPEND,
-  EFFECT_CLOSE,
-  EFFECT_LIMIT,
-  EFFECT_PAUSE,
-  EFFECT_RESUME,
-  EFFECT_TIMER,
-  EFFECT_WANT,
+  CLOSING,
+  COLUMNS,
+  DOOMED,
+  FD,
+  FIN_DUE,
+  FLAGS,
   GUEST_BUFFER,
-  ROW_SLOT,
+  OUTPUT_BYTES,
+  STAGED_BYTES,
+  STAGED_FLAGS,
   STAGING_BUFFER,
-} = Batches;
-const { CLOSING, DOOMED, FIN_DUE } = Flags;
+} = Numbers;
 const { KIND_SEND, ROW, ROW_KIND, ROW_LENGTH } = Rows;
-const { COLUMNS, FD, FLAGS, OUTPUT_BYTES, STAGED_BYTES, STAGED_FLAGS } = Columns;
+const { ROW_SLOT } = Batches;
+
+// Kinds of rows that the kernel skips: what a callback has asked for.
+/** Bytes for a connection that has a backlog: they go behind it. */
+export const EFFECT_APPEND = 16;
+export const EFFECT_CLOSE = 17;
+export const EFFECT_PAUSE = 18;
+export const EFFECT_RESUME = 19;
+export const EFFECT_WANT = 20;
+export const EFFECT_TIMER = 21;
+/** The connection went over its backlog limit. */
+export const EFFECT_LIMIT = 22;
 
 // Rows and bytes of earlier callbacks that may wait while a connection's next one runs.
 const CARRIED_ROWS = 256;

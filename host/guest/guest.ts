@@ -4,16 +4,15 @@
 import { LOG_ERROR, STATUS_BOUNDS, STATUS_CLOSED, STATUS_STATE } from '../../assembly/abi.ts';
 import { messageOf, WasmpollError } from '../errors.ts';
 import type { Batch } from '../kernel/batch.ts';
-import * as Batches from '../kernel/batch.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Connections } from '../memory/connections.ts';
+import * as Numbers from '../memory/layout.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
 import type { Policy } from '../policy.ts';
 import { printable } from '../text.ts';
 import type { Effects } from './effects.ts';
 
-// V8 takes a module's own constants for what they are; imported ones it reads and checks at each use.
-const { GUEST_BUFFER } = Batches;
+const { GUEST_BUFFER } = Numbers;
 
 /** What a guest reaches through its imports. */
 export interface GuestHost {

@@ -2,9 +2,8 @@
 // them. It knows the rows' order and layout; what became of a row its reader decides.
 
 import type { BufferConstructor, Io, Kernel } from './contract.ts';
-import * as Rows from './contract.ts';
+import * as Rows from './rows.ts';
 
-// V8 takes a module's own constants for what they are; imported ones it reads and checks at each use.
 const {
   KIND_COPY,
   KIND_NONE,
@@ -20,29 +19,10 @@ const {
   ROW_TARGET_OFFSET,
 } = Rows;
 
-// Names of the bound buffers.
-export const GUEST_BUFFER = 0;
-export const SEGMENT_BUFFER = 1;
-export const STAGING_BUFFER = 2;
-export const STATES_BUFFER = 3;
-/** The state blocks that a swap replaces. */
-export const BEFORE_BUFFER = 4;
-
 /** In a SEND row and in an effect: whose it is. */
 export const ROW_SLOT = ROW_TARGET_BUFFER;
 /** In an effect: its argument. */
 export const ROW_VALUE = ROW_OFFSET;
-
-// Effects: rows that the native side skips, applied by the reactor when the callback returns.
-/** Bytes for a connection that has a backlog: they go behind it. */
-export const EFFECT_APPEND = 16;
-export const EFFECT_CLOSE = 17;
-export const EFFECT_PAUSE = 18;
-export const EFFECT_RESUME = 19;
-export const EFFECT_WANT = 20;
-export const EFFECT_TIMER = 21;
-/** The connection went over its backlog limit. */
-export const EFFECT_LIMIT = 22;
 
 // Copies up to this many bytes are made here: a native call costs more.
 const SMALL_COPY_BYTES = 64;

@@ -1,39 +1,11 @@
-// The kernel as the host sees it: types and the layout of an I/O row, nothing that runs.
-// native.ts provides the real kernel, loopback.ts a simulated one for tests without sockets.
+// The kernel as the host sees it: types only. native.ts provides the real kernel, loopback.ts a simulated
+// one for tests without sockets; the numbers that go with these types are in rows.ts.
 
 /** Results of calls on the data path: a count or descriptor ≥ 0, or −errno. They never throw. */
 export type Result = number;
 
-/**
- * An I/O row is eight Int32: what to do, to which descriptor, and which bytes of which bound buffer.
- * The last two name the target of a COPY; in other rows they are the caller's own. Kinds that are
- * not listed here are skipped, so a caller may keep its own records between the rows.
- */
-export const ROW = 8;
-export const ROW_KIND = 0;
-export const ROW_FD = 1;
-export const ROW_BUFFER = 2;
-export const ROW_OFFSET = 3;
-export const ROW_LENGTH = 4;
-export const ROW_RESULT = 5;
-export const ROW_TARGET_BUFFER = 6;
-export const ROW_TARGET_OFFSET = 7;
-
-export const KIND_NONE = 0;
-export const KIND_RECV = 1;
-export const KIND_SEND = 2;
-export const KIND_COPY = 3;
-
 /** A constructor of buffers: SharedArrayBuffer for workers, ArrayBuffer where there is none. */
 export type BufferConstructor = new (bytes: number) => ArrayBufferLike;
-
-/** How many buffers one Io can have bound at a time. */
-export const BUFFERS = 8;
-
-/** `wait` writes events as triples of u32: token low, token high, mask. */
-export const EVENT = 3;
-/** `waitReady` writes events as quadruples of u32: descriptor, token high, mask, bytes to read. */
-export const READY = 4;
 
 export interface Epoll {
   /** The epoll descriptor itself; −1 once closed. */

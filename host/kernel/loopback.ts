@@ -1,16 +1,14 @@
 // Loopback: a kernel in memory. Pairs of stream sockets with bounded buffers, level-triggered epoll
 // and I/O rows, by the same contract as the addon. For tests, and for pages without sockets.
 
+import type { Epoll, Io, Kernel, Result } from './contract.ts';
+import { constants, ECONNRESET, EPIPE, Socket } from './loopback-socket.ts';
 import {
   BUFFERS,
-  type Epoll,
   EVENT,
-  type Io,
-  type Kernel,
   KIND_COPY,
   KIND_RECV,
   KIND_SEND,
-  type Result,
   ROW,
   ROW_BUFFER,
   ROW_FD,
@@ -20,8 +18,7 @@ import {
   ROW_RESULT,
   ROW_TARGET_BUFFER,
   ROW_TARGET_OFFSET,
-} from './contract.ts';
-import { constants, ECONNRESET, EPIPE, Socket } from './loopback-socket.ts';
+} from './rows.ts';
 
 const ENOENT = 2;
 const EBADF = 9;

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { messageOf, WasmpollError } from '../errors.ts';
 import type { Addon, Native } from './addon.ts';
 import { names } from './constant-names.ts';
-import * as contract from './contract.ts';
+import * as contract from './rows.ts';
 
 export type { Native, NativeEpoll, SystemError } from './addon.ts';
 export type { ConstantName } from './constant-names.ts';

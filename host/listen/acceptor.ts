@@ -2,8 +2,8 @@
 // errors of accept4(2) pass, which want a pause, and which are the listener's end.
 
 import type { Epoll, Watcher } from '../kernel/contract.ts';
-import { EVENT } from '../kernel/contract.ts';
 import type { Native, SystemError } from '../kernel/native.ts';
+import { EVENT } from '../kernel/rows.ts';
 import type { Listener } from './listener.ts';
 
 // Descriptors or memory have run out: asyncio waits a second before it tries again. Those that wait

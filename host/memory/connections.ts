@@ -1,44 +1,27 @@
 // Connections: the slots of the table, their handles, the closing queue and the ready list.
-// It knows which flags exist, and nothing of I/O, guests or time.
+// It knows nothing of I/O, guests or time.
 
+import * as Numbers from './layout.ts';
 import type { Segment } from './segment.ts';
-import * as Columns from './segment.ts';
 
-// V8 takes a module's own constants for what they are; imported ones it reads and checks at each use.
-const { COLUMNS, FD, FLAGS, HANDLE, LAYOUT, LINK, MASK, READY_NEXT, READY_PREVIOUS, TIMES } =
-  Columns;
-
-/** The slot is in use. */
-export const OPEN = 1 << 0;
-/** The guest may name it: on_open was due, on_close is not yet. */
-export const KNOWN = 1 << 1;
-/** The guest has asked not to be given input. */
-export const PAUSED = 1 << 2;
-/** Its backlog is over the high-water mark. */
-export const BLOCKED = 1 << 3;
-/** The peer has finished sending. */
-export const ENDED = 1 << 4;
-/** The guest has been told so. */
-export const END_TOLD = 1 << 5;
-/** What is held was offered and refused; only more bytes, the end or resume() change that. */
-export const RESTING = 1 << 6;
-/** A FIN is due when the output is out. */
-export const FIN_DUE = 1 << 7;
-export const FIN_SENT = 1 << 8;
-/** Closing gracefully: input is discarded, no output is added. */
-export const CLOSING = 1 << 9;
-/** The guest is done with it; the host reads and discards until the peer ends. */
-export const LINGERING = 1 << 10;
-/** To be aborted at the next rest: no more I/O, no more callbacks but on_close. */
-export const DOOMED = 1 << 11;
-/** In the ready list. */
-export const READY = 1 << 12;
-/** In the closing queue. */
-export const QUEUED = 1 << 13;
-/** on_drain is due. */
-export const DRAINED = 1 << 14;
-/** In the list of slots whose backlog has changed. */
-export const TOUCHED = 1 << 15;
+const {
+  COLUMNS,
+  DOOMED,
+  FD,
+  FLAGS,
+  HANDLE,
+  KNOWN,
+  LAYOUT,
+  LINK,
+  MASK,
+  OPEN,
+  QUEUED,
+  READY,
+  READY_NEXT,
+  READY_PREVIOUS,
+  TIMES,
+  TOUCHED,
+} = Numbers;
 
 // A handle is not given out again before this many other slots were freed after it, unless the
 // table is full: stale handles that a guest kept stay recognisable for longer.

@@ -2,15 +2,12 @@
 // It knows a chain by its four columns of the table, and not whose it is or why it waits.
 
 import type { Batch } from '../kernel/batch.ts';
-import * as Batches from '../kernel/batch.ts';
 import * as Policies from '../policy.ts';
+import * as Numbers from './layout.ts';
 import type { Segment } from './segment.ts';
-import * as Columns from './segment.ts';
 
-// V8 takes a module's own constants for what they are; imported ones it reads and checks at each use.
-const { SEGMENT_BUFFER } = Batches;
+const { CHAIN_BYTES, CHAIN_FIRST, CHAIN_LAST, CHAIN_START, SEGMENT_BUFFER } = Numbers;
 const { PAGE_BYTES } = Policies;
-const { CHAIN_BYTES, CHAIN_FIRST, CHAIN_LAST, CHAIN_START } = Columns;
 
 /** A scan of a pool that another thread has left. */
 export interface PageScan {

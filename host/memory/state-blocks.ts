@@ -3,6 +3,7 @@
 
 import { WasmpollError } from '../errors.ts';
 import type { BufferConstructor } from '../kernel/contract.ts';
+import { MAX_BYTES } from './layout.ts';
 
 /** What `state_size()` and `state_version()` of a module say. */
 export interface Layout {
@@ -17,8 +18,6 @@ export interface StateBlocks extends Layout {
   readonly generation: number;
 }
 
-// I/O rows name places by Int32.
-const MAX_BYTES = 2 ** 31 - 1;
 // What is bound for I/O is never empty.
 const LEAST_BYTES = 64;
 

@@ -7,13 +7,11 @@ import type { Effects } from '../guest/effects.ts';
 import { Guest, type GuestHost, trapOf } from '../guest/guest.ts';
 import { checkTakeover } from '../guest/takeover.ts';
 import type { Batch } from '../kernel/batch.ts';
-import * as Batches from '../kernel/batch.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Connections } from '../memory/connections.ts';
-import * as Flags from '../memory/connections.ts';
 import type { Control } from '../memory/control-words.ts';
+import * as Numbers from '../memory/layout.ts';
 import type { Segment } from '../memory/segment.ts';
-import * as Columns from '../memory/segment.ts';
 import { type Layout, type StateBlocks, States } from '../memory/state-blocks.ts';
 import type { Stats } from '../memory/stats.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
@@ -21,10 +19,20 @@ import type { Policy } from '../policy.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import type { Output } from './output.ts';
 
-// V8 takes a module's own constants for what they are; imported ones it reads and checks at each use.
-const { BEFORE_BUFFER, GUEST_BUFFER, STATES_BUFFER } = Batches;
-const { DOOMED, KNOWN } = Flags;
-const { BUSY, COLUMNS, FLAGS, HANDLE, LAYOUT, REASON, UNSAVED } = Columns;
+const {
+  BEFORE_BUFFER,
+  BUSY,
+  COLUMNS,
+  DOOMED,
+  FLAGS,
+  GUEST_BUFFER,
+  HANDLE,
+  KNOWN,
+  LAYOUT,
+  REASON,
+  STATES_BUFFER,
+  UNSAVED,
+} = Numbers;
 
 /** What `data` and `end` return when the guest failed; the connection is doomed then. */
 export const FAILED = -1;

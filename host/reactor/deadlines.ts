@@ -1,25 +1,28 @@
 // Deadlines: when each of the host's timeouts, and the guest's timer, is due for a connection. It reads
 // the table and the policy, and does nothing about them.
 
-import * as Flags from '../memory/connections.ts';
+import * as Numbers from '../memory/layout.ts';
 import type { Segment } from '../memory/segment.ts';
-import * as Columns from '../memory/segment.ts';
 import type { Policy } from '../policy.ts';
 
-// V8 takes a module's own constants for what they are; imported ones it reads and checks at each use.
-const { BLOCKED, CLOSING, DOOMED, ENDED, LINGERING, PAUSED } = Flags;
 const {
+  BLOCKED,
+  CLOSING,
   COLUMNS,
+  DOOMED,
+  ENDED,
   FLAGS,
   GUEST_TIMER,
   HELD_BYTES,
   HELD_SINCE,
   LAST_PROGRESS,
+  LINGERING,
   LINGER_UNTIL,
   OUTPUT_BYTES,
   OUTPUT_SINCE,
+  PAUSED,
   TIMES,
-} = Columns;
+} = Numbers;
 
 /** All in monotonic milliseconds; Infinity where none holds. */
 export class Deadlines {

@@ -4,14 +4,12 @@
 import { REASON_FRAME, REASON_PEER } from '../../assembly/abi.ts';
 import type { Effects } from '../guest/effects.ts';
 import type { Batch } from '../kernel/batch.ts';
-import * as Batches from '../kernel/batch.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Kernel } from '../kernel/contract.ts';
-import * as Rows from '../kernel/contract.ts';
+import * as Rows from '../kernel/rows.ts';
 import type { Connections } from '../memory/connections.ts';
-import * as Flags from '../memory/connections.ts';
+import * as Numbers from '../memory/layout.ts';
 import type { Pages } from '../memory/pages.ts';
-import * as Columns from '../memory/segment.ts';
 import type { Stats } from '../memory/stats.ts';
 import type { Policy } from '../policy.ts';
 import type { Callbacks } from './callbacks.ts';
@@ -19,25 +17,32 @@ import * as Answers from './callbacks.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import type { Output } from './output.ts';
 
-// V8 takes a module's own constants for what they are; imported ones it reads and checks at each use.
-const { GUEST_BUFFER } = Batches;
-const { FAILED } = Answers;
-const { BLOCKED, CLOSING, DOOMED, DRAINED, END_TOLD, ENDED, FIN_DUE, PAUSED, RESTING } = Flags;
-const { ROW, ROW_RESULT } = Rows;
 const {
+  BLOCKED,
+  CLOSING,
   COLUMNS,
+  DECLINED,
+  DOOMED,
+  DRAINED,
+  ENDED,
+  END_TOLD,
   FD,
+  FIN_DUE,
   FLAGS,
+  GUEST_BUFFER,
   HANDLE,
   HELD,
   HELD_BYTES,
   HELD_SINCE,
   LAST_PROGRESS,
+  PAUSED,
   TIMES,
   TURN,
   TURN_BYTES,
   WANT,
-} = Columns;
+} = Numbers;
+const { ROW, ROW_RESULT } = Rows;
+const { FAILED } = Answers;
 
 /** Told of what was received. Null costs nothing. */
 export interface InputObserver {
@@ -137,7 +142,7 @@ export class Input {
     this.#times[slot * TIMES + LAST_PROGRESS] = this.#clock.now;
     const flags = this.#table[base + FLAGS]!;
     if ((flags & (CLOSING | DOOMED)) !== 0) return;
-    this.#table[base + FLAGS]! = flags & ~RESTING;
+    this.#table[base + FLAGS]! = flags & ~DECLINED;
     const { window } = this.#callbacks;
     if (this.#observer.data !== null) {
       const bytes = this.#callbacks.read(window + held, received);
@@ -175,7 +180,7 @@ export class Input {
     const left = total - consumed;
     if (left === 0) return;
     if (consumed > 0 || held === 0) this.#holdingSince(slot);
-    if ((this.#table[base + FLAGS]! & RESTING) !== 0 && left >= this.#policy.maxFrameBytes) {
+    if ((this.#table[base + FLAGS]! & DECLINED) !== 0 && left >= this.#policy.maxFrameBytes) {
       this.#stats.error('FRAME');
       this.#lifecycle.finish(slot, REASON_FRAME);
     } else if (this.#lifecycle.deliverable(slot)) this.#connections.pushReady(slot);
@@ -198,7 +203,7 @@ export class Input {
       done += consumed;
       if (done === total) break;
       if (consumed === 0) {
-        this.#table[base + FLAGS]! |= RESTING;
+        this.#table[base + FLAGS]! |= DECLINED;
         break;
       }
       if (!this.#mayOffer(slot, total - done)) break;

@@ -11,22 +11,53 @@ import {
   REASON_SHUTDOWN,
   REASON_WRITE_TIMEOUT,
 } from '../../assembly/abi.ts';
+import * as Kinds from '../guest/effects.ts';
 import type { Batch } from '../kernel/batch.ts';
 import * as Batches from '../kernel/batch.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Epoll, Kernel } from '../kernel/contract.ts';
-import * as Rows from '../kernel/contract.ts';
+import * as Rows from '../kernel/rows.ts';
 import type { Connections } from '../memory/connections.ts';
-import * as Flags from '../memory/connections.ts';
+import * as Numbers from '../memory/layout.ts';
 import type { Pages } from '../memory/pages.ts';
-import * as Columns from '../memory/segment.ts';
 import type { Stats } from '../memory/stats.ts';
 import type { Policy } from '../policy.ts';
 import { Deadlines } from './deadlines.ts';
 import type { Output } from './output.ts';
 import { Timers } from './timers.ts';
 
-// V8 takes a module's own constants for what they are; imported ones it reads and checks at each use.
+const {
+  BLOCKED,
+  BUSY,
+  CLOSING,
+  COLUMNS,
+  DECLINED,
+  DOOMED,
+  DRAINED,
+  ENDED,
+  END_TOLD,
+  FD,
+  FIN_DUE,
+  FIN_SENT,
+  FLAGS,
+  GUEST_TIMER,
+  HANDLE,
+  HELD,
+  HELD_BYTES,
+  HELD_SINCE,
+  KNOWN,
+  LAST_PROGRESS,
+  LINGERING,
+  LINGER_UNTIL,
+  MASK,
+  OUTPUT_BYTES,
+  PAUSED,
+  REASON,
+  STAGED_FLAGS,
+  TIMES,
+  WANT,
+} = Numbers;
+const { ROW, ROW_BUFFER, ROW_KIND, ROW_LENGTH } = Rows;
 const {
   EFFECT_APPEND,
   EFFECT_CLOSE,
@@ -35,43 +66,8 @@ const {
   EFFECT_RESUME,
   EFFECT_TIMER,
   EFFECT_WANT,
-  ROW_SLOT,
-  ROW_VALUE,
-} = Batches;
-const {
-  BLOCKED,
-  CLOSING,
-  DOOMED,
-  DRAINED,
-  END_TOLD,
-  ENDED,
-  FIN_DUE,
-  FIN_SENT,
-  KNOWN,
-  LINGERING,
-  PAUSED,
-  RESTING,
-} = Flags;
-const { ROW, ROW_BUFFER, ROW_KIND, ROW_LENGTH } = Rows;
-const {
-  BUSY,
-  COLUMNS,
-  FD,
-  FLAGS,
-  GUEST_TIMER,
-  HANDLE,
-  HELD,
-  HELD_BYTES,
-  HELD_SINCE,
-  LAST_PROGRESS,
-  LINGER_UNTIL,
-  MASK,
-  OUTPUT_BYTES,
-  REASON,
-  STAGED_FLAGS,
-  TIMES,
-  WANT,
-} = Columns;
+} = Kinds;
+const { ROW_SLOT, ROW_VALUE } = Batches;
 
 export class Lifecycle {
   readonly timers: Timers;
@@ -201,7 +197,7 @@ export class Lifecycle {
 
   #resume(slot: number): void {
     const base = slot * COLUMNS;
-    this.#table[base + FLAGS]! &= ~(PAUSED | RESTING);
+    this.#table[base + FLAGS]! &= ~(PAUSED | DECLINED);
     this.#unblocked(slot);
     this.watch(slot);
   }
@@ -287,7 +283,8 @@ export class Lifecycle {
     const base = slot * COLUMNS;
     const flags = this.#table[base + FLAGS]!;
     const held = this.#table[base + HELD_BYTES]!;
-    if (held === 0 || (flags & (PAUSED | BLOCKED | CLOSING | DOOMED | RESTING)) !== 0) return false;
+    if (held === 0 || (flags & (PAUSED | BLOCKED | CLOSING | DOOMED | DECLINED)) !== 0)
+      return false;
     return this.#table[base + WANT]! <= held || (flags & ENDED) !== 0;
   }
 

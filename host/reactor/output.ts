@@ -7,21 +7,17 @@ import type { Batch } from '../kernel/batch.ts';
 import * as Batches from '../kernel/batch.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Kernel } from '../kernel/contract.ts';
-import * as Rows from '../kernel/contract.ts';
+import * as Rows from '../kernel/rows.ts';
 import type { Connections } from '../memory/connections.ts';
-import * as Flags from '../memory/connections.ts';
+import * as Numbers from '../memory/layout.ts';
 import { type Pages, pagesOf } from '../memory/pages.ts';
-import * as Columns from '../memory/segment.ts';
 import type { Stats } from '../memory/stats.ts';
 import { type Policy, reservePages } from '../policy.ts';
 
-// V8 takes a module's own constants for what they are; imported ones it reads and checks at each use.
-const { ROW_SLOT, SEGMENT_BUFFER } = Batches;
-const { DOOMED, TOUCHED } = Flags;
-const { KIND_SEND, ROW, ROW_BUFFER, ROW_KIND, ROW_LENGTH, ROW_OFFSET, ROW_RESULT } = Rows;
 const {
   BUSY,
   COLUMNS,
+  DOOMED,
   FD,
   FLAGS,
   HELD,
@@ -30,10 +26,14 @@ const {
   OUTPUT_BYTES,
   OUTPUT_SINCE,
   REASON,
+  SEGMENT_BUFFER,
   STAGED_BYTES,
   TIMES,
+  TOUCHED,
   UNSAVED,
-} = Columns;
+} = Numbers;
+const { KIND_SEND, ROW, ROW_BUFFER, ROW_KIND, ROW_LENGTH, ROW_OFFSET, ROW_RESULT } = Rows;
+const { ROW_SLOT } = Batches;
 
 // Pages of one connection that are offered to the kernel at a time: as much as a socket's send
 // buffer usually has room for, and little enough that the others are not kept waiting.

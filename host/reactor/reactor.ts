@@ -7,16 +7,14 @@
 import { REASON_ERROR } from '../../assembly/abi.ts';
 import { WasmpollError } from '../errors.ts';
 import { Effects, effectRows } from '../guest/effects.ts';
-import * as Batches from '../kernel/batch.ts';
 import { Batch } from '../kernel/batch.ts';
 import { Clock } from '../kernel/clock.ts';
 import type { BufferConstructor, Epoll, Kernel } from '../kernel/contract.ts';
-import * as Rows from '../kernel/contract.ts';
-import * as Flags from '../memory/connections.ts';
+import * as Rows from '../kernel/rows.ts';
 import { Connections } from '../memory/connections.ts';
 import { Control } from '../memory/control-words.ts';
+import * as Numbers from '../memory/layout.ts';
 import { Pages } from '../memory/pages.ts';
-import * as Columns from '../memory/segment.ts';
 import { Segment } from '../memory/segment.ts';
 import { type Layout, type StateBlocks, statesAfter } from '../memory/state-blocks.ts';
 import { type Snapshot, Stats } from '../memory/stats.ts';
@@ -29,12 +27,28 @@ import { Lifecycle } from './lifecycle.ts';
 import { Output } from './output.ts';
 import { type Remains, recover } from './recovery.ts';
 
-// V8 takes a module's own constants for what they are; imported ones it reads and checks at each use.
-const { SEGMENT_BUFFER } = Batches;
-const { BLOCKED, CLOSING, DOOMED, ENDED, KNOWN, LINGERING, OPEN, PAUSED } = Flags;
+const {
+  BLOCKED,
+  BUSY,
+  CLOSING,
+  COLUMNS,
+  DOOMED,
+  ENDED,
+  FD,
+  FLAGS,
+  GUEST_TIMER,
+  HANDLE,
+  KNOWN,
+  LINGERING,
+  OPEN,
+  OUTPUT_BYTES,
+  PAUSED,
+  REASON,
+  SEGMENT_BUFFER,
+  TIMES,
+} = Numbers;
 const { EVENT } = Rows;
 const { PAGE_BYTES } = Policies;
-const { BUSY, COLUMNS, FD, FLAGS, GUEST_TIMER, HANDLE, OUTPUT_BYTES, REASON, TIMES } = Columns;
 
 // As many events as one wait brings; more wait in the kernel, which reports them in rotation.
 const EVENTS = 256;

@@ -2,21 +2,25 @@
 // It decides which connections are whole; everything that can be derived is derived anew.
 
 import { REASON_ERROR } from '../../assembly/abi.ts';
-import { type Connections, DOOMED, KNOWN, LINGERING, OPEN } from '../memory/connections.ts';
-import type { PageScan, Pages } from '../memory/pages.ts';
+import type { Connections } from '../memory/connections.ts';
 import {
   BUSY,
   CHAIN_BYTES,
   COLUMNS,
+  DOOMED,
   FD,
   FLAGS,
   HELD,
+  KNOWN,
+  LINGERING,
   MASK,
+  OPEN,
   OUTPUT,
   STAGED_BYTES,
   STAGED_FLAGS,
   UNSAVED,
-} from '../memory/segment.ts';
+} from '../memory/layout.ts';
+import type { PageScan, Pages } from '../memory/pages.ts';
 import type { StateBlocks } from '../memory/state-blocks.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import type { Output } from './output.ts';

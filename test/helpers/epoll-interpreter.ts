@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { EPOLLIN, Epoll, type FileDescriptor } from '../../host/epoll/epoll.ts';
 import * as sockets from '../../host/epoll/socket.ts';
-import { EVENT } from '../../host/kernel/contract.ts';
 import { native } from '../../host/kernel/native.ts';
+import { EVENT } from '../../host/kernel/rows.ts';
 
 export type Json = null | boolean | number | string | Json[] | { readonly [name: string]: Json };
 

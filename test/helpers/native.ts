@@ -4,8 +4,8 @@ import { readdirSync, readlinkSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { ExecutionContext } from 'ava';
-import * as kernel from '../../host/kernel/contract.ts';
 import { native } from '../../host/kernel/native.ts';
+import * as kernel from '../../host/kernel/rows.ts';
 
 /** A descriptor that nobody has. */
 export const NO_FD = 2 ** 31 - 1;

@@ -5,7 +5,7 @@ import type { Epoll, Io, Kernel } from '../../host/kernel/contract.ts';
 import type { Loopback } from '../../host/kernel/loopback.ts';
 import type { Socket } from '../../host/kernel/loopback-socket.ts';
 import type { Control } from '../../host/memory/control-words.ts';
-import type * as Columns from '../../host/memory/segment.ts';
+import type * as Columns from '../../host/memory/layout.ts';
 import type { StateBlocks } from '../../host/memory/state-blocks.ts';
 import type { GuestModule } from '../../host/module/protocol-module.ts';
 import type { Policy } from '../../host/policy.ts';
@@ -38,7 +38,7 @@ export async function hostOfDeaths(name: string, guest: Uint8Array): Promise<Hos
       'reactor/reactor',
       'memory/control-words',
       'kernel/loopback',
-      'memory/segment',
+      'memory/layout',
       'module/protocol-module',
       'policy',
     ].map((file) => load(`host/${file}`)),

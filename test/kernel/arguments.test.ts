@@ -1,8 +1,9 @@
 // Arguments of the addon: what each call refuses before it makes any system call.
 
 import test from 'ava';
-import * as kernel from '../../host/kernel/contract.ts';
+import type { Epoll as EpollSet } from '../../host/kernel/contract.ts';
 import { native } from '../../host/kernel/native.ts';
+import * as kernel from '../../host/kernel/rows.ts';
 import { descriptors, events, loosely, NO_FD, outOfRange, wrongType } from '../helpers/native.ts';
 
 const { constants } = native;
@@ -163,7 +164,7 @@ test('methods called on another object are TypeErrors', (t) => {
 
 test('classes cannot be called without new, and a subclass is as good as its parent', (t) => {
   t.throws(() => loosely(native.Watcher)(0, () => {}), { instanceOf: TypeError });
-  const Epoll = spare.constructor as new (fd?: number) => kernel.Epoll;
+  const Epoll = spare.constructor as new (fd?: number) => EpollSet;
   t.throws(() => loosely(Epoll)(), { instanceOf: TypeError });
   class Named extends Epoll {}
   const named = new Named();

@@ -3,8 +3,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import test from 'ava';
-import * as kernel from '../../host/kernel/contract.ts';
 import { native } from '../../host/kernel/native.ts';
+import * as kernel from '../../host/kernel/rows.ts';
 import {
   collect,
   descriptors,

@@ -3,8 +3,8 @@
 import { constants, mkdirSync, openSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { READY } from '../../host/kernel/contract.ts';
 import { native } from '../../host/kernel/native.ts';
+import { READY } from '../../host/kernel/rows.ts';
 import { loosely, owned, socketpair } from '../helpers/native.ts';
 import { temporary } from '../helpers/process.ts';
 import { arrived, sendAll } from '../helpers/wasi-host.ts';

@@ -1,8 +1,8 @@
 // The memory of an Io: ranges are checked, and what moves or goes away is not touched.
 
 import test from 'ava';
-import * as kernel from '../../host/kernel/contract.ts';
 import { native } from '../../host/kernel/native.ts';
+import * as kernel from '../../host/kernel/rows.ts';
 import {
   collect,
   detach,

@@ -1,8 +1,8 @@
 // The addon's Io: rows in order, each with its result, and gathers that fall short.
 
 import test from 'ava';
-import * as kernel from '../../host/kernel/contract.ts';
 import { native } from '../../host/kernel/native.ts';
+import * as kernel from '../../host/kernel/rows.ts';
 import {
   connection,
   drain,

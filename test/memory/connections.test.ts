@@ -2,8 +2,9 @@
 
 import test from 'ava';
 import fc from 'fast-check';
-import { Connections, KNOWN } from '../../host/memory/connections.ts';
-import { COLUMNS, FLAGS, HANDLE, Segment } from '../../host/memory/segment.ts';
+import { Connections } from '../../host/memory/connections.ts';
+import { COLUMNS, FLAGS, HANDLE, KNOWN } from '../../host/memory/layout.ts';
+import { Segment } from '../../host/memory/segment.ts';
 import { logged, open, scripted, statuses } from '../helpers/guests.ts';
 
 function table(connections: number): {

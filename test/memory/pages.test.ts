@@ -2,10 +2,18 @@
 
 import test from 'ava';
 import fc from 'fast-check';
-import { Batch, GUEST_BUFFER, SEGMENT_BUFFER } from '../../host/kernel/batch.ts';
+import { Batch } from '../../host/kernel/batch.ts';
 import { Loopback } from '../../host/kernel/loopback.ts';
+import {
+  CHAIN_BYTES,
+  COLUMNS,
+  GUEST_BUFFER,
+  HELD,
+  OUTPUT,
+  SEGMENT_BUFFER,
+} from '../../host/memory/layout.ts';
 import { Pages, pagesOf } from '../../host/memory/pages.ts';
-import { CHAIN_BYTES, COLUMNS, HELD, OUTPUT, Segment } from '../../host/memory/segment.ts';
+import { Segment } from '../../host/memory/segment.ts';
 import { PAGE_BYTES } from '../../host/policy.ts';
 
 const POOL_PAGES = 64;

@@ -2,7 +2,7 @@
 // where it wants more than the call before; what is not wanted any more is taken out when it shows up.
 
 import { fstatSync } from 'node:fs';
-import { READY } from '../../kernel/contract.ts';
+import { READY } from '../../kernel/rows.ts';
 import { Deadline } from './deadline.ts';
 import { KIND_FILE, KIND_FOLDER, KIND_FREE, KIND_LISTENER, WAKE_TOKEN } from './descriptors.ts';
 import { Events } from './events.ts';

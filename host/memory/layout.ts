@@ -1,0 +1,96 @@
+// Layout: where each number about a connection lies, and the names of the buffers that rows speak of.
+// Numbers only: what they mean for a connection is decided elsewhere.
+//
+// V8 inlines a module's own constants, but reloads imported ones at each use. So files on the way of a
+// message import this one as a whole and rebind what they need: `const { FD, FLAGS } = Numbers`.
+
+// A connection's row in the table, as Int32 columns.
+export const COLUMNS = 24;
+/** The handle under which guest and epoll know the connection; changes when the slot is freed. */
+export const HANDLE = 0;
+export const FLAGS = 1;
+export const FD = 2;
+/** The epoll mask in force; −1 while the descriptor is not watched. */
+export const MASK = 3;
+/** Next slot in the free list or in the closing queue; a slot is never in both. */
+export const LINK = 4;
+/** Neighbours in the ready list. */
+export const READY_NEXT = 5;
+export const READY_PREVIOUS = 20;
+/** Two page chains of four columns each: first page, last page, offset in the first, bytes. */
+export const OUTPUT = 6;
+export const HELD = 10;
+export const CHAIN_FIRST = 0;
+export const CHAIN_LAST = 1;
+export const CHAIN_START = 2;
+export const CHAIN_BYTES = 3;
+export const OUTPUT_BYTES = OUTPUT + CHAIN_BYTES;
+export const HELD_BYTES = HELD + CHAIN_BYTES;
+/** Bytes that must be there before the next on_data; 0 for any. */
+export const WANT = 14;
+/** Bytes sent by the guest that the kernel has not been offered yet. */
+export const STAGED_BYTES = 15;
+/** Flags that the running callback will have set when it returns. */
+export const STAGED_FLAGS = 16;
+export const REASON = 17;
+/** The turn in which TURN_BYTES were received. */
+export const TURN = 18;
+export const TURN_BYTES = 19;
+/** 1 while the row, or what it stands for in the kernel, is being changed. */
+export const BUSY = 21;
+/** 1 while the state that its last callback left is in the guest's memory alone. */
+export const UNSAVED = 22;
+/** The generation of state blocks in which its own lies; see state-blocks.ts. */
+export const LAYOUT = 23;
+
+// A connection's times, as Float64 columns in monotonic milliseconds; 0 is unset.
+export const TIMES = 5;
+export const LAST_PROGRESS = 0;
+export const OUTPUT_SINCE = 1;
+export const HELD_SINCE = 2;
+export const LINGER_UNTIL = 3;
+export const GUEST_TIMER = 4;
+
+// Flags of the column FLAGS.
+/** The slot is in use. */
+export const OPEN = 1 << 0;
+/** The guest may name it: on_open was due, on_close is not yet. */
+export const KNOWN = 1 << 1;
+/** The guest has asked not to be given input. */
+export const PAUSED = 1 << 2;
+/** Its backlog is over the high-water mark. */
+export const BLOCKED = 1 << 3;
+/** The peer has finished sending. */
+export const ENDED = 1 << 4;
+/** The guest has been told so. */
+export const END_TOLD = 1 << 5;
+/** The guest took nothing of what is held; only more bytes, the end or resume() change that. */
+export const DECLINED = 1 << 6;
+/** A FIN is due when the output is out. */
+export const FIN_DUE = 1 << 7;
+export const FIN_SENT = 1 << 8;
+/** Closing gracefully: input is discarded, no output is added. */
+export const CLOSING = 1 << 9;
+/** The guest is done with it; the host reads and discards until the peer ends. */
+export const LINGERING = 1 << 10;
+/** To be aborted at the next rest: no more I/O, no more callbacks but on_close. */
+export const DOOMED = 1 << 11;
+/** In the ready list. */
+export const READY = 1 << 12;
+/** In the closing queue. */
+export const QUEUED = 1 << 13;
+/** on_drain is due. */
+export const DRAINED = 1 << 14;
+/** In the list of slots whose backlog has changed. */
+export const TOUCHED = 1 << 15;
+
+// Names of the bound buffers.
+export const GUEST_BUFFER = 0;
+export const SEGMENT_BUFFER = 1;
+export const STAGING_BUFFER = 2;
+export const STATES_BUFFER = 3;
+/** The state blocks that a swap replaces. */
+export const BEFORE_BUFFER = 4;
+
+/** No buffer is larger, since I/O rows name places in it by Int32. */
+export const MAX_BYTES = 2 ** 31 - 1;
