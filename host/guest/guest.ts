@@ -6,6 +6,7 @@ import { messageOf, WasmpollError } from '../errors.ts';
 import type { Batch } from '../kernel/batch.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Connections } from '../memory/connections.ts';
+import type { Control } from '../memory/control-words.ts';
 import * as Numbers from '../memory/layout.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
 import type { Policy } from '../policy.ts';
@@ -267,6 +268,16 @@ export class Guest {
     const units = [];
     for (let at = address; at + 1 < address + length; at += 2) units.push(view.getUint16(at, true));
     return String.fromCharCode(...units);
+  }
+}
+
+/** Starts an instance; as long as that takes the worker counts as inside the guest. */
+export function startGuest(module: GuestModule, policy: Policy, control: Control): Guest {
+  control.enter(-1);
+  try {
+    return new Guest(module, policy);
+  } finally {
+    control.leave();
   }
 }
 

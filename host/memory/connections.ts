@@ -1,5 +1,5 @@
-// Connections: the slots of the table, their handles, the closing queue and the ready list.
-// It knows nothing of I/O, guests or time.
+// Connections: the slots of the table, their handles, and the lists of those that are closing, ready,
+// or have another backlog than before. It knows nothing of I/O, guests or time.
 
 import * as Numbers from './layout.ts';
 import type { Segment } from './segment.ts';
@@ -19,6 +19,7 @@ const {
   READY,
   READY_NEXT,
   READY_PREVIOUS,
+  REASON,
   TIMES,
   TOUCHED,
 } = Numbers;
@@ -44,12 +45,15 @@ export class Connections {
   #readyLast = -1;
   /** Slots in the ready list. */
   ready = 0;
+  readonly #touched: Int32Array;
+  #touchedCount = 0;
 
   constructor(segment: Segment) {
     this.segment = segment;
     this.table = segment.table;
     this.slotBits = Math.max(1, 32 - Math.clz32(segment.connections - 1));
     this.slotMask = 2 ** this.slotBits - 1;
+    this.#touched = new Int32Array(segment.connections);
   }
 
   /** Slots that have ever been in use are below this one. */
@@ -124,6 +128,15 @@ export class Connections {
     this.#freeCount += 1;
   }
 
+  /** Visits each slot that has a descriptor. */
+  each(visit: (slot: number) => void): void {
+    const { table } = this;
+    for (let slot = 0; slot < this.#fresh; slot += 1) {
+      const base = slot * COLUMNS;
+      if ((table[base + FLAGS]! & OPEN) !== 0 && table[base + FD]! >= 0) visit(slot);
+    }
+  }
+
   /** The slot of a handle that the guest may name, or −1 when it is forged, stale or closed. */
   find(handle: number): number {
     const slot = handle & this.slotMask;
@@ -137,6 +150,32 @@ export class Connections {
   current(handle: number): number {
     const slot = handle & this.slotMask;
     return slot < this.#fresh && this.table[slot * COLUMNS + HANDLE] === handle ? slot : -1;
+  }
+
+  /** Has the connection aborted at the next rest; the first reason stands. */
+  doom(slot: number, reason: number): void {
+    const { table } = this;
+    const base = slot * COLUMNS;
+    if ((table[base + FLAGS]! & DOOMED) !== 0) return;
+    table[base + REASON] = reason;
+    table[base + FLAGS]! |= DOOMED;
+    this.pushClosing(slot);
+  }
+
+  /** Notes that the slot's backlog has changed. */
+  touch(slot: number): void {
+    const at = slot * COLUMNS + FLAGS;
+    if ((this.table[at]! & TOUCHED) !== 0) return;
+    this.table[at]! |= TOUCHED;
+    this.#touched[this.#touchedCount++] = slot;
+  }
+
+  /** Takes a slot whose backlog has changed since it was last taken here; −1 when there is none. */
+  takeTouched(): number {
+    if (this.#touchedCount === 0) return -1;
+    const slot = this.#touched[--this.#touchedCount]!;
+    this.table[slot * COLUMNS + FLAGS]! &= ~TOUCHED;
+    return slot;
   }
 
   /** Puts the slot into the closing queue, once. */

@@ -34,6 +34,7 @@ export class Pages {
     this.#table = segment.table;
     this.#batch = batch;
     this.available = segment.pages;
+    batch.bind(SEGMENT_BUFFER, segment.bytes);
   }
 
   /** How many pages `append` of so many bytes would take at the most. */

@@ -7,6 +7,14 @@ import { PAGE_BYTES } from '../policy.ts';
 import { COLUMNS, MAX_BYTES, TIMES } from './layout.ts';
 import { newStates, type StateBlocks, States, strideOf } from './state-blocks.ts';
 
+/** What holds a segment, to go on with. */
+export interface Buffers {
+  readonly segment: ArrayBufferLike;
+  readonly states: StateBlocks;
+  /** Replaced by a swap that may not be finished; null when there was none. */
+  readonly before: StateBlocks | null;
+}
+
 export class Segment {
   readonly connections: number;
   readonly pages: number;
@@ -31,11 +39,7 @@ export class Segment {
   constructor(
     sizes: { connections: number; stateBytes: number; stateVersion?: number; poolBytes: number },
     Buffer: BufferConstructor,
-    existing?: {
-      readonly segment: ArrayBufferLike;
-      readonly states: StateBlocks;
-      readonly before: StateBlocks | null;
-    },
+    existing?: Buffers,
   ) {
     this.connections = sizes.connections;
     this.pages = Math.floor(sizes.poolBytes / PAGE_BYTES);

@@ -3,32 +3,21 @@
 // It does not know when a callback is due.
 
 import { REASON_TRAP } from '../../assembly/abi.ts';
-import type { Effects } from '../guest/effects.ts';
-import { Guest, type GuestHost, trapOf } from '../guest/guest.ts';
-import { checkTakeover } from '../guest/takeover.ts';
-import type { Batch } from '../kernel/batch.ts';
-import type { Clock } from '../kernel/clock.ts';
-import type { Connections } from '../memory/connections.ts';
-import type { Control } from '../memory/control-words.ts';
+import { type Guest, type GuestHost, trapOf } from '../guest/guest.ts';
 import * as Numbers from '../memory/layout.ts';
 import type { Segment } from '../memory/segment.ts';
-import { type Layout, type StateBlocks, States } from '../memory/state-blocks.ts';
-import type { Stats } from '../memory/stats.ts';
-import type { GuestModule } from '../module/protocol-module.ts';
-import type { Policy } from '../policy.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import type { Output } from './output.ts';
+import type { Parts } from './parts.ts';
+import { type Entrance, Replacement, type Started } from './replacement.ts';
 
 const {
   BEFORE_BUFFER,
-  BUSY,
   COLUMNS,
-  DOOMED,
   FLAGS,
   GUEST_BUFFER,
   HANDLE,
   KNOWN,
-  LAYOUT,
   REASON,
   STATES_BUFFER,
   UNSAVED,
@@ -37,73 +26,64 @@ const {
 /** What `data` and `end` return when the guest failed; the connection is doomed then. */
 export const FAILED = -1;
 
-// How long the host waits before it tries to start a guest again that did not come up.
-const RETRY_MS = 1000;
-
 type Callback2 = (connection: number, state: number) => void;
 
-export interface GuestObserver {
-  /** The guest failed and was replaced; `why` says in what. */
-  restart(why: string): void;
-  /** The replacement did not come up; connections were aborted, and new ones are refused. */
-  failure(error: unknown): void;
-}
-
-export class Callbacks {
+export class Callbacks implements Entrance {
+  readonly replacement: Replacement;
   #guest: Guest;
-  /** When to try again to start a guest; Infinity while one is running. */
-  retryAt = Infinity;
   /** Bytes of a connection's state block. */
   #stateBytes = 0;
   /** The slot whose committed state is in the guest's state block, or −1. */
   #resident = -1;
   /** What the guest failed of, last. */
   #why: unknown = null;
-  #module: GuestModule;
-  /** A started instance of a module that may take over. */
-  #next: { readonly module: GuestModule; readonly guest: Guest } | null = null;
+  readonly #parts: Parts;
   readonly #host: GuestHost;
   readonly #segment: Segment;
   readonly #table: Int32Array;
-  readonly #connections: Connections;
-  readonly #batch: Batch;
-  readonly #effects: Effects;
+  readonly #batch: Parts['batch'];
+  readonly #effects: Parts['effects'];
+  readonly #control: Parts['control'];
   readonly #output: Output;
   readonly #lifecycle: Lifecycle;
-  readonly #clock: Clock;
-  readonly #stats: Stats;
-  readonly #policy: Policy;
-  readonly #observer: GuestObserver;
-  readonly #control: Control;
 
-  constructor(parts: {
-    guest: Guest;
-    module: GuestModule;
-    host: GuestHost;
-    output: Output;
-    lifecycle: Lifecycle;
-    stats: Stats;
-    policy: Policy;
-    observer: GuestObserver;
-    control: Control;
-  }) {
-    this.#guest = parts.guest;
-    this.#module = parts.module;
-    this.#host = parts.host;
-    this.#connections = parts.host.connections;
-    this.#segment = parts.host.connections.segment;
-    this.#table = this.#segment.table;
-    this.#batch = parts.host.batch;
-    this.#effects = parts.host.effects;
-    this.#clock = parts.host.clock;
-    this.#output = parts.output;
-    this.#lifecycle = parts.lifecycle;
-    this.#stats = parts.stats;
-    this.#policy = parts.policy;
-    this.#observer = parts.observer;
+  /** @throws WasmpollError ERR_GUEST when the instance does not fit the state blocks that there are */
+  constructor(parts: Parts, output: Output, lifecycle: Lifecycle, started: Started) {
+    this.#parts = parts;
+    this.#segment = parts.connections.segment;
+    this.#table = parts.connections.table;
+    this.#batch = parts.batch;
+    this.#effects = parts.effects;
     this.#control = parts.control;
+    this.#output = output;
+    this.#lifecycle = lifecycle;
+    this.#host = {
+      ...parts,
+      peerAddress: (slot) => lifecycle.peerAddress(slot),
+      log: (level, text) => {
+        if (!parts.observer.log(level, text)) parts.stats.logDropped();
+      },
+    };
+    this.replacement = new Replacement(parts, output, started, this);
+    this.#guest = started.guest;
     this.#guest.connect(this.#host);
-    this.#bindStates();
+    this.bindStates();
+  }
+
+  /** From now on callbacks go to this instance, which knows no connection yet. */
+  install(guest: Guest): void {
+    guest.connect(this.#host);
+    this.#guest = guest;
+    this.#resident = -1;
+  }
+
+  /** The segment has other state blocks than before. */
+  bindStates(): void {
+    const { states, before } = this.#segment;
+    this.#stateBytes = states.bytes;
+    this.#batch.bind(STATES_BUFFER, states.view);
+    // Nothing holds on to the old ones when they are not needed any more.
+    this.#batch.bind(BEFORE_BUFFER, (before ?? states).view);
   }
 
   /** Address of the receive window in the guest's memory. */
@@ -127,6 +107,12 @@ export class Callbacks {
       this.#guest.state,
       stateBytes,
     );
+    this.#resident = slot;
+  }
+
+  /** The guest's state block becomes zero, and is the slot's. */
+  clear(slot: number): void {
+    this.#guest.clearState();
     this.#resident = slot;
   }
 
@@ -215,32 +201,20 @@ export class Callbacks {
 
   /** on_close, once: the handle is already unknown to the guest's host functions. */
   close(slot: number): void {
-    const guest = this.#guest;
     const base = slot * COLUMNS;
     if ((this.#table[base + FLAGS]! & KNOWN) === 0) return;
     this.#table[base + FLAGS]! &= ~KNOWN;
-    if (guest.onClose === null || this.retryAt !== Infinity) return;
-    this.load(slot);
-    this.#output.run();
-    this.#begin(guest, slot);
-    try {
-      try {
-        guest.onClose(this.#table[base + HANDLE]!, guest.state, this.#table[base + REASON]!);
-      } finally {
-        this.#control.leave();
-      }
-    } catch (thrown) {
-      this.#failed(slot, thrown);
-      return;
-    }
-    if (!this.#returned(slot)) this.#failed(slot, this.#why);
+    const { onClose } = this.#guest;
+    if (onClose === null || this.replacement.retryAt !== Infinity) return;
+    const reason = this.#table[base + REASON]!;
+    this.#notify(slot, (connection, state) => onClose(connection, state, reason));
   }
 
   #notify(slot: number, callback: Callback2 | null): void {
     if (callback === null) return;
     this.load(slot);
     this.#output.run();
-    if (!this.#enter(slot, callback)) this.#failed(slot, this.#why);
+    if (!this.enter(slot, callback)) this.#failed(slot, this.#why);
   }
 
   // Whoever takes a guest for hung does so between `enter` and `leave`, and nothing is done by the
@@ -252,7 +226,7 @@ export class Callbacks {
   }
 
   /** @returns false when the guest failed; #why says how */
-  #enter(slot: number, callback: Callback2): boolean {
+  enter(slot: number, callback: Callback2): boolean {
     const guest = this.#guest;
     this.#begin(guest, slot);
     try {
@@ -281,180 +255,21 @@ export class Callbacks {
   // The callback's effects are taken back, those of earlier ones go out, the connection is lost,
   // and a fresh instance is told of all the others.
   #failed(slot: number, why: unknown): number {
-    this.#lose(slot, why);
-    this.restart();
+    this.#why = why;
+    this.lose(slot);
+    this.replacement.restart();
     return FAILED;
   }
 
-  #lose(slot: number, why: unknown): void {
+  lose(slot: number): void {
+    const { stats, connections, observer } = this.#parts;
+    const why = this.#why;
     this.#effects.rollback();
     // Its memory may have grown before it failed, and what earlier callbacks sent still lies there.
     this.#guest.left();
     this.#output.run();
-    this.#stats.trapped();
-    this.#output.doom(slot, REASON_TRAP);
-    this.#observer.restart(typeof why === 'string' ? why : trapOf(why));
-  }
-
-  /** Starts a fresh instance; connections whose on_restore fails in it are lost as well. */
-  restart(): void {
-    this.retryAt = Infinity;
-    do {
-      this.#resident = -1;
-      try {
-        this.#guest = this.#start();
-      } catch (error) {
-        this.#giveUp(error);
-        return;
-      }
-    } while (!this.#restored());
-  }
-
-  /** Tells the instance of every connection, as one that took over from another thread must. */
-  restore(): void {
-    if (!this.#restored()) this.restart();
-  }
-
-  #restored(): boolean {
-    const failed = this.#restore();
-    if (failed >= 0) this.#lose(failed, this.#why);
-    return failed < 0;
-  }
-
-  #start(): Guest {
-    const guest = startGuest(this.#module, this.#policy, this.#control);
-    const { bytes } = this.#segment.states;
-    if (guest.stateBytes !== bytes) {
-      throw new Error(
-        `${this.#module.name}: state_size() was ${bytes} and is now ${guest.stateBytes}`,
-      );
-    }
-    guest.connect(this.#host);
-    return guest;
-  }
-
-  /**
-   * Starts an instance of a module that may take over, and keeps it aside; nothing else changes.
-   * @returns the layout of its state blocks
-   * @throws WasmpollError ERR_GUEST when it does not start or cannot take over the state blocks
-   */
-  prepare(module: GuestModule): Layout {
-    this.#next = null;
-    const guest = startGuest(module, this.#policy, this.#control);
-    const layout = { bytes: guest.stateBytes, version: guest.stateVersion };
-    checkTakeover(this.#segment.states, layout, module, this.#policy);
-    this.#next = { module, guest };
-    return layout;
-  }
-
-  /** What was prepared is not wanted. */
-  discard(): void {
-    this.#next = null;
-  }
-
-  /**
-   * The module takes over: in the instance that was prepared, if there is one, or in a fresh one.
-   * Nothing may be queued.
-   * @param blocks the state blocks there are, or empty ones that `migrate` is to fill
-   */
-  commit(module: GuestModule, blocks: StateBlocks): void {
-    const next = this.#next;
-    this.#next = null;
-    this.#module = next?.module ?? module;
-    const { states } = this.#segment;
-    if (blocks.generation !== states.generation) {
-      this.#segment.before = states;
-      this.#segment.states = new States(blocks);
-      this.#bindStates();
-    }
-    if (next === null || next.guest.stateBytes !== blocks.bytes) {
-      this.restart();
-      return;
-    }
-    this.retryAt = Infinity;
-    this.#resident = -1;
-    this.#guest = next.guest;
-    this.#guest.connect(this.#host);
-    this.restore();
-  }
-
-  #bindStates(): void {
-    const { states, before } = this.#segment;
-    this.#stateBytes = states.bytes;
-    this.#batch.bind(STATES_BUFFER, states.view);
-    // Nothing holds on to the old ones when they are not needed any more.
-    this.#batch.bind(BEFORE_BUFFER, (before ?? states).view);
-  }
-
-  /** @returns the slot in whose migrate the guest failed, or −1 */
-  #migrate(): number {
-    const { before, states } = this.#segment;
-    if (before === null) return -1;
-    for (let slot = 0; slot < this.#connections.end; slot += 1) {
-      const base = slot * COLUMNS;
-      if ((this.#table[base + FLAGS]! & (KNOWN | DOOMED)) !== KNOWN) continue;
-      if (this.#table[base + LAYOUT] === states.generation) continue;
-      this.#table[base + BUSY] = 1;
-      const migrated = this.#migrateOne(slot, before);
-      if (migrated) this.#table[base + LAYOUT] = states.generation;
-      this.#table[base + BUSY] = 0;
-      if (!migrated) return slot;
-    }
-    this.#segment.before = null;
-    this.#bindStates();
-    return -1;
-  }
-
-  // The old block goes into the window; the new one is written back before the next is looked at.
-  #migrateOne(slot: number, { bytes, version, stride }: States): boolean {
-    const guest = this.#guest;
-    const { migrate, window } = guest;
-    if (migrate === null) throw new Error(`${this.#module.name}: has no migrate`);
-    if (bytes > 0) this.#batch.copy(BEFORE_BUFFER, slot * stride, GUEST_BUFFER, window, bytes);
-    this.#output.run();
-    guest.clearState();
-    this.#resident = slot;
-    const entered = this.#enter(slot, (connection, state) =>
-      migrate(connection, window, bytes, version, state),
-    );
-    if (entered) this.#output.run();
-    return entered;
-  }
-
-  /** @returns the slot in whose migrate or on_restore the guest failed, or −1 */
-  #restore(): number {
-    const failed = this.#migrate();
-    if (failed >= 0) return failed;
-    const { onRestore } = this.#guest;
-    if (onRestore === null) return -1;
-    for (let slot = 0; slot < this.#connections.end; slot += 1) {
-      if ((this.#table[slot * COLUMNS + FLAGS]! & (KNOWN | DOOMED)) !== KNOWN) continue;
-      this.load(slot);
-      this.#output.run();
-      if (!this.#enter(slot, onRestore)) return slot;
-    }
-    this.#output.run();
-    return -1;
-  }
-
-  #giveUp(error: unknown): void {
-    for (let slot = 0; slot < this.#connections.end; slot += 1) {
-      if ((this.#table[slot * COLUMNS + FLAGS]! & KNOWN) !== 0) {
-        this.#output.doom(slot, REASON_TRAP);
-      }
-    }
-    this.retryAt = this.#clock.now + RETRY_MS;
-    this.#stats.error('GUEST_START');
-    this.#observer.failure(error);
-  }
-}
-
-/** Starts an instance; as long as that takes the worker counts as inside the guest. */
-export function startGuest(module: GuestModule, policy: Policy, control: Control): Guest {
-  control.enter(-1);
-  try {
-    return new Guest(module, policy);
-  } finally {
-    control.leave();
+    stats.trapped();
+    connections.doom(slot, REASON_TRAP);
+    observer.restart(typeof why === 'string' ? why : trapOf(why));
   }
 }

@@ -2,20 +2,13 @@
 // holds what is left unconsumed. It does not know what epoll reports, or who is served when.
 
 import { REASON_FRAME, REASON_PEER } from '../../assembly/abi.ts';
-import type { Effects } from '../guest/effects.ts';
-import type { Batch } from '../kernel/batch.ts';
-import type { Clock } from '../kernel/clock.ts';
-import type { Kernel } from '../kernel/contract.ts';
 import * as Rows from '../kernel/rows.ts';
-import type { Connections } from '../memory/connections.ts';
 import * as Numbers from '../memory/layout.ts';
-import type { Pages } from '../memory/pages.ts';
-import type { Stats } from '../memory/stats.ts';
-import type { Policy } from '../policy.ts';
 import type { Callbacks } from './callbacks.ts';
 import * as Answers from './callbacks.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import type { Output } from './output.ts';
+import type { Parts } from './parts.ts';
 
 const {
   BLOCKED,
@@ -44,25 +37,19 @@ const {
 const { ROW, ROW_RESULT } = Rows;
 const { FAILED } = Answers;
 
-/** Told of what was received. Null costs nothing. */
-export interface InputObserver {
-  /** `bytes` is a copy. */
-  data: ((connection: number, bytes: Uint8Array) => void) | null;
-}
-
 export class Input {
-  readonly #kernel: Kernel;
-  readonly #policy: Policy;
-  readonly #connections: Connections;
-  readonly #batch: Batch;
-  readonly #pages: Pages;
-  readonly #effects: Effects;
+  readonly #kernel: Parts['kernel'];
+  readonly #policy: Parts['policy'];
+  readonly #connections: Parts['connections'];
+  readonly #batch: Parts['batch'];
+  readonly #pages: Parts['pages'];
+  readonly #effects: Parts['effects'];
   readonly #output: Output;
   readonly #lifecycle: Lifecycle;
   readonly #callbacks: Callbacks;
-  readonly #clock: Clock;
-  readonly #stats: Stats;
-  readonly #observer: InputObserver;
+  readonly #clock: Parts['clock'];
+  readonly #stats: Parts['stats'];
+  readonly #observer: Parts['observer'];
   readonly #table: Int32Array;
   readonly #times: Float64Array;
   readonly #bytesPerTurn: number;
@@ -70,29 +57,16 @@ export class Input {
   /** Number of the turn, in Int32: it tells apart the byte budgets of turns. */
   #turn = 0;
 
-  constructor(parts: {
-    kernel: Kernel;
-    policy: Policy;
-    connections: Connections;
-    batch: Batch;
-    pages: Pages;
-    effects: Effects;
-    output: Output;
-    lifecycle: Lifecycle;
-    callbacks: Callbacks;
-    clock: Clock;
-    stats: Stats;
-    observer: InputObserver;
-  }) {
+  constructor(parts: Parts, output: Output, lifecycle: Lifecycle, callbacks: Callbacks) {
     this.#kernel = parts.kernel;
     this.#policy = parts.policy;
     this.#connections = parts.connections;
     this.#batch = parts.batch;
     this.#pages = parts.pages;
     this.#effects = parts.effects;
-    this.#output = parts.output;
-    this.#lifecycle = parts.lifecycle;
-    this.#callbacks = parts.callbacks;
+    this.#output = output;
+    this.#lifecycle = lifecycle;
+    this.#callbacks = callbacks;
     this.#clock = parts.clock;
     this.#stats = parts.stats;
     this.#observer = parts.observer;

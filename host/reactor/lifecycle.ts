@@ -12,18 +12,12 @@ import {
   REASON_WRITE_TIMEOUT,
 } from '../../assembly/abi.ts';
 import * as Kinds from '../guest/effects.ts';
-import type { Batch } from '../kernel/batch.ts';
 import * as Batches from '../kernel/batch.ts';
-import type { Clock } from '../kernel/clock.ts';
-import type { Epoll, Kernel } from '../kernel/contract.ts';
 import * as Rows from '../kernel/rows.ts';
-import type { Connections } from '../memory/connections.ts';
 import * as Numbers from '../memory/layout.ts';
-import type { Pages } from '../memory/pages.ts';
-import type { Stats } from '../memory/stats.ts';
-import type { Policy } from '../policy.ts';
 import { Deadlines } from './deadlines.ts';
 import type { Output } from './output.ts';
+import type { Parts } from './parts.ts';
 import { Timers } from './timers.ts';
 
 const {
@@ -72,36 +66,26 @@ const { ROW_SLOT, ROW_VALUE } = Batches;
 export class Lifecycle {
   readonly timers: Timers;
   readonly #deadlines: Deadlines;
-  readonly #connections: Connections;
+  readonly #connections: Parts['connections'];
   readonly #table: Int32Array;
   readonly #times: Float64Array;
-  readonly #batch: Batch;
+  readonly #batch: Parts['batch'];
   readonly #output: Output;
-  readonly #pages: Pages;
-  readonly #kernel: Kernel;
-  readonly #epoll: Epoll;
-  readonly #clock: Clock;
-  readonly #stats: Stats;
-  readonly #policy: Policy;
+  readonly #pages: Parts['pages'];
+  readonly #kernel: Parts['kernel'];
+  readonly #epoll: Parts['epoll'];
+  readonly #clock: Parts['clock'];
+  readonly #stats: Parts['stats'];
+  readonly #policy: Parts['policy'];
   readonly #in: number;
   readonly #out: number;
 
-  constructor(parts: {
-    connections: Connections;
-    batch: Batch;
-    output: Output;
-    pages: Pages;
-    kernel: Kernel;
-    epoll: Epoll;
-    clock: Clock;
-    stats: Stats;
-    policy: Policy;
-  }) {
+  constructor(parts: Parts, output: Output) {
     this.#connections = parts.connections;
     this.#table = parts.connections.table;
     this.#times = parts.connections.segment.times;
     this.#batch = parts.batch;
-    this.#output = parts.output;
+    this.#output = output;
     this.#pages = parts.pages;
     this.#kernel = parts.kernel;
     this.#epoll = parts.epoll;
@@ -179,7 +163,7 @@ export class Lifecycle {
         break;
       case EFFECT_LIMIT:
         this.#stats.error('LIMIT');
-        this.#output.doom(slot, REASON_LIMIT);
+        this.#connections.doom(slot, REASON_LIMIT);
     }
   }
 
@@ -187,7 +171,7 @@ export class Lifecycle {
     const at = slot * COLUMNS + FLAGS;
     // With both directions over there is nothing left that the guest could do.
     const over = (this.#table[at]! & END_TOLD) !== 0;
-    if (how === CLOSE_ABORT) this.#output.doom(slot, REASON_GUEST);
+    if (how === CLOSE_ABORT) this.#connections.doom(slot, REASON_GUEST);
     else if (how === CLOSE_GRACEFUL || over) this.finish(slot, REASON_GUEST);
     else {
       this.#table[at]! |= FIN_DUE;
@@ -257,7 +241,11 @@ export class Lifecycle {
 
   /** Looks at every connection whose backlog has changed. */
   reviewTouched(): void {
-    for (let slot = this.#output.takeTouched(); slot >= 0; slot = this.#output.takeTouched()) {
+    for (
+      let slot = this.#connections.takeTouched();
+      slot >= 0;
+      slot = this.#connections.takeTouched()
+    ) {
       this.#review(slot);
     }
   }
@@ -355,7 +343,7 @@ export class Lifecycle {
       this.#connections.pushClosing(slot);
     } else if (this.#deadlines.write(slot) <= now) {
       this.#stats.error('WRITE_TIMEOUT');
-      this.#output.doom(slot, REASON_WRITE_TIMEOUT);
+      this.#connections.doom(slot, REASON_WRITE_TIMEOUT);
     } else if ((flags & CLOSING) !== 0) {
       return;
     } else if (this.#deadlines.frame(slot) <= now) {
@@ -364,18 +352,25 @@ export class Lifecycle {
     } else if (this.#deadlines.idle(slot) <= now) {
       this.#stats.error('IDLE');
       // A peer that takes nothing gives a graceful end nothing to wait for.
-      if (this.#table[base + OUTPUT_BYTES]! > 0) this.#output.doom(slot, REASON_IDLE);
+      if (this.#table[base + OUTPUT_BYTES]! > 0) this.#connections.doom(slot, REASON_IDLE);
       else this.finish(slot, REASON_IDLE);
     } else if (this.#deadlines.quiet(slot) <= now) this.finish(slot, REASON_SHUTDOWN);
   }
 
-  /** From now on a connection is closed when it falls quiet; each is to be scheduled anew. */
+  /** From now on a connection is closed when it falls quiet. */
   drain(): void {
     this.#deadlines.draining = true;
+    this.#connections.each((slot) => this.schedule(slot));
   }
 
   /** Sees to it that the connection is looked at when its next deadline comes. */
   schedule(slot: number): void {
     this.timers.atLatest(slot, this.#deadlines.next(slot));
+  }
+
+  /** The peer's address as text, or '' when it is gone. */
+  peerAddress(slot: number): string {
+    const address = this.#kernel.peerAddress(this.#table[slot * COLUMNS + FD]!);
+    return typeof address === 'string' ? address : '';
   }
 }

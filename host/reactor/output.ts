@@ -2,17 +2,12 @@
 // page pool, and sees to it that the pool never runs dry. It does not know why a connection closes.
 
 import { REASON_ERROR, REASON_LIMIT, REASON_MEMORY } from '../../assembly/abi.ts';
-import type { Effects } from '../guest/effects.ts';
-import type { Batch } from '../kernel/batch.ts';
 import * as Batches from '../kernel/batch.ts';
-import type { Clock } from '../kernel/clock.ts';
-import type { Kernel } from '../kernel/contract.ts';
 import * as Rows from '../kernel/rows.ts';
-import type { Connections } from '../memory/connections.ts';
 import * as Numbers from '../memory/layout.ts';
-import { type Pages, pagesOf } from '../memory/pages.ts';
-import type { Stats } from '../memory/stats.ts';
-import { type Policy, reservePages } from '../policy.ts';
+import { pagesOf } from '../memory/pages.ts';
+import { reservePages } from '../policy.ts';
+import type { Parts } from './parts.ts';
 
 const {
   BUSY,
@@ -25,11 +20,9 @@ const {
   OUTPUT,
   OUTPUT_BYTES,
   OUTPUT_SINCE,
-  REASON,
   SEGMENT_BUFFER,
   STAGED_BYTES,
   TIMES,
-  TOUCHED,
   UNSAVED,
 } = Numbers;
 const { KIND_SEND, ROW, ROW_BUFFER, ROW_KIND, ROW_LENGTH, ROW_OFFSET, ROW_RESULT } = Rows;
@@ -40,35 +33,23 @@ const { ROW_SLOT } = Batches;
 const PAGES_PER_FLUSH = 16;
 
 export class Output {
-  readonly #connections: Connections;
+  readonly #connections: Parts['connections'];
   readonly #table: Int32Array;
   readonly #times: Float64Array;
-  readonly #batch: Batch;
-  readonly #effects: Effects;
-  readonly #pages: Pages;
-  readonly #kernel: Kernel;
-  readonly #clock: Clock;
-  readonly #stats: Stats;
+  readonly #batch: Parts['batch'];
+  readonly #effects: Parts['effects'];
+  readonly #pages: Parts['pages'];
+  readonly #kernel: Parts['kernel'];
+  readonly #clock: Parts['clock'];
+  readonly #stats: Parts['stats'];
   readonly #reserve: number;
   readonly #maxBacklog: number;
-  /** Slots whose backlog has changed since they were last reviewed. */
-  readonly #touched: Int32Array;
-  #touchedCount = 0;
   /** Unsent output of all connections, in bytes. */
   backlogBytes = 0;
   /** The slot whose state block is queued to be copied out of the guest; −1 for none. */
   unsaved = -1;
 
-  constructor(parts: {
-    connections: Connections;
-    batch: Batch;
-    effects: Effects;
-    pages: Pages;
-    kernel: Kernel;
-    clock: Clock;
-    stats: Stats;
-    policy: Policy;
-  }) {
+  constructor(parts: Parts) {
     this.#connections = parts.connections;
     this.#table = parts.connections.table;
     this.#times = parts.connections.segment.times;
@@ -80,7 +61,6 @@ export class Output {
     this.#stats = parts.stats;
     this.#reserve = reservePages(parts.policy);
     this.#maxBacklog = parts.policy.maxBacklogBytes;
-    this.#touched = new Int32Array(parts.connections.segment.connections);
   }
 
   /** Performs all that is queued. No row is left; results of other rows than SENDs stay readable. */
@@ -121,7 +101,7 @@ export class Output {
     this.#pages.consume(slot * COLUMNS + OUTPUT, length);
     this.backlogBytes -= length;
     this.#times[slot * TIMES + OUTPUT_SINCE] = this.#clock.now;
-    this.#touch(slot);
+    this.#connections.touch(slot);
   }
 
   // The kernel took a part of the row, or nothing: the rest waits, and so does all that follows it.
@@ -183,7 +163,7 @@ export class Output {
     if ((this.#table[base + FLAGS]! & DOOMED) !== 0) return;
     if (this.#table[base + OUTPUT_BYTES]! + length > this.#maxBacklog) {
       this.#stats.error('LIMIT');
-      this.doom(slot, REASON_LIMIT);
+      this.#connections.doom(slot, REASON_LIMIT);
       return;
     }
     if (!this.#makeRoom(slot, length)) return;
@@ -192,7 +172,7 @@ export class Output {
     }
     this.#pages.append(base + OUTPUT, buffer, offset, length);
     this.backlogBytes += length;
-    this.#touch(slot);
+    this.#connections.touch(slot);
   }
 
   /** Puts bytes that were staged behind the connection's backlog. */
@@ -235,7 +215,7 @@ export class Output {
 
   #abandon(slot: number): void {
     if ((this.#table[slot * COLUMNS + FLAGS]! & DOOMED) === 0) this.#stats.error('MEMORY');
-    this.doom(slot, REASON_MEMORY);
+    this.#connections.doom(slot, REASON_MEMORY);
     this.drop(slot);
   }
 
@@ -269,30 +249,6 @@ export class Output {
   fail(slot: number, result: number): void {
     if ((this.#table[slot * COLUMNS + FLAGS]! & DOOMED) !== 0) return;
     this.#stats.errno(result);
-    this.doom(slot, REASON_ERROR);
-  }
-
-  /** Has the connection aborted at the next rest; the first reason stands. */
-  doom(slot: number, reason: number): void {
-    const base = slot * COLUMNS;
-    if ((this.#table[base + FLAGS]! & DOOMED) !== 0) return;
-    this.#table[base + REASON] = reason;
-    this.#table[base + FLAGS]! |= DOOMED;
-    this.#connections.pushClosing(slot);
-  }
-
-  #touch(slot: number): void {
-    const at = slot * COLUMNS + FLAGS;
-    if ((this.#table[at]! & TOUCHED) !== 0) return;
-    this.#table[at]! |= TOUCHED;
-    this.#touched[this.#touchedCount++] = slot;
-  }
-
-  /** Takes a slot whose backlog has changed since it was last taken here; −1 when there is none. */
-  takeTouched(): number {
-    if (this.#touchedCount === 0) return -1;
-    const slot = this.#touched[--this.#touchedCount]!;
-    this.#table[slot * COLUMNS + FLAGS]! &= ~TOUCHED;
-    return slot;
+    this.#connections.doom(slot, REASON_ERROR);
   }
 }

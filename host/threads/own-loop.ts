@@ -5,7 +5,8 @@
 import type { Backend } from '../kernel/contract.ts';
 import { monotonicMs } from '../kernel/monotonic.ts';
 import type { Native } from '../kernel/native.ts';
-import { LOOP, type Reactor } from '../reactor/reactor.ts';
+import type { Reactor } from '../reactor/reactor.ts';
+import { LOOP } from '../reactor/turn.ts';
 import type { Drive } from './shared-loop.ts';
 
 // What epoll_wait takes; a later deadline is looked at again then.

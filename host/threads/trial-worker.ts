@@ -3,8 +3,8 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { messageOf } from '../errors.ts';
+import { startGuest } from '../guest/guest.ts';
 import { Control } from '../memory/control-words.ts';
-import { startGuest } from '../reactor/callbacks.ts';
 import type { FromTrial, TrialData } from './trial.ts';
 
 const { module, policy, control } = workerData as TrialData;

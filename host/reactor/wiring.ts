@@ -1,0 +1,26 @@
+// Wiring: makes the classes of this room, each after those that it calls. It knows who works with whom,
+// and not what at.
+
+import { Callbacks } from './callbacks.ts';
+import { Input } from './input.ts';
+import { Lifecycle } from './lifecycle.ts';
+import { Output } from './output.ts';
+import type { Parts } from './parts.ts';
+import type { Started } from './replacement.ts';
+
+/** What a turn and the reactor's commands call. */
+export interface Works {
+  readonly output: Output;
+  readonly lifecycle: Lifecycle;
+  readonly callbacks: Callbacks;
+  readonly input: Input;
+}
+
+/** @param started the instance that serves first */
+export function wire(parts: Parts, started: Started): Works {
+  const output = new Output(parts);
+  const lifecycle = new Lifecycle(parts, output);
+  const callbacks = new Callbacks(parts, output, lifecycle, started);
+  const input = new Input(parts, output, lifecycle, callbacks);
+  return { output, lifecycle, callbacks, input };
+}
