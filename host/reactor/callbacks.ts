@@ -6,6 +6,7 @@ import { REASON_TRAP } from '../../assembly/abi.ts';
 import { type Guest, type GuestHost, trapOf } from '../guest/guest.ts';
 import * as Numbers from '../memory/layout.ts';
 import type { Segment } from '../memory/segment.ts';
+import type { Apply } from './apply.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import type { Output } from './output.ts';
 import type { Parts } from './parts.ts';
@@ -45,10 +46,10 @@ export class Callbacks implements Entrance {
   readonly #effects: Parts['effects'];
   readonly #control: Parts['control'];
   readonly #output: Output;
-  readonly #lifecycle: Lifecycle;
+  readonly #apply: Apply;
 
   /** @throws WasmpollError ERR_GUEST when the instance does not fit the state blocks that there are */
-  constructor(parts: Parts, output: Output, lifecycle: Lifecycle, started: Started) {
+  constructor(parts: Parts, output: Output, lifecycle: Lifecycle, apply: Apply, started: Started) {
     this.#parts = parts;
     this.#segment = parts.connections.segment;
     this.#table = parts.connections.table;
@@ -56,7 +57,7 @@ export class Callbacks implements Entrance {
     this.#effects = parts.effects;
     this.#control = parts.control;
     this.#output = output;
-    this.#lifecycle = lifecycle;
+    this.#apply = apply;
     this.#host = {
       ...parts,
       peerAddress: (slot) => lifecycle.peerAddress(slot),
@@ -163,7 +164,7 @@ export class Callbacks implements Entrance {
     if (consumed > length) {
       return this.#failed(slot, `on_data consumed ${consumed} of ${length} bytes`);
     }
-    if (this.#effects.pending) this.#lifecycle.apply(this.#effects.mark);
+    if (this.#effects.pending) this.#apply.from(this.#effects.mark);
     return consumed;
   }
 
@@ -247,7 +248,7 @@ export class Callbacks implements Entrance {
     guest.left();
     this.#why = guest.dead;
     if (guest.dead !== null) return false;
-    if (this.#effects.pending) this.#lifecycle.apply(this.#effects.mark);
+    if (this.#effects.pending) this.#apply.from(this.#effects.mark);
     this.save(slot);
     return true;
   }

@@ -1,9 +1,9 @@
-// Deadlines: when each of the host's timeouts, and the guest's timer, is due for a connection. It reads
-// the table and the policy, and does nothing about them.
+// Deadlines: when each of the host's timeouts, and the guest's timer, is due for a connection, and which
+// connection is due next. It reads the table and the policy, and does nothing about what is due.
 
 import * as Numbers from '../memory/layout.ts';
-import type { Segment } from '../memory/segment.ts';
-import type { Policy } from '../policy.ts';
+import type { Parts } from './parts.ts';
+import { Timers } from './timers.ts';
 
 const {
   BLOCKED,
@@ -26,20 +26,50 @@ const {
 
 /** All in monotonic milliseconds; Infinity where none holds. */
 export class Deadlines {
-  /** Connections are closed when they fall quiet. */
-  draining = false;
+  readonly #connections: Parts['connections'];
   readonly #table: Int32Array;
   readonly #times: Float64Array;
-  readonly #policy: Policy;
+  readonly #policy: Parts['policy'];
+  readonly #timers: Timers;
+  /** Connections are closed when they fall quiet. */
+  #draining = false;
 
-  constructor(segment: Segment, policy: Policy) {
-    this.#table = segment.table;
-    this.#times = segment.times;
+  constructor({ connections, policy }: Parts) {
+    this.#connections = connections;
+    this.#table = connections.table;
+    this.#times = connections.segment.times;
     this.#policy = policy;
+    this.#timers = new Timers(connections.segment.connections);
   }
 
-  /** The next deadline of all that hold for the connection; Infinity when none does. */
-  next(slot: number): number {
+  /** When a connection is to be looked at, first of all. */
+  get earliest(): number {
+    return this.#timers.next;
+  }
+
+  /** Takes a connection that is to be looked at by now; −1 when there is none. */
+  shift(now: number): number {
+    return this.#timers.shift(now);
+  }
+
+  /** Sees to it that the connection is looked at when its next deadline comes. */
+  schedule(slot: number): void {
+    this.#timers.atLatest(slot, this.#next(slot));
+  }
+
+  /** The connection is over. */
+  forget(slot: number): void {
+    this.#timers.remove(slot);
+  }
+
+  /** From now on a connection is closed when it falls quiet. */
+  drain(): void {
+    this.#draining = true;
+    this.#connections.each((slot) => this.schedule(slot));
+  }
+
+  // The next of all that hold for the connection.
+  #next(slot: number): number {
     const [base, times] = [slot * COLUMNS, slot * TIMES];
     const flags = this.#table[base + FLAGS]!;
     if ((flags & DOOMED) !== 0) return Infinity;
@@ -75,7 +105,7 @@ export class Deadlines {
   }
 
   quiet(slot: number): number {
-    if (!this.draining || this.#table[slot * COLUMNS + OUTPUT_BYTES]! > 0) return Infinity;
+    if (!this.#draining || this.#table[slot * COLUMNS + OUTPUT_BYTES]! > 0) return Infinity;
     return this.#times[slot * TIMES + LAST_PROGRESS]! + this.#policy.drainQuietMs;
   }
 }

@@ -6,6 +6,7 @@ import * as Rows from '../kernel/rows.ts';
 import * as Numbers from '../memory/layout.ts';
 import type { Callbacks } from './callbacks.ts';
 import * as Answers from './callbacks.ts';
+import type { Deadlines } from './deadlines.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import type { Output } from './output.ts';
 import type { Parts } from './parts.ts';
@@ -46,6 +47,7 @@ export class Input {
   readonly #effects: Parts['effects'];
   readonly #output: Output;
   readonly #lifecycle: Lifecycle;
+  readonly #deadlines: Deadlines;
   readonly #callbacks: Callbacks;
   readonly #clock: Parts['clock'];
   readonly #stats: Parts['stats'];
@@ -57,7 +59,13 @@ export class Input {
   /** Number of the turn, in Int32: it tells apart the byte budgets of turns. */
   #turn = 0;
 
-  constructor(parts: Parts, output: Output, lifecycle: Lifecycle, callbacks: Callbacks) {
+  constructor(
+    parts: Parts,
+    output: Output,
+    lifecycle: Lifecycle,
+    deadlines: Deadlines,
+    callbacks: Callbacks,
+  ) {
     this.#kernel = parts.kernel;
     this.#policy = parts.policy;
     this.#connections = parts.connections;
@@ -66,6 +74,7 @@ export class Input {
     this.#effects = parts.effects;
     this.#output = output;
     this.#lifecycle = lifecycle;
+    this.#deadlines = deadlines;
     this.#callbacks = callbacks;
     this.#clock = parts.clock;
     this.#stats = parts.stats;
@@ -162,7 +171,7 @@ export class Input {
 
   #holdingSince(slot: number): void {
     this.#times[slot * TIMES + HELD_SINCE] = this.#clock.now;
-    this.#lifecycle.schedule(slot);
+    this.#deadlines.schedule(slot);
   }
 
   // on_data until all is consumed, the guest wants more, or the budget is spent.

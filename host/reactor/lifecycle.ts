@@ -2,23 +2,15 @@
 // which deadline comes next. It never enters the guest; the reactor does that between its steps.
 
 import {
-  CLOSE_ABORT,
-  CLOSE_GRACEFUL,
   REASON_FRAME_TIMEOUT,
-  REASON_GUEST,
   REASON_IDLE,
-  REASON_LIMIT,
   REASON_SHUTDOWN,
   REASON_WRITE_TIMEOUT,
 } from '../../assembly/abi.ts';
-import * as Kinds from '../guest/effects.ts';
-import * as Batches from '../kernel/batch.ts';
-import * as Rows from '../kernel/rows.ts';
 import * as Numbers from '../memory/layout.ts';
-import { Deadlines } from './deadlines.ts';
+import type { Deadlines } from './deadlines.ts';
 import type { Output } from './output.ts';
 import type { Parts } from './parts.ts';
-import { Timers } from './timers.ts';
 
 const {
   BLOCKED,
@@ -29,12 +21,10 @@ const {
   DOOMED,
   DRAINED,
   ENDED,
-  END_TOLD,
   FD,
   FIN_DUE,
   FIN_SENT,
   FLAGS,
-  GUEST_TIMER,
   HANDLE,
   HELD,
   HELD_BYTES,
@@ -47,29 +37,15 @@ const {
   OUTPUT_BYTES,
   PAUSED,
   REASON,
-  STAGED_FLAGS,
   TIMES,
   WANT,
 } = Numbers;
-const { ROW, ROW_BUFFER, ROW_KIND, ROW_LENGTH } = Rows;
-const {
-  EFFECT_APPEND,
-  EFFECT_CLOSE,
-  EFFECT_LIMIT,
-  EFFECT_PAUSE,
-  EFFECT_RESUME,
-  EFFECT_TIMER,
-  EFFECT_WANT,
-} = Kinds;
-const { ROW_SLOT, ROW_VALUE } = Batches;
 
 export class Lifecycle {
-  readonly timers: Timers;
   readonly #deadlines: Deadlines;
   readonly #connections: Parts['connections'];
   readonly #table: Int32Array;
   readonly #times: Float64Array;
-  readonly #batch: Parts['batch'];
   readonly #output: Output;
   readonly #pages: Parts['pages'];
   readonly #kernel: Parts['kernel'];
@@ -80,11 +56,10 @@ export class Lifecycle {
   readonly #in: number;
   readonly #out: number;
 
-  constructor(parts: Parts, output: Output) {
+  constructor(parts: Parts, output: Output, deadlines: Deadlines) {
     this.#connections = parts.connections;
     this.#table = parts.connections.table;
     this.#times = parts.connections.segment.times;
-    this.#batch = parts.batch;
     this.#output = output;
     this.#pages = parts.pages;
     this.#kernel = parts.kernel;
@@ -94,8 +69,7 @@ export class Lifecycle {
     this.#policy = parts.policy;
     this.#in = parts.kernel.constants.EPOLLIN;
     this.#out = parts.kernel.constants.EPOLLOUT;
-    this.#deadlines = new Deadlines(parts.connections.segment, parts.policy);
-    this.timers = new Timers(parts.connections.segment.connections);
+    this.#deadlines = deadlines;
   }
 
   /**
@@ -116,82 +90,16 @@ export class Lifecycle {
     this.#table[base + BUSY] = 1;
     this.#table[base + FLAGS]! |= KNOWN;
     this.#times[slot * TIMES + LAST_PROGRESS] = this.#clock.now;
-    this.schedule(slot);
+    this.#deadlines.schedule(slot);
     return slot;
   }
 
-  /** Applies what the callback asked for, whose rows start at `mark`. Its SENDs stay queued. */
-  apply(mark: number): void {
-    const { rows, count } = this.#batch;
-    for (let row = mark; row < count; row += 1) {
-      if (rows[row * ROW + ROW_KIND]! >= EFFECT_APPEND) this.#effect(row);
-    }
-  }
-
-  #effect(row: number): void {
-    const { rows } = this.#batch;
-    const at = row * ROW;
-    const kind = rows[at + ROW_KIND]!;
-    const slot = rows[at + ROW_SLOT]!;
-    const value = rows[at + ROW_VALUE]!;
-    const base = slot * COLUMNS;
-    this.#batch.cancel(row);
-    this.#table[base + STAGED_FLAGS] = 0;
-    switch (kind) {
-      case EFFECT_APPEND: {
-        const length = rows[at + ROW_LENGTH]!;
-        this.#output.appendStaged(slot, rows[at + ROW_BUFFER]!, value, length);
-        break;
-      }
-      case EFFECT_CLOSE:
-        this.#guestCloses(slot, value);
-        break;
-      case EFFECT_PAUSE:
-        this.#table[base + FLAGS]! |= PAUSED;
-        this.watch(slot);
-        break;
-      case EFFECT_RESUME:
-        this.#resume(slot);
-        break;
-      case EFFECT_WANT:
-        this.#table[base + WANT] = value;
-        if (this.deliverable(slot)) this.#connections.pushReady(slot);
-        break;
-      case EFFECT_TIMER:
-        this.#times[slot * TIMES + GUEST_TIMER] = value === 0 ? 0 : this.#clock.now + (value >>> 0);
-        this.schedule(slot);
-        break;
-      case EFFECT_LIMIT:
-        this.#stats.error('LIMIT');
-        this.#connections.doom(slot, REASON_LIMIT);
-    }
-  }
-
-  #guestCloses(slot: number, how: number): void {
-    const at = slot * COLUMNS + FLAGS;
-    // With both directions over there is nothing left that the guest could do.
-    const over = (this.#table[at]! & END_TOLD) !== 0;
-    if (how === CLOSE_ABORT) this.#connections.doom(slot, REASON_GUEST);
-    else if (how === CLOSE_GRACEFUL || over) this.finish(slot, REASON_GUEST);
-    else {
-      this.#table[at]! |= FIN_DUE;
-      this.#connections.pushClosing(slot);
-    }
-  }
-
-  #resume(slot: number): void {
-    const base = slot * COLUMNS;
-    this.#table[base + FLAGS]! &= ~(PAUSED | DECLINED);
-    this.#unblocked(slot);
-    this.watch(slot);
-  }
-
-  // Input may be delivered again: its timeout starts now, and what is held gets its turn.
-  #unblocked(slot: number): void {
+  /** Input may be delivered again: its timeout starts now, and what is held gets its turn. */
+  unblocked(slot: number): void {
     const base = slot * COLUMNS;
     if (this.#table[base + HELD_BYTES]! > 0) {
       this.#times[slot * TIMES + HELD_SINCE] = this.#clock.now;
-      this.schedule(slot);
+      this.#deadlines.schedule(slot);
     }
     this.#connections.pushReady(slot);
   }
@@ -259,11 +167,11 @@ export class Lifecycle {
       if (bytes > this.#policy.highWaterBytes) this.#table[base + FLAGS]! |= BLOCKED;
     } else if (bytes <= this.#policy.lowWaterBytes) {
       this.#table[base + FLAGS]! = (flags & ~BLOCKED) | DRAINED;
-      this.#unblocked(slot);
+      this.unblocked(slot);
     }
     if (bytes === 0 && (flags & FIN_DUE) !== 0) this.#connections.pushClosing(slot);
     this.watch(slot);
-    this.schedule(slot);
+    this.#deadlines.schedule(slot);
   }
 
   /** Whether held input may go to the guest now. */
@@ -284,7 +192,7 @@ export class Lifecycle {
     this.#table[base + FLAGS]! |= CLOSING | FIN_DUE;
     this.#pages.clear(base + HELD);
     this.watch(slot);
-    this.schedule(slot);
+    this.#deadlines.schedule(slot);
     this.#connections.pushClosing(slot);
   }
 
@@ -310,7 +218,7 @@ export class Lifecycle {
     if ((flags & CLOSING) === 0 || (flags & LINGERING) !== 0) return false;
     this.#table[base + FLAGS]! |= LINGERING;
     this.#times[slot * TIMES + LINGER_UNTIL] = this.#clock.now + this.#policy.lingerMs;
-    this.schedule(slot);
+    this.#deadlines.schedule(slot);
     return true;
   }
 
@@ -327,7 +235,7 @@ export class Lifecycle {
     } else if (abort) this.#kernel.reset(fd);
     else this.#kernel.close(fd);
     this.#output.drop(slot);
-    this.timers.remove(slot);
+    this.#deadlines.forget(slot);
     return true;
   }
 
@@ -355,17 +263,6 @@ export class Lifecycle {
       if (this.#table[base + OUTPUT_BYTES]! > 0) this.#connections.doom(slot, REASON_IDLE);
       else this.finish(slot, REASON_IDLE);
     } else if (this.#deadlines.quiet(slot) <= now) this.finish(slot, REASON_SHUTDOWN);
-  }
-
-  /** From now on a connection is closed when it falls quiet. */
-  drain(): void {
-    this.#deadlines.draining = true;
-    this.#connections.each((slot) => this.schedule(slot));
-  }
-
-  /** Sees to it that the connection is looked at when its next deadline comes. */
-  schedule(slot: number): void {
-    this.timers.atLatest(slot, this.#deadlines.next(slot));
   }
 
   /** The peer's address as text, or '' when it is gone. */

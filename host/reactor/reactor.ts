@@ -84,8 +84,8 @@ export class Reactor {
 
   /** When `turn` must be called at the latest, in the clock's milliseconds; Infinity for never. */
   get deadline(): number {
-    const { lifecycle, callbacks } = this.#works;
-    return Math.min(lifecycle.timers.next, callbacks.replacement.retryAt);
+    const { deadlines, callbacks } = this.#works;
+    return Math.min(deadlines.earliest, callbacks.replacement.retryAt);
   }
 
   snapshot(): Snapshot {
@@ -154,7 +154,7 @@ export class Reactor {
   /** From now on each connection is closed gracefully once it is quiet. */
   drain(): void {
     this.#parts.clock.refresh();
-    this.#works.lifecycle.drain();
+    this.#works.deadlines.drain();
   }
 
   /** Aborts every connection. */

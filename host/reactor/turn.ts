@@ -8,6 +8,7 @@ import { REASON_ERROR } from '../../assembly/abi.ts';
 import * as Rows from '../kernel/rows.ts';
 import * as Numbers from '../memory/layout.ts';
 import type { Callbacks } from './callbacks.ts';
+import type { Deadlines } from './deadlines.ts';
 import type { Input } from './input.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import type { Output } from './output.ts';
@@ -64,6 +65,7 @@ export class Turn {
   readonly #times: Float64Array;
   readonly #input: Input;
   readonly #lifecycle: Lifecycle;
+  readonly #deadlines: Deadlines;
   readonly #output: Output;
   readonly #callbacks: Callbacks;
   readonly #replacement: Replacement;
@@ -93,6 +95,7 @@ export class Turn {
     this.#times = parts.connections.segment.times;
     this.#input = works.input;
     this.#lifecycle = works.lifecycle;
+    this.#deadlines = works.deadlines;
     this.#output = works.output;
     this.#callbacks = works.callbacks;
     this.#replacement = works.callbacks.replacement;
@@ -220,10 +223,10 @@ export class Turn {
   }
 
   #runTimers(): void {
-    const { timers } = this.#lifecycle;
+    const deadlines = this.#deadlines;
     const { now } = this.#clock;
     if (this.#replacement.retryAt <= now) this.#replacement.restart();
-    for (let slot = timers.shift(now); slot >= 0; slot = timers.shift(now)) {
+    for (let slot = deadlines.shift(now); slot >= 0; slot = deadlines.shift(now)) {
       const due = this.#times[slot * TIMES + GUEST_TIMER]!;
       if (due !== 0 && due <= now) {
         const flags = this.#table[slot * COLUMNS + FLAGS]!;
@@ -233,7 +236,7 @@ export class Turn {
         this.#table[slot * COLUMNS + BUSY] = 0;
       }
       this.#lifecycle.timeOut(slot);
-      this.#lifecycle.schedule(slot);
+      deadlines.schedule(slot);
     }
     this.rest();
   }

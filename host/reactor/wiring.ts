@@ -1,7 +1,9 @@
 // Wiring: makes the classes of this room, each after those that it calls. It knows who works with whom,
 // and not what at.
 
+import { Apply } from './apply.ts';
 import { Callbacks } from './callbacks.ts';
+import { Deadlines } from './deadlines.ts';
 import { Input } from './input.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { Output } from './output.ts';
@@ -11,6 +13,7 @@ import type { Started } from './replacement.ts';
 /** What a turn and the reactor's commands call. */
 export interface Works {
   readonly output: Output;
+  readonly deadlines: Deadlines;
   readonly lifecycle: Lifecycle;
   readonly callbacks: Callbacks;
   readonly input: Input;
@@ -19,8 +22,10 @@ export interface Works {
 /** @param started the instance that serves first */
 export function wire(parts: Parts, started: Started): Works {
   const output = new Output(parts);
-  const lifecycle = new Lifecycle(parts, output);
-  const callbacks = new Callbacks(parts, output, lifecycle, started);
-  const input = new Input(parts, output, lifecycle, callbacks);
-  return { output, lifecycle, callbacks, input };
+  const deadlines = new Deadlines(parts);
+  const lifecycle = new Lifecycle(parts, output, deadlines);
+  const apply = new Apply(parts, output, lifecycle, deadlines);
+  const callbacks = new Callbacks(parts, output, lifecycle, apply, started);
+  const input = new Input(parts, output, lifecycle, deadlines, callbacks);
+  return { output, deadlines, lifecycle, callbacks, input };
 }

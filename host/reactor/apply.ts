@@ -1,0 +1,126 @@
+// Apply: what a callback has asked for takes effect, once it has returned. Each kind of effect stands here
+// once; what follows from it is the others' affair. It does not know what was asked for and refused.
+
+import { CLOSE_ABORT, CLOSE_GRACEFUL, REASON_GUEST, REASON_LIMIT } from '../../assembly/abi.ts';
+import * as Kinds from '../guest/effects.ts';
+import * as Batches from '../kernel/batch.ts';
+import * as Rows from '../kernel/rows.ts';
+import * as Numbers from '../memory/layout.ts';
+import type { Deadlines } from './deadlines.ts';
+import type { Lifecycle } from './lifecycle.ts';
+import type { Output } from './output.ts';
+import type { Parts } from './parts.ts';
+
+const { ROW_SLOT, ROW_VALUE } = Batches;
+const {
+  EFFECT_APPEND,
+  EFFECT_CLOSE,
+  EFFECT_LIMIT,
+  EFFECT_PAUSE,
+  EFFECT_RESUME,
+  EFFECT_TIMER,
+  EFFECT_WANT,
+} = Kinds;
+const { ROW, ROW_BUFFER, ROW_KIND, ROW_LENGTH } = Rows;
+const {
+  COLUMNS,
+  DECLINED,
+  END_TOLD,
+  FIN_DUE,
+  FLAGS,
+  GUEST_TIMER,
+  PAUSED,
+  STAGED_FLAGS,
+  TIMES,
+  WANT,
+} = Numbers;
+
+export class Apply {
+  readonly #batch: Parts['batch'];
+  readonly #connections: Parts['connections'];
+  readonly #table: Int32Array;
+  readonly #times: Float64Array;
+  readonly #clock: Parts['clock'];
+  readonly #stats: Parts['stats'];
+  readonly #output: Output;
+  readonly #lifecycle: Lifecycle;
+  readonly #deadlines: Deadlines;
+
+  constructor(parts: Parts, output: Output, lifecycle: Lifecycle, deadlines: Deadlines) {
+    this.#batch = parts.batch;
+    this.#connections = parts.connections;
+    this.#table = parts.connections.table;
+    this.#times = parts.connections.segment.times;
+    this.#clock = parts.clock;
+    this.#stats = parts.stats;
+    this.#output = output;
+    this.#lifecycle = lifecycle;
+    this.#deadlines = deadlines;
+  }
+
+  /** Applies what the callback asked for, whose rows start at `mark`. Its SENDs stay queued. */
+  from(mark: number): void {
+    const { rows, count } = this.#batch;
+    for (let row = mark; row < count; row += 1) {
+      if (rows[row * ROW + ROW_KIND]! >= EFFECT_APPEND) this.#effect(row);
+    }
+  }
+
+  #effect(row: number): void {
+    const { rows } = this.#batch;
+    const at = row * ROW;
+    const kind = rows[at + ROW_KIND]!;
+    const slot = rows[at + ROW_SLOT]!;
+    const value = rows[at + ROW_VALUE]!;
+    const base = slot * COLUMNS;
+    this.#batch.cancel(row);
+    this.#table[base + STAGED_FLAGS] = 0;
+    switch (kind) {
+      case EFFECT_APPEND: {
+        const length = rows[at + ROW_LENGTH]!;
+        this.#output.appendStaged(slot, rows[at + ROW_BUFFER]!, value, length);
+        break;
+      }
+      case EFFECT_CLOSE:
+        this.#guestCloses(slot, value);
+        break;
+      case EFFECT_PAUSE:
+        this.#table[base + FLAGS]! |= PAUSED;
+        this.#lifecycle.watch(slot);
+        break;
+      case EFFECT_RESUME:
+        this.#resume(slot);
+        break;
+      case EFFECT_WANT:
+        this.#table[base + WANT] = value;
+        if (this.#lifecycle.deliverable(slot)) this.#connections.pushReady(slot);
+        break;
+      case EFFECT_TIMER:
+        this.#times[slot * TIMES + GUEST_TIMER] = value === 0 ? 0 : this.#clock.now + (value >>> 0);
+        this.#deadlines.schedule(slot);
+        break;
+      case EFFECT_LIMIT:
+        this.#stats.error('LIMIT');
+        this.#connections.doom(slot, REASON_LIMIT);
+    }
+  }
+
+  #guestCloses(slot: number, how: number): void {
+    const at = slot * COLUMNS + FLAGS;
+    // With both directions over there is nothing left that the guest could do.
+    const over = (this.#table[at]! & END_TOLD) !== 0;
+    if (how === CLOSE_ABORT) this.#connections.doom(slot, REASON_GUEST);
+    else if (how === CLOSE_GRACEFUL || over) this.#lifecycle.finish(slot, REASON_GUEST);
+    else {
+      this.#table[at]! |= FIN_DUE;
+      this.#connections.pushClosing(slot);
+    }
+  }
+
+  #resume(slot: number): void {
+    const base = slot * COLUMNS;
+    this.#table[base + FLAGS]! &= ~(PAUSED | DECLINED);
+    this.#lifecycle.unblocked(slot);
+    this.#lifecycle.watch(slot);
+  }
+}
