@@ -1,11 +1,12 @@
-// Writes README's settings table from the policy table: `npm run settings`. A test holds them equal.
+// Writes the table of docs/settings.md from the policy table: `npm run settings`. A test compares
+// the two.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-const readme = fileURLToPath(new URL('../README.md', import.meta.url));
+const page = fileURLToPath(new URL('../docs/settings.md', import.meta.url));
 
-/** README with its table made anew. */
+/** The page with its table made anew. */
 export async function withSettings(text) {
   const { settings } = await import('../dist/host/policy.js');
   const { flagOf, showValue } = await import('../dist/host/cli/flags.js');
@@ -22,5 +23,5 @@ export async function withSettings(text) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  writeFileSync(readme, await withSettings(readFileSync(readme, 'utf8')));
+  writeFileSync(page, await withSettings(readFileSync(page, 'utf8')));
 }

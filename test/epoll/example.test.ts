@@ -1,5 +1,5 @@
 // examples/epoll-echo.ts, run as a program: what it says, what it echoes, and clients that the
-// Python original would lose. The README shows both files.
+// Python original would lose. docs/epoll.md shows both files.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -102,10 +102,10 @@ test('a client that does not read gets all of it in the end, and holds up nobody
   t.true(data.equals(await read(slow, data.length)));
 });
 
-test('the README shows both files as they are', (t) => {
-  const readme = readFileSync(new URL('README.md', root), 'utf8');
+test('docs/epoll.md shows both files as they are', (t) => {
+  const page = readFileSync(new URL('docs/epoll.md', root), 'utf8');
   for (const name of ['epoll-echo.ts', 'epoll_echo.py']) {
     const text = readFileSync(new URL(`examples/${name}`, root), 'utf8').trimEnd();
-    t.true(readme.includes(text), name);
+    t.true(page.includes(text), name);
   }
 });

@@ -1,4 +1,5 @@
-// README and docs/ say what is so: settings are the policy's, files exist, and what they show works.
+// README, docs/settings.md and docs/operations.md say what is so: settings are the policy's, and the
+// commands and programs that they show work. links.test.ts has their links.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
@@ -6,7 +7,7 @@ import path from 'node:path';
 import test from 'ava';
 import * as abi from '../../assembly/abi.ts';
 import { connect } from '../helpers/client.ts';
-import { blocks, document, root, workshop } from '../helpers/documents.ts';
+import { blocks, document, section, workshop } from '../helpers/documents.ts';
 import { echoModule } from '../helpers/guests.ts';
 import { runCli, startCli, temporary, works } from '../helpers/process.ts';
 
@@ -18,50 +19,43 @@ test('the settings table is the policy table', async (t) => {
   const { withSettings } = (await import(script)) as {
     withSettings: (text: string) => Promise<string>;
   };
-  t.is(await withSettings(readme), readme, 'run: npm run settings');
+  const page = document('docs/settings.md');
+  t.regex(page, /^\| `idleTimeoutMs` \|/m);
+  t.is(await withSettings(page), page, 'run: npm run settings');
 });
 
-for (const name of [
-  'README.md',
-  'CONTRIBUTING.md',
-  'docs/abi.md',
-  'docs/operations.md',
-  'docs/wasi.md',
-  'docs/performance.md',
-]) {
-  test(`every file and heading that ${name} links to is there`, (t) => {
-    const links = [...document(name).matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)/g)];
-    const missing = links.filter(([, file, anchor]) => {
-      const target = file === '' ? name : path.join(path.dirname(name), file!);
-      if (!existsSync(path.join(root, target))) return true;
-      if (anchor === undefined) return false;
-      const headings = [...document(target).matchAll(/^#+ (.*)$/gm)].map(([, text]) => text!);
-      return !headings.some((text) => text.toLowerCase().replaceAll(' ', '-') === anchor);
-    });
-    t.deepEqual(
-      missing.map(([link]) => link),
-      [],
-    );
-  });
-}
-
-test('the protocol that it shows is the bundled echo', (t) => {
-  const [shown] = blocks(readme);
-  const statements = (source: string): string => source.replaceAll(/\s*\/\/.*$/gm, '').trim();
-  t.is(statements(shown!.code), statements(document('assembly/echo.ts')));
+test('README has at most 180 lines', (t) => {
+  t.true(readme.split('\n').length <= 181);
 });
 
-/** The code block behind the paragraph that starts so. */
-const example = (start: string): string => {
-  const at = readme.indexOf(`\n**${start}`);
-  if (at < 0) throw new Error(`README has no paragraph '${start}'`);
-  return blocks(readme.slice(at))[0]!.code;
-};
+test('the first protocol compiles, serves and echoes by the commands beside it', async (t) => {
+  const shown = blocks(readme);
+  const protocol = shown.find(({ language }) => language === 'ts')!;
+  t.is(protocol.file, 'echo.ts');
+  const session = shown.find(({ language }) => language === 'console')!.code;
+  const place = workshop(t);
+  place.write('echo.ts', protocol.code);
+  const [, compile, serve, input, output] =
+    /^\$ (npx asc .*)\n\$ npx wasmpoll (.*) &\nlistening on 127\.0\.0\.1:33445\n\$ echo (\w+) \| nc -N 127\.0\.0\.1 33445\n(\w+)\n$/.exec(
+      session,
+    )!;
+  await place.run(compile!);
+  // On a port that is free.
+  const args = [...serve!.split(' '), '--listen', '127.0.0.1:0'];
+  const server = await startCli(t, args, { cwd: place.folder });
+  const client = await connect(server.address, { owner: t });
+  await client.send(`${input}\n`);
+  client.end();
+  t.is(String(await client.readAll()), `${output}\n`);
+});
+
+/** The first code block under a heading. */
+const example = (heading: string): string => blocks(section(readme, heading))[0]!.code;
 
 test('the command lines that it shows serve, or print what they say', async (t) => {
   const place = workshop(t);
   writeFileSync(path.join(place.folder, 'my-protocol.wasm'), echoModule());
-  const lines = example('Run the binary.').trimEnd().split('\n');
+  const lines = example('Run the binary').trimEnd().split('\n');
   t.true(lines.length >= 4);
   const ipv6 = existsSync('/proc/net/if_inet6');
   for (const line of lines) {
@@ -104,7 +98,7 @@ const tsc =
 
 test('the server that it embeds compiles, serves, and ends by itself', async (t) => {
   const place = workshop(t);
-  const source = example('Embed the server.').replace('/run/', `${place.folder}/`);
+  const source = example('Embed the server').replace('/run/', `${place.folder}/`);
   place.write('server.ts', source);
   const output = await place.run(`${tsc} server.ts\nnode server.js`);
   const [addresses, ...stats] = output.split('\n');
@@ -117,7 +111,7 @@ test('the unit test that it shows has the results that it says', async (t) => {
   writeFileSync(path.join(place.folder, 'my-protocol.wasm'), echoModule());
   writeFileSync(path.join(place.folder, 'my-protocol-2.wasm'), echoModule());
   const expected: string[] = [];
-  const source = example('Unit-test the module.').replaceAll(
+  const source = example('Unit-test the protocol').replaceAll(
     /^(peer\.\w+(?:\(\))?); \/\/ (.*)$/gm,
     (_line, expression: string, value: string) => {
       expected.push(String(numbers[value] ?? value));
