@@ -147,7 +147,7 @@ test('the systemd unit starts the server with options that it takes', async (t) 
     .replace(':33445', ':0')
     .replace('/run/echo/', `${folder}/`)
     .split(' ');
-  t.true(args[0]!.endsWith('/node_modules/wasmpoll/dist/host/cli/main.js'));
+  t.true(args[0]!.endsWith('/node_modules/.bin/wasmpoll'));
   const server = await startCli(t, args.slice(1));
   t.is(server.addresses.length, 2);
 });
