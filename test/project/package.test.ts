@@ -114,6 +114,7 @@ test('the tarball has what is needed to run and to write protocols, and nothing 
     .filter((name) => name.endsWith('.ts') && !name.endsWith('.d.ts'))
     .flatMap((name) => ['d.ts', 'js'].map((end) => `dist/host/${name.replace(/ts$/, end)}`));
   const docs = readdirSync(`${root}docs`).map((name) => `docs/${name}`);
+  const charts = readdirSync(`${root}bench/charts`).map((name) => `bench/charts/${name}`);
   const expected = [
     ...['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'],
     ...assembly,
@@ -122,6 +123,7 @@ test('the tarball has what is needed to run and to write protocols, and nothing 
     'dist/host/webassembly.d.ts',
     ...['chat', 'echo', 'lines'].map((name) => `dist/protocols/${name}.wasm`),
     ...docs,
+    ...['bench/RESULTS.md', ...charts],
     `prebuilds/linux-${process.arch}/wasmpoll.node`,
   ];
   t.deepEqual(packed.files.map((file) => file.path).sort(), expected.sort());
