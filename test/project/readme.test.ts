@@ -2,7 +2,7 @@
 // commands and programs that they show work. links.test.ts has their links.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
 import * as abi from '../../assembly/abi.ts';
@@ -10,6 +10,7 @@ import { connect } from '../helpers/client.ts';
 import { blocks, document, section, workshop } from '../helpers/documents.ts';
 import { echoModule } from '../helpers/guests.ts';
 import { runCli, startCli, temporary, works } from '../helpers/process.ts';
+import { compiledAssemblyScript, Program } from '../helpers/wasi-programs.ts';
 
 const readme = document('README.md');
 const numbers: Readonly<Record<string, number>> = { ...abi };
@@ -122,6 +123,19 @@ test('the unit test that it shows has the results that it says', async (t) => {
   place.write('unit.ts', source);
   const output = await place.run(`${tsc} unit.ts\nnode unit.js`);
   t.is(output, `${expected.join('\n').replaceAll("'", '')}\n`);
+});
+
+test('the command for a WASI server that it shows serves', async (t) => {
+  const place = workshop(t);
+  copyFileSync(compiledAssemblyScript(), path.join(place.folder, 'server.wasm'));
+  const words = example('WASI preview 1 servers').trim().replace(':33445', ':0').split(' ');
+  t.deepEqual(words.slice(0, 3), ['npx', 'wasmpoll', 'run']);
+  const server = await startCli(t, words.slice(2), { cwd: place.folder, lines: 0 });
+  await server.written('stderr', /^listening on /m);
+  const client = await connect(new Program(server).address, { owner: t });
+  await client.send('hello');
+  client.end();
+  t.is(String(await client.readAll()), 'hello');
 });
 
 test('the systemd unit that docs/operations.md shows is one', (t) => {
