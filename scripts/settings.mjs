@@ -1,5 +1,5 @@
-// Writes the table of docs/settings.md from the policy table: `npm run settings`. A test compares
-// the two.
+// Writes the table of docs/settings.md from the policy table: `npm run format`. A test compares the
+// two.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

@@ -22,7 +22,7 @@ test('the settings table is the policy table', async (t) => {
   };
   const page = document('docs/settings.md');
   t.regex(page, /^\| `idleTimeoutMs` \|/m);
-  t.is(await withSettings(page), page, 'run: npm run settings');
+  t.is(await withSettings(page), page, 'run: npm run format');
 });
 
 test('README has at most 180 lines', (t) => {
