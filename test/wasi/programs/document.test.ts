@@ -17,7 +17,7 @@ for (const [heading, shown, tested] of [
 ] as const) {
   test(`the server in ${heading} is the one that is tested`, (t) => {
     const block = blocks(section(text, heading)).find(({ file }) => file === shown)!;
-    t.is(block.code, readFileSync(path.join(root, 'test', 'wasi', tested), 'utf8'));
+    t.is(block.code, readFileSync(path.join(root, 'test', 'wasi', 'programs', tested), 'utf8'));
   });
 
   test(`the server in ${heading} compiles by its command, and serves by the command line`, async (t) => {
