@@ -99,6 +99,11 @@ export class Child {
     return this.#output.stderr;
   }
 
+  /** A line on its standard input. */
+  say(line: string): void {
+    this.#child.stdin!.write(`${line}\n`);
+  }
+
   /** End of its standard input. */
   release(): void {
     this.#child.stdin!.end();

@@ -1,4 +1,4 @@
-// The command lines of the bench and of its growth.
+// The command lines of the bench, of its growth, and of the ruler.
 
 import { parseArgs } from 'node:util';
 
@@ -18,6 +18,14 @@ export interface Options extends Extent {
   readonly render: boolean;
 }
 
+export interface HostCostOptions {
+  readonly rounds: number;
+  /** Of one round. */
+  readonly messages: number;
+  /** Folders of other builds. */
+  readonly against: readonly string[];
+}
+
 /** The message is one line that says what is wrong and what is taken. */
 export class UsageError extends Error {}
 
@@ -30,9 +38,17 @@ const ALL = {
   render: { type: 'boolean' },
 } as const;
 
+const HOST_COST = {
+  rounds: { type: 'string' },
+  messages: { type: 'string' },
+  against: { type: 'string', multiple: true },
+} as const;
+
 const FULL: Extent = { rounds: 15, seconds: 0.6 };
 const QUICK: Extent = { rounds: 3, seconds: 0.25 };
 const GROWTH: Extent = { rounds: 5, seconds: 0.5 };
+// A build's turn takes some 5 ms, so that all of them meet the same machine in a round.
+const RULER = { rounds: 200, messages: 30_000 };
 
 /** @throws UsageError */
 export function parseOptions(
@@ -56,6 +72,17 @@ export function parseGrowthOptions(args: readonly string[]): Extent {
   return extentOf(values, GROWTH);
 }
 
+/** @throws UsageError */
+export function parseHostCostOptions(args: readonly string[]): HostCostOptions {
+  const { values } = explained(() => parseArgs({ args: [...args], options: HOST_COST }), HOST_COST);
+  const messages = { min: 1000, max: 10_000_000, whole: true };
+  return {
+    rounds: roundsOf(values.rounds, RULER.rounds),
+    messages: numberOf('--messages', values.messages, RULER.messages, messages),
+    against: values.against ?? [],
+  };
+}
+
 function explained<T>(parse: () => T, options: object): T {
   try {
     return parse();
@@ -69,9 +96,12 @@ function explained<T>(parse: () => T, options: object): T {
 type Texts = { readonly [name in keyof Extent]?: string | undefined };
 
 const extentOf = (texts: Texts, otherwise: Extent): Extent => ({
-  rounds: numberOf('--rounds', texts.rounds, otherwise.rounds, { min: 1, max: 1000, whole: true }),
+  rounds: roundsOf(texts.rounds, otherwise.rounds),
   seconds: numberOf('--seconds', texts.seconds, otherwise.seconds, { min: 0.05, max: 60 }),
 });
+
+const roundsOf = (text: string | undefined, otherwise: number): number =>
+  numberOf('--rounds', text, otherwise, { min: 1, max: 1000, whole: true });
 
 function numberOf(
   flag: string,

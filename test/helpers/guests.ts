@@ -32,6 +32,7 @@ import {
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 
 export const echoModule = (): Uint8Array => readFileSync(`${root}dist/protocols/echo.wasm`);
+export const linesModule = (): Uint8Array => readFileSync(`${root}dist/protocols/lines.wasm`);
 
 const modified = (path: string): number => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 
