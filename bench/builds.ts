@@ -4,7 +4,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type * as Rows from '../host/kernel/contract.ts';
+import type * as Rows from '../host/kernel/rows.ts';
 import type { loadModule } from '../host/module/protocol-module.ts';
 import type { resolvePolicy } from '../host/policy.ts';
 import type { Reactor } from '../host/reactor/reactor.ts';
