@@ -5,8 +5,9 @@ import { EventEmitter } from 'node:events';
 import { messageOf } from '../errors.ts';
 import { monotonicMs } from '../kernel/monotonic.ts';
 import type { Policy } from '../policy.ts';
+import { RateLimit } from '../rate-limit.ts';
 import type { EngineObserver, Interests } from '../threads/engine.ts';
-import { bytesText, type Logger, logAt, RateLimit, silent } from './logger.ts';
+import { bytesText, type Logger, logAt, silent } from './logger.ts';
 import { reasonName } from './reasons.ts';
 
 export interface ServerEvents {

@@ -10,9 +10,9 @@ import { Control } from '../memory/control-words.ts';
 import type { Layout, StateBlocks } from '../memory/state-blocks.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
 import type { Policy } from '../policy.ts';
+import { RateLimit } from '../rate-limit.ts';
 import { type Observer, Reactor } from '../reactor/reactor.ts';
 import type { Remains } from '../reactor/recovery.ts';
-import { RateLimit } from '../server/logger.ts';
 import { interestsOf } from './engine.ts';
 import { Loop } from './own-loop.ts';
 
