@@ -1,5 +1,6 @@
-// The errors a caller can meet, each with a string `code`. Peers' mistakes are return values and
-// guests' mistakes are traps; only the host's and the operator's mistakes are thrown.
+// The errors that a caller can meet, each with a string `code`. A peer's mistake is a return value, and a
+// guest's trap ends one connection. A guest's failure is thrown only where a call was about the guest as a
+// whole: loading it, starting it, swapping it, or the end of a command.
 
 export type Code =
   | 'ERR_ADDRESS'

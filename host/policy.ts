@@ -224,6 +224,9 @@ export type Policy = { readonly [name in SettingName]: number };
 /** More threads than this help nobody; each has a pool and a guest of its own. */
 export const MAX_WORKERS = 256;
 
+/** Mode of a Unix socket's file: others on the machine are let in on purpose, not by default. */
+export const UNIX_MODE = 0o600;
+
 /** Pages of this size hold unsent output and held input. */
 export const PAGE_BYTES = 16 * KiB;
 

@@ -1,4 +1,4 @@
-// Options: how settings are written on the command line. It reads and shows numbers with units, and
+// Flags: how settings are written on the command line. It reads and shows numbers with units, and
 // derives one flag from each row of the policy table.
 
 import { WasmpollError } from '../errors.ts';

@@ -1,13 +1,11 @@
 #!/usr/bin/env node
-// Command line: reads the options, serves until a signal comes, and turns what went wrong into one
-// line and an exit status: 0 drained, 1 could not run, 2 wrong usage.
+// Command line: reads the options, finds out whether a protocol is to be served or a program to be run,
+// and turns what went wrong into one line and an exit status: 0 drained, 1 could not run, 2 wrong usage.
 
 import { Option } from 'commander';
 import { messageOf, WasmpollError } from '../errors.ts';
 import { resolveProtocol } from '../module/source.ts';
 import { MAX_WORKERS, type Policy, resolvePolicy } from '../policy.ts';
-import type { Logger } from '../server/logger.ts';
-import type { Server } from '../server/server.ts';
 import {
   addListen,
   addSettings,
@@ -17,10 +15,8 @@ import {
   makeCommand,
   refuse,
   refuseRepetition,
-  stopOnSignals,
 } from './command-line.ts';
 import { flagOf, policyFrom, settingNames } from './flags.ts';
-import { LogOutput } from './log-output.ts';
 
 const DEFAULT_ADDRESS = '127.0.0.1:33445';
 const LEVELS = ['debug', 'info', 'warn', 'error', 'silent'];
@@ -90,44 +86,17 @@ async function run({ protocol, flags, policy, serverOnly }: Invocation): Promise
   const { isCommand } = await import('../wasi/command.ts');
   const { source } = await resolveProtocol(protocol, resolvePolicy(policy).maxModuleBytes);
   if (isCommand(source)) {
-    const { run: runCommand } = await import('./run.ts');
-    const { resolveRunPolicy } = await import('../wasi/policy.ts');
+    const { runUnasked } = await import('./run.ts');
     const [flag] = serverOnly;
     if (flag !== undefined) {
       throw new WasmpollError('ERR_OPTION', `${flag}: a command has no such setting`);
     }
-    resolveRunPolicy(policy, flagOf);
-    return runCommand({ module: protocol, listen: flags.listen ?? [], policy });
+    return runUnasked({ module: protocol, listen: flags.listen ?? [], policy });
   }
   // Loaded after the usage is known to be right, so that --help needs no addon.
-  const { serveAlone } = await import('../server/server.ts');
-  const { pino } = await import('pino');
-  const output = new LogOutput(2);
-  process.on('exit', () => output.flush());
-  const logger = pino({ level: flags.logLevel, base: null }, output);
-  const server = await serveAlone({
-    protocol,
-    listen: flags.listen ?? [DEFAULT_ADDRESS],
-    workers: flags.workers,
-    policy,
-    logger,
-  });
-  stopOnSignals(() => void server.close());
-  swapOnSignal(server, protocol, logger);
-  for (const address of server.addresses) process.stdout.write(`listening on ${address}\n`);
-  await server.closed;
-  await output.end();
-  // Whatever became of standard output meanwhile.
-  process.exitCode = 0;
-}
-
-// Reads the same path or name again. The end of a terminal sends it, too, and must end nothing.
-function swapOnSignal(server: Server, protocol: string, logger: Logger): void {
-  process.on('SIGHUP', () => {
-    server.swap(protocol).catch((error) => {
-      logger.error({ code: (error as { code?: string }).code }, `not swapped: ${messageOf(error)}`);
-    });
-  });
+  const { runServer } = await import('./serve.ts');
+  const { listen = [DEFAULT_ADDRESS], workers, logLevel } = flags;
+  await runServer({ protocol, listen, workers, policy }, logLevel);
 }
 
 async function main(): Promise<void> {

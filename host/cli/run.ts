@@ -79,8 +79,17 @@ export async function runMain(args: readonly string[]): Promise<void> {
   await run(options);
 }
 
+/**
+ * Runs a command that `wasmpoll` was given in place of a protocol.
+ * @throws WasmpollError ERR_POLICY when a command has no such setting
+ */
+export async function runUnasked(options: RunOptions): Promise<void> {
+  resolveRunPolicy(options.policy, flagOf);
+  await run(options);
+}
+
 /** Runs a command, and leaves its exit status. */
-export async function run(options: RunOptions): Promise<void> {
+async function run(options: RunOptions): Promise<void> {
   try {
     leaveMissingFolder();
     // Loaded after the usage is known to be right, so that --help needs no addon.

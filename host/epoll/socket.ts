@@ -4,6 +4,7 @@
 import { types } from 'node:util';
 import type { Result } from '../kernel/contract.ts';
 import { native } from '../kernel/native.ts';
+import { UNIX_MODE } from '../policy.ts';
 import {
   type FileDescriptor,
   INT_MAX,
@@ -20,9 +21,6 @@ export * from './socket-constants.ts';
 const { EAGAIN, SHUT_RDWR, SOMAXCONN } = native.constants;
 
 const HIGHEST_PORT = 65_535;
-
-/** Others on the machine are let in on purpose, not by default. */
-const UNIX_MODE = 0o600;
 
 export interface ListenOptions {
   /** Connections that wait to be accepted; by default as many as the kernel takes (SOMAXCONN). */

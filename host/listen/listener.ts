@@ -3,11 +3,8 @@
 
 import { lstatSync, unlinkSync } from 'node:fs';
 import type { Native, SystemError } from '../kernel/native.ts';
-import type { Policy } from '../policy.ts';
+import { type Policy, UNIX_MODE } from '../policy.ts';
 import type { Address } from './address.ts';
-
-// A socket that others on the machine may use must be opened to them on purpose.
-const UNIX_MODE = 0o600;
 
 // Less would cost a fast reader short writes; more, and a slow one is seen too seldom.
 const NOT_SENT_BYTES = 256 * 1024;

@@ -1,12 +1,13 @@
-// Protocol: where a guest module comes from — a bundled name, a path, a URL, bytes. It reads the
-// file and does not look inside.
+// Source: where a guest module comes from: a bundled name, a path, a URL, bytes. It reads the file, and
+// leaves what is in it to the loader.
 
 import { constants } from 'node:fs';
 import { open, readdir } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { messageOf, WasmpollError } from '../errors.ts';
-import type { ModuleSource } from './protocol-module.ts';
+import type { GuestModule, ModuleLimits, ModuleSource } from './load.ts';
+import { loadModule } from './protocol-module.ts';
 
 const bundledFolder = new URL('../../protocols/', import.meta.url);
 
@@ -46,6 +47,18 @@ export async function resolveProtocol(
   }
   const { source } = await read(fileURLToPath(new URL(`${text}.wasm`, bundledFolder)), maxBytes);
   return { name: text, source };
+}
+
+/**
+ * Loads what `serve()` takes as its protocol: a bundled name, a path, a file: URL, or a module.
+ * @throws WasmpollError ERR_MODULE; see `resolveProtocol` and `loadModule`
+ */
+export async function loadProtocol(
+  protocol: string | URL | ModuleSource,
+  limits: ModuleLimits,
+): Promise<GuestModule> {
+  const { name, source } = await resolveProtocol(protocol, limits.maxModuleBytes);
+  return loadModule(source, limits, name);
 }
 
 /**

@@ -1,13 +1,14 @@
-// Relay: turns what an engine tells into log lines and events. It knows how they look, and nothing of
+// Events: turns what an engine tells into events and log lines. It knows how they look, and nothing of
 // where they come from.
 
 import { EventEmitter } from 'node:events';
+import * as abi from '../../assembly/abi.ts';
 import { messageOf } from '../errors.ts';
 import { monotonicMs } from '../kernel/monotonic.ts';
 import type { Policy } from '../policy.ts';
+import { RateLimit } from '../rate-limit.ts';
 import type { EngineObserver, Interests } from '../threads/engine.ts';
-import { bytesText, type Logger, logAt, RateLimit, silent } from './logger.ts';
-import { reasonName } from './reasons.ts';
+import { bytesText, type Logger, logAt, silent } from './logger.ts';
 
 export interface ServerEvents {
   /** A connection was accepted. */
@@ -22,7 +23,7 @@ export interface ServerEvents {
   error: [Error];
 }
 
-export class Relay implements EngineObserver {
+export class ServerLog implements EngineObserver {
   /** Whose events these are; none are made before it is set. */
   emitter: EventEmitter<ServerEvents> = new EventEmitter();
   /** Called when no connection is left of a server that ends. */
@@ -31,7 +32,7 @@ export class Relay implements EngineObserver {
   readonly #limit: RateLimit;
   readonly #debug: boolean;
 
-  constructor(policy: Policy, logger: Logger) {
+  constructor(policy: Policy, logger: Logger = silent) {
     this.#logger = logger;
     this.#limit = new RateLimit(policy.logLinesPerSecond, monotonicMs);
     this.#debug = logger.isLevelEnabled?.('debug') ?? logger !== silent;
@@ -95,3 +96,15 @@ export class Relay implements EngineObserver {
     if (emitter.listenerCount(name) > 0) queueMicrotask(() => emitter.emit(name, value));
   }
 }
+
+const reasons: ReadonlyMap<number, string> = new Map(
+  Object.entries(abi)
+    .filter(([name]) => name.startsWith('REASON_'))
+    .map(([name, value]) => [
+      value,
+      name.slice('REASON_'.length).toLowerCase().replaceAll('_', ' '),
+    ]),
+);
+
+/** `peer`, `guest`, `write timeout`, …: the reason's name in abi.ts. */
+export const reasonName = (reason: number): string => reasons.get(reason) ?? `reason ${reason}`;

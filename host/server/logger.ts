@@ -1,5 +1,5 @@
-// Log: the lines that a server writes. What it needs of a logger is what pino, console-like loggers
-// and most others have; without one it is silent.
+// Logger: what a server needs of one, which pino and most others have, and how guests' levels and bytes
+// look in a line. Without a logger the server is silent. It knows no event.
 
 import { LOG_DEBUG, LOG_INFO, LOG_WARN } from '../../assembly/abi.ts';
 
@@ -28,30 +28,6 @@ export function logAt(logger: Logger, level: number, fields: object, message: st
   else if (level === LOG_INFO) logger.info(fields, message);
   else if (level === LOG_WARN) logger.warn(fields, message);
   else logger.error(fields, message);
-}
-
-/** Lets through so many lines in each second of the clock. */
-export class RateLimit {
-  readonly #perSecond: number;
-  readonly #now: () => number;
-  #second = 0;
-  #lines = 0;
-
-  constructor(perSecond: number, now: () => number) {
-    this.#perSecond = perSecond;
-    this.#now = now;
-  }
-
-  /** Whether one more line may be written. */
-  admit(): boolean {
-    const second = Math.floor(this.#now() / 1000);
-    if (second !== this.#second) {
-      this.#second = second;
-      this.#lines = 0;
-    }
-    this.#lines += 1;
-    return this.#lines <= this.#perSecond;
-  }
 }
 
 const SHOWN_BYTES = 4096;

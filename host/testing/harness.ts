@@ -8,8 +8,8 @@ import { NO_ROOM, type Socket } from '../kernel/loopback-socket.ts';
 import type { Snapshot } from '../memory/stats.ts';
 import { loadModule, type ModuleSource } from '../module/protocol-module.ts';
 import { type Policy, resolvePolicy } from '../policy.ts';
+import { RateLimit } from '../rate-limit.ts';
 import { type Observer, Reactor } from '../reactor/reactor.ts';
-import { RateLimit } from '../server/logger.ts';
 
 export { WasmpollError } from '../errors.ts';
 export type { Snapshot } from '../memory/stats.ts';

@@ -1,4 +1,4 @@
-// Engine: what a server drives, wherever the reactors are: in this thread (local.ts) or in workers
+// Engine: what a server drives, wherever the reactors are: in this thread (in-thread.ts) or in workers
 // (supervisor.ts). It does nothing by itself.
 
 import type { Snapshot } from '../memory/stats.ts';

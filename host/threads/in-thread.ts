@@ -1,5 +1,5 @@
-// Local: one reactor in the thread of the server itself, `workers: 0`. A guest that does not return
-// stops that thread; nobody is there to notice.
+// In-thread: one reactor in the thread of the server itself, `workers: 0`. A guest that does not return
+// stops that thread; nothing can stop the guest.
 
 import { REASON_SHUTDOWN } from '../../assembly/abi.ts';
 import { WasmpollError } from '../errors.ts';
@@ -9,11 +9,11 @@ import type { GuestModule } from '../module/protocol-module.ts';
 import type { Policy } from '../policy.ts';
 import { type Observer, Reactor } from '../reactor/reactor.ts';
 import type { Engine, EngineObserver, Interests, ServerStats } from './engine.ts';
-import type { Drive, DriveClass } from './shared-loop.ts';
+import type { LoopDriver, LoopDriverClass } from './loop-driver.ts';
 
-export class Local implements Engine {
+export class InThread implements Engine {
   readonly #reactor: Reactor;
-  readonly #driver: Drive | undefined;
+  readonly #driver: LoopDriver | undefined;
   readonly #engineObserver: EngineObserver;
   readonly #observer: Observer;
   #ending = false;
@@ -24,7 +24,7 @@ export class Local implements Engine {
     module: GuestModule,
     policy: Policy,
     observer: EngineObserver,
-    Turns: DriveClass,
+    Driver: LoopDriverClass,
   ) {
     this.#engineObserver = observer;
     this.#observer = {
@@ -44,7 +44,7 @@ export class Local implements Engine {
       buffer: SharedArrayBuffer,
     });
     try {
-      this.#driver = new Turns(native, this.#reactor, () => this.#turned());
+      this.#driver = new Driver(native, this.#reactor, () => this.#turned());
     } catch (error) {
       this.#reactor.close();
       throw error;

@@ -1,18 +1,19 @@
-// Loop: drives a reactor in a thread that is there for it. One epoll_wait, on the reactor's set, stands
-// for the reactor's and the event loop's own; a message costs no round of the loop then. In a thread
-// that has other work as well driver.ts does it. It decides nothing about connections.
+// Own loop: drives a reactor in a thread that is there for it. One epoll_wait, on the reactor's set, stands
+// for the reactor's and the event loop's own; a message then costs no round of the event loop. In a thread
+// that has other work, shared-loop.ts does it. It decides nothing about connections.
 
 import type { Backend } from '../kernel/contract.ts';
 import { monotonicMs } from '../kernel/monotonic.ts';
 import type { Native } from '../kernel/native.ts';
 import type { Reactor } from '../reactor/reactor.ts';
 import { LOOP } from '../reactor/turn.ts';
-import type { Drive } from './shared-loop.ts';
+import type { LoopDriver } from './loop-driver.ts';
+import * as LoopDrivers from './loop-driver.ts';
 
-// What epoll_wait takes; a later deadline is looked at again then.
-const LONGEST_MS = 2 ** 31 - 1;
+// V8 inlines a module's own constants, but reloads imported ones at each use.
+const { LONGEST_WAIT_MS } = LoopDrivers;
 
-export class Loop implements Drive {
+export class OwnLoop implements LoopDriver {
   readonly #reactor: Reactor;
   readonly #turned: () => void;
   readonly #backend: Backend;
@@ -49,7 +50,7 @@ export class Loop implements Drive {
     if (reactor.ready || this.#due) return 0;
     const end = Math.min(until, reactor.deadline);
     if (end === Infinity) return -1;
-    return Math.min(LONGEST_MS, Math.max(0, Math.ceil(end - monotonicMs())));
+    return Math.min(LONGEST_WAIT_MS, Math.max(0, Math.ceil(end - monotonicMs())));
   }
 
   schedule(): void {

@@ -1,29 +1,14 @@
-// Driver: has this thread's event loop call the reactor — when its epoll is readable, when its next
-// deadline comes, and again at once while work is left. A guest of the thread, it costs a round of the
-// loop for each wake; loop.ts costs none, and owns the thread. It decides nothing about connections.
+// Shared loop: has this thread's event loop call the reactor: when its epoll is readable, when its next
+// deadline comes, and again at once while work is left. It costs a round of the event loop for each wake;
+// own-loop.ts costs none, but needs the thread for itself. It decides nothing about connections.
 
 import type { Watcher } from '../kernel/contract.ts';
 import { monotonicMs } from '../kernel/monotonic.ts';
 import type { Native } from '../kernel/native.ts';
 import type { Reactor } from '../reactor/reactor.ts';
+import { LONGEST_WAIT_MS, type LoopDriver } from './loop-driver.ts';
 
-// What setTimeout takes; a later deadline is looked at again then.
-const LONGEST_MS = 2 ** 31 - 1;
-
-/** What makes a reactor's turns. */
-export interface Drive {
-  /** Arranges for what the reactor has to do next; to be called after each of its commands. */
-  schedule(): void;
-  /** To be called in a turn that has left something to the event loop, such as a promise. */
-  yield(): void;
-  /** No turn is made any more. Idempotent. */
-  close(): void;
-}
-
-/** @param turned is called after each turn */
-export type DriveClass = new (native: Native, reactor: Reactor, turned: () => void) => Drive;
-
-export class Driver implements Drive {
+export class SharedLoop implements LoopDriver {
   readonly #reactor: Reactor;
   readonly #turned: () => void;
   readonly #watcher: Watcher;
@@ -66,7 +51,7 @@ export class Driver implements Drive {
         this.#timerAt = Infinity;
         this.#turn();
       },
-      Math.min(LONGEST_MS, delay),
+      Math.min(LONGEST_WAIT_MS, delay),
     );
   }
 

@@ -2,15 +2,15 @@
 // loaded worker, adds up what they count, and replaces threads that hang or die. It never enters a guest.
 
 import { WasmpollError } from '../errors.ts';
-import { checkTakeover } from '../guest/takeover.ts';
 import type { Native } from '../kernel/native.ts';
 import { STATS, Stats } from '../memory/stats.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
 import type { Policy } from '../policy.ts';
 import type { Engine, EngineObserver, Interests, ServerStats } from './engine.ts';
-import { Position } from './seat.ts';
+import type { FromWorker } from './messages.ts';
+import { Seat } from './seat.ts';
+import { SeatHoldings } from './seat-holdings.ts';
 import { tryModule } from './trial.ts';
-import type { FromWorker } from './worker.ts';
 
 // After an abort workers have this much of callbackTimeoutMs, and no less than a second, to obey.
 const ABORT_FACTOR = 2;
@@ -20,13 +20,13 @@ export class Supervisor implements Engine {
   readonly #native: Native;
   readonly #policy: Policy;
   readonly #observer: EngineObserver;
-  #positions: Position[];
-  /** Positions that a swap has replaced and whose connections drain, with the end of their patience. */
-  readonly #retired = new Map<Position, NodeJS.Timeout>();
-  /** What positions have counted that are gone. */
+  #seats: Seat[];
+  /** Seats that a swap has replaced and whose connections drain, with the end of their patience. */
+  readonly #retired = new Map<Seat, NodeJS.Timeout>();
+  /** What seats have counted that are gone. */
   readonly #past = new Float64Array(STATS);
   #pastRestarts = 0;
-  /** Positions that were ever made: each has a number of its own. */
+  /** Seats that were ever made: each has a number of its own. */
   #made = 0;
   #refused = 0;
   #ending = false;
@@ -45,26 +45,21 @@ export class Supervisor implements Engine {
     this.#policy = policy;
     this.#observer = observer;
     this.#share = sharePolicy(policy, workers);
-    this.#positions = Array.from({ length: workers }, () => this.#makePosition(module));
+    this.#seats = Array.from({ length: workers }, () => this.#makeSeat(module));
   }
 
-  #makePosition(module: GuestModule): Position {
-    const position = new Position({
-      index: this.#made,
-      native: this.#native,
-      module,
-      policy: this.#share,
-      observer: {
-        message: (position, message) => this.#receive(position, message),
-        died: (position, why) => this.#died(position, why),
-      },
+  #makeSeat(module: GuestModule): Seat {
+    const holdings = new SeatHoldings(this.#native, this.#share);
+    const seat = new Seat(this.#made, holdings, module, {
+      message: (seat, message) => this.#receive(seat, message),
+      died: (seat, why) => this.#died(seat, why),
     });
     this.#made += 1;
-    return position;
+    return seat;
   }
 
-  get #all(): Position[] {
-    return [...this.#positions, ...this.#retired.keys()];
+  get #all(): Seat[] {
+    return [...this.#seats, ...this.#retired.keys()];
   }
 
   /**
@@ -80,7 +75,7 @@ export class Supervisor implements Engine {
   ): Promise<Supervisor> {
     const supervisor = new Supervisor(native, module, policy, workers, observer);
     try {
-      await Promise.all(supervisor.#positions.map((position) => position.start()));
+      await Promise.all(supervisor.#seats.map((seat) => seat.start()));
     } catch (error) {
       await supervisor.close();
       throw error;
@@ -89,24 +84,24 @@ export class Supervisor implements Engine {
   }
 
   accept(fd: number): void {
-    let [chosen, least, total]: [Position | null, number, number] = [null, Infinity, 0];
-    for (const position of this.#positions) {
-      const { load } = position;
+    let [chosen, least, total]: [Seat | null, number, number] = [null, Infinity, 0];
+    for (const seat of this.#seats) {
+      const { load } = seat.holdings;
       total += load;
-      // A position whose thread is being replaced is served again in a moment, if less well.
-      const cost = position.ready ? load : load + this.#policy.maxConnections;
-      if (cost < least) [chosen, least] = [position, cost];
+      // A seat whose thread is being replaced is served again in a moment, if less well.
+      const cost = seat.ready ? load : load + this.#policy.maxConnections;
+      if (cost < least) [chosen, least] = [seat, cost];
     }
-    for (const position of this.#retired.keys()) total += position.load;
-    if (total < this.#policy.maxConnections && chosen?.hand(fd)) return;
+    for (const seat of this.#retired.keys()) total += seat.holdings.load;
+    if (total < this.#policy.maxConnections && chosen?.holdings.hand(fd)) return;
     this.#native.close(fd);
     this.#refused += 1;
   }
 
-  #receive(position: Position, message: FromWorker): void {
+  #receive(seat: Seat, message: FromWorker): void {
     const observer = this.#observer;
     // Handles are a worker's own; the worker's number makes them the server's.
-    const id = (handle: number): number => position.index * 2 ** 32 + (handle >>> 0);
+    const id = (handle: number): number => seat.index * 2 ** 32 + (handle >>> 0);
     if (message.kind === 'open') observer.open(id(message.id), message.address);
     else if (message.kind === 'close') observer.close(id(message.id), message.reason);
     else if (message.kind === 'data') observer.data(id(message.id), message.bytes);
@@ -115,20 +110,20 @@ export class Supervisor implements Engine {
     else if (message.kind === 'failure') {
       observer.failure(new WasmpollError('ERR_GUEST', message.message));
     } else if (message.kind === 'quiet') {
-      position.quiet = true;
-      if (this.#retired.has(position)) void this.#dismiss(position);
+      seat.quiet = true;
+      if (this.#retired.has(seat)) void this.#dismiss(seat);
       else this.#finishIfQuiet();
     }
   }
 
-  #died(position: Position, why: string): void {
-    position.draining ||= this.#ending;
+  #died(seat: Seat, why: string): void {
+    seat.draining ||= this.#ending;
     this.#observer.restart(why);
   }
 
   #finishIfQuiet(): void {
     if (!this.#ending || this.#retired.size > 0) return;
-    if (!this.#positions.every(({ quiet, load }) => quiet && load === 0)) return;
+    if (!this.#seats.every(({ quiet, holdings }) => quiet && holdings.load === 0)) return;
     this.#finish();
   }
 
@@ -139,88 +134,89 @@ export class Supervisor implements Engine {
   }
 
   observe(interests: Interests): void {
-    for (const position of this.#all) position.interests = interests;
+    for (const seat of this.#all) seat.observe(interests);
   }
 
   snapshot(): ServerStats {
     const sum = new Float64Array(STATS);
     new Stats(this.#past).addTo(sum);
     const all = this.#all;
-    for (const { stats } of all) stats.addTo(sum);
+    for (const { holdings } of all) holdings.stats.addTo(sum);
     const snapshot = new Stats(sum).snapshot((errno) => this.#native.errorName(errno));
     snapshot.connections.refused += this.#refused;
-    const restarts = all.reduce((sum, position) => sum + position.restarts, this.#pastRestarts);
-    const ready = all.filter((position) => position.ready).length;
+    const restarts = all.reduce((sum, seat) => sum + seat.restarts, this.#pastRestarts);
+    const ready = all.filter((seat) => seat.ready).length;
     return { ...snapshot, workers: { total: all.length, ready, restarts } };
   }
 
   // Tried in a thread of its own, then prepared everywhere: what can be refused is refused by then,
   // and the workers change over together.
   async swap(module: GuestModule, drain: boolean): Promise<void> {
-    const layout = await tryModule(module, this.#share);
+    const candidate = { module, layout: await tryModule(module, this.#share) };
     this.#refuseWhenClosed();
-    const positions = this.#positions;
+    const seats = this.#seats;
     try {
-      checkTakeover(positions[0]!.layout, layout, module, this.#share);
+      seats[0]!.swap.check(candidate);
     } catch (error) {
       if (!drain) throw error;
       return this.#replace(module);
     }
     try {
-      const prepared = positions.map((position) => position.prepare(module, layout));
+      const prepared = seats.map((seat) => seat.prepare(candidate));
       const failed = (await Promise.allSettled(prepared)).find((one) => one.status === 'rejected');
       if (failed !== undefined) throw failed.reason;
       this.#refuseWhenClosed();
     } catch (error) {
-      for (const position of positions) position.discard();
+      for (const seat of seats) seat.discard();
       throw error;
     }
-    await Promise.all(positions.map((position) => position.commit()));
+    await Promise.all(seats.map((seat) => seat.commit()));
   }
 
-  // New positions with the module take what comes from now on; the old ones drain, for graceMs at
+  // New seats with the module take what comes from now on; the old ones drain, for graceMs at
   // the most.
   async #replace(module: GuestModule): Promise<void> {
-    const old = this.#positions;
-    const fresh = old.map(() => this.#makePosition(module));
-    for (const position of fresh) position.interests = old[0]!.interests;
+    const old = this.#seats;
+    const fresh = old.map(() => this.#makeSeat(module));
+    for (const seat of fresh) seat.observe(old[0]!.holdings.interests);
     try {
-      await Promise.all(fresh.map((position) => position.start()));
+      await Promise.all(fresh.map((seat) => seat.start()));
       this.#refuseWhenClosed();
     } catch (error) {
-      await Promise.all(fresh.map((position) => position.close()));
+      await Promise.all(fresh.map((seat) => seat.close()));
       throw error;
     }
-    const { interests } = old[0]!;
-    this.#positions = fresh;
-    for (const position of old) {
-      const grace = setTimeout(() => this.#abortRetired(position), this.#policy.graceMs);
-      this.#retired.set(position, grace);
-      position.draining = true;
-      position.post({ kind: 'drain' });
+    const { interests } = old[0]!.holdings;
+    this.#seats = fresh;
+    for (const seat of old) {
+      const grace = setTimeout(() => this.#abortRetired(seat), this.#policy.graceMs);
+      this.#retired.set(seat, grace);
+      seat.draining = true;
+      seat.post({ kind: 'drain' });
     }
     this.observe(interests);
   }
 
-  #abortRetired(position: Position): void {
-    position.post({ kind: 'abort' });
+  #abortRetired(seat: Seat): void {
+    seat.post({ kind: 'abort' });
     this.#retired.set(
-      position,
-      setTimeout(() => void this.#dismiss(position), this.#patience),
+      seat,
+      setTimeout(() => void this.#dismiss(seat), this.#patience),
     );
   }
 
-  async #dismiss(position: Position): Promise<void> {
-    clearTimeout(this.#retired.get(position));
-    await position.close();
-    if (!this.#retired.delete(position)) return;
-    position.stats.hold(0, 0, 0);
-    position.stats.addTo(this.#past);
-    this.#pastRestarts += position.restarts;
+  async #dismiss(seat: Seat): Promise<void> {
+    clearTimeout(this.#retired.get(seat));
+    await seat.close();
+    if (!this.#retired.delete(seat)) return;
+    const { stats } = seat.holdings;
+    stats.hold(0, 0, 0);
+    stats.addTo(this.#past);
+    this.#pastRestarts += seat.restarts;
     this.#finishIfQuiet();
   }
 
-  // A worker whose guest hangs does not listen; its descriptors are closed with its position.
+  // A worker whose guest hangs does not listen; its descriptors are closed with its seat.
   get #patience(): number {
     return Math.max(ABORT_MS, ABORT_FACTOR * this.#policy.callbackTimeoutMs);
   }
@@ -241,9 +237,9 @@ export class Supervisor implements Engine {
   #end(kind: 'drain' | 'abort'): void {
     this.#ending = true;
     this.#closed = true;
-    for (const position of this.#all) {
-      position.draining = true;
-      position.post({ kind });
+    for (const seat of this.#all) {
+      seat.draining = true;
+      seat.post({ kind });
     }
   }
 
@@ -251,7 +247,7 @@ export class Supervisor implements Engine {
     this.#closed = true;
     clearTimeout(this.#last);
     for (const timer of this.#retired.values()) clearTimeout(timer);
-    await Promise.all(this.#all.map((position) => position.close()));
+    await Promise.all(this.#all.map((seat) => seat.close()));
   }
 }
 

@@ -5,7 +5,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { messageOf } from '../errors.ts';
 import { startGuest } from '../guest/guest.ts';
 import { Control } from '../memory/control-words.ts';
-import type { FromTrial, TrialData } from './trial.ts';
+import type { FromTrial, TrialData } from './messages.ts';
 
 const { module, policy, control } = workerData as TrialData;
 const tell = (message: FromTrial): void => parentPort!.postMessage(message);

@@ -1,26 +1,17 @@
 // Trial: whether a module starts, found out in a thread of its own before any worker is asked to run
 // it. It does not know what it is for.
 
-import { Worker } from 'node:worker_threads';
 import { messageOf, WasmpollError } from '../errors.ts';
 import { monotonicMs } from '../kernel/monotonic.ts';
 import { Control } from '../memory/control-words.ts';
 import type { Layout } from '../memory/state-blocks.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
 import type { Policy } from '../policy.ts';
+import type { FromTrial, TrialData } from './messages.ts';
+import { startThread } from './thread.ts';
 import { Watchdog } from './watchdog.ts';
 
-export interface TrialData {
-  readonly module: GuestModule;
-  readonly policy: Policy;
-  readonly control: SharedArrayBuffer;
-}
-
-export type FromTrial = { readonly layout: Layout } | { readonly error: string };
-
 const script = new URL('./trial-worker.js', import.meta.url);
-// As much as a worker has.
-const HEAP_MB = 128;
 
 /**
  * Starts an instance of the module, and drops it.
@@ -31,12 +22,7 @@ export async function tryModule(module: GuestModule, policy: Policy): Promise<La
   const buffer = new SharedArrayBuffer(Control.bytes);
   const control = new Control(buffer);
   const watchdog = new Watchdog(policy.callbackTimeoutMs);
-  const worker = new Worker(script, {
-    workerData: { module, policy, control: buffer } satisfies TrialData,
-    resourceLimits: { maxOldGenerationSizeMb: HEAP_MB },
-    execArgv: [],
-    argv: [],
-  });
+  const worker = startThread(script, { module, policy, control: buffer } satisfies TrialData);
   const refused = (why: string, cause?: unknown): WasmpollError =>
     new WasmpollError('ERR_GUEST', why, { cause });
   let ticks: NodeJS.Timeout | undefined;

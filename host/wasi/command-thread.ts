@@ -1,13 +1,13 @@
 // CommandThread: the thread in which a command runs. It starts it, tells it to stop, and says how it
 // ended; when that is wanted, it does not know.
 
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { messageOf } from '../errors.ts';
+import { makeEventFd, ringEventFd } from '../kernel/event-fd.ts';
 import type { Native } from '../kernel/native.ts';
+import { startThread } from '../threads/thread.ts';
 import { RUN_ENDS, RUN_STOPS } from './preview1/waiter.ts';
 import type { FromRun, RunData } from './preview1/worker.ts';
-
-const HEAP_MB = 128;
 
 const script = new URL('./preview1/worker.js', import.meta.url);
 
@@ -25,16 +25,11 @@ export class CommandThread {
   /** @throws an Error in Node's form when the system refuses */
   constructor(native: Native, data: Omit<RunData, 'control' | 'wake'>) {
     this.#native = native;
-    this.#wake = native.eventfd(0);
-    if (this.#wake < 0) throw native.systemError('eventfd', this.#wake);
+    this.#wake = makeEventFd(native);
     const control = this.#control.buffer as SharedArrayBuffer;
     try {
-      this.#worker = new Worker(script, {
-        workerData: { ...data, control, wake: this.#wake } satisfies RunData,
-        resourceLimits: { maxOldGenerationSizeMb: HEAP_MB },
-        execArgv: [],
-        argv: [],
-      });
+      const own = { ...data, control, wake: this.#wake } satisfies RunData;
+      this.#worker = startThread(script, own);
     } catch (error) {
       native.close(this.#wake);
       throw error;
@@ -80,6 +75,6 @@ export class CommandThread {
   // The word first: whoever is woken finds it there.
   #tell(what: number): void {
     Atomics.store(this.#control, 0, what);
-    if (!this.over) this.#native.write(this.#wake, new Uint8Array([1, 0, 0, 0, 0, 0, 0, 0]), 0, 8);
+    if (!this.over) ringEventFd(this.#native, this.#wake);
   }
 }

@@ -6,6 +6,7 @@ import { Socket } from 'node:net';
 import { messageOf, WasmpollError } from '../errors.ts';
 import type { Native } from '../kernel/native.ts';
 import type { Address } from '../listen/address.ts';
+import { connectionsPossible } from '../listen/capacity.ts';
 import { Listener } from '../listen/listener.ts';
 import type { Policy } from '../policy.ts';
 import {
@@ -144,9 +145,10 @@ export class Inheritance {
 
   /**
    * The command's table, which it shares with its owner: the process's descriptors plus one, by the
-   * command's numbers, with room for `more` of its own.
+   * command's numbers, with room for `most` of its own, as far as the limit of descriptors goes.
    */
-  table(more: number): Int32Array {
+  table(most: number): Int32Array {
+    const more = Math.min(most, connectionsPossible(this.#native));
     const length = Math.max(this.fds.length, Math.min(this.fds.length + more, MOST_DESCRIPTORS));
     this.#table = new Int32Array(new SharedArrayBuffer(length * 4));
     this.fds.forEach((fd, number) => {

@@ -13,8 +13,6 @@ import { Inheritance } from './inheritance.ts';
 import { checkOptions, listOf, type RunOptions } from './options.ts';
 import { listenerPolicy, type RunPolicy, resolveRunPolicy } from './policy.ts';
 
-// Descriptors that are left to everything else in the process.
-const RESERVED_DESCRIPTORS = 32;
 // A command that waits obeys at once; one that computes does not, and is terminated after this.
 const END_MS = 500;
 
@@ -79,13 +77,12 @@ export class Run {
       this.addresses = addresses.map((address) =>
         inheritance.listener(address, listening, options.nonblocking ?? false),
       );
-      const limit = Math.min(policy.maxConnections, native.fileLimit() - RESERVED_DESCRIPTORS);
       this.#thread = new CommandThread(native, {
         module: module.module,
         args: [module.name, ...(options.args ?? [])],
         environment: environmentOf(options.env ?? {}, addresses.length),
         inherited: inheritance.inherited,
-        fds: inheritance.table(limit).buffer as SharedArrayBuffer,
+        fds: inheritance.table(policy.maxConnections).buffer as SharedArrayBuffer,
         quietMs: policy.drainQuietMs,
       });
     } catch (error) {

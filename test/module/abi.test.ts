@@ -7,7 +7,7 @@ import * as abi from '../../assembly/abi.ts';
 import { functionType, parseModule, signatureOf } from '../../host/module/binary.ts';
 import { guestImports, optionalExports, requiredExports } from '../../host/module/interface.ts';
 import { bundledProtocols } from '../../host/module/source.ts';
-import { reasonName } from '../../host/server/reasons.ts';
+import { reasonName } from '../../host/server/events.ts';
 import { harness } from '../../host/testing/harness.ts';
 import { blocks, document, root, section, workshop } from '../helpers/documents.ts';
 

@@ -7,7 +7,8 @@ import test from 'ava';
 import { LOG_DEBUG, LOG_ERROR, LOG_INFO, LOG_WARN } from '../../assembly/abi.ts';
 import { LogOutput } from '../../host/cli/log-output.ts';
 import { native } from '../../host/kernel/native.ts';
-import { bytesText, type Logger, logAt, RateLimit, silent } from '../../host/server/logger.ts';
+import { RateLimit } from '../../host/rate-limit.ts';
+import { bytesText, type Logger, logAt, silent } from '../../host/server/logger.ts';
 import { type Client, connect } from '../helpers/client.ts';
 import { shell, startCli, temporary } from '../helpers/process.ts';
 

@@ -1,0 +1,67 @@
+// Options of a server: what they are, and whether they are what they must be. It opens nothing.
+
+import { availableParallelism } from 'node:os';
+import { WasmpollError } from '../errors.ts';
+import type { ModuleSource } from '../module/protocol-module.ts';
+import { MAX_WORKERS, type Policy } from '../policy.ts';
+import type { Logger } from './logger.ts';
+
+export interface ServeOptions {
+  /** A bundled name, a path, a file: URL, a module's bytes, or a compiled module. */
+  protocol: string | URL | ModuleSource;
+  /** `HOST:PORT`, `[V6]:PORT` or `unix:PATH`; port 0 lets the kernel choose. */
+  listen: string | readonly string[];
+  /**
+   * Worker threads, each with a guest of its own; `auto` is as many as there are cores to use. 0 is the
+   * thread that calls: nothing then notices a guest that does not return. 1 by default.
+   */
+  workers?: number | 'auto';
+  /** Settings that differ from the defaults. */
+  policy?: Partial<Policy>;
+  /** Begins the drain, as `close()` does. */
+  signal?: AbortSignal;
+  /** Where lines go, the guest's included; a pino logger will do. Silent by default. */
+  logger?: Logger;
+}
+
+export interface SwapOptions {
+  /** See `Server.swap`; false by default. */
+  drain?: boolean;
+}
+
+const OPTIONS = ['protocol', 'listen', 'workers', 'policy', 'signal', 'logger'];
+
+/** @throws WasmpollError ERR_OPTION, naming the option and what it must be */
+export function checkOptions(options: ServeOptions): void {
+  const bad = (why: string): never => {
+    throw new WasmpollError('ERR_OPTION', `serve(): ${why}`);
+  };
+  if (typeof options !== 'object' || options === null) bad('takes an object of options');
+  for (const name of Object.keys(options)) {
+    if (!OPTIONS.includes(name))
+      bad(`there is no option '${name}'; it takes ${OPTIONS.join(', ')}`);
+  }
+  if (options.protocol === undefined) bad("protocol is missing, for instance 'echo'");
+  const { listen } = options;
+  const texts: readonly unknown[] = Array.isArray(listen) ? listen : [listen];
+  if (texts.length === 0 || !texts.every((text) => typeof text === 'string')) {
+    bad("listen must be an address or a list of them, for instance '127.0.0.1:33445'");
+  }
+  const { workers = 1 } = options;
+  if (
+    workers !== 'auto' &&
+    !(Number.isInteger(workers) && workers >= 0 && workers <= MAX_WORKERS)
+  ) {
+    bad(
+      `workers must be 'auto' or a whole number from 0 to ${MAX_WORKERS}, got ${String(workers)}`,
+    );
+  }
+  if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) {
+    bad('signal must be an AbortSignal');
+  }
+}
+
+/** @returns how many worker threads; 0 for the thread that calls */
+export function workersOf({ workers = 1 }: ServeOptions): number {
+  return workers === 'auto' ? availableParallelism() : workers;
+}

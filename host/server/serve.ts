@@ -1,0 +1,81 @@
+// Serve: starts a server, and undoes what it has begun when it cannot. It puts the parts together, and
+// does nothing afterwards.
+
+import { native } from '../kernel/native.ts';
+import { type Address, parseAddress, resolveAddress } from '../listen/address.ts';
+import { fitDescriptors } from '../listen/capacity.ts';
+import { Listener } from '../listen/listener.ts';
+import { loadProtocol } from '../module/source.ts';
+import { type Policy, resolvePolicy } from '../policy.ts';
+import type { Engine } from '../threads/engine.ts';
+import { InThread } from '../threads/in-thread.ts';
+import { OwnLoop } from '../threads/own-loop.ts';
+import { SharedLoop } from '../threads/shared-loop.ts';
+import { Supervisor } from '../threads/supervisor.ts';
+import { ServerLog } from './events.ts';
+import { checkOptions, type ServeOptions, workersOf } from './options.ts';
+import { Server } from './server.ts';
+
+/**
+ * Loads the protocol, starts its guest and listens. All of that has succeeded when it resolves.
+ * @throws WasmpollError with ERR_OPTION, ERR_POLICY, ERR_ADDRESS, ERR_MODULE or ERR_GUEST; an Error
+ *   in Node's form when the system refuses (`listen EADDRINUSE: …`); the signal's reason
+ */
+export const serve = (options: ServeOptions): Promise<Server> => start(options, SharedLoop);
+
+/** As `serve`, in a process that is there for this server: its event loop may be taken over. */
+export const serveAlone = (options: ServeOptions): Promise<Server> => start(options, OwnLoop);
+
+async function start(
+  options: ServeOptions,
+  Driver: typeof SharedLoop | typeof OwnLoop,
+): Promise<Server> {
+  checkOptions(options);
+  const policy = fitDescriptors(native, resolvePolicy(options.policy));
+  const { maxConnections } = policy;
+  if (maxConnections < (options.policy?.maxConnections ?? 0)) {
+    options.logger?.warn({ maxConnections }, 'maxConnections: lowered to the descriptor limit');
+  }
+  const texts = typeof options.listen === 'string' ? [options.listen] : options.listen;
+  const addresses = await Promise.all(texts.map(parseAddress).map(resolveAddress));
+  const module = await loadProtocol(options.protocol, policy);
+  options.signal?.throwIfAborted();
+  const log = new ServerLog(policy, options.logger);
+  const workers = workersOf(options);
+  const engine =
+    workers === 0
+      ? new InThread(native, module, policy, log, Driver)
+      : await Supervisor.start(native, module, policy, workers, log);
+  const server = await listen(engine, addresses, policy, log);
+  const abort = () => void server.close();
+  options.signal?.addEventListener('abort', abort, { once: true });
+  void server.closed.then(() => options.signal?.removeEventListener('abort', abort));
+  return server;
+}
+
+/** All or nothing: when an address cannot be opened, those before it are closed again, and the engine. */
+async function listen(
+  engine: Engine,
+  addresses: readonly Address[],
+  policy: Policy,
+  log: ServerLog,
+): Promise<Server> {
+  const listeners: Listener[] = [];
+  try {
+    for (const address of addresses) listeners.push(new Listener(native, address, policy));
+    return new Server(engine, listeners, policy, log);
+  } catch (error) {
+    for (const listener of listeners) closeQuietly(listener);
+    await engine.close();
+    throw error;
+  }
+}
+
+// What is reported is why the server cannot start, not what came after it.
+function closeQuietly(listener: Listener): void {
+  try {
+    listener.close();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === undefined) throw error;
+  }
+}

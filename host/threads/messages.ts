@@ -1,0 +1,66 @@
+// Messages between the owner of a thread and the thread: types only. Both sides import this file, so that
+// neither has to import the other.
+
+import type { Layout, StateBlocks } from '../memory/state-blocks.ts';
+import type { GuestModule } from '../module/protocol-module.ts';
+import type { Policy } from '../policy.ts';
+import type { Remains } from '../reactor/recovery.ts';
+
+/** What a seat gives the worker that takes it. */
+export interface WorkerData {
+  readonly module: GuestModule;
+  readonly policy: Policy;
+  readonly control: SharedArrayBuffer;
+  /** Belongs to the seat, registrations included; the eventfd is in it with token 0. */
+  readonly epollFd: number;
+  readonly eventFd: number;
+  readonly draining: boolean;
+  /** How many swaps came before; told back with `ready`. */
+  readonly swaps: number;
+  /** What the worker before has left behind. */
+  readonly remains?: Remains;
+}
+
+/** The module takes over; with its number among the swaps, which is told back. */
+interface Commit {
+  readonly kind: 'commit';
+  readonly module: GuestModule;
+  readonly states: StateBlocks;
+  readonly swaps: number;
+}
+
+export type ToWorker =
+  /** What is to be told of is in the control words. */
+  | { readonly kind: 'observe' }
+  | { readonly kind: 'drain' }
+  | { readonly kind: 'prepare'; readonly module: GuestModule }
+  | { readonly kind: 'discard' }
+  | Commit
+  | { readonly kind: 'abort' };
+
+export type FromWorker =
+  | {
+      readonly kind: 'ready';
+      readonly segment: SharedArrayBuffer;
+      readonly states: StateBlocks;
+      readonly swaps: number;
+    }
+  | { readonly kind: 'prepared'; readonly layout: Layout }
+  | { readonly kind: 'unprepared'; readonly message: string }
+  | { readonly kind: 'swapped'; readonly swaps: number }
+  | { readonly kind: 'refused'; readonly error: unknown }
+  | { readonly kind: 'open'; readonly id: number; readonly address: string }
+  | { readonly kind: 'close'; readonly id: number; readonly reason: number }
+  | { readonly kind: 'data'; readonly id: number; readonly bytes: Uint8Array }
+  | { readonly kind: 'restart'; readonly why: string }
+  | { readonly kind: 'failure'; readonly message: string }
+  | { readonly kind: 'log'; readonly level: number; readonly text: string }
+  | { readonly kind: 'quiet' };
+
+export interface TrialData {
+  readonly module: GuestModule;
+  readonly policy: Policy;
+  readonly control: SharedArrayBuffer;
+}
+
+export type FromTrial = { readonly layout: Layout } | { readonly error: string };

@@ -1,0 +1,114 @@
+// Seat holdings: what a seat has while threads come and go: the epoll with its registrations, the control
+// words, the segment, and the descriptors on their way. It knows no thread, and no module.
+
+import { REASON_HUNG, REASON_TRAP } from '../../assembly/abi.ts';
+import { makeEventFd, ringEventFd } from '../kernel/event-fd.ts';
+import type { Native, NativeEpoll } from '../kernel/native.ts';
+import { Control } from '../memory/control-words.ts';
+import { COLUMNS, FD, FLAGS, OPEN } from '../memory/layout.ts';
+import { Stats } from '../memory/stats.ts';
+import type { Policy } from '../policy.ts';
+import { bitsOf, type Interests, interestsOf } from './engine.ts';
+
+const NOBODY = { slot: -1, reason: REASON_TRAP };
+
+/** Where a thread was when it ended. */
+export interface End {
+  /** In the guest: in a callback, or starting an instance. */
+  readonly inside: boolean;
+  readonly inCallback: boolean;
+  /** It has returned from a callback. */
+  readonly served: boolean;
+}
+
+export class SeatHoldings {
+  readonly policy: Policy;
+  readonly control: Control;
+  readonly stats: Stats;
+  /** Null before the first thread serves. */
+  segment: SharedArrayBuffer | null = null;
+  /** In whose callback a thread ended, as long as no successor has taken note of it. */
+  lost = NOBODY;
+  readonly #native: Native;
+  readonly #epoll: NativeEpoll;
+  readonly #eventFd: number;
+  #handed = 0;
+  #callbacksAtStart = 0;
+
+  /** @throws a SystemError when there is no descriptor left */
+  constructor(native: Native, policy: Policy) {
+    this.#native = native;
+    this.policy = policy;
+    this.control = new Control(new SharedArrayBuffer(Control.bytes));
+    this.stats = new Stats(this.control.counts);
+    this.#epoll = native.epoll();
+    this.#eventFd = makeEventFd(native);
+    this.#epoll.add(this.#eventFd, native.constants.EPOLLIN, 0, 0);
+  }
+
+  /** What a thread borrows. */
+  get lent() {
+    return {
+      policy: this.policy,
+      control: this.control.buffer as SharedArrayBuffer,
+      epollFd: this.#epoll.fd,
+      eventFd: this.#eventFd,
+    };
+  }
+
+  /** What is to be told of; known to a thread before any descriptor that is handed over later. */
+  get interests(): Interests {
+    return interestsOf(this.control.interests);
+  }
+
+  set interests(interests: Interests) {
+    this.control.interests = bitsOf(interests);
+  }
+
+  /** A thread starts. */
+  started(): void {
+    this.#callbacksAtStart = this.control.callbacks;
+  }
+
+  /** The thread is gone: whom it has cost is noted, and the words are made ready for the next one. */
+  ended(hung: boolean): End {
+    const { inside, slot, callbacks, hasRecovered } = this.control;
+    const inCallback = inside && slot >= 0;
+    if (inCallback) this.lost = { slot, reason: hung ? REASON_HUNG : REASON_TRAP };
+    else if (hasRecovered) this.lost = NOBODY;
+    this.control.reset();
+    return { inside, inCallback, served: callbacks !== this.#callbacksAtStart };
+  }
+
+  /** Descriptors that are open here or on their way. */
+  get load(): number {
+    return (this.#handed - this.control.finishedCount) | 0;
+  }
+
+  /** @returns false when too many are on their way; the descriptor stays the caller's then */
+  hand(fd: number): boolean {
+    if (!this.control.hand(fd)) return false;
+    this.#handed = (this.#handed + 1) | 0;
+    ringEventFd(this.#native, this.#eventFd);
+    return true;
+  }
+
+  /** Closes everything; connections that are left are reset. No thread may be there. */
+  close(): void {
+    const { control } = this;
+    for (let fd = control.take(); fd >= 0; fd = control.take()) this.#native.close(fd);
+    this.#resetConnections();
+    this.#epoll.close();
+    this.#native.close(this.#eventFd);
+  }
+
+  #resetConnections(): void {
+    if (this.segment === null) return;
+    const rows = this.policy.maxConnections;
+    const table = new Int32Array(this.segment, 0, rows * COLUMNS);
+    for (let slot = 0; slot < rows; slot += 1) {
+      const fd = table[slot * COLUMNS + FD]!;
+      if ((table[slot * COLUMNS + FLAGS]! & OPEN) !== 0 && fd >= 0) this.#native.reset(fd);
+    }
+  }
+}
