@@ -41,16 +41,16 @@ function serveCommand(): ReturnType<typeof makeCommand> {
   addListen(command, DEFAULT_ADDRESS)
     .option(
       '--workers <N>',
-      'threads that serve, or auto for one a core; 0: the main thread, without a watchdog',
+      'worker threads, or auto for one per core; 0 serves in the main thread, without a watchdog',
       parseWorkers,
       1,
     )
     .addOption(
-      new Option('--log-level <LEVEL>', 'debug shows each client and its data')
+      new Option('--log-level <LEVEL>', 'debug logs each client and its data')
         .choices(LEVELS)
         .default('info'),
     )
-    .addHelpText('after', '\nPrograms for WASI preview 1 are run by: wasmpoll run <module>')
+    .addHelpText('after', '\nTo run a program for WASI preview 1: wasmpoll run <module>')
     .allowExcessArguments(false);
   addSettings(command, settingNames);
   refuseRepetition(command, ['listen']);

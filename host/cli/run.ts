@@ -30,18 +30,18 @@ interface Flags {
 
 function runCommand(): ReturnType<typeof makeCommand> {
   const command = makeCommand('wasmpoll run')
-    .description('Runs a program for WASI preview 1, which gets its listening sockets from here.')
+    .description('Runs a program for WASI preview 1, and gives it its listening sockets.')
     .argument('<module>', 'the path of a module that exports _start')
-    .argument('[args...]', "the program's arguments; after -- also such as start with a dash");
+    .argument('[args...]', "the program's arguments; put -- before those that start with a dash");
   addListen(command, 'none')
     .option(
       '--dir <HOST[:GUEST]>',
-      'a folder that the program may use, and its name there; repeatable (default: none)',
+      'a folder that the program may use, and the name it has there; repeatable (default: none)',
       (text: string, before: string[] = []) => [...before, text],
     )
     .option(
       '--env <NAME=VALUE>',
-      "of the program's environment, which is empty else; repeatable",
+      "a variable of the program's environment, which is otherwise empty; repeatable",
       parseVariable,
     )
     .option('--nonblocking', 'hand over listeners in non-blocking mode, as Go wants them');
