@@ -3,9 +3,10 @@
 {
   'variables': {
     'sanitize%': 0,
-    # System headers, so that -Wextra judges this code only.
+    # System headers, so that -Wextra judges this code only. As make sees them, which runs in build/:
+    # the path of the checkout, which may contain anything, is no part of it.
     'node_addon_api':
-      '<!(node -p "path.dirname(require.resolve(\'node-addon-api/package.json\'))")',
+      '<!(node -p "path.relative(\'build\', path.dirname(require.resolve(\'node-addon-api/package.json\')))")',
   },
   'targets': [
     {
@@ -24,7 +25,7 @@
       'cflags_cc': [
         '-std=c++20', '-O3', '-Wall', '-Wextra', '-Werror', '-fno-exceptions',
         '-fvisibility=hidden',
-        '-isystem', '<(node_addon_api)',
+        '-isystem', '\'<(node_addon_api)\'',
       ],
       'conditions': [
         ['sanitize==1', {

@@ -28,7 +28,8 @@ export async function buildNative({ force = false } = {}) {
     );
   }
   process.stderr.write('wasmpoll: building the addon\n');
-  await gyp(force ? ['rebuild'] : ['configure', 'build']);
+  const output = await gyp(force ? ['rebuild'] : ['configure', 'build']);
+  if (!existsSync(addon)) throw new Error(`the addon did not compile:\n${output}`);
   return addon;
 }
 
@@ -48,14 +49,15 @@ function missingTools() {
   );
 }
 
-function gyp(commands) {
+/** Runs node-gyp in the folder of a binding.gyp. Returns what it says; the error has it if it fails. */
+export function gyp(commands, folder = directory) {
   const script = path.join(
     path.dirname(createRequire(import.meta.url).resolve('node-gyp/package.json')),
     'bin/node-gyp.js',
   );
   const prefix = path.dirname(path.dirname(process.execPath));
   const headers = existsSync(path.join(prefix, 'include/node/node.h'));
-  const options = [`--directory=${directory}`, '--jobs=max'];
+  const options = [`--directory=${folder}`, '--jobs=max'];
   // With the running Node's own headers nothing is downloaded.
   if (headers) options.push(`--nodedir=${prefix}`);
   // binding.gyp calls `node`, which must be this one.
@@ -64,9 +66,9 @@ function gyp(commands) {
     execFile(
       process.execPath,
       [script, ...commands, ...options],
-      { cwd: directory, env: { ...process.env, PATH }, maxBuffer: 64 * 1024 * 1024 },
+      { cwd: folder, env: { ...process.env, PATH }, maxBuffer: 64 * 1024 * 1024 },
       (error, stdout, stderr) => {
-        if (!error && existsSync(addon)) resolve();
+        if (!error) resolve(`${stdout}${stderr}`);
         else reject(new Error(`the addon did not compile:\n${stdout}${stderr}`));
       },
     );

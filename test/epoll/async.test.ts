@@ -3,6 +3,7 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import test, { type ExecutionContext } from 'ava';
 import { EPOLLET, EPOLLIN, Epoll, type EpollEvent } from '../../host/epoll/epoll.ts';
@@ -306,7 +307,7 @@ test.serial('threads can be terminated in the midst of native calls', async (t) 
 });
 
 async function run(mode: EpollMode): Promise<[code: number, output: string]> {
-  const script = new URL('../helpers/epoll-worker.js', import.meta.url).pathname;
+  const script = fileURLToPath(new URL('../helpers/epoll-worker.js', import.meta.url));
   const child = spawn(process.execPath, [script, mode], { stdio: ['ignore', 'pipe', 'inherit'] });
   let output = '';
   child.stdout.on('data', (text: Buffer) => {

@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
 
 const root = new URL('../../../', import.meta.url);
@@ -20,7 +21,7 @@ class Example {
   }
 
   static async start(t: ExecutionContext): Promise<Example> {
-    const script = new URL('../../examples/epoll-echo.js', import.meta.url).pathname;
+    const script = fileURLToPath(new URL('../../examples/epoll-echo.js', import.meta.url));
     const child = spawn(process.execPath, [script, '0'], { stdio: ['ignore', 'pipe', 'inherit'] });
     t.teardown(() => child.kill('SIGKILL'));
     const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();

@@ -1,6 +1,7 @@
 // Embedding: serve() as a host application uses it.
 
 import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { serve, WasmpollError } from '../../host/index.ts';
 import { connect } from '../helpers/client.ts';
@@ -38,7 +39,7 @@ test('two servers in one process serve apart', async (t) => {
 
 test('a protocol is a name, a path, a URL, bytes or a module', async (t) => {
   const bytes = await readFile(module);
-  const sources = ['echo', module.pathname, module, bytes, new WebAssembly.Module(bytes)];
+  const sources = ['echo', fileURLToPath(module), module, bytes, new WebAssembly.Module(bytes)];
   for (const protocol of sources) {
     await using server = await serve({ protocol, listen: '127.0.0.1:0', policy: quick });
     t.true(await echoes(server.addresses[0]!, 'hello'));
