@@ -4,7 +4,6 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type * as Rows from '../host/kernel/rows.ts';
 import type { loadModule } from '../host/module/protocol-module.ts';
 import type { resolvePolicy } from '../host/policy.ts';
 import type { Reactor } from '../host/reactor/reactor.ts';
@@ -26,8 +25,8 @@ export const NUMBERS = [
   'ROW_TARGET_OFFSET',
 ] as const;
 
-/** How this build writes I/O rows and events; see host/kernel/contract.ts. */
-export type RowNumbers = Pick<typeof Rows, (typeof NUMBERS)[number]>;
+/** How a build writes I/O rows and events; see host/kernel/rows.ts. */
+export type RowNumbers = Readonly<Record<(typeof NUMBERS)[number], number>>;
 
 export interface Build {
   readonly Reactor: typeof Reactor;
