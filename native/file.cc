@@ -1,4 +1,4 @@
-// openat2, lseek, fcntl, poll and clock_gettime, each as it is.
+// openat2, lseek, fcntl, flock, poll and clock_gettime, each as it is.
 #include "file.h"
 
 #include <ctime>
@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <poll.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -82,6 +83,14 @@ Napi::Value SetFlags(const Napi::CallbackInfo& info) {
   return Integer(info.Env(), Retry([&] { return fcntl(fd, F_SETFL, flags); }));
 }
 
+// An exclusive lock, by flock(2), if nobody else has it; it lasts until the descriptor is closed.
+Napi::Value TryLock(const Napi::CallbackInfo& info) {
+  Arguments arguments(info, "tryLock");
+  const int fd = arguments.Fd(0);
+  if (arguments.Failed()) return {};
+  return Integer(info.Env(), Retry([&] { return flock(fd, LOCK_EX | LOCK_NB); }));
+}
+
 // Two descriptors, of which the second one (−1 for none) only ends the wait. A signal ends it, too.
 Napi::Value Poll(const Napi::CallbackInfo& info) {
   Arguments arguments(info, "poll");
@@ -132,6 +141,7 @@ void RegisterFile(Napi::Env env, Napi::Object exports) {
   exports.Set("setTimes", Napi::Function::New<SetTimes>(env, "setTimes"));
   exports.Set("getFlags", Napi::Function::New<GetFlags>(env, "getFlags"));
   exports.Set("setFlags", Napi::Function::New<SetFlags>(env, "setFlags"));
+  exports.Set("tryLock", Napi::Function::New<TryLock>(env, "tryLock"));
   exports.Set("poll", Napi::Function::New<Poll>(env, "poll"));
   exports.Set("clockTime", Napi::Function::New<ClockTime>(env, "clockTime"));
   exports.Set("clockResolution", Napi::Function::New<ClockResolution>(env, "clockResolution"));

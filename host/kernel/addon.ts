@@ -116,6 +116,8 @@ export interface NativeCalls {
   /** The flags of an open file; fcntl(2), F_GETFL. */
   getFlags(fd: number): Result;
   setFlags(fd: number, flags: number): Result;
+  /** flock(2): an exclusive lock, until `fd` is closed. −EAGAIN while somebody else has one. */
+  tryLock(fd: number): Result;
   /**
    * poll(2) for one descriptor, with the bits that epoll has: what is ready, 0 when the time is over, a
    * signal came, or `wake` (−1 for none) became readable.

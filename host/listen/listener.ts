@@ -1,10 +1,9 @@
-// Listener: one listening socket, and for a Unix socket its file. It knows how to open and close
-// one; accepting is the acceptor's.
+// Listener: one listening socket. It knows how to open and close one; accepting is the acceptor's.
 
-import { lstatSync, unlinkSync } from 'node:fs';
 import type { Native, SystemError } from '../kernel/native.ts';
 import { type Policy, UNIX_MODE } from '../policy.ts';
 import type { Address } from './address.ts';
+import { SocketFile } from './socket-file.ts';
 
 // Less would cost a fast reader short writes; more, and a slow one is seen too seldom.
 const NOT_SENT_BYTES = 256 * 1024;
@@ -14,8 +13,8 @@ export class Listener {
   /** As `--listen` takes it, with the port that the kernel has chosen. */
   readonly address: string;
   readonly #native: Native;
-  /** Of a Unix socket; undefined when it was gone before it could be looked at. */
-  readonly #file: { path: string; device: number; inode: number } | undefined;
+  /** Of a Unix socket. */
+  readonly #file: SocketFile | undefined;
 
   /**
    * @param address numeric
@@ -24,11 +23,13 @@ export class Listener {
   constructor(native: Native, address: Address, policy: Policy) {
     this.#native = native;
     if (address.kind === 'unix') {
-      removeStale(native, address.path);
-      this.fd = native.listenUnix(address.path, UNIX_MODE, policy.listenBacklog);
-      const made = lstatSync(address.path, { throwIfNoEntry: false });
-      if (made) this.#file = { path: address.path, device: made.dev, inode: made.ino };
-      this.address = `unix:${address.path}`;
+      const { path } = address;
+      let fd = -1;
+      this.#file = new SocketFile(native, path, () => {
+        fd = native.listenUnix(path, UNIX_MODE, policy.listenBacklog);
+      });
+      this.fd = fd;
+      this.address = `unix:${path}`;
       return;
     }
     this.fd = listenTcp(native, address, policy.listenBacklog);
@@ -80,10 +81,7 @@ export class Listener {
    * @throws an Error in Node's form
    */
   removeFile(): void {
-    if (this.#file === undefined) return;
-    const { path, device, inode } = this.#file;
-    const found = lstatSync(path, { throwIfNoEntry: false });
-    if (found?.dev === device && found.ino === inode) unlinkSync(path);
+    this.#file?.remove();
   }
 }
 
@@ -97,20 +95,6 @@ function listenTcp(native: Native, address: Address & { kind: 'tcp' }, backlog: 
     const hint = 'low ports need root or CAP_NET_BIND_SERVICE';
     throw native.systemError(syscall, errno, `${shown}:${address.port} (${hint})`);
   }
-}
-
-// A socket file that nobody answers at was left behind; anything else is left alone.
-function removeStale(native: Native, path: string): void {
-  const found = lstatSync(path, { throwIfNoEntry: false });
-  if (found === undefined) return;
-  const { EADDRINUSE, ECONNREFUSED } = native.constants;
-  if (!found.isSocket()) {
-    throw native.systemError('listen', EADDRINUSE, `unix:${path} (a file that is not a socket)`);
-  }
-  const connected = native.connectUnix(path);
-  if (connected >= 0) native.close(connected);
-  if (connected === -ECONNREFUSED) unlinkSync(path);
-  else throw native.systemError('listen', EADDRINUSE, `unix:${path}`);
 }
 
 function addressOf(native: Native, fd: number): string {

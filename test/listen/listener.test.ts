@@ -2,9 +2,11 @@
 
 import {
   chmodSync,
+  closeSync,
   existsSync,
   lstatSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -13,12 +15,22 @@ import {
 } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import path from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { native } from '../../host/kernel/native.ts';
 import { Listener } from '../../host/listen/listener.ts';
 import { resolvePolicy } from '../../host/policy.ts';
 import { connect } from '../helpers/client.ts';
-import { refused, runCli, startCli, temporary, withoutPrivileges } from '../helpers/process.ts';
+import {
+  Running,
+  refused,
+  runCli,
+  runScript,
+  startCli,
+  temporary,
+  withoutPrivileges,
+} from '../helpers/process.ts';
+import { traced } from '../helpers/strace.ts';
 
 const quick = ['--drain-quiet', '0', '--grace', '1s'];
 const { constants } = native;
@@ -163,6 +175,78 @@ test('a socket that a killed server left behind is replaced', async (t) => {
   t.true(lstatSync(file).isSocket());
   await startCli(t, ['--listen', `unix:${file}`]);
   await echoes(t, `unix:${file}`);
+});
+
+test('of two starts on one stale socket exactly one listens', async (t) => {
+  const file = path.join(temporary(t), 's');
+  leaveSocket(file);
+  // The first has found the socket stale, and stops for a while before it removes it.
+  const tracing = traced(t, 'connect,unlink,unlinkat', ['unlink,unlinkat:delay_enter=1000000']);
+  if (tracing === null) return t.pass();
+  const first = startCli(t, ['--listen', `unix:${file}`], { prefix: tracing.prefix });
+  while (tracing.calls(/^connect$/).length === 0) await setImmediate();
+  const second = await runCli(['--listen', `unix:${file}`]);
+  refused(t, second, 1, /listen EADDRINUSE: address already in use unix:/);
+  const server = await first;
+  await echoes(t, server.address);
+});
+
+test('many starts at once on one stale socket: one listens, the others say why not', async (t) => {
+  const file = path.join(temporary(t), 's');
+  leaveSocket(file);
+  const script = `
+    import { serve } from ${JSON.stringify(new URL('../../host/index.js', import.meta.url).href)};
+    try {
+      const server = await serve({ protocol: 'echo', listen: 'unix:${file}', workers: 0 });
+      console.log('listens');
+      await server.closed;
+    } catch (error) {
+      console.log(error.code);
+    }`;
+  const args = ['--input-type=module', '-e', script];
+  const starts = Array.from({ length: 6 }, () => new Running(args, {}));
+  const words = await Promise.all(starts.map((start) => start.written('stdout', /^(.+)\n/)));
+  t.deepEqual(words.map((match) => match[1]).sort(), [...Array(5).fill('EADDRINUSE'), 'listens']);
+  await echoes(t, `unix:${file}`);
+  for (const start of starts) start.kill('SIGKILL');
+  await Promise.all(starts.map((start) => start.exited));
+});
+
+test('a start waits for no lock for ever', async (t) => {
+  const folder = temporary(t);
+  const held = openSync(folder, 'r');
+  t.teardown(() => closeSync(held));
+  t.is(native.tryLock(held), 0);
+  const outcome = await runCli(['--listen', `unix:${path.join(folder, 's')}`]);
+  refused(t, outcome, 1, /EADDRINUSE: .* \(another process holds a lock on its folder\)/);
+});
+
+test('in a folder that it may not read, a start replaces nothing', async (t) => {
+  const prefix = withoutPrivileges(t);
+  if (prefix === null) return t.pass();
+  const folder = temporary(t);
+  const file = path.join(folder, 's');
+  leaveSocket(file);
+  chmodSync(folder, 0o300);
+  t.teardown(() => chmodSync(folder, 0o700));
+  const outcome = await runCli(['--listen', `unix:${file}`], { prefix });
+  refused(t, outcome, 1, /EADDRINUSE: .* \(nobody answers; its folder cannot be read, so remove/);
+  t.true(existsSync(file));
+  const other = path.join(folder, 'other');
+  await startCli(t, ['--listen', `unix:${other}`, ...quick], { prefix });
+});
+
+test('the file of a relative path is removed, though the working directory has changed', async (t) => {
+  const folder = temporary(t);
+  const script = `
+    import { serve } from ${JSON.stringify(new URL('../../host/index.js', import.meta.url).href)};
+    const server = await serve({ protocol: 'echo', listen: 'unix:s', workers: 0 });
+    console.log(server.addresses[0]);
+    process.chdir('/');
+    await server.close();`;
+  const outcome = await runScript(script, { cwd: folder });
+  t.is(outcome.stdout, 'unix:s\n');
+  t.deepEqual(readdirSync(folder), []);
 });
 
 test('a socket that somebody answers at is refused and left alone', async (t) => {
