@@ -1,5 +1,5 @@
-// What the command lines of both kinds of guest have in common: flags for settings, one line for what
-// is wrong, signals. It knows neither server nor run.
+// What the command lines of both kinds of guest have in common: flags for settings, and one line for what
+// is wrong. It knows neither server nor run.
 
 import { readFileSync, writeSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
@@ -11,7 +11,6 @@ import { flagOf, PLACEHOLDERS, parseSetting, showValue } from './flags.ts';
 
 export const FAILED = 1;
 export const USAGE = 2;
-const SIGNALS = { SIGINT: 2, SIGTERM: 15 } as const;
 
 /** A command whose mistakes are thrown, and not written. */
 export function makeCommand(name: string): Command {
@@ -61,21 +60,6 @@ export function refuseRepetition(command: Command, repeatable: readonly string[]
         throw new WasmpollError('ERR_OPTION', `--${name} can be given only once`);
       }
       given.add(name);
-    });
-  }
-}
-
-/** The first signal stops; a second one ends the process at once, as a shell's ^C would. */
-export function stopOnSignals(stop: () => void, last: () => void = () => undefined): void {
-  let stopping = false;
-  for (const signal of Object.keys(SIGNALS) as (keyof typeof SIGNALS)[]) {
-    process.on(signal, () => {
-      if (stopping) {
-        last();
-        process.exit(128 + SIGNALS[signal]);
-      }
-      stopping = true;
-      stop();
     });
   }
 }

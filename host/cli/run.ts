@@ -14,9 +14,9 @@ import {
   refuse,
   refuseRepetition,
   report,
-  stopOnSignals,
 } from './command-line.ts';
 import { flagOf, policyFrom } from './flags.ts';
+import type { Signals } from './signals.ts';
 
 // As a shell shows SIGABRT and SIGKILL.
 const STATUSES: Readonly<Record<string, number>> = { ERR_TRAP: 134, ERR_HUNG: 137 };
@@ -68,7 +68,7 @@ function readOptions(args: readonly string[]): RunOptions {
 }
 
 /** Runs what the arguments say; standard output is the command's alone. */
-export async function runMain(args: readonly string[]): Promise<void> {
+export async function runMain(args: readonly string[], signals: Signals): Promise<void> {
   let options: RunOptions;
   try {
     options = readOptions(args);
@@ -76,32 +76,35 @@ export async function runMain(args: readonly string[]): Promise<void> {
     refuse(error);
     return;
   }
-  await run(options);
+  await run(options, signals);
 }
 
 /**
  * Runs a command that `wasmpoll` was given in place of a protocol.
  * @throws WasmpollError ERR_POLICY when a command has no such setting
  */
-export async function runUnasked(options: RunOptions): Promise<void> {
+export async function runUnasked(options: RunOptions, signals: Signals): Promise<void> {
   resolveRunPolicy(options.policy, flagOf);
-  await run(options);
+  await run(options, signals);
 }
 
 /** Runs a command, and leaves its exit status. */
-async function run(options: RunOptions): Promise<void> {
+async function run(options: RunOptions, signals: Signals): Promise<void> {
+  // Programs for WASI hear no signals.
+  signals.endOnHangup();
   try {
     leaveMissingFolder();
     // Loaded after the usage is known to be right, so that --help needs no addon.
     const { runWasi } = await import('../wasi/run.ts');
-    const running = await runWasi(options);
-    stopOnSignals(
-      () => void running.close(),
-      () => running.abort(),
-    );
+    const running = await runWasi({ ...options, signal: signals.stop });
+    signals.beforeExit(() => running.abort());
     for (const address of running.addresses) report(`listening on ${address}`);
     process.exitCode = (await running.exited) & 0xff;
   } catch (error) {
+    if (error === signals.stop.reason) {
+      process.exitCode = signals.status;
+      return;
+    }
     complain(messageOf(error));
     process.exitCode = STATUSES[(error as { code?: string }).code ?? ''] ?? FAILED;
   }

@@ -6,21 +6,27 @@ import type { Logger } from '../server/logger.ts';
 import type { ServeOptions } from '../server/options.ts';
 import { serveAlone } from '../server/serve.ts';
 import type { Server } from '../server/server.ts';
-import { stopOnSignals } from './command-line.ts';
 import { LogOutput } from './log-output.ts';
+import type { Signals } from './signals.ts';
 
-/** Resolves when the server has drained. */
+/** Resolves when the server has drained, or a signal has ended its start. */
 export async function runServer(
   options: ServeOptions & { readonly protocol: string },
   logLevel: string,
+  signals: Signals,
 ): Promise<void> {
   const { pino } = await import('pino');
   const output = new LogOutput(2);
   process.on('exit', () => output.flush());
   const logger = pino({ level: logLevel, base: null }, output);
-  const server = await serveAlone({ ...options, logger });
-  stopOnSignals(() => void server.close());
-  swapOnSignal(server, options.protocol, logger);
+  let server: Server;
+  try {
+    server = await serveAlone({ ...options, logger, signal: signals.stop });
+  } catch (error) {
+    if (error !== signals.stop.reason) throw error;
+    return;
+  }
+  signals.onHangup(() => swap(server, options.protocol, logger));
   for (const address of server.addresses) process.stdout.write(`listening on ${address}\n`);
   await server.closed;
   await output.end();
@@ -29,10 +35,8 @@ export async function runServer(
 }
 
 // Reads the same path or name again. The end of a terminal sends it, too, and must end nothing.
-function swapOnSignal(server: Server, protocol: string, logger: Logger): void {
-  process.on('SIGHUP', () => {
-    server.swap(protocol).catch((error) => {
-      logger.error({ code: (error as { code?: string }).code }, `not swapped: ${messageOf(error)}`);
-    });
+function swap(server: Server, protocol: string, logger: Logger): void {
+  server.swap(protocol).catch((error) => {
+    logger.error({ code: (error as { code?: string }).code }, `not swapped: ${messageOf(error)}`);
   });
 }

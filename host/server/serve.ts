@@ -2,12 +2,11 @@
 // does nothing afterwards.
 
 import { native } from '../kernel/native.ts';
-import { type Address, parseAddress, resolveAddress } from '../listen/address.ts';
+import { parseAddress, resolveAddress } from '../listen/address.ts';
 import { fitDescriptors } from '../listen/capacity.ts';
 import { Listener } from '../listen/listener.ts';
 import { loadProtocol } from '../module/source.ts';
-import { type Policy, resolvePolicy } from '../policy.ts';
-import type { Engine } from '../threads/engine.ts';
+import { resolvePolicy } from '../policy.ts';
 import { InThread } from '../threads/in-thread.ts';
 import { OwnLoop } from '../threads/own-loop.ts';
 import { SharedLoop } from '../threads/shared-loop.ts';
@@ -31,44 +30,42 @@ async function start(
   Driver: typeof SharedLoop | typeof OwnLoop,
 ): Promise<Server> {
   checkOptions(options);
+  const { signal } = options;
   const policy = fitDescriptors(native, resolvePolicy(options.policy));
   const { maxConnections } = policy;
   if (maxConnections < (options.policy?.maxConnections ?? 0)) {
     options.logger?.warn({ maxConnections }, 'maxConnections: lowered to the descriptor limit');
   }
   const texts = typeof options.listen === 'string' ? [options.listen] : options.listen;
+  signal?.throwIfAborted();
   const addresses = await Promise.all(texts.map(parseAddress).map(resolveAddress));
+  signal?.throwIfAborted();
   const module = await loadProtocol(options.protocol, policy);
-  options.signal?.throwIfAborted();
+  signal?.throwIfAborted();
   const log = new ServerLog(policy, options.logger);
   const workers = workersOf(options);
   const engine =
     workers === 0
       ? new InThread(native, module, policy, log, Driver)
       : await Supervisor.start(native, module, policy, workers, log);
-  const server = await listen(engine, addresses, policy, log);
-  const abort = () => void server.close();
-  options.signal?.addEventListener('abort', abort, { once: true });
-  void server.closed.then(() => options.signal?.removeEventListener('abort', abort));
-  return server;
-}
-
-/** All or nothing: when an address cannot be opened, those before it are closed again, and the engine. */
-async function listen(
-  engine: Engine,
-  addresses: readonly Address[],
-  policy: Policy,
-  log: ServerLog,
-): Promise<Server> {
   const listeners: Listener[] = [];
   try {
+    signal?.throwIfAborted();
     for (const address of addresses) listeners.push(new Listener(native, address, policy));
-    return new Server(engine, listeners, policy, log);
+    const server = new Server(engine, listeners, policy, log);
+    closeOn(signal, server);
+    return server;
   } catch (error) {
     for (const listener of listeners) closeQuietly(listener);
     await engine.close();
     throw error;
   }
+}
+
+function closeOn(signal: AbortSignal | undefined, server: Server): void {
+  const abort = () => void server.close();
+  signal?.addEventListener('abort', abort, { once: true });
+  void server.closed.then(() => signal?.removeEventListener('abort', abort));
 }
 
 // What is reported is why the server cannot start, not what came after it.

@@ -2,12 +2,14 @@
 
 import { readFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
+import { constants } from 'node:os';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { flagOf, PLACEHOLDERS, settingNames, showValue } from '../../host/cli/flags.ts';
 import { settings } from '../../host/policy.ts';
 import { type Client, connect } from '../helpers/client.ts';
-import { type Running, refused, runCli, startCli, temporary } from '../helpers/process.ts';
+import { handles, until } from '../helpers/proc.ts';
+import { cli, Running, refused, runCli, startCli, temporary, works } from '../helpers/process.ts';
 
 const listen = ['--listen', '127.0.0.1:0'];
 const quick = ['--drain-quiet', '0', '--grace', '1s'];
@@ -238,6 +240,39 @@ test('the end of a terminal or of a reader does not end it', async (t) => {
   client.end();
   server.kill('SIGTERM');
   t.deepEqual(await server.exited, { code: 0, signal: null });
+});
+
+test('signals are heard from the first moment: SIGHUP ends no start, SIGTERM ends it at once', async (t) => {
+  const early = async (signal: NodeJS.Signals): Promise<Running> => {
+    const running = new Running([cli, ...listen, ...quick], {});
+    await until(() => handles(running.pid, constants.signals.SIGHUP));
+    t.is(running.stdout, '', 'it did not listen yet');
+    running.kill(signal);
+    return running;
+  };
+  const stopped = await early('SIGTERM');
+  t.deepEqual(await stopped.exited, { code: 0, signal: null });
+  t.is(stopped.stderr, '');
+  const hungUp = await early('SIGHUP');
+  await hungUp.written('stderr', /module swapped/);
+  t.true(await echoes(await connect(hungUp.address, { owner: t })));
+  hungUp.kill('SIGTERM');
+  t.deepEqual(await hungUp.exited, { code: 0, signal: null });
+});
+
+test('as the process with number 1 it hears a SIGTERM that comes while it starts', async (t) => {
+  const prefix = ['unshare', '--pid', '--fork', '--mount-proc'];
+  if (!works(...(prefix as [string]), 'true')) {
+    t.log('skipped: unshare(1) cannot make a process namespace here');
+    return t.pass();
+  }
+  const running = new Running([cli, ...listen, ...quick], { prefix });
+  const children = `/proc/${running.pid}/task/${running.pid}/children`;
+  const child = (): number => Number(readFileSync(children, 'utf8').trim().split(' ')[0] || '0');
+  // Node's own handler of SIGTERM is there before, and does nothing in such a process.
+  await until(() => child() > 0 && handles(child(), constants.signals.SIGHUP));
+  process.kill(child(), 'SIGTERM');
+  t.deepEqual(await running.exited, { code: 0, signal: null });
 });
 
 test('it needs no environment, no home and no folder to be in', async (t) => {

@@ -56,6 +56,12 @@ export function residentBytes(pid: number): number {
   return Number(match![1]) * 1024;
 }
 
+/** Whether the process has a handler for the signal, by its number; proc(5), SigCgt. */
+export function handles(pid: number, signal: number): boolean {
+  const match = /^SigCgt:\s+([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  return ((BigInt(`0x${match![1]}`) >> BigInt(signal - 1)) & 1n) === 1n;
+}
+
 export const descriptorCount = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length;
 
 /** Waits for what no event tells of. A test that waits in vain ends by ava's timeout. */

@@ -1,6 +1,7 @@
 // Embedding: serve() as a host application uses it.
 
 import { readFile } from 'node:fs/promises';
+import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { serve, WasmpollError } from '../../host/index.ts';
@@ -173,6 +174,27 @@ test('a drain lets data in flight out, and refuses new connections', async (t) =
   await closed;
 });
 
+const STEPS = 12;
+for (const workers of [0, 1]) {
+  test(`whenever an AbortSignal comes during the start, it is heard; workers: ${workers}`, async (t) => {
+    const options = { protocol: 'echo', listen: '127.0.0.1:0', workers, policy: quick };
+    const start = performance.now();
+    await (await serve(options)).close();
+    const usualMs = performance.now() - start;
+    for (let step = 0; step < STEPS; step += 1) {
+      const abort = new AbortController();
+      const outcome = serve({ ...options, signal: abort.signal }).then(
+        (server) => server.closed,
+        (error: unknown) => error,
+      );
+      await setTimeout((usualMs * step) / STEPS);
+      abort.abort(new Error(`step ${step}`));
+      const result = await outcome;
+      t.true(result === undefined || result === abort.signal.reason, String(result));
+    }
+  });
+}
+
 test('what is not quiet after the grace is aborted', async (t) => {
   const server = await serve({
     protocol: 'echo',
@@ -208,7 +230,7 @@ test("the host application's timers and promises run while the server is under f
     await client.readAll();
   });
   for (let ticks = 0; ticks < 50; ticks += 1) {
-    await new Promise((resolve) => setTimeout(resolve, 1));
+    await setTimeout(1);
     await Promise.resolve();
   }
   const { bytesIn } = server.stats();
