@@ -94,7 +94,7 @@ export class Callbacks implements Entrance {
 
   /** A copy of guest memory, for those who watch. */
   read(address: number, length: number): Uint8Array {
-    return this.#guest.read(address, length);
+    return this.#guest.memory.read(address, length);
   }
 
   /** Queues what the guest needs before a callback of this slot: its state block. */
@@ -159,8 +159,8 @@ export class Callbacks implements Entrance {
     } catch (thrown) {
       return this.#failed(slot, thrown);
     }
-    guest.left();
-    if (guest.dead !== null) return this.#failed(slot, guest.dead);
+    guest.memory.review();
+    if (guest.calls.dead !== null) return this.#failed(slot, guest.calls.dead);
     if (consumed > length) {
       return this.#failed(slot, `on_data consumed ${consumed} of ${length} bytes`);
     }
@@ -222,7 +222,7 @@ export class Callbacks implements Entrance {
   // host in between but to answer host calls.
   #begin(guest: Guest, slot: number): void {
     this.#effects.begin(slot);
-    guest.enter();
+    guest.calls.enter();
     this.#control.enter(slot);
   }
 
@@ -245,9 +245,9 @@ export class Callbacks implements Entrance {
 
   #returned(slot: number): boolean {
     const guest = this.#guest;
-    guest.left();
-    this.#why = guest.dead;
-    if (guest.dead !== null) return false;
+    guest.memory.review();
+    this.#why = guest.calls.dead;
+    if (guest.calls.dead !== null) return false;
     if (this.#effects.pending) this.#apply.from(this.#effects.mark);
     this.save(slot);
     return true;
@@ -267,7 +267,7 @@ export class Callbacks implements Entrance {
     const why = this.#why;
     this.#effects.rollback();
     // Its memory may have grown before it failed, and what earlier callbacks sent still lies there.
-    this.#guest.left();
+    this.#guest.memory.review();
     this.#output.run();
     stats.trapped();
     connections.doom(slot, REASON_TRAP);

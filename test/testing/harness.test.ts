@@ -160,8 +160,8 @@ test('the receive window and the state block are zeroed at the start', async (t)
     data: [{ at: 4096, bytes: 'x'.repeat(4000) }],
   });
   const made = new Guest(await loadModule(module, policy), policy);
-  t.true(made.read(made.window, 2048).every((byte) => byte === 0));
-  t.true(made.read(made.state, 100).every((byte) => byte === 0));
+  t.true(made.memory.read(made.window, 2048).every((byte) => byte === 0));
+  t.true(made.memory.read(made.state, 100).every((byte) => byte === 0));
   t.is(made.state % 16, 0);
 });
 
