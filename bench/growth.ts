@@ -5,19 +5,19 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { residentBytes } from '../test/helpers/proc.ts';
-import { type CaseResult, type Entry, type Plan, runCase, runRounds } from './campaign.ts';
-import { type Case, sizeText } from './cases.ts';
-import { BenchError } from './child.ts';
-import { compileC, root } from './compile.ts';
-import { commandOf, contenders, type Present, REFERENCE } from './contenders.ts';
-import { memoryTables } from './growth-memory.ts';
-import { allowedCores, describeMachine, findCores } from './machine.ts';
-import { type Load, processorNs, type Sample, startServer, throughput } from './measure.ts';
+import { type CaseResult, type Entry, type Plan, runCase, runRounds } from './campaign/campaign.ts';
+import { type Case, sizeText } from './campaign/cases.ts';
+import { memoryTables } from './growth/memory.ts';
+import { BenchError } from './load/child.ts';
+import { compileC, root } from './load/compile.ts';
+import { allowedCores, describeMachine, findCores } from './load/machine.ts';
+import { type Load, processorNs, type Sample, startServer, throughput } from './load/measure.ts';
 import { parseGrowthOptions, UsageError } from './options.ts';
-import { median } from './statistics.ts';
-import { compare } from './summary.ts';
-import { markdownTable } from './table.ts';
-import { count, spreadText } from './text.ts';
+import { commandOf, contenders, type Present, REFERENCE } from './peers/contenders.ts';
+import { median } from './report/statistics.ts';
+import { compare } from './report/summary.ts';
+import { markdownTable } from './report/table.ts';
+import { count, spreadText } from './report/text.ts';
 
 const CONNECTIONS = [10, 100, 1000, 10_000];
 const ACTIVE = 10;
@@ -99,7 +99,7 @@ async function sizesTable(setting: Setting): Promise<string> {
 
 /** Several guests in one thread; the connections are shared out among them. */
 async function guestsTable(setting: Setting): Promise<string> {
-  const script = fileURLToPath(new URL('./many-guests.js', import.meta.url));
+  const script = fileURLToPath(new URL('./peers/many-guests.js', import.meta.url));
   const present = GUESTS.map(
     (guests): Present => ({
       contender: { name: String(guests), title: '', find: () => Promise.reject() },
@@ -175,7 +175,7 @@ async function main(args: readonly string[]): Promise<void> {
     const found = await contender.find();
     if (!('missing' in found)) present.push({ contender, ...found });
   }
-  const command = [...cores.load, await compileC('load')];
+  const command = [...cores.load, await compileC('load/load')];
   const load: Load = { command, seconds, warmup: 0.1, serverCore: cores.serverCore };
   const setting: Setting = { present, load, pin: cores.server, rounds, loadCore: cores.loadCore };
   const parts = [

@@ -4,15 +4,15 @@
 import { createServer, type Socket } from 'node:net';
 import path from 'node:path';
 import test from 'ava';
-import { BenchError, Child } from '../../bench/child.ts';
-import { compileC, root } from '../../bench/compile.ts';
-import { startServer } from '../../bench/measure.ts';
+import { BenchError, Child } from '../../bench/load/child.ts';
+import { compileC, root } from '../../bench/load/compile.ts';
+import { startServer } from '../../bench/load/measure.ts';
 import { pattern } from '../helpers/bytes.ts';
 import { connect } from '../helpers/client.ts';
 import { type Owner, refused, runNode, temporary } from '../helpers/process.ts';
 
-const load = await compileC('load');
-const reference = await compileC('reference');
+const load = await compileC('load/load');
+const reference = await compileC('peers/reference');
 
 const ended = (child: Child): Promise<number | string> => child.ended;
 
@@ -204,7 +204,7 @@ test('the bench runs with what is there, and says what is missing', async (t) =>
 });
 
 test('a missing compiler is named in one line, with what to do', async (t) => {
-  await t.throwsAsync(compileC('load', { compiler: 'no-such-cc', folder: temporary(t) }), {
+  await t.throwsAsync(compileC('load/load', { compiler: 'no-such-cc', folder: temporary(t) }), {
     instanceOf: BenchError,
     message: 'there is no no-such-cc: install a C compiler (gcc), or set CC',
   });

@@ -1,20 +1,20 @@
 // What the bench makes of its measurements: arithmetic, judgements, and words. Nothing is measured.
 
 import test from 'ava';
-import { type CaseResult, MISSING } from '../../bench/campaign.ts';
-import { cases } from '../../bench/cases.ts';
-import { contenders } from '../../bench/contenders.ts';
-import { figures } from '../../bench/figures.ts';
-import { parseCpuList } from '../../bench/machine.ts';
-import type { Sample } from '../../bench/measure.ts';
+import { type CaseResult, MISSING } from '../../bench/campaign/campaign.ts';
+import { cases } from '../../bench/campaign/cases.ts';
+import { parseCpuList } from '../../bench/load/machine.ts';
+import type { Sample } from '../../bench/load/measure.ts';
+import { callsPerMessage, parseSummary } from '../../bench/load/syscalls.ts';
 import { parseGrowthOptions, parseOptions, UsageError } from '../../bench/options.ts';
-import { caseText, resultsMarkdown } from '../../bench/report.ts';
-import { quantile, ratios, spread } from '../../bench/statistics.ts';
-import { summarize } from '../../bench/summary.ts';
-import { linear, logarithmic } from '../../bench/svg.ts';
-import { callsPerMessage, parseSummary } from '../../bench/syscalls.ts';
-import { markdownTable, textTable } from '../../bench/table.ts';
-import { judge, targetTables } from '../../bench/targets.ts';
+import { contenders } from '../../bench/peers/contenders.ts';
+import { figures } from '../../bench/report/figures.ts';
+import { caseText, resultsMarkdown } from '../../bench/report/report.ts';
+import { quantile, ratios, spread } from '../../bench/report/statistics.ts';
+import { summarize } from '../../bench/report/summary.ts';
+import { linear, logarithmic } from '../../bench/report/svg.ts';
+import { markdownTable, textTable } from '../../bench/report/table.ts';
+import { judge, targetTables } from '../../bench/report/targets.ts';
 
 /** So many messages in a second, each for so many nanoseconds of the server. */
 const sample = (messages: number, nanoseconds: number, p50 = 100): Sample => ({

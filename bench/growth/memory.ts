@@ -2,14 +2,14 @@
 // several processes up to a share of the machine's memory. Both ends are on this machine.
 
 import { readFileSync } from 'node:fs';
-import { native } from '../host/kernel/native.ts';
-import { residentBytes } from '../test/helpers/proc.ts';
-import { Child } from './child.ts';
-import { commandOf, type Present } from './contenders.ts';
-import { type Load, type Server, startServer } from './measure.ts';
-import { titleOf } from './report.ts';
-import { markdownTable } from './table.ts';
-import { count } from './text.ts';
+import { native } from '../../host/kernel/native.ts';
+import { residentBytes } from '../../test/helpers/proc.ts';
+import { Child } from '../load/child.ts';
+import { type Load, type Server, startServer } from '../load/measure.ts';
+import { commandOf, type Present } from '../peers/contenders.ts';
+import { titleOf } from '../report/report.ts';
+import { markdownTable } from '../report/table.ts';
+import { count } from '../report/text.ts';
 
 interface Setting {
   readonly present: readonly Present[];

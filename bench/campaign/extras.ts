@@ -1,13 +1,13 @@
 // What is measured beside the cases: system calls, memory of idle connections, and the load generator
 // itself against redis-benchmark.
 
+import { bytesEach, holdConnections } from '../load/holders.ts';
+import { type Load, type Server, startServer } from '../load/measure.ts';
+import { compareClients, type Opinion, redisVersion } from '../load/redis.ts';
+import { countCalls, untraceable } from '../load/syscalls.ts';
+import { commandOf, type Present, REFERENCE } from '../peers/contenders.ts';
 import { type Case, cases } from './cases.ts';
-import { commandOf, type Present, REFERENCE } from './contenders.ts';
-import { bytesEach, holdConnections } from './idle.ts';
-import { type Load, type Server, startServer } from './measure.ts';
-import { compareClients, type Opinion, redisVersion } from './redis.ts';
 import type { Results } from './results.ts';
-import { countCalls, untraceable } from './syscalls.ts';
 
 export interface Bench {
   readonly present: readonly Present[];

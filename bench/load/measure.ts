@@ -1,7 +1,7 @@
-// One server under one load: starts contenders, and runs bench/load.c against them. It compares
+// One server under one load: starts contenders, and runs bench/load/load.c against them. It compares
 // nothing.
 
-import type { Case } from './cases.ts';
+import type { Case } from '../campaign/cases.ts';
 import { BenchError, Child } from './child.ts';
 
 /** What load.c tells of its window; the server's processor time is that of all its threads. */

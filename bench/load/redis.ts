@@ -2,7 +2,7 @@
 // command, which is a valid reply (an array of bulk strings).
 
 import { readdirSync, readFileSync } from 'node:fs';
-import type { Case } from './cases.ts';
+import type { Case } from '../campaign/cases.ts';
 import { BenchError, Child, outputOf } from './child.ts';
 import { type Load, measure, processorNs, type Server, throughput } from './measure.ts';
 

@@ -1,7 +1,7 @@
 // Memory of connections that do nothing: the resident set of the server's process. The kernel's own
 // memory for the sockets is not in it.
 
-import { residentBytes } from '../test/helpers/proc.ts';
+import { residentBytes } from '../../test/helpers/proc.ts';
 import { Child } from './child.ts';
 import type { Server } from './measure.ts';
 

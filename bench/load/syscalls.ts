@@ -4,7 +4,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { Case } from './cases.ts';
+import type { Case } from '../campaign/cases.ts';
 import { Child, outputOf } from './child.ts';
 import { type Load, measure, type Server } from './measure.ts';
 
