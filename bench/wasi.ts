@@ -10,7 +10,7 @@ import { type Case, cases } from './campaign/cases.ts';
 import { BenchError } from './load/child.ts';
 import { compileC } from './load/compile.ts';
 import { describeMachine, findCores } from './load/machine.ts';
-import { startServer } from './load/measure.ts';
+import { type Server, withServer } from './load/measure.ts';
 import { type Calls, countCalls, untraceable } from './load/syscalls.ts';
 import { type Present, REFERENCE } from './peers/contenders.ts';
 import { type Summary, summarize } from './report/summary.ts';
@@ -53,9 +53,8 @@ async function callsOf(all: readonly Present[], what: Case, plan: Plan): Promise
   const counted: (Calls | null)[] = [];
   const possible = (await untraceable()) === null;
   for (const { command } of possible ? all : []) {
-    const server = await startServer(command, plan.pin);
-    counted.push(await countCalls(plan.load, server, what));
-    await server.child.stop();
+    const count = (server: Server): Promise<Calls> => countCalls(plan.load, server, what);
+    counted.push(await withServer(command, plan.pin, count));
   }
   return counted;
 }
