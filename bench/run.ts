@@ -14,6 +14,7 @@ import { describeMachine, findCores } from './load/machine.ts';
 import { type Options, parseOptions, UsageError } from './options.ts';
 import { type Contender, contenders, type Present, REFERENCE } from './peers/contenders.ts';
 import { figures } from './report/figures.ts';
+import { progress } from './report/progress.ts';
 import {
   callsTable,
   caseText,
@@ -32,11 +33,6 @@ const TRIES = 3;
 const EXTRAS = ['calls', 'idle', 'redis'];
 
 const print = (text: string): void => void process.stdout.write(text);
-
-/** One line that is written over; nothing where there is no terminal. */
-function progress(text: string): void {
-  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
-}
 
 function guestOf(what: Case): string {
   if (what.guest === undefined) return 'echo';

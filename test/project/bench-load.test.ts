@@ -6,9 +6,11 @@ import path from 'node:path';
 import test from 'ava';
 import { BenchError, Child } from '../../bench/load/child.ts';
 import { compileC, root } from '../../bench/load/compile.ts';
-import { startServer } from '../../bench/load/measure.ts';
+import { Holders, holdConnections } from '../../bench/load/holders.ts';
+import { type Server, startServer } from '../../bench/load/measure.ts';
 import { pattern } from '../helpers/bytes.ts';
 import { connect } from '../helpers/client.ts';
+import { descriptorCount, until } from '../helpers/proc.ts';
 import { type Owner, refused, runNode, temporary } from '../helpers/process.ts';
 
 const load = await compileC('load/load');
@@ -102,10 +104,7 @@ for (const option of ['depth=0', 'depth=two', 'deep=2', 'to=localhost:1', 'to=12
   });
 }
 
-async function referenceServer(
-  t: Owner,
-  ...args: string[]
-): Promise<{ address: string; pid: number }> {
+async function referenceServer(t: Owner, ...args: string[]): Promise<Server> {
   const server = await startServer([reference, ...args], []);
   t.teardown(() => server.child.stop());
   return server;
@@ -160,6 +159,28 @@ test('held connections stay until they are released, and load.c says when they a
   await child.shows(/^\{"open":150\}\n/);
   child.release();
   t.is(await ended(child), 0);
+});
+
+test('as many connections are held as are asked for, and none when they are released', async (t) => {
+  const server = await referenceServer(t);
+  const held = () => descriptorCount(server.pid) - before;
+  const before = descriptorCount(server.pid);
+  const holders = new Holders([load]);
+  await holders.open(server, 20);
+  t.is(held(), 20);
+  await holders.open(server, 30);
+  t.is(held(), 50);
+  await holders.release();
+  await until(() => held() === 0);
+});
+
+test('what a server has resident is taken without connections, and at each count', async (t) => {
+  const held = await holdConnections([load], await referenceServer(t), [20, 50]);
+  t.deepEqual(
+    held.map(({ connections }) => connections),
+    [0, 20, 50],
+  );
+  t.true(held.every(({ residentBytes }) => residentBytes > 0));
 });
 
 test('the reference keeps what a slow reader does not take, and serves others meanwhile', async (t) => {
