@@ -40,9 +40,19 @@ function peer(
   });
 }
 
+interface Ended {
+  readonly status: number | string;
+  readonly stderr: string;
+}
+
 /** Runs the load generator to its end. */
-async function loaded(...options: string[]): Promise<{ status: number | string; stderr: string }> {
-  const child = new Child([load, 'seconds=0.3', 'warmup=0', ...options]);
+const loaded = (...options: string[]): Promise<Ended> => runLoad(0.3, options);
+
+/** Runs it until it finds a fault, which on a busy machine takes its time. */
+const faultFound = (...options: string[]): Promise<Ended> => runLoad(60, options);
+
+async function runLoad(seconds: number, options: readonly string[]): Promise<Ended> {
+  const child = new Child([load, `seconds=${seconds}`, 'warmup=0', ...options]);
   const status = await ended(child);
   return { status, stderr: child.stderr };
 }
@@ -53,21 +63,21 @@ test('the load finds one corrupted byte, deep in the stream', async (t) => {
     if (at <= corrupt && corrupt < at + data.length) data[corrupt - at]! ^= 1;
     return data;
   });
-  const { status, stderr } = await loaded(`to=${address}`, 'connections=1', 'bytes=10000');
+  const { status, stderr } = await faultFound(`to=${address}`, 'connections=1', 'bytes=10000');
   t.is(status, 1);
   t.regex(stderr, /^load: a wrong byte came after \d+ bytes\n$/);
 });
 
 test('the load finds a whole message that is left out', async (t) => {
   const address = await peer(t, (data, at) => (at < 640 ? data : data.subarray(64)));
-  const { status, stderr } = await loaded(`to=${address}`, 'connections=1', 'depth=16');
+  const { status, stderr } = await faultFound(`to=${address}`, 'connections=1', 'depth=16');
   t.is(status, 1);
   t.regex(stderr, /^load: a wrong byte came after \d+ bytes\n$/);
 });
 
 test('the load finds bytes that nobody sent', async (t) => {
   const address = await peer(t, (data, at) => (at < 640 ? data : Buffer.concat([data, data])));
-  const { status, stderr } = await loaded(`to=${address}`, 'connections=1');
+  const { status, stderr } = await faultFound(`to=${address}`, 'connections=1');
   t.is(status, 1);
   t.regex(stderr, /^load: more came back than was sent after \d+ bytes\n$/);
 });
@@ -80,7 +90,7 @@ test("the load finds another connection's bytes", async (t) => {
     for (const other of sockets) if (other !== socket) other.write(data);
     return null;
   });
-  const { status, stderr } = await loaded(`to=${address}`, 'connections=2');
+  const { status, stderr } = await faultFound(`to=${address}`, 'connections=2');
   t.is(status, 1);
   t.regex(stderr, /^load: (a wrong byte came|more came back than was sent) after \d+ bytes\n$/);
 });
@@ -90,7 +100,7 @@ test('the load does not take a closed connection for an answer', async (t) => {
     if (at >= 640) socket.destroy();
     return data;
   });
-  const { status, stderr } = await loaded(`to=${address}`, 'connections=1');
+  const { status, stderr } = await faultFound(`to=${address}`, 'connections=1');
   t.is(status, 1);
   t.regex(stderr, /^load: (the server closed a connection after \d+ bytes|recv: .+|send: .+)\n$/);
 });
