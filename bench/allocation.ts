@@ -8,7 +8,7 @@ import { PerformanceObserver } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
 import { getHeapStatistics } from 'node:v8';
 import { compiledGuest } from '../test/helpers/guests.ts';
-import { Rounds } from './rounds.ts';
+import { Rounds } from './ruler/rounds.ts';
 
 const FLAGS = ['--expose-gc', '--min-semi-space-size=512', '--max-semi-space-size=1024'];
 const MESSAGE_BYTES = 64;

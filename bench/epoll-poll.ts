@@ -14,7 +14,7 @@ const ROUNDS = 15;
 const EVENTS = 100_000;
 const MOST_POLLS = 20_000;
 
-const SCRIPT = fileURLToPath(new URL('../../bench/epoll_poll.py', import.meta.url));
+const SCRIPT = fileURLToPath(new URL('../../bench/peers/epoll_poll.py', import.meta.url));
 
 const python = spawn('python3', [SCRIPT], { stdio: ['pipe', 'pipe', 'inherit'] });
 const answers = createInterface({ input: python.stdout })[Symbol.asyncIterator]();

@@ -4,16 +4,16 @@
 
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { BuildError, checkBuilt } from './builds.ts';
-import { BenchError, Child } from './child.ts';
-import { root } from './compile.ts';
-import { type HostCase, hostCases } from './host-cost-case.ts';
-import { hostCostTable, type Measured } from './host-cost-table.ts';
-import { describeMachine, findCores } from './machine.ts';
+import { BenchError, Child } from './load/child.ts';
+import { root } from './load/compile.ts';
+import { describeMachine, findCores } from './load/machine.ts';
 import { type HostCostOptions, parseHostCostOptions, UsageError } from './options.ts';
-import { count } from './text.ts';
+import { count } from './report/text.ts';
+import { BuildError, checkBuilt } from './ruler/builds.ts';
+import { type HostCase, hostCases } from './ruler/case.ts';
+import { hostCostTable, type Measured } from './ruler/table.ts';
 
-const script = fileURLToPath(new URL('./host-cost-child.js', import.meta.url));
+const script = fileURLToPath(new URL('./ruler/child.js', import.meta.url));
 // What V8 has compiled is a few percent faster in one process than in another: after so many rounds
 // there are new ones.
 const ROUNDS_A_PROCESS = 20;

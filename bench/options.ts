@@ -2,7 +2,7 @@
 
 import { parseArgs } from 'node:util';
 
-/** How long: `npm run bench:growth` takes these alone. */
+/** How long. */
 export interface Extent {
   readonly rounds: number;
   /** Of one window. */
@@ -16,6 +16,11 @@ export interface Options extends Extent {
   readonly contenders: readonly string[] | null;
   /** Nothing is measured: the report is written from the last results. */
   readonly render: boolean;
+}
+
+export interface GrowthOptions extends Extent {
+  /** Names of what grows; null: all. */
+  readonly parts: readonly string[] | null;
 }
 
 export interface HostCostOptions {
@@ -37,6 +42,8 @@ const ALL = {
   contenders: { type: 'string' },
   render: { type: 'boolean' },
 } as const;
+
+const SOME = { ...EXTENT, only: { type: 'string' } } as const;
 
 const HOST_COST = {
   rounds: { type: 'string' },
@@ -67,9 +74,12 @@ export function parseOptions(
 }
 
 /** @throws UsageError */
-export function parseGrowthOptions(args: readonly string[]): Extent {
-  const { values } = explained(() => parseArgs({ args: [...args], options: EXTENT }), EXTENT);
-  return extentOf(values, GROWTH);
+export function parseGrowthOptions(
+  args: readonly string[],
+  known: readonly string[],
+): GrowthOptions {
+  const { values } = explained(() => parseArgs({ args: [...args], options: SOME }), SOME);
+  return { ...extentOf(values, GROWTH), parts: namesOf('--only', values.only, known) };
 }
 
 /** @throws UsageError */

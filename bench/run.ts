@@ -4,15 +4,17 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { compiledGuest } from '../test/helpers/guests.ts';
-import { type CaseResult, MISSING, type Plan, runCase, takesPart } from './campaign.ts';
-import { type Case, cases } from './cases.ts';
-import { BenchError } from './child.ts';
-import { compileC, root, source } from './compile.ts';
-import { type Contender, contenders, type Present, REFERENCE } from './contenders.ts';
-import { type Bench, callsOfAll, idleOfAll, opinions } from './extras.ts';
-import { figures } from './figures.ts';
-import { describeMachine, findCores } from './machine.ts';
+import { type CaseResult, MISSING, type Plan, runCase, takesPart } from './campaign/campaign.ts';
+import { type Case, cases } from './campaign/cases.ts';
+import { type Bench, callsOfAll, idleOfAll, opinions } from './campaign/extras.ts';
+import { type Results, readResults, writeResults } from './campaign/results.ts';
+import { BenchError } from './load/child.ts';
+import { compileC, root, source } from './load/compile.ts';
+import { describeMachine, findCores } from './load/machine.ts';
 import { type Options, parseOptions, UsageError } from './options.ts';
+import { type Contender, contenders, type Present, REFERENCE } from './peers/contenders.ts';
+import { figures } from './report/figures.ts';
+import { progress } from './report/progress.ts';
 import {
   callsTable,
   caseText,
@@ -20,10 +22,9 @@ import {
   opinionTable,
   resultsMarkdown,
   titleOf,
-} from './report.ts';
-import { type Results, readResults, writeResults } from './results.ts';
-import { textTable } from './table.ts';
-import { targetTables } from './targets.ts';
+} from './report/report.ts';
+import { textTable } from './report/table.ts';
+import { targetTables } from './report/targets.ts';
 
 const WARM_UP = 0.2;
 const HEAT = { quick: 0.3, full: 1.5 };
@@ -32,11 +33,6 @@ const TRIES = 3;
 const EXTRAS = ['calls', 'idle', 'redis'];
 
 const print = (text: string): void => void process.stdout.write(text);
-
-/** One line that is written over; nothing where there is no terminal. */
-function progress(text: string): void {
-  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
-}
 
 function guestOf(what: Case): string {
   if (what.guest === undefined) return 'echo';
@@ -111,7 +107,7 @@ async function runAll(options: Options): Promise<Results> {
     ),
   );
   const { rounds, seconds } = options;
-  const command = [...cores.load, await compileC('load')];
+  const command = [...cores.load, await compileC('load/load')];
   const bench: Bench = {
     present,
     load: { command, seconds, warmup: Math.min(WARM_UP, seconds), serverCore: cores.serverCore },

@@ -5,17 +5,17 @@
 
 import { cli } from '../test/helpers/process.ts';
 import { compiledC, compiledNative, nativeCommand } from '../test/helpers/wasi-programs.ts';
-import { type CaseResult, type Plan, runCase } from './campaign.ts';
-import { type Case, cases } from './cases.ts';
-import { BenchError } from './child.ts';
-import { compileC } from './compile.ts';
-import { type Present, REFERENCE } from './contenders.ts';
-import { describeMachine, findCores } from './machine.ts';
-import { startServer } from './measure.ts';
-import { type Summary, summarize } from './summary.ts';
-import { type Calls, countCalls, untraceable } from './syscalls.ts';
-import { textTable } from './table.ts';
-import { count, micros, spreadText } from './text.ts';
+import { type CaseResult, type Plan, runCase } from './campaign/campaign.ts';
+import { type Case, cases } from './campaign/cases.ts';
+import { BenchError } from './load/child.ts';
+import { compileC } from './load/compile.ts';
+import { describeMachine, findCores } from './load/machine.ts';
+import { type Server, withServer } from './load/measure.ts';
+import { type Calls, countCalls, untraceable } from './load/syscalls.ts';
+import { type Present, REFERENCE } from './peers/contenders.ts';
+import { type Summary, summarize } from './report/summary.ts';
+import { textTable } from './report/table.ts';
+import { count, micros, spreadText } from './report/text.ts';
 
 const ROUNDS = 10;
 const SECONDS = 0.5;
@@ -53,9 +53,8 @@ async function callsOf(all: readonly Present[], what: Case, plan: Plan): Promise
   const counted: (Calls | null)[] = [];
   const possible = (await untraceable()) === null;
   for (const { command } of possible ? all : []) {
-    const server = await startServer(command, plan.pin);
-    counted.push(await countCalls(plan.load, server, what));
-    await server.child.stop();
+    const count = (server: Server): Promise<Calls> => countCalls(plan.load, server, what);
+    counted.push(await withServer(command, plan.pin, count));
   }
   return counted;
 }
@@ -99,7 +98,7 @@ async function main(rounds: number): Promise<void> {
   const cores = await findCores();
   process.stdout.write(`${describeMachine()}; ${rounds} rounds of ${SECONDS} s\n`);
   if (cores.unpinned !== null) process.stdout.write(`not pinned: ${cores.unpinned}\n`);
-  const command = [...cores.load, await compileC('load')];
+  const command = [...cores.load, await compileC('load/load')];
   const { serverCore } = cores;
   const load = { command, seconds: SECONDS, warmup: SECONDS / 4, serverCore };
   const plan: Plan = { rounds, load, heatSeconds: 1, pin: cores.server, tries: TRIES };

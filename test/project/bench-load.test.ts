@@ -4,15 +4,17 @@
 import { createServer, type Socket } from 'node:net';
 import path from 'node:path';
 import test from 'ava';
-import { BenchError, Child } from '../../bench/child.ts';
-import { compileC, root } from '../../bench/compile.ts';
-import { startServer } from '../../bench/measure.ts';
+import { BenchError, Child } from '../../bench/load/child.ts';
+import { compileC, root } from '../../bench/load/compile.ts';
+import { Holders, holdConnections } from '../../bench/load/holders.ts';
+import { type Server, startServer } from '../../bench/load/measure.ts';
 import { pattern } from '../helpers/bytes.ts';
 import { connect } from '../helpers/client.ts';
+import { descriptorCount, until } from '../helpers/proc.ts';
 import { type Owner, refused, runNode, temporary } from '../helpers/process.ts';
 
-const load = await compileC('load');
-const reference = await compileC('reference');
+const load = await compileC('load/load');
+const reference = await compileC('peers/reference');
 
 const ended = (child: Child): Promise<number | string> => child.ended;
 
@@ -38,9 +40,19 @@ function peer(
   });
 }
 
+interface Ended {
+  readonly status: number | string;
+  readonly stderr: string;
+}
+
 /** Runs the load generator to its end. */
-async function loaded(...options: string[]): Promise<{ status: number | string; stderr: string }> {
-  const child = new Child([load, 'seconds=0.3', 'warmup=0', ...options]);
+const loaded = (...options: string[]): Promise<Ended> => runLoad(0.3, options);
+
+/** Runs it until it finds a fault, which on a busy machine takes its time. */
+const faultFound = (...options: string[]): Promise<Ended> => runLoad(60, options);
+
+async function runLoad(seconds: number, options: readonly string[]): Promise<Ended> {
+  const child = new Child([load, `seconds=${seconds}`, 'warmup=0', ...options]);
   const status = await ended(child);
   return { status, stderr: child.stderr };
 }
@@ -51,21 +63,21 @@ test('the load finds one corrupted byte, deep in the stream', async (t) => {
     if (at <= corrupt && corrupt < at + data.length) data[corrupt - at]! ^= 1;
     return data;
   });
-  const { status, stderr } = await loaded(`to=${address}`, 'connections=1', 'bytes=10000');
+  const { status, stderr } = await faultFound(`to=${address}`, 'connections=1', 'bytes=10000');
   t.is(status, 1);
   t.regex(stderr, /^load: a wrong byte came after \d+ bytes\n$/);
 });
 
 test('the load finds a whole message that is left out', async (t) => {
   const address = await peer(t, (data, at) => (at < 640 ? data : data.subarray(64)));
-  const { status, stderr } = await loaded(`to=${address}`, 'connections=1', 'depth=16');
+  const { status, stderr } = await faultFound(`to=${address}`, 'connections=1', 'depth=16');
   t.is(status, 1);
   t.regex(stderr, /^load: a wrong byte came after \d+ bytes\n$/);
 });
 
 test('the load finds bytes that nobody sent', async (t) => {
   const address = await peer(t, (data, at) => (at < 640 ? data : Buffer.concat([data, data])));
-  const { status, stderr } = await loaded(`to=${address}`, 'connections=1');
+  const { status, stderr } = await faultFound(`to=${address}`, 'connections=1');
   t.is(status, 1);
   t.regex(stderr, /^load: more came back than was sent after \d+ bytes\n$/);
 });
@@ -78,7 +90,7 @@ test("the load finds another connection's bytes", async (t) => {
     for (const other of sockets) if (other !== socket) other.write(data);
     return null;
   });
-  const { status, stderr } = await loaded(`to=${address}`, 'connections=2');
+  const { status, stderr } = await faultFound(`to=${address}`, 'connections=2');
   t.is(status, 1);
   t.regex(stderr, /^load: (a wrong byte came|more came back than was sent) after \d+ bytes\n$/);
 });
@@ -88,7 +100,7 @@ test('the load does not take a closed connection for an answer', async (t) => {
     if (at >= 640) socket.destroy();
     return data;
   });
-  const { status, stderr } = await loaded(`to=${address}`, 'connections=1');
+  const { status, stderr } = await faultFound(`to=${address}`, 'connections=1');
   t.is(status, 1);
   t.regex(stderr, /^load: (the server closed a connection after \d+ bytes|recv: .+|send: .+)\n$/);
 });
@@ -102,10 +114,7 @@ for (const option of ['depth=0', 'depth=two', 'deep=2', 'to=localhost:1', 'to=12
   });
 }
 
-async function referenceServer(
-  t: Owner,
-  ...args: string[]
-): Promise<{ address: string; pid: number }> {
+async function referenceServer(t: Owner, ...args: string[]): Promise<Server> {
   const server = await startServer([reference, ...args], []);
   t.teardown(() => server.child.stop());
   return server;
@@ -162,6 +171,28 @@ test('held connections stay until they are released, and load.c says when they a
   t.is(await ended(child), 0);
 });
 
+test('as many connections are held as are asked for, and none when they are released', async (t) => {
+  const server = await referenceServer(t);
+  const held = () => descriptorCount(server.pid) - before;
+  const before = descriptorCount(server.pid);
+  const holders = new Holders([load]);
+  await holders.open(server, 20);
+  t.is(held(), 20);
+  await holders.open(server, 30);
+  t.is(held(), 50);
+  await holders.release();
+  await until(() => held() === 0);
+});
+
+test('what a server has resident is taken without connections, and at each count', async (t) => {
+  const held = await holdConnections([load], await referenceServer(t), [20, 50]);
+  t.deepEqual(
+    held.map(({ connections }) => connections),
+    [0, 20, 50],
+  );
+  t.true(held.every(({ residentBytes }) => residentBytes > 0));
+});
+
 test('the reference keeps what a slow reader does not take, and serves others meanwhile', async (t) => {
   const { address } = await referenceServer(t, '65536');
   const slow = await connect(address, { paused: true, owner: t });
@@ -204,7 +235,7 @@ test('the bench runs with what is there, and says what is missing', async (t) =>
 });
 
 test('a missing compiler is named in one line, with what to do', async (t) => {
-  await t.throwsAsync(compileC('load', { compiler: 'no-such-cc', folder: temporary(t) }), {
+  await t.throwsAsync(compileC('load/load', { compiler: 'no-such-cc', folder: temporary(t) }), {
     instanceOf: BenchError,
     message: 'there is no no-such-cc: install a C compiler (gcc), or set CC',
   });

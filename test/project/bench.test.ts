@@ -1,20 +1,21 @@
 // What the bench makes of its measurements: arithmetic, judgements, and words. Nothing is measured.
 
 import test from 'ava';
-import { type CaseResult, MISSING } from '../../bench/campaign.ts';
-import { cases } from '../../bench/cases.ts';
-import { contenders } from '../../bench/contenders.ts';
-import { figures } from '../../bench/figures.ts';
-import { parseCpuList } from '../../bench/machine.ts';
-import type { Sample } from '../../bench/measure.ts';
+import { type CaseResult, MISSING } from '../../bench/campaign/campaign.ts';
+import { cases } from '../../bench/campaign/cases.ts';
+import { failuresOf } from '../../bench/growth/footprint.ts';
+import { parseCpuList } from '../../bench/load/machine.ts';
+import type { Sample } from '../../bench/load/measure.ts';
+import { callsPerMessage, parseSummary } from '../../bench/load/syscalls.ts';
 import { parseGrowthOptions, parseOptions, UsageError } from '../../bench/options.ts';
-import { caseText, resultsMarkdown } from '../../bench/report.ts';
-import { quantile, ratios, spread } from '../../bench/statistics.ts';
-import { summarize } from '../../bench/summary.ts';
-import { linear, logarithmic } from '../../bench/svg.ts';
-import { callsPerMessage, parseSummary } from '../../bench/syscalls.ts';
-import { markdownTable, textTable } from '../../bench/table.ts';
-import { judge, targetTables } from '../../bench/targets.ts';
+import { contenders } from '../../bench/peers/contenders.ts';
+import { figures } from '../../bench/report/figures.ts';
+import { caseText, resultsMarkdown } from '../../bench/report/report.ts';
+import { quantile, ratios, spread } from '../../bench/report/statistics.ts';
+import { summarize } from '../../bench/report/summary.ts';
+import { linear, logarithmic } from '../../bench/report/svg.ts';
+import { markdownTable, textTable } from '../../bench/report/table.ts';
+import { judge, targetTables } from '../../bench/report/targets.ts';
 
 /** So many messages in a second, each for so many nanoseconds of the server. */
 const sample = (messages: number, nanoseconds: number, p50 = 100): Sample => ({
@@ -211,6 +212,34 @@ test('charts have a mark for each contender that was measured, and none for othe
   );
 });
 
+const MIB = 1024 * 1024;
+
+/** Memory in MiB, and descriptors, in the order of a footprint. */
+const footprint = (...usages: readonly (readonly [memory: number, descriptors: number])[]) => {
+  const [empty, full, before, after] = usages.map(([memory, descriptors], index) => {
+    return { connections: index === 1 ? 10_000 : 0, residentBytes: memory * MIB, descriptors };
+  });
+  const [cycles, medianUs, slowestUs] = [10_000, 100, 1000];
+  return {
+    ...{ contender: 'wasmpoll-0', descriptors: 20, cycles, medianUs, slowestUs },
+    ...{ empty: empty!, full: full!, before: before!, after: after! },
+  };
+};
+
+test('a server that is as it was before its connections has no failures', (t) => {
+  t.deepEqual(failuresOf(footprint([72, 20], [81.75, 10_020], [90, 20], [94, 20])), []);
+});
+
+test('what connections leave behind is a failure, and an idle one of 1 KiB', (t) => {
+  t.deepEqual(failuresOf(footprint([72, 19], [82, 10_020], [72, 21], [77, 22])), [
+    'wasmpoll-0: descriptors left behind: -1',
+    'wasmpoll-0: descriptors left behind: 1',
+    'wasmpoll-0: descriptors left behind: 2',
+    'wasmpoll-0: memory left behind: 5.0 MiB',
+    'wasmpoll-0: an idle connection costs 1,049 bytes; at most 1023 are allowed',
+  ]);
+});
+
 test('lists of cores are read as the kernel writes them', (t) => {
   t.deepEqual(parseCpuList('0\n'), [0]);
   t.deepEqual(parseCpuList('0-2,5,8-9'), [0, 1, 2, 5, 8, 9]);
@@ -244,7 +273,19 @@ test('options have defaults, and --quick has others', (t) => {
       ...{ cases: ['b', 'a'], contenders: ['c'] },
     },
   );
-  t.deepEqual(parseGrowthOptions(['--seconds', '0.1']), { rounds: 5, seconds: 0.1 });
+});
+
+test('the growth has shorter rounds, and takes the names of its parts', (t) => {
+  const all = { rounds: 5, seconds: 0.5, parts: null };
+  t.deepEqual(parseGrowthOptions([], ['a', 'b']), all);
+  t.deepEqual(parseGrowthOptions(['--seconds', '0.1', '--only', 'b'], ['a', 'b']), {
+    ...{ ...all, seconds: 0.1 },
+    parts: ['b'],
+  });
+  t.throws(() => parseGrowthOptions(['--only', 'c'], ['a', 'b']), {
+    instanceOf: UsageError,
+    message: "--only: there is no 'c'; there are a, b",
+  });
 });
 
 for (const [args, message] of [

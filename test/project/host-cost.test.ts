@@ -6,11 +6,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
-import { BuildError, loadBuild, NUMBERS } from '../../bench/builds.ts';
-import { root } from '../../bench/compile.ts';
-import { type HostCase, HostCost, hostCases } from '../../bench/host-cost-case.ts';
-import { hostCostTable } from '../../bench/host-cost-table.ts';
+import { root } from '../../bench/load/compile.ts';
 import { parseHostCostOptions, UsageError } from '../../bench/options.ts';
+import { BuildError, loadBuild, NUMBERS } from '../../bench/ruler/builds.ts';
+import { type HostCase, HostCost, hostCases } from '../../bench/ruler/case.ts';
+import { hostCostTable } from '../../bench/ruler/table.ts';
 import { linesModule, scriptedModule } from '../helpers/guests.ts';
 import { runNode } from '../helpers/process.ts';
 

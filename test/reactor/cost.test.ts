@@ -3,7 +3,7 @@
 
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
-import { Rounds } from '../../bench/rounds.ts';
+import { Rounds } from '../../bench/ruler/rounds.ts';
 import type { Epoll, Io, Kernel } from '../../host/kernel/contract.ts';
 import { native } from '../../host/kernel/native.ts';
 import { connect } from '../helpers/client.ts';
@@ -90,7 +90,7 @@ for (const [which, guest] of Object.entries(guests)) {
 
 test('a message costs one receive and one send, and no change of what epoll watches', async (t) => {
   const connections = 8;
-  const module = new URL('../../bench/rounds.js', import.meta.url).href;
+  const module = new URL('../../bench/ruler/rounds.js', import.meta.url).href;
   const script = (rounds: number): string => `
     import { readFileSync } from 'node:fs';
     import { Rounds } from ${JSON.stringify(module)};

@@ -1,5 +1,5 @@
 // Closed-loop load for an echo server. Every byte that comes back is compared with what was sent.
-// Usage: load to=HOST:PORT[,HOST:PORT...] [name=value]...     (the names: load-options.h)
+// Usage: load to=HOST:PORT[,HOST:PORT...] [name=value]...     (the names: options.h)
 // Connections go to the servers in turn.
 //
 // Each active connection keeps `depth` messages in flight: the next is sent when one has come back,
@@ -28,7 +28,7 @@
 
 #include "accounts.h"
 #include "histogram.h"
-#include "load-options.h"
+#include "options.h"
 
 // What a connection sends repeats after a prime number of bytes, and each starts elsewhere in it: a
 // message that is lost, doubled, or a stranger's does not look like the one that is due.

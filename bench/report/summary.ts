@@ -1,9 +1,9 @@
 // What the rounds of a case say about each contender: medians, and ratios to another one round by
 // round. It prints nothing.
 
-import type { CaseResult, Result } from './campaign.ts';
-import { REFERENCE } from './contenders.ts';
-import { foreignShare, processorNs, type Sample, throughput } from './measure.ts';
+import type { CaseResult, Result } from '../campaign/campaign.ts';
+import { foreignShare, processorNs, type Sample, throughput } from '../load/measure.ts';
+import { REFERENCE } from '../peers/contenders.ts';
 import { median, ratios, type Spread, spread } from './statistics.ts';
 
 export interface Summary {

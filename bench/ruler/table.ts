@@ -1,7 +1,7 @@
 // What the ruler prints: each case's cost in each build, and the ratios. Nothing is measured.
 
-import { ratios, type Spread, spread } from './statistics.ts';
-import { textTable } from './table.ts';
+import { ratios, type Spread, spread } from '../report/statistics.ts';
+import { textTable } from '../report/table.ts';
 
 export interface Measured {
   readonly title: string;

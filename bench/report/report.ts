@@ -1,10 +1,10 @@
 // What was measured, as text: tables for the terminal, and RESULTS.md.
 
-import { type CaseResult, MISSING } from './campaign.ts';
-import { cases } from './cases.ts';
-import { contenders, REFERENCE } from './contenders.ts';
-import type { Opinion } from './redis.ts';
-import type { Results } from './results.ts';
+import { type CaseResult, MISSING } from '../campaign/campaign.ts';
+import { cases } from '../campaign/cases.ts';
+import type { Results } from '../campaign/results.ts';
+import type { Opinion } from '../load/redis.ts';
+import { contenders, REFERENCE } from '../peers/contenders.ts';
 import { median, ratios, spread } from './statistics.ts';
 import { type Summary, summarize } from './summary.ts';
 import { markdownTable, type Table, textTable } from './table.ts';
@@ -130,7 +130,7 @@ export function resultsMarkdown(results: Results): string {
     results.calls === null ? `Not counted: ${results.notCounted}.` : callsTable(results),
     "## Memory of an idle connection\n\nGrowth of the resident set from 1,000 to 10,000 connections, each of which has had one message echoed. The kernel's socket buffers are not in it.",
     results.idle === null ? 'Not measured.' : idleTable(results),
-    '## A second opinion on the load generator\n\n50 × 64 B by bench/load.c, and by redis-benchmark.',
+    '## A second opinion on the load generator\n\n50 × 64 B by bench/load/load.c, and by redis-benchmark.',
     results.opinions === null
       ? 'Not measured: there is no redis-benchmark.'
       : opinionTable(results),

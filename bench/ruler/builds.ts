@@ -4,9 +4,9 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { loadModule } from '../host/module/protocol-module.ts';
-import type { resolvePolicy } from '../host/policy.ts';
-import type { Reactor } from '../host/reactor/reactor.ts';
+import type { loadModule } from '../../host/module/protocol-module.ts';
+import type { resolvePolicy } from '../../host/policy.ts';
+import type { Reactor } from '../../host/reactor/reactor.ts';
 
 /** Of these a build must export every one. */
 export const NUMBERS = [

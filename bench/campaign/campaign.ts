@@ -1,9 +1,7 @@
 // A campaign: every case, every contender, round by round. In a round each contender has its turn
 // once, and the order rotates, so that what else the machine does meets all of them alike.
 
-import type { Case } from './cases.ts';
-import { BenchError } from './child.ts';
-import { type Contender, commandOf, type Present, REFERENCE } from './contenders.ts';
+import { BenchError } from '../load/child.ts';
 import {
   foreignShare,
   type Load,
@@ -11,7 +9,9 @@ import {
   type Sample,
   type Server,
   startServer,
-} from './measure.ts';
+} from '../load/measure.ts';
+import { type Contender, commandOf, type Present, REFERENCE } from '../peers/contenders.ts';
+import type { Case } from './cases.ts';
 
 export interface Result {
   readonly contender: string;

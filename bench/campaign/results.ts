@@ -1,11 +1,11 @@
 // All that a run has found, as it is kept in bench/results.json.
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { BenchError } from '../load/child.ts';
+import { source } from '../load/compile.ts';
+import type { Opinion } from '../load/redis.ts';
+import type { Calls } from '../load/syscalls.ts';
 import type { CaseResult } from './campaign.ts';
-import { BenchError } from './child.ts';
-import { source } from './compile.ts';
-import type { Opinion } from './redis.ts';
-import type { Calls } from './syscalls.ts';
 
 export interface Results {
   readonly date: string;

@@ -4,9 +4,8 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { Case } from './cases.ts';
 import { Child, outputOf } from './child.ts';
-import { type Load, measure, type Server } from './measure.ts';
+import { type Load, measure, type Server, type Shape } from './measure.ts';
 
 const KINDS = {
   receive: ['recvfrom', 'recvmsg', 'read', 'readv'],
@@ -49,17 +48,17 @@ export async function untraceable(): Promise<string | null> {
 }
 
 /** @throws BenchError when strace must not attach, or the server fails */
-export async function countCalls(load: Load, server: Server, what: Case): Promise<Calls> {
+export async function countCalls(load: Load, server: Server, shape: Shape): Promise<Calls> {
   const folder = mkdtempSync(path.join(tmpdir(), 'wasmpoll-bench-'));
   const file = path.join(folder, 'calls');
   try {
     const options = ['-c', '-f', '-o', file, '-p', String(server.pid)];
     const strace = new Child(['strace', ...options]);
     await strace.shows(/attached/, 'stderr');
-    const { messages } = await measure({ ...load, warmup: 0 }, server, what);
+    const { messages } = await measure({ ...load, warmup: 0 }, server, shape);
     await strace.stop('SIGINT');
     // Each connection has had one message echoed before the window.
-    return callsPerMessage(parseSummary(readFileSync(file, 'utf8')), messages + what.connections);
+    return callsPerMessage(parseSummary(readFileSync(file, 'utf8')), messages + shape.connections);
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -2,7 +2,7 @@
 // lies in the receive window already, and every send is taken. It makes no system call, and does not
 // know whose host drives it.
 
-import type { Constants, Epoll, Io, Kernel } from '../host/kernel/contract.ts';
+import type { Constants, Epoll, Io, Kernel } from '../../host/kernel/contract.ts';
 import type { RowNumbers } from './builds.ts';
 import { type Bound, checking, EAGAIN, running, type Traffic } from './null-io.ts';
 

@@ -1,8 +1,8 @@
 // One case of the ruler: a reactor of some build on the kernel that does nothing, and what a message
 // costs there. It does not know which builds are compared.
 
-import type { Observer } from '../host/reactor/reactor.ts';
-import { compiledGuest, echoModule, linesModule } from '../test/helpers/guests.ts';
+import type { Observer } from '../../host/reactor/reactor.ts';
+import { compiledGuest, echoModule, linesModule } from '../../test/helpers/guests.ts';
 import type { Build } from './builds.ts';
 import { Traffic } from './null-io.ts';
 import { NullKernel } from './null-kernel.ts';

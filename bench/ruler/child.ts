@@ -1,10 +1,10 @@
 // A process of the ruler: one case of one build. It says `warm` when it is; then for each line `NUMBER MESSAGES` that it reads
 // it writes `NUMBER NANOSECONDS`, the cost of a message.
-// node dist/bench/host-cost-child.js CASE FOLDER
+// node dist/bench/ruler/child.js CASE FOLDER
 
 import { createInterface } from 'node:readline';
 import { loadBuild } from './builds.ts';
-import { HostCost, hostCases } from './host-cost-case.ts';
+import { HostCost, hostCases } from './case.ts';
 
 async function main(name: string, folder: string): Promise<void> {
   const hostCase = hostCases.find((known) => known.name === name);

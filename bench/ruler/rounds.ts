@@ -1,11 +1,11 @@
 // Rounds: a reactor on the real kernel whose peers stand in the same thread. A round is one message of
 // each connection, there and back, and allocates nothing itself. It measures nothing.
 
-import type { Kernel } from '../host/kernel/contract.ts';
-import { native } from '../host/kernel/native.ts';
-import { loadModule } from '../host/module/protocol-module.ts';
-import { resolvePolicy } from '../host/policy.ts';
-import { type Observer, Reactor } from '../host/reactor/reactor.ts';
+import type { Kernel } from '../../host/kernel/contract.ts';
+import { native } from '../../host/kernel/native.ts';
+import { loadModule } from '../../host/module/protocol-module.ts';
+import { resolvePolicy } from '../../host/policy.ts';
+import { type Observer, Reactor } from '../../host/reactor/reactor.ts';
 
 export interface RoundsOptions {
   readonly guest: Uint8Array;

@@ -1,6 +1,8 @@
 // What is measured, and what is asked of wasmpoll in it. Latencies and throughput follow from the
 // case; nothing here knows who takes part.
 
+import type { Shape } from '../load/measure.ts';
+
 export interface Target {
   /** Processor time of the server a message: at most so many times the reference's. */
   readonly processor: number;
@@ -8,16 +10,9 @@ export interface Target {
   readonly throughput: number;
 }
 
-export interface Case {
+export interface Case extends Shape {
   readonly name: string;
   readonly title: string;
-  readonly connections: number;
-  /** All of them if not given. */
-  readonly active?: number;
-  readonly bytes: number;
-  readonly depth: number;
-  /** Connect, one message there and back, close; a message is such a cycle. */
-  readonly cycle?: boolean;
   /** Another guest than echo: only the reference, as echo, and those that take a guest have it. */
   readonly guest?: 'ledger';
   readonly target?: Target;

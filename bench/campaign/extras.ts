@@ -1,13 +1,13 @@
 // What is measured beside the cases: system calls, memory of idle connections, and the load generator
 // itself against redis-benchmark.
 
+import { bytesEach, holdConnections } from '../load/holders.ts';
+import { type Load, type Server, startServer, withServer } from '../load/measure.ts';
+import { compareClients, type Opinion, redisVersion } from '../load/redis.ts';
+import { countCalls, untraceable } from '../load/syscalls.ts';
+import { commandOf, type Present, REFERENCE } from '../peers/contenders.ts';
 import { type Case, cases } from './cases.ts';
-import { commandOf, type Present, REFERENCE } from './contenders.ts';
-import { bytesEach, holdConnections } from './idle.ts';
-import { type Load, type Server, startServer } from './measure.ts';
-import { compareClients, type Opinion, redisVersion } from './redis.ts';
 import type { Results } from './results.ts';
-import { countCalls, untraceable } from './syscalls.ts';
 
 export interface Bench {
   readonly present: readonly Present[];
@@ -28,19 +28,6 @@ const TRACED_SECONDS = 2;
 
 const caseNamed = (name: string): Case => cases.find((each) => each.name === name)!;
 
-async function withServer<T>(
-  bench: Bench,
-  present: Present,
-  act: (server: Server) => Promise<T>,
-): Promise<T> {
-  const server = await startServer(commandOf(present, GUEST), bench.serverPin);
-  try {
-    return await act(server);
-  } finally {
-    await server.child.stop();
-  }
-}
-
 export async function callsOfAll(bench: Bench): Promise<Pick<Results, 'calls' | 'notCounted'>> {
   const notCounted = await untraceable();
   if (notCounted !== null) return { calls: null, notCounted };
@@ -49,7 +36,7 @@ export async function callsOfAll(bench: Bench): Promise<Pick<Results, 'calls' | 
     const { name } = present.contender;
     bench.progress(`system calls of ${name}`);
     const load = { ...bench.load, seconds: TRACED_SECONDS };
-    const perMessage = await withServer(bench, present, (server) =>
+    const perMessage = await withServer(commandOf(present, GUEST), bench.serverPin, (server) =>
       countCalls(load, server, caseNamed('50x64B')),
     );
     calls.push({ contender: name, perMessage });
@@ -64,10 +51,10 @@ export async function idleOfAll(bench: Bench): Promise<Results['idle']> {
     const bytes: number[] = [];
     for (let time = 0; time < IDLE_REPETITIONS; time += 1) {
       bench.progress(`idle connections of ${name}`);
-      const held = await withServer(bench, present, (server) =>
+      const [, few, many] = await withServer(commandOf(present, GUEST), bench.serverPin, (server) =>
         holdConnections(bench.load.command, server, IDLE),
       );
-      bytes.push(bytesEach(held));
+      bytes.push(bytesEach(few!, many!));
     }
     idle.push({ contender: name, bytes });
   }

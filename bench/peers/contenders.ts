@@ -3,9 +3,9 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { cli } from '../test/helpers/process.ts';
-import { outputOf } from './child.ts';
-import { compileC, compileGo, compiler, root, source } from './compile.ts';
+import { cli } from '../../test/helpers/process.ts';
+import { outputOf } from '../load/child.ts';
+import { compileC, compileGo, compiler, root, source } from '../load/compile.ts';
 
 export interface Contender {
   readonly name: string;
@@ -86,7 +86,7 @@ export const contenders: readonly Contender[] = [
     find: async () => {
       const output = await outputOf([compiler, '--version']);
       const version = output?.split('\n')[0] ?? 'compiled before';
-      return { command: [await compileC('reference')], version };
+      return { command: [await compileC('peers/reference')], version };
     },
   },
   wasmpoll(0),

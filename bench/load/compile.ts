@@ -6,15 +6,15 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { BenchError, Child, outputOf } from './child.ts';
 
-// Seen from dist/bench.
-export const root = fileURLToPath(new URL('../../', import.meta.url));
+// Seen from dist/bench/load.
+export const root = fileURLToPath(new URL('../../../', import.meta.url));
 export const source = (name: string): string => path.join(root, 'bench', name);
 
 const OUTPUT = path.join(root, 'dist', 'bench');
 const modified = (file: string): number => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 
 function stale(file: string): boolean {
-  const folders = [source('.'), source('peers')];
+  const folders = [source('load'), source('peers')];
   const sources = folders.flatMap((folder) =>
     readdirSync(folder)
       .filter((name) => /\.(c|h|go)$/.test(name))

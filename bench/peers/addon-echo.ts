@@ -2,10 +2,10 @@
 // a host. One receive and one send a message, in one native call, as wasmpoll has it; no guest, no limits,
 // no timeouts. It is a contender of the bench.
 
-import { native } from '../host/kernel/native.ts';
-import * as Rows from '../host/kernel/rows.ts';
-import { Listener } from '../host/listen/listener.ts';
-import { resolvePolicy } from '../host/policy.ts';
+import { native } from '../../host/kernel/native.ts';
+import * as Rows from '../../host/kernel/rows.ts';
+import { Listener } from '../../host/listen/listener.ts';
+import { resolvePolicy } from '../../host/policy.ts';
 
 const { EPOLLIN, EPOLLOUT, EAGAIN } = native.constants;
 // Its own, for V8's sake; see docs/decisions.md.

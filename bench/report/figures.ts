@@ -1,9 +1,9 @@
 // The charts of the README: which results are shown, and in which colours.
 
-import type { CaseResult } from './campaign.ts';
-import { type Case, cases } from './cases.ts';
+import type { CaseResult } from '../campaign/campaign.ts';
+import { type Case, cases } from '../campaign/cases.ts';
+import { REFERENCE } from '../peers/contenders.ts';
 import { type Curve, dotChart, percentileChart, type Row, type Series } from './charts.ts';
-import { REFERENCE } from './contenders.ts';
 import { type Summary, summarize } from './summary.ts';
 
 interface Look extends Series {

@@ -2,9 +2,8 @@
 // command, which is a valid reply (an array of bulk strings).
 
 import { readdirSync, readFileSync } from 'node:fs';
-import type { Case } from './cases.ts';
 import { BenchError, Child, outputOf } from './child.ts';
-import { type Load, measure, processorNs, type Server, throughput } from './measure.ts';
+import { type Load, measure, processorNs, type Server, type Shape, throughput } from './measure.ts';
 
 // *2 $4 ECHO $43 and 43 letters, with the ends of their lines: 64 bytes.
 const COMMAND = ['ECHO', 'x'.repeat(43)];
@@ -69,18 +68,18 @@ export interface Clients {
 export async function compareClients(
   clients: Clients,
   servers: ReadonlyMap<string, Server>,
-  what: Case,
+  shape: Shape,
 ): Promise<Opinion[]> {
-  const { connections, depth } = what;
+  const { connections, depth } = shape;
   const opinions = [...servers].map(([contender, server]) => {
     return { depth, contender, server, own: [] as Run[], redis: [] as Run[] };
   });
-  const shape = { connections, depth, messages: clients.messages };
+  const pipeline = { connections, depth, messages: clients.messages };
   for (let round = 0; round <= clients.rounds; round += 1) {
     for (const { server, own, redis } of opinions) {
-      const sample = await measure(clients.load, server, what);
+      const sample = await measure(clients.load, server, shape);
       own.push({ throughput: throughput(sample), processorNs: processorNs(sample) });
-      redis.push(await redisRun(clients.pin, server, shape));
+      redis.push(await redisRun(clients.pin, server, pipeline));
     }
   }
   // The first round compiles.

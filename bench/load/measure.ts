@@ -1,8 +1,19 @@
-// One server under one load: starts contenders, and runs bench/load.c against them. It compares
+// One server under one load: starts contenders, and runs bench/load/load.c against them. It compares
 // nothing.
 
-import type { Case } from './cases.ts';
 import { BenchError, Child } from './child.ts';
+
+/** How messages come. */
+export interface Shape {
+  readonly connections: number;
+  /** All of them if not given. */
+  readonly active?: number;
+  readonly bytes: number;
+  /** Messages in flight on each active connection. */
+  readonly depth: number;
+  /** Connect, one message there and back, close; a message is such a cycle. */
+  readonly cycle?: boolean;
+}
 
 /** What load.c tells of its window; the server's processor time is that of all its threads. */
 export interface Sample {
@@ -37,6 +48,20 @@ export async function startServer(
   return { address: address!, pid: child.pid, child };
 }
 
+/** Starts a server for as long as `act` needs it. */
+export async function withServer<T>(
+  command: readonly string[],
+  pin: readonly string[],
+  act: (server: Server) => Promise<T>,
+): Promise<T> {
+  const server = await startServer(command, pin);
+  try {
+    return await act(server);
+  } finally {
+    await server.child.stop();
+  }
+}
+
 export interface Load {
   /** The program, with what pins it. */
   readonly command: readonly string[];
@@ -46,18 +71,18 @@ export interface Load {
   readonly serverCore: number | null;
 }
 
-function loadCommand(load: Load, server: Server, what: Case): string[] {
+function loadCommand(load: Load, server: Server, shape: Shape): string[] {
   const options = {
     to: server.address,
     pid: server.pid,
     core: load.serverCore ?? -1,
     seconds: load.seconds,
     warmup: load.warmup,
-    connections: what.connections,
-    active: what.active ?? what.connections,
-    bytes: what.bytes,
-    depth: what.depth,
-    cycle: what.cycle ? 1 : 0,
+    connections: shape.connections,
+    active: shape.active ?? shape.connections,
+    bytes: shape.bytes,
+    depth: shape.depth,
+    cycle: shape.cycle ? 1 : 0,
   };
   return [...load.command, ...Object.entries(options).map(([name, value]) => `${name}=${value}`)];
 }
@@ -66,8 +91,8 @@ function loadCommand(load: Load, server: Server, what: Case): string[] {
 const TRIES = 3;
 
 /** @throws BenchError when the server answers wrongly, or not at all */
-export async function measure(load: Load, server: Server, what: Case): Promise<Sample> {
-  const command = loadCommand(load, server, what);
+export async function measure(load: Load, server: Server, shape: Shape): Promise<Sample> {
+  const command = loadCommand(load, server, shape);
   for (let tries = 0; tries < TRIES; tries += 1) {
     const sample = JSON.parse(await new Child(command).result()) as Sample;
     if (sample.messages > 0) return sample;

@@ -1,9 +1,9 @@
 // What wasmpoll wants to reach, and whether it did: the median of the rounds' ratios decides.
 
-import type { CaseResult } from './campaign.ts';
-import { type Case, cases } from './cases.ts';
-import { REFERENCE } from './contenders.ts';
-import { processorNs, type Sample, throughput } from './measure.ts';
+import type { CaseResult } from '../campaign/campaign.ts';
+import { type Case, cases } from '../campaign/cases.ts';
+import { processorNs, type Sample, throughput } from '../load/measure.ts';
+import { REFERENCE } from '../peers/contenders.ts';
 import type { Spread } from './statistics.ts';
 import { compare } from './summary.ts';
 import type { Table } from './table.ts';

@@ -1,7 +1,7 @@
 // One thread that serves several guests, each with its instance, its listener and its connections.
-// node dist/bench/many-guests.js COUNT prints `listening on HOST:PORT,HOST:PORT,…`
+// node dist/bench/peers/many-guests.js COUNT prints `listening on HOST:PORT,HOST:PORT,…`
 
-import { serve } from '../host/index.ts';
+import { serve } from '../../host/index.ts';
 
 const MIB = 1024 * 1024;
 // Small pools: a hundred of the default size would be more address space than the limits promise.

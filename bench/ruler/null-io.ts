@@ -1,7 +1,7 @@
 // What a kernel that does nothing does with I/O rows: a receive finds its message in the window, a
 // send is taken whole, a copy is made. It does not know why a row was written.
 
-import type { Io } from '../host/kernel/contract.ts';
+import type { Io } from '../../host/kernel/contract.ts';
 import type { RowNumbers } from './builds.ts';
 
 /** asm-generic/errno.h */
