@@ -1,13 +1,13 @@
 // runWasi() in a thread of the host application that ends, with the command or without waiting for it.
 
-import { existsSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync } from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
 import { connect } from '../helpers/client.ts';
 import { descriptors } from '../helpers/native.ts';
 import { temporary } from '../helpers/process.ts';
 import { address, ENDS, end, thread } from '../helpers/threads.ts';
-import { echoes } from '../helpers/wasi.ts';
+import { command, echoes } from '../helpers/wasi.ts';
 
 /** A thread's source that runs a command. */
 const running = (module: Uint8Array, options: object, then: string): string => `
@@ -34,3 +34,14 @@ for (const how of ENDS) {
     t.deepEqual(descriptors(), before);
   });
 }
+
+test.serial('what a command was given is closed once, and not again with the thread', async (t) => {
+  const options = { dirs: [temporary(t)], stdin: 'ignore', stdout: 'pipe', stderr: 'ignore' };
+  const source = running(command([], []), options, 'await run.exited; say(0);');
+  const [worker] = await thread(t, source);
+  // They have the numbers that the command's descriptors had.
+  const files = Array.from({ length: 16 }, () => openSync('/dev/null', 'r'));
+  await end(worker, 'exit');
+  for (const file of files) t.notThrows(() => fstatSync(file));
+  for (const file of files) closeSync(file);
+});
