@@ -1,5 +1,5 @@
-// The addon's entry. Nothing here or below is global and mutable, so it loads in any number of
-// threads; what a thread owns hangs on its own objects.
+// The addon's entry. Nothing here or below is global and mutable but the owners of descriptors
+// (ownership.cc), so it loads in any number of threads; what a thread has hangs on its own objects.
 #include <napi.h>
 
 #include "backend.h"
@@ -7,6 +7,7 @@
 #include "epoll.h"
 #include "file.h"
 #include "io.h"
+#include "ownership.h"
 #include "socket.h"
 #include "stream.h"
 #include "vector.h"
@@ -15,6 +16,7 @@
 namespace {
 
 Napi::Object Start(Napi::Env env, Napi::Object exports) {
+  wasmpoll::RegisterOwnership(env, exports);
   wasmpoll::RegisterConstants(env, exports);
   wasmpoll::RegisterSocket(env, exports);
   wasmpoll::RegisterStream(env, exports);

@@ -13,7 +13,8 @@
       'target_name': 'wasmpoll',
       'sources': [
         'addon.cc', 'address.cc', 'arguments.cc', 'backend.cc', 'constants.cc', 'epoll.cc', 'error.cc',
-        'file.cc', 'io.cc', 'loop_callback.cc', 'socket.cc', 'stream.cc', 'vector.cc', 'watcher.cc',
+        'file.cc', 'io.cc', 'loop_callback.cc', 'ownership.cc', 'socket.cc', 'stream.cc', 'vector.cc',
+        'watcher.cc',
       ],
       # The last one: in a thread that is being terminated nothing can be thrown, and without it a call
       # that comes just then aborts the process.

@@ -7,12 +7,14 @@
 #include <ctime>
 #include <new>
 #include <string>
+#include <utility>
 
 #include <sys/ioctl.h>
 
 #include "arguments.h"
 #include "error.h"
 #include "method.h"
+#include "syscall.h"
 
 namespace wasmpoll {
 namespace {
@@ -77,7 +79,8 @@ Epoll::Epoll(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Epoll>(info) {
       ThrowSystem(info.Env(), "epoll_create1", fd_, {});
       return;
     }
-    owned_ = Descriptor(fd_);
+    Own(info.Env(), fd_);
+    owner_ = OwnerIn(info.Env());
   }
   napi_type_tag_object(info.Env(), info.This(), &kEpollTag);
   DefineMethod(info.This().As<Napi::Object>(), "wait", Wait, this);
@@ -165,8 +168,13 @@ napi_value Epoll::WaitReady(napi_env env, napi_callback_info info) {
 }
 
 void Epoll::Close(const Napi::CallbackInfo&) {
-  fd_ = -1;
-  owned_.Reset();
+  const int fd = std::exchange(fd_, -1);
+  if (owner_ != 0 && fd >= 0) CloseOwned(fd);
+}
+
+// The number may have been closed by itself, or with the environment.
+Epoll::~Epoll() {
+  if (owner_ != 0 && fd_ >= 0 && Claim(owner_, fd_)) CloseOnce(fd_);
 }
 
 Napi::Value Epoll::Control(const Napi::CallbackInfo& info, int operation, const char* function) {

@@ -8,7 +8,7 @@
 #include <sys/epoll.h>
 
 #include "arguments.h"
-#include "syscall.h"
+#include "ownership.h"
 
 namespace wasmpoll {
 
@@ -20,6 +20,7 @@ class Epoll : public Napi::ObjectWrap<Epoll> {
   static void Register(Napi::Env env, Napi::Object exports);
   // () creates a set; (fd) borrows one, which close() and the garbage collector leave open.
   explicit Epoll(const Napi::CallbackInfo& info);
+  ~Epoll() override;
 
  private:
   static napi_value GetFd(napi_env env, napi_callback_info info);
@@ -35,7 +36,8 @@ class Epoll : public Napi::ObjectWrap<Epoll> {
   bool Reserve(size_t count);
 
   int fd_ = -1;
-  Descriptor owned_;
+  // 0 for a borrowed one.
+  Owner owner_ = 0;
   std::unique_ptr<epoll_event[]> events_;
   size_t capacity_ = 0;
 };

@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 
 #include "arguments.h"
+#include "ownership.h"
 #include "syscall.h"
 
 namespace wasmpoll {
@@ -33,9 +34,9 @@ Napi::Value OpenBeneath(const Napi::CallbackInfo& info) {
   how.flags = static_cast<uint64_t>(flags) | O_CLOEXEC;
   how.mode = static_cast<uint64_t>(mode);
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
-  return Integer(info.Env(), Retry([&] {
-                   return syscall(SYS_openat2, folder, path.c_str(), &how, sizeof how);
-                 }));
+  const int opened =
+      Retry([&] { return syscall(SYS_openat2, folder, path.c_str(), &how, sizeof how); });
+  return Integer(info.Env(), Own(info.Env(), opened));
 }
 
 // A position is a double, or −errno.

@@ -1,6 +1,7 @@
 // Start-up calls throw Node's form of a system error; the others answer a result or −errno.
 #include "socket.h"
 
+#include <climits>
 #include <string>
 
 #include <fcntl.h>
@@ -12,6 +13,7 @@
 #include "address.h"
 #include "arguments.h"
 #include "error.h"
+#include "ownership.h"
 #include "syscall.h"
 
 namespace wasmpoll {
@@ -60,33 +62,39 @@ Napi::Value ListenTcp(const Napi::CallbackInfo& info) {
     ThrowSystem(info.Env(), "listen", error, shown + ":" + std::to_string(port));
     return {};
   }
-  return Integer(info.Env(), fd.Release());
+  return Integer(info.Env(), Own(info.Env(), fd.Release()));
 }
 
 // bind(2) gives the file the socket's own mode less the umask, so the file never has more than
 // `mode`. What the umask took is given back here, through a descriptor so that a symbolic link put
-// in its place meanwhile is not followed.
-int WidenTo(const std::string& path, mode_t mode) {
+// in its place meanwhile is not followed. `status` is the file's.
+int WidenTo(const std::string& path, mode_t mode, struct stat* status) {
   const Descriptor file(
       Retry([&] { return open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC); }));
   if (file.get() < 0) return file.get();
-  struct stat status{};
-  if (fstat(file.get(), &status) < 0) return Check(-1);
-  if (!S_ISSOCK(status.st_mode) || (status.st_mode & kPermissionBits) == mode) return 0;
+  if (fstat(file.get(), status) < 0) return Check(-1);
+  if (!S_ISSOCK(status->st_mode) || (status->st_mode & kPermissionBits) == mode) return 0;
   const std::string handle = "/proc/self/fd/" + std::to_string(file.get());
   return Check(chmod(handle.c_str(), mode));
 }
 
-int ListenOnPath(int fd, const Address& address, const std::string& path, mode_t mode,
-                 int backlog) {
+int ListenOnPath(int fd, const Address& address, const std::string& path, mode_t mode, int backlog,
+                 struct stat* status) {
   int error = Check(fchmod(fd, mode));
   if (error >= 0) error = Check(bind(fd, address.get(), address.length));
   if (error < 0) return error;
-  error = WidenTo(path, mode);
+  error = WidenTo(path, mode, status);
   if (error >= 0) error = Check(listen(fd, backlog));
   // The file is ours from the bind on, and nobody else would remove it.
   if (error < 0) unlink(path.c_str());
   return error;
+}
+
+// The working directory may be another one by the time the file is removed.
+std::string AbsolutePath(const std::string& path) {
+  char folder[PATH_MAX];
+  if (path.front() == '/' || getcwd(folder, sizeof folder) == nullptr) return path;
+  return std::string(folder) + '/' + path;
 }
 
 Napi::Value ListenUnix(const Napi::CallbackInfo& info) {
@@ -102,11 +110,14 @@ Napi::Value ListenUnix(const Napi::CallbackInfo& info) {
   if (arguments.Failed()) return {};
   Descriptor fd(Check(socket(AF_UNIX, kStream, 0)));
   int error = fd.get();
-  if (error >= 0) error = ListenOnPath(fd.get(), *address, path, mode, backlog);
+  struct stat status{};
+  if (error >= 0) error = ListenOnPath(fd.get(), *address, path, mode, backlog, &status);
   if (error < 0) {
     ThrowSystem(info.Env(), "listen", error, path);
     return {};
   }
+  Own(info.Env(), fd.get());
+  if (S_ISSOCK(status.st_mode)) OwnFile(fd.get(), AbsolutePath(path), status);
   return Integer(info.Env(), fd.Release());
 }
 
@@ -114,9 +125,9 @@ Napi::Value Accept(const Napi::CallbackInfo& info) {
   Arguments arguments(info, "accept");
   const int fd = arguments.Fd(0);
   if (arguments.Failed()) return {};
-  return Integer(info.Env(), Retry([&] {
-                   return accept4(fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-                 }));
+  const int accepted =
+      Retry([&] { return accept4(fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC); });
+  return Integer(info.Env(), Own(info.Env(), accepted));
 }
 
 // Not retried: after EINTR, as after EINPROGRESS, the kernel goes on connecting.
@@ -137,7 +148,7 @@ Napi::Value ConnectTcp(const Napi::CallbackInfo& info) {
     arguments.OutOfRange("address must be a numeric IPv4 or IPv6 address, got '" + host + "'");
   }
   if (arguments.Failed()) return {};
-  return Integer(info.Env(), Connect(*address));
+  return Integer(info.Env(), Own(info.Env(), Connect(*address)));
 }
 
 Napi::Value ConnectUnix(const Napi::CallbackInfo& info) {
@@ -149,7 +160,7 @@ Napi::Value ConnectUnix(const Napi::CallbackInfo& info) {
                          std::to_string(path.size()));
   }
   if (arguments.Failed()) return {};
-  return Integer(info.Env(), Connect(*address));
+  return Integer(info.Env(), Own(info.Env(), Connect(*address)));
 }
 
 Napi::Value Shutdown(const Napi::CallbackInfo& info) {
@@ -164,7 +175,7 @@ Napi::Value Close(const Napi::CallbackInfo& info) {
   Arguments arguments(info, "close");
   const int fd = arguments.Fd(0);
   if (arguments.Failed()) return {};
-  return Integer(info.Env(), CloseOnce(fd));
+  return Integer(info.Env(), CloseOwned(fd));
 }
 
 // Closes even what cannot linger: the caller has given the descriptor up.
@@ -174,7 +185,7 @@ Napi::Value Reset(const Napi::CallbackInfo& info) {
   if (arguments.Failed()) return {};
   const linger now{1, 0};
   setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
-  return Integer(info.Env(), CloseOnce(fd));
+  return Integer(info.Env(), CloseOwned(fd));
 }
 
 using NameCall = int (*)(int, sockaddr*, socklen_t*);

@@ -8,6 +8,7 @@
 
 #include "arguments.h"
 #include "error.h"
+#include "ownership.h"
 #include "syscall.h"
 
 namespace wasmpoll {
@@ -52,8 +53,8 @@ Napi::Value Write(const Napi::CallbackInfo& info) {
 Napi::Value Pair(Napi::Env env, int error, const int (&fds)[2]) {
   if (error < 0) return Integer(env, error);
   const Napi::Array pair = Napi::Array::New(env, 2);
-  pair.Set(uint32_t{0}, Integer(env, fds[0]));
-  pair.Set(uint32_t{1}, Integer(env, fds[1]));
+  pair.Set(uint32_t{0}, Integer(env, Own(env, fds[0])));
+  pair.Set(uint32_t{1}, Integer(env, Own(env, fds[1])));
   return pair;
 }
 
@@ -75,8 +76,8 @@ Napi::Value EventFd(const Napi::CallbackInfo& info) {
   Arguments arguments(info, "eventfd");
   const uint32_t initial = arguments.Unsigned(0, "initial");
   if (arguments.Failed()) return {};
-  return Integer(info.Env(),
-                 Retry([&] { return eventfd(initial, EFD_NONBLOCK | EFD_CLOEXEC); }));
+  const int made = Retry([&] { return eventfd(initial, EFD_NONBLOCK | EFD_CLOEXEC); });
+  return Integer(info.Env(), Own(info.Env(), made));
 }
 
 Napi::Value Duplicate(const Napi::CallbackInfo& info) {
@@ -84,7 +85,8 @@ Napi::Value Duplicate(const Napi::CallbackInfo& info) {
   const int fd = arguments.Fd(0);
   const int lowest = arguments.Fd(1, "lowest");
   if (arguments.Failed()) return {};
-  return Integer(info.Env(), Retry([&] { return fcntl(fd, F_DUPFD_CLOEXEC, lowest); }));
+  const int made = Retry([&] { return fcntl(fd, F_DUPFD_CLOEXEC, lowest); });
+  return Integer(info.Env(), Own(info.Env(), made));
 }
 
 // dup3(2) refuses equal numbers, where dup2(2) does nothing to an open one.
@@ -93,9 +95,9 @@ Napi::Value DuplicateTo(const Napi::CallbackInfo& info) {
   const int fd = arguments.Fd(0);
   const int target = arguments.Fd(1, "target");
   if (arguments.Failed()) return {};
-  return Integer(info.Env(), Retry([&] {
-                   return fd == target ? dup2(fd, target) : dup3(fd, target, O_CLOEXEC);
-                 }));
+  if (fd == target) return Integer(info.Env(), Retry([&] { return dup2(fd, target); }));
+  const int made = Retry([&] { return dup3(fd, target, O_CLOEXEC); });
+  return Integer(info.Env(), Own(info.Env(), made));
 }
 
 Napi::Value ErrorNameOf(const Napi::CallbackInfo& info) {

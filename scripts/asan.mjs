@@ -21,6 +21,7 @@ const TESTS = [
   ...['kernel/loading', 'kernel/arguments', 'kernel/epoll', 'kernel/io', 'kernel/io-memory'],
   ...['kernel/watcher', 'kernel/sockets', 'kernel/streams', 'kernel/files', 'kernel/addon-threads'],
   ...['epoll/epoll', 'epoll/arguments', 'epoll/async', 'epoll/socket', 'errors'],
+  ...['kernel/ownership', 'server/thread-end', 'wasi/thread-end'],
   ...['protocols/echo', 'server/embedding', 'wire/closing', 'wire/integrity'],
   ...['wasi/files', 'wasi/memory', 'wasi/poll', 'wasi/streams', 'wasi/run', 'wasi/assemblyscript'],
 ];

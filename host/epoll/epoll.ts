@@ -86,6 +86,7 @@ export class Epoll {
     this.#set = native.epoll(adopted);
     this.#fd = this.#set.fd;
     this.#isAdopted = adopted !== undefined;
+    if (!this.#isAdopted) native.identify(this.#fd);
     this.#isChecked = !this.#isAdopted;
     this.#polls = new PendingPolls({
       look: (room) => this.#events.wait(this.#open(), 0, room),

@@ -1,8 +1,8 @@
 // Non-blocking descriptors for programs that use Epoll: thin, typed system calls. Knows how their
-// results and errors look; must not know when to call them.
+// results and errors look; must not know when to call them. What is made here is closed when its thread
+// ends: docs/epoll.md.
 
 import { types } from 'node:util';
-import type { Result } from '../kernel/contract.ts';
 import { native } from '../kernel/native.ts';
 import { UNIX_MODE } from '../policy.ts';
 import {
@@ -13,12 +13,12 @@ import {
   toOption,
   wrongType,
 } from './arguments.ts';
+import { bothMade, found, made, must, value } from './results.ts';
 
 export type { FileDescriptor } from './arguments.ts';
 export * from './socket-constants.ts';
 
-// EAGAIN and EWOULDBLOCK are one number on Linux.
-const { EAGAIN, SHUT_RDWR, SOMAXCONN } = native.constants;
+const { SHUT_RDWR, SOMAXCONN } = native.constants;
 
 const HIGHEST_PORT = 65_535;
 
@@ -47,17 +47,18 @@ export function listenTcp(address: string, port: number, options: ListenTcpOptio
   const number = toInteger(port, 'port', 0, HIGHEST_PORT);
   const ipv6Only = toOption(options, 'ipv6Only', false);
   if (typeof ipv6Only !== 'boolean') throw wrongType('ipv6Only', 'a boolean', ipv6Only);
-  return native.listenTcp(address, number, ipv6Only, toBacklog(options));
+  return made(native.listenTcp(address, number, ipv6Only, toBacklog(options)));
 }
 
 /**
- * A Unix stream socket that listens; unix(7). The file stays when it is closed.
+ * A Unix stream socket that listens; unix(7). The file stays when it is closed, and goes when its
+ * thread ends before that.
  * @param path from 1 to 107 bytes
  * @throws TypeError, RangeError; Error `EADDRINUSE` if the file exists, `ENOENT`, `EACCES`, …
  */
 export function listenUnix(path: string, options: ListenUnixOptions = {}): number {
   const bits = toInteger(toOption(options, 'mode', UNIX_MODE), 'mode', 0, 0o777);
-  return native.listenUnix(path, bits, toBacklog(options));
+  return made(native.listenUnix(path, bits, toBacklog(options)));
 }
 
 /**
@@ -65,7 +66,8 @@ export function listenUnix(path: string, options: ListenUnixOptions = {}): numbe
  * @throws TypeError, RangeError; Error `ECONNABORTED`, `EMFILE`, `EINVAL`, `ENOTSOCK`, `EBADF`, …
  */
 export function accept(listener: FileDescriptor): number | null {
-  return value('accept', native.accept(toDescriptor(listener)));
+  const fd = value('accept', native.accept(toDescriptor(listener)));
+  return fd === null ? null : made(fd);
 }
 
 /**
@@ -75,7 +77,8 @@ export function accept(listener: FileDescriptor): number | null {
  * @throws TypeError, RangeError; Error `ENETUNREACH`, `EMFILE`, …; `ECONNREFUSED` comes by SO_ERROR
  */
 export function connectTcp(address: string, port: number): number {
-  return must('connect', native.connectTcp(address, toInteger(port, 'port', 0, HIGHEST_PORT)));
+  const number = toInteger(port, 'port', 0, HIGHEST_PORT);
+  return made(must('connect', native.connectTcp(address, number)));
 }
 
 /**
@@ -83,7 +86,8 @@ export function connectTcp(address: string, port: number): number {
  * @throws TypeError, RangeError; Error `ENOENT`, `ECONNREFUSED`, `EACCES`, …
  */
 export function connectUnix(path: string): number | null {
-  return value('connect', native.connectUnix(path));
+  const fd = value('connect', native.connectUnix(path));
+  return fd === null ? null : made(fd);
 }
 
 /**
@@ -172,14 +176,23 @@ export function reset(fd: FileDescriptor): void {
   must('close', native.reset(toDescriptor(fd)));
 }
 
+/**
+ * Leaves a descriptor open when the thread ends: for one that is given to another thread, or to
+ * somebody who closes it, such as Node's `net.Socket`.
+ * @throws TypeError, RangeError
+ */
+export function disown(fd: FileDescriptor): void {
+  native.disown(toDescriptor(fd));
+}
+
 /** Two Unix stream sockets that are connected; socketpair(2). @throws Error `EMFILE`, `ENFILE` */
 export function socketpair(): [number, number] {
-  return found('socketpair', native.socketpair());
+  return bothMade(found('socketpair', native.socketpair()));
 }
 
 /** The end to read from and the end to write to; pipe2(2). @throws Error `EMFILE`, `ENFILE` */
 export function pipe(): [readEnd: number, writeEnd: number] {
-  return found('pipe2', native.pipe());
+  return bothMade(found('pipe2', native.pipe()));
 }
 
 /**
@@ -189,7 +202,7 @@ export function pipe(): [readEnd: number, writeEnd: number] {
  * @throws TypeError, RangeError; Error `EMFILE`, `ENFILE`
  */
 export function eventfd(initial = 0): number {
-  return must('eventfd', native.eventfd(toInteger(initial, 'initial', 0, 2 ** 32 - 1)));
+  return made(must('eventfd', native.eventfd(toInteger(initial, 'initial', 0, 2 ** 32 - 1))));
 }
 
 /**
@@ -252,18 +265,4 @@ function toSocketOption(
 
 function toBacklog(options: unknown): number {
   return toInteger(toOption(options, 'backlog', SOMAXCONN), 'backlog', 0, INT_MAX);
-}
-
-function value(syscall: string, result: Result): number | null {
-  return result === -EAGAIN ? null : must(syscall, result);
-}
-
-function must(syscall: string, result: Result): number {
-  if (result < 0) throw native.systemError(syscall, result);
-  return result;
-}
-
-function found<Value>(syscall: string, result: Value | Result): Value {
-  if (typeof result === 'number') throw native.systemError(syscall, result);
-  return result;
 }

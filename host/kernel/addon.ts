@@ -126,6 +126,21 @@ export interface NativeCalls {
   /** clock_gettime(2): nanoseconds, the low half first. */
   clockTime(clock: number, out: Uint32Array): Result;
   clockResolution(clock: number, out: Uint32Array): Result;
+  /**
+   * This thread, as `makeFor` takes it. Descriptors that are made here are closed when the thread ends,
+   * and the files of Unix listeners removed with them; not in the main thread, with which all ends.
+   * A close in any thread forgets a descriptor, if it is one of the addon's.
+   */
+  readonly owner: number;
+  /** What this thread makes from here on belongs to another one, which outlives it. */
+  makeFor(owner: number): void;
+  /** Leaves a descriptor open when its thread ends: somebody else closes it. */
+  disown(fd: number): void;
+  /**
+   * Notes what a descriptor stands for. Should it be closed by other means than the addon's, whoever gets
+   * its number then keeps it when the thread ends.
+   */
+  identify(fd: number): void;
   errorName(errno: number): string;
   /** The soft limit of open descriptors; Infinity if there is none. */
   fileLimit(): number;

@@ -23,12 +23,12 @@ export class CommandThread {
   readonly #worker: Worker;
 
   /** @throws an Error in Node's form when the system refuses */
-  constructor(native: Native, data: Omit<RunData, 'control' | 'wake'>) {
+  constructor(native: Native, data: Omit<RunData, 'control' | 'wake' | 'owner'>) {
     this.#native = native;
     this.#wake = makeEventFd(native);
     const control = this.#control.buffer as SharedArrayBuffer;
     try {
-      const own = { ...data, control, wake: this.#wake } satisfies RunData;
+      const own = { ...data, control, wake: this.#wake, owner: native.owner } satisfies RunData;
       this.#worker = startThread(script, own);
     } catch (error) {
       native.close(this.#wake);

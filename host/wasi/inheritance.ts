@@ -1,7 +1,7 @@
 // Inheritance: the descriptors that a command has from its start: standard streams, then folders, then
 // listeners. It opens them for the command, and closes them with all that the command has opened since.
 
-import { constants, fstatSync, openSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { messageOf, WasmpollError } from '../errors.ts';
 import type { Native } from '../kernel/native.ts';
@@ -47,7 +47,8 @@ export class Inheritance {
    */
   stdio(number: 0 | 1 | 2, what: Stdio): Socket | null {
     if (what === 'pipe') return this.#pipe(number);
-    const fd = what === 'ignore' ? openSync('/dev/null', 'r+') : this.#duplicate(number, what);
+    const fd =
+      what === 'ignore' ? this.#open('/dev/null', constants.O_RDWR) : this.#duplicate(number, what);
     this.#add(fd, { kind: this.#kindOf(fd), flags: 0, shared: true });
     return null;
   }
@@ -58,12 +59,25 @@ export class Inheritance {
     return fstatSync(fd).isFIFO() ? this.#reopened(fd) : fd;
   }
 
+  // In a worker thread Node closes what it has opened when the thread ends, wherever it was closed before;
+  // so what the addon closes is the addon's.
+  #open(path: string, flags: number): number {
+    const opened = openSync(path, flags);
+    try {
+      const own = this.#native.dup(opened, 0);
+      if (own < 0) throw this.#native.systemError('dup', own, path);
+      return own;
+    } finally {
+      closeSync(opened);
+    }
+  }
+
   // Pipes may be in blocking mode, which others share. Opened once more, a pipe has a mode of its own: no
   // read can block, which nothing could end, because another reader was faster.
   #reopened(fd: number): number {
     const access = this.#native.getFlags(fd) & (constants.O_WRONLY | constants.O_RDWR);
     try {
-      const own = openSync(`/proc/self/fd/${fd}`, access | constants.O_NONBLOCK);
+      const own = this.#open(`/proc/self/fd/${fd}`, access | constants.O_NONBLOCK);
       this.#native.close(fd);
       return own;
     } catch (error) {
@@ -78,6 +92,8 @@ export class Inheritance {
     if (typeof ends === 'number') throw this.#native.systemError('pipe', ends);
     const [own, other] = number === 0 ? ends : [ends[1], ends[0]];
     this.#add(own, { kind: KIND_STREAM, flags: 0 });
+    // The stream closes it.
+    this.#native.disown(other);
     return new Socket({ fd: other, readable: number !== 0, writable: number === 0 });
   }
 
@@ -104,7 +120,7 @@ export class Inheritance {
     }
     let fd: number;
     try {
-      fd = openSync(host, constants.O_RDONLY | constants.O_DIRECTORY);
+      fd = this.#open(host, constants.O_RDONLY | constants.O_DIRECTORY);
     } catch (error) {
       throw new WasmpollError('ERR_OPTION', `folder '${host}': ${reasonOf(error)}`, {
         cause: error,

@@ -62,6 +62,9 @@ const NUMBERS: [string, Sort, (value: unknown) => unknown][] = [
   ['dup lowest', 'fd', (x) => loosely(native.dup)(NO_FD, x)],
   ['dup2 fd', 'fd', (x) => loosely(native.dup2)(x, NO_FD)],
   ['dup2 target', 'fd', (x) => loosely(native.dup2)(NO_FD, x)],
+  ['makeFor owner', 'fd', (x) => loosely(native.makeFor)(x)],
+  ['disown fd', 'fd', (x) => loosely(native.disown)(x)],
+  ['identify fd', 'fd', (x) => loosely(native.identify)(x)],
   ['errorName errno', 'small', (x) => loosely(native.errorName)(x === -2 ? -4096 : x)],
   ['systemError errno', 'small', (x) => loosely(native.systemError)('x', x === -2 ? 4096 : x)],
   ...(['recv', 'send', 'read', 'write'] as const).flatMap((name): typeof NUMBERS => [

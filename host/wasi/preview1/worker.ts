@@ -16,16 +16,19 @@ export interface RunData {
   readonly control: SharedArrayBuffer;
   readonly wake: number;
   readonly quietMs: number;
+  /** Whose the command's descriptors are: they outlive its thread, and its owner closes them. */
+  readonly owner: number;
 }
 
 export type FromRun =
   | { readonly kind: 'exited'; readonly status: number }
   | { readonly kind: 'trapped'; readonly message: string };
 
-const { module, fds, control, ...rest } = workerData as RunData;
+const { module, fds, control, owner, ...rest } = workerData as RunData;
 const tell = (message: FromRun): void => parentPort!.postMessage(message);
 
 try {
+  native.makeFor(owner);
   const instance = new Preview1({
     ...rest,
     native,
