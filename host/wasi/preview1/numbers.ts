@@ -188,3 +188,9 @@ export const EVENT_HANGUP = 1;
 export const EVENTTYPE_CLOCK = 0;
 export const EVENTTYPE_FD_READ = 1;
 export const EVENTTYPE_FD_WRITE = 2;
+
+/** wasi-libc's struct pollfd: the descriptor i32, what is asked for u16 @4, with these bits. */
+export const POLLFD = 8;
+export const POLLFD_EVENTS = 4;
+export const POLLRDNORM = 1;
+export const POLLWRNORM = 2;
