@@ -1,5 +1,6 @@
 // Command line of `wasmpoll run`: reads the options, runs a command, and ends as it ends: with its exit
-// status, 134 after a trap, 137 when it had to be terminated, 1 when it could not run, 2 for wrong usage.
+// status, 143 or 130 by a signal, 134 after a trap, 137 when it had to be terminated, 1 when it could not
+// run, 2 for wrong usage.
 
 import { messageOf, WasmpollError } from '../errors.ts';
 import type { RunOptions } from '../wasi/options.ts';
@@ -99,7 +100,8 @@ async function run(options: RunOptions, signals: Signals): Promise<void> {
     const running = await runWasi({ ...options, signal: signals.stop });
     signals.beforeExit(() => running.abort());
     for (const address of running.addresses) report(`listening on ${address}`);
-    process.exitCode = (await running.exited) & 0xff;
+    const status = await running.exited;
+    process.exitCode = running.stopped ? signals.status : status & 0xff;
   } catch (error) {
     if (error === signals.stop.reason) {
       process.exitCode = signals.status;

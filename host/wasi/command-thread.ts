@@ -6,7 +6,13 @@ import { messageOf } from '../errors.ts';
 import { makeEventFd, ringEventFd } from '../kernel/event-fd.ts';
 import type { Native } from '../kernel/native.ts';
 import { startThread } from '../threads/thread.ts';
-import { RUN_ENDS, RUN_STOPS } from './preview1/waiter.ts';
+import {
+  CONTROL_CONNECTIONS,
+  CONTROL_STOP,
+  CONTROL_WORDS,
+  RUN_ENDS,
+  RUN_STOPS,
+} from './preview1/waiter.ts';
 import type { FromRun, RunData } from './preview1/worker.ts';
 
 const script = new URL('./preview1/worker.js', import.meta.url);
@@ -18,7 +24,7 @@ export class CommandThread {
   /** Resolves when the thread is gone. */
   readonly ended: Promise<End>;
   readonly #native: Native;
-  readonly #control = new Int32Array(new SharedArrayBuffer(4));
+  readonly #control = new Int32Array(new SharedArrayBuffer(CONTROL_WORDS * 4));
   readonly #wake: number;
   readonly #worker: Worker;
 
@@ -62,7 +68,12 @@ export class CommandThread {
     this.#tell(RUN_STOPS);
   }
 
-  /** A command that waits ends. */
+  /** How many connections the command has open. */
+  get connections(): number {
+    return Atomics.load(this.#control, CONTROL_CONNECTIONS);
+  }
+
+  /** The command ends at its next call, or in the call in which it waits. */
   end(): void {
     this.#tell(RUN_ENDS);
   }
@@ -74,7 +85,7 @@ export class CommandThread {
 
   // The word first: whoever is woken finds it there.
   #tell(what: number): void {
-    Atomics.store(this.#control, 0, what);
+    Atomics.store(this.#control, CONTROL_STOP, what);
     if (!this.over) ringEventFd(this.#native, this.#wake);
   }
 }

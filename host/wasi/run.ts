@@ -13,8 +13,10 @@ import { Inheritance } from './inheritance.ts';
 import { checkOptions, listOf, type RunOptions } from './options.ts';
 import { listenerPolicy, type RunPolicy, resolveRunPolicy } from './policy.ts';
 
-// A command that waits obeys at once; one that computes does not, and is terminated after this.
+// A command that calls the host obeys at once; one that computes does not, and is terminated after this.
 const END_MS = 500;
+// So does one that computes with no connection open, after a stop; natively it would be at once.
+const IDLE_MS = 50;
 
 /**
  * Loads a command, listens, and starts it. All of that has succeeded when it resolves.
@@ -41,9 +43,9 @@ export class Run {
   /** Where it listens, as `listen` takes it, with real ports. */
   readonly addresses: readonly string[];
   /**
-   * The command's exit status, once everything that it had is closed; 0 when a stop has ended it.
-   * Rejects with WasmpollError ERR_TRAP when it trapped, ERR_HUNG when it did not end within graceMs of a
-   * stop.
+   * The command's exit status, once everything that it had is closed; 0 when a stop has ended it, which
+   * `stopped` tells. Rejects with WasmpollError ERR_TRAP when it trapped, ERR_HUNG when it did not end
+   * within graceMs of a stop and had connections open.
    */
   readonly exited: Promise<number>;
   /** The other ends of what was asked for as 'pipe'. */
@@ -55,7 +57,9 @@ export class Run {
   readonly #inheritance = new Inheritance(native);
   readonly #thread: CommandThread;
   #timer: NodeJS.Timeout | undefined;
+  #idleTimer: NodeJS.Timeout | undefined;
   #stopping = false;
+  #stopped = false;
   #aborted = false;
 
   /** Use `runWasi()`. */
@@ -98,10 +102,18 @@ export class Run {
   async #run(): Promise<number> {
     const end = await this.#thread.ended;
     clearTimeout(this.#timer);
+    clearTimeout(this.#idleTimer);
     this.#inheritance.close();
-    if (end === null) throw this.#hung();
-    if (end.kind === 'exited') return end.status;
-    throw this.#trap(end.message);
+    if (end?.kind === 'exited') return end.status;
+    if (end?.kind === 'trapped') throw this.#trap(end.message);
+    if (end === null && !this.#stopped) throw this.#hung();
+    this.#stopped = true;
+    return 0;
+  }
+
+  /** Whether the command was ended by a stop, and has no exit status of its own. */
+  get stopped(): boolean {
+    return this.#stopped;
   }
 
   #trap(message: string): WasmpollError {
@@ -115,8 +127,8 @@ export class Run {
   }
 
   /**
-   * Stops the command: nothing new is accepted. If it waits and has no connection open, or none on which
-   * anything happens for drainQuietMs, it ends at once; in any case after graceMs. Idempotent.
+   * Stops the command: nothing new is accepted. It ends at once if it has no connection open, or waits and
+   * nothing happens on any for drainQuietMs; in any case after graceMs. Idempotent.
    * @returns `exited`
    */
   close(): Promise<number> {
@@ -124,7 +136,19 @@ export class Run {
     this.#stopping = true;
     this.#thread.stop();
     this.#timer = setTimeout(() => this.#end(), this.#policy.graceMs);
+    this.#watch(false);
     return this.exited;
+  }
+
+  /** Terminates a command that computes without a connection; `idle` says that it had none before. */
+  #watch(idle: boolean): void {
+    this.#idleTimer = setTimeout(() => {
+      const none = this.#thread.connections === 0;
+      if (idle && none) {
+        this.#stopped = true;
+        this.#thread.terminate();
+      } else this.#watch(none);
+    }, IDLE_MS);
   }
 
   #end(): void {

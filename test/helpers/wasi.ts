@@ -105,3 +105,30 @@ export const echoes = (listener = 3): Uint8Array<ArrayBuffer> =>
       ...[i32(NUMBER), load(), call('fd_close'), drop],
     ),
   );
+
+/** Accepts a client, sends it a zero byte, reads once, and exits with the status. */
+export const servesOne = (status: number, listener = 3): Uint8Array<ArrayBuffer> =>
+  command(
+    ['sock_accept', 'fd_write', 'fd_read', 'proc_exit'],
+    [
+      ...[i32(listener), i32(0), i32(NUMBER), call('sock_accept'), drop],
+      ...write([i32(NUMBER), load()], BUFFER, i32(1)),
+      ...read([i32(NUMBER), load()]),
+      ...[drop, i32(status), call('proc_exit')],
+    ],
+  );
+
+/** Accepts a client, sends it a zero byte, and computes from then on, without another call. */
+export const hoards = (listener = 3): Uint8Array<ArrayBuffer> =>
+  command(
+    ['sock_accept', 'fd_write'],
+    [
+      ...[i32(listener), i32(0), i32(NUMBER), call('sock_accept'), drop],
+      ...write([i32(NUMBER), load()], BUFFER, i32(1)),
+      forever(),
+    ],
+  );
+
+/** Asks for the time again and again, and never waits. */
+export const spins = (): Uint8Array<ArrayBuffer> =>
+  command(['sched_yield'], forever(call('sched_yield'), drop));

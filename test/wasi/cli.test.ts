@@ -17,7 +17,7 @@ import {
   withoutPrivileges,
 } from '../helpers/process.ts';
 import { traced } from '../helpers/strace.ts';
-import { command, echoes, prints, tells } from '../helpers/wasi.ts';
+import { command, echoes, hoards, prints, spins, tells } from '../helpers/wasi.ts';
 import { call, forever, i32, unreachable } from '../helpers/wasm.ts';
 
 const LOCAL = ['--listen', '127.0.0.1:0'];
@@ -84,12 +84,21 @@ test('each listener is told on standard error, with its port', async (t) => {
   t.is(running.stdout, '');
 });
 
-for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-  test(`${signal} ends a command that waits, with status 0`, async (t) => {
-    const { running } = await start(t, echoes(), ...LOCAL);
-    running.kill(signal);
-    t.deepEqual(await running.exited, { code: 0, signal: null });
-  });
+for (const [signal, code] of [
+  ['SIGTERM', 143],
+  ['SIGINT', 130],
+] as const) {
+  for (const [what, module] of [
+    ['waits', echoes()],
+    ['calls without waiting', spins()],
+    ['computes', command([], forever())],
+  ] as const) {
+    test(`${signal} ends a command without connections that ${what}, with status ${code}`, async (t) => {
+      const { running } = await start(t, module, ...LOCAL, '--grace', '1h');
+      running.kill(signal);
+      t.deepEqual(await running.exited, { code, signal: null });
+    });
+  }
 }
 
 test('a second signal ends a command at once that does not end by itself', async (t) => {
@@ -117,11 +126,14 @@ test('a second signal ends a command at once that does not end by itself', async
   t.deepEqual(await running.exited, { code: 143, signal: null });
 });
 
-test('a command that computes on after a stop is terminated, with status 137', async (t) => {
-  const { running } = await start(t, command([], forever()), ...LOCAL, '--grace', '1ms');
+test('a command that computes on with a connection open is terminated, with status 137', async (t) => {
+  const { running, address } = await start(t, hoards(), ...LOCAL, '--grace', '1ms');
+  const client = await connect(address, { owner: t });
+  await client.readExactly(1);
   running.kill();
   t.deepEqual(await running.exited, { code: 137, signal: null });
   t.regex(running.stderr, /\nwasmpoll: guest\.wasm: did not end within 1 ms of its stop, and was/);
+  await client.closed;
 });
 
 test('a folder is given with --dir, under its own or another name', async (t) => {

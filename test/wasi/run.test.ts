@@ -11,7 +11,16 @@ import { type RunOptions, runWasi } from '../../host/index.ts';
 import { connect } from '../helpers/client.ts';
 import { descriptors } from '../helpers/native.ts';
 import { runScript, temporary } from '../helpers/process.ts';
-import { command, copies, echoes, prints, tells } from '../helpers/wasi.ts';
+import {
+  command,
+  copies,
+  echoes,
+  hoards,
+  prints,
+  servesOne,
+  spins,
+  tells,
+} from '../helpers/wasi.ts';
 import { call, forever, i32, tryCatchAll, unreachable } from '../helpers/wasm.ts';
 
 const LOCAL = '127.0.0.1:0';
@@ -140,6 +149,29 @@ test.serial('a stop ends a command that waits for a client, with status 0', asyn
   t.is(await first, 0);
   t.is(await second, 0);
   t.is(await run.close(), 0);
+  t.true(run.stopped);
+});
+
+test.serial('a stop ends a command that never waits, at its next call or soon', async (t) => {
+  for (const module of [spins(), command([], forever())]) {
+    const run = await runWasi({ module, policy: { graceMs: HOUR } });
+    t.is(await run.close(), 0);
+    t.true(run.stopped);
+  }
+});
+
+test.serial('a command that ends by itself after a stop has its own exit status', async (t) => {
+  const run = await runWasi({
+    module: servesOne(7),
+    listen: LOCAL,
+    policy: { drainQuietMs: HOUR, graceMs: HOUR },
+  });
+  const client = await connect(run.addresses[0]!, { owner: t });
+  await client.readExactly(1);
+  const closed = run.close();
+  client.end();
+  t.is(await closed, 7);
+  t.false(run.stopped);
 });
 
 test.serial('a stop ends a command that waits for input or for a time', async (t) => {
@@ -193,9 +225,11 @@ test.serial('after the grace a command that waits is ended, whoever it serves', 
 });
 
 test.serial(
-  'after the grace a command that computes is terminated, which is an error',
+  'after the grace a command that computes with a connection open is terminated, which is an error',
   async (t) => {
-    const run = await runWasi({ module: command([], forever()), policy: { graceMs: 1 } });
+    const run = await runWasi({ module: hoards(), listen: LOCAL, policy: { graceMs: 1 } });
+    const client = await connect(run.addresses[0]!, { owner: t });
+    await client.readExactly(1);
     const error = await t.throwsAsync(run.close(), { code: 'ERR_HUNG' });
     t.is(error!.message, 'guest.wasm: did not end within 1 ms of its stop, and was terminated');
   },
@@ -236,11 +270,15 @@ test.serial('nothing is left open: listeners, connections, folders, streams', as
   run.stdin!.destroy();
   await once(run.stdin!, 'close');
   const hung = await runWasi({
-    module: command([], forever()),
+    module: hoards(),
     listen: LOCAL,
     policy: { graceMs: 0 },
   });
-  await t.throwsAsync(hung.close());
+  const held = await connect(hung.addresses[0]!, { owner: t });
+  await held.readExactly(1);
+  await t.throwsAsync(hung.close(), { code: 'ERR_HUNG' });
+  await held.closed;
+  held.destroy();
   const trapped = await runWasi({ module: command([], [unreachable]), listen: LOCAL });
   await t.throwsAsync(trapped.exited);
   t.deepEqual(descriptors(), before);

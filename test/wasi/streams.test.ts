@@ -16,7 +16,7 @@ import {
   RIGHTS_ALL,
   RIGHTS_FOLDER,
 } from '../../host/wasi/preview1/numbers.ts';
-import { Exit } from '../../host/wasi/preview1/waiter.ts';
+import { Exit, Stop } from '../../host/wasi/preview1/waiter.ts';
 import { drain, owned, stuff } from '../helpers/native.ts';
 import {
   arrived,
@@ -430,13 +430,13 @@ test('a pipe in blocking mode that is full does not hold up a guest that will no
 test('after a stop nothing is accepted: AGAIN while a connection is open, then the end', (t) => {
   const { host } = listening(t, 1);
   host.stop();
-  t.throws(() => host.call.sock_accept(0, 0, RESULT), { instanceOf: Exit });
+  t.throws(() => host.call.sock_accept(0, 0, RESULT), { instanceOf: Stop });
   const busy = listening(t, 2, FDFLAGS_NONBLOCK, 64, 3_600_000);
   t.is(busy.host.call.sock_accept(0, 0, RESULT), E.SUCCESS);
   busy.host.stop();
   t.is(busy.host.call.sock_accept(0, 0, RESULT), E.AGAIN);
   t.is(busy.host.call.fd_close(1), E.SUCCESS);
-  t.throws(() => busy.host.call.sock_accept(0, 0, RESULT), { instanceOf: Exit });
+  t.throws(() => busy.host.call.sock_accept(0, 0, RESULT), { instanceOf: Stop });
 });
 
 test('after a stop a guest that does not wait goes on with its connection', (t) => {
@@ -448,7 +448,7 @@ test('after a stop a guest that does not wait goes on with its connection', (t) 
   t.is(host.call.fd_fdstat_set_flags(1, 0), E.SUCCESS);
   t.throws(
     () => host.receive(1),
-    { instanceOf: Exit },
+    { instanceOf: Stop },
     'but not when it waits for longer than quietMs, here 0',
   );
 });
@@ -486,7 +486,7 @@ test('a stop ends a guest amid a blocking accept, where it serves nobody', (t) =
   });
   arrived(waiting);
   t.is(host.call.sock_accept(0, 0, RESULT), E.SUCCESS);
-  t.throws(() => host.call.sock_accept(0, 0, RESULT), { instanceOf: Exit });
+  t.throws(() => host.call.sock_accept(0, 0, RESULT), { instanceOf: Stop });
 });
 
 test('a listener in blocking mode, from outside, does not hold up a guest that will not wait', (t) => {
@@ -509,7 +509,7 @@ test('a stop shuts down the run’s own listeners, and not one that others have,
   const [own, shared] = listeners.map((fd) => listener(fd));
   const host = new WasiHost(t, [own!, { ...shared!, shared: true }]);
   host.stop();
-  t.throws(() => host.call.sock_accept(1, 0, RESULT), { instanceOf: Exit });
+  t.throws(() => host.call.sock_accept(1, 0, RESULT), { instanceOf: Stop });
   const { SOL_SOCKET, SO_ERROR, ECONNREFUSED } = native.constants;
   const errors = ports.map((port) => {
     const client = owned(t, native.connectTcp('127.0.0.1', port));

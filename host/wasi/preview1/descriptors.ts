@@ -1,6 +1,8 @@
 // Descriptors: the guest's numbers and what stands behind them. No guest number is a descriptor of the
 // process. It knows kinds and flags, and makes no system call.
 
+import { CONTROL_CONNECTIONS } from './waiter.ts';
+
 export const KIND_FREE = 0;
 export const KIND_LISTENER = 1;
 /** A connected stream socket. */
@@ -40,8 +42,6 @@ export class Descriptors {
   /** Flags of WASI. */
   readonly flags: Uint16Array;
   readonly opened = new Map<number, Opened>();
-  /** How many connections were accepted and are open. */
-  connections = 0;
   /** The number of entries that were ever used: none beyond is open. */
   used = 0;
   /**
@@ -51,11 +51,14 @@ export class Descriptors {
   readonly fds: Int32Array;
   readonly #generations: Uint16Array;
   readonly #accepted: Uint8Array;
+  readonly #control: Int32Array;
   /** None below is free. */
   #lowest = 0;
 
-  constructor(fds: Int32Array) {
+  /** @param control where the number of open connections is kept, for the owner to see */
+  constructor(fds: Int32Array, control: Int32Array) {
     const limit = Math.min(fds.length, MOST_DESCRIPTORS);
+    this.#control = control;
     this.fds = fds.subarray(0, limit);
     this.kinds = new Uint8Array(limit);
     this.flags = new Uint16Array(limit);
@@ -91,14 +94,14 @@ export class Descriptors {
     this.kinds[number] = kind;
     this.flags[number] = flags;
     this.#accepted[number] = accepted ? 1 : 0;
-    if (accepted) this.connections += 1;
+    if (accepted) Atomics.add(this.#control, CONTROL_CONNECTIONS, 1);
     this.used = Math.max(this.used, number + 1);
   }
 
   /** Frees the number. What it stood for must not be in epoll any more. Returns what is to be closed. */
   free(number: number): number {
     const fd = this.fd(number);
-    this.connections -= this.#accepted[number]!;
+    Atomics.sub(this.#control, CONTROL_CONNECTIONS, this.#accepted[number]!);
     this.kinds[number] = KIND_FREE;
     this.#accepted[number] = 0;
     this.#generations[number] = this.#generations[number]! + 1;

@@ -36,7 +36,7 @@ export interface Host {
 /** @throws SystemError when there can be no epoll set */
 export function makeHost(options: HostOptions): Host {
   const { native, inherited } = options;
-  const descriptors = new Descriptors(options.fds);
+  const descriptors = new Descriptors(options.fds, options.control);
   const shared = new Set(
     inherited.map((entry, index) => (entry.shared ? options.fds[index]! - 1 : -1)),
   );
@@ -46,7 +46,6 @@ export function makeHost(options: HostOptions): Host {
   });
   const waiter = new Waiter({
     ...options,
-    connections: () => descriptors.connections,
     // Who comes now is refused, and who waits to be accepted is reset; but nobody is at a listener
     // that others have, too.
     stopped: () => {

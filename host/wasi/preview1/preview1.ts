@@ -10,7 +10,7 @@ import { listingFunctions } from './listing.ts';
 import { Poller } from './poll.ts';
 import { processFunctions } from './process.ts';
 import { streamFunctions } from './streams.ts';
-import { Exit } from './waiter.ts';
+import { Exit, Stop } from './waiter.ts';
 
 export interface Preview1Options extends HostOptions {
   /** The program's name first. */
@@ -42,17 +42,20 @@ export class Preview1 {
     };
     // Null prototypes: a guest must not be able to link `constructor.constructor`.
     const table = Object.create(null) as Record<string, WasiFunction>;
-    for (const [name, call] of Object.entries(functions)) table[name] = this.#guarded(call);
+    for (const [name, call] of Object.entries(functions)) {
+      table[name] = this.#guarded(call, name !== 'proc_exit');
+    }
     this.imports = Object.assign(Object.create(null), { [WASI_MODULE]: table });
   }
 
-  #guarded(call: WasiFunction): WasiFunction {
+  /** @param stoppable whether a stop may end the guest here, and not what it calls for */
+  #guarded(call: WasiFunction, stoppable: boolean): WasiFunction {
     const { memory, waiter } = this.host;
     return (...values) => {
       if (this.#ended !== null) throw this.#ended;
       memory.refresh();
       try {
-        waiter.notice();
+        if (stoppable) waiter.notice();
         return call(...values);
       } catch (thrown) {
         this.#ended = thrown;
@@ -63,10 +66,10 @@ export class Preview1 {
 
   /**
    * Runs the command to its end.
-   * @returns its exit status
+   * @returns its exit status; null when it was stopped
    * @throws what it traps with
    */
-  start(module: WebAssembly.Module): number {
+  start(module: WebAssembly.Module): number | null {
     try {
       const { exports } = new WebAssembly.Instance(module, this.imports);
       this.host.memory.attach(exports.memory as WebAssembly.Memory);
@@ -76,6 +79,7 @@ export class Preview1 {
     } catch (thrown) {
       const ended = this.#ended ?? thrown;
       if (ended instanceof Exit) return ended.status;
+      if (ended instanceof Stop) return null;
       throw ended;
     }
   }

@@ -14,7 +14,7 @@ import {
   SDFLAGS_RD,
   SDFLAGS_WR,
 } from './numbers.ts';
-import { Exit } from './waiter.ts';
+import { Stop } from './waiter.ts';
 
 const READ = 0;
 const WRITE = 1;
@@ -161,9 +161,8 @@ export function streamFunctions(host: Host) {
       for (let waited = false; ; waited = true) {
         if (waiter.stopping) {
           // Nothing comes any more, and whatever else is open is not served meanwhile.
-          if (waited) throw new Exit(0);
+          if (waited) throw new Stop();
           // Who waited to be accepted was reset; what is open may go on.
-          waiter.check();
           return blocking ? E.CONNABORTED : E.AGAIN;
         }
         // It may be in blocking mode if it comes from outside.

@@ -20,6 +20,7 @@ export interface RunData {
 
 export type FromRun =
   | { readonly kind: 'exited'; readonly status: number }
+  | { readonly kind: 'stopped' }
   | { readonly kind: 'trapped'; readonly message: string };
 
 const { module, fds, control, ...rest } = workerData as RunData;
@@ -32,7 +33,8 @@ try {
     fds: new Int32Array(fds),
     control: new Int32Array(control),
   });
-  tell({ kind: 'exited', status: instance.start(module) });
+  const status = instance.start(module);
+  tell(status === null ? { kind: 'stopped' } : { kind: 'exited', status });
 } catch (thrown) {
   tell({ kind: 'trapped', message: describe(thrown) });
 }
