@@ -14,7 +14,9 @@ import {
   FILETYPE_SOCKET_STREAM,
   FILETYPE_UNKNOWN,
   RIGHTS_ALL,
+  RIGHTS_DEVICE,
   RIGHTS_FOLDER,
+  RIGHTS_STREAM,
 } from '../../host/wasi/preview1/numbers.ts';
 import { Exit, Stop } from '../../host/wasi/preview1/waiter.ts';
 import { drain, owned, stuff } from '../helpers/native.ts';
@@ -361,7 +363,8 @@ test('fdstat tells the kind, the flags and the rights', (t) => {
     rights: FOLDER,
     inheriting: BigInt(RIGHTS_ALL),
   });
-  t.deepEqual(fdstat(t, host, 3), { type: FILETYPE_CHARACTER_DEVICE, ...plain, rights });
+  const device = { type: FILETYPE_CHARACTER_DEVICE, ...plain, rights: BigInt(RIGHTS_DEVICE) };
+  t.deepEqual(fdstat(t, host, 3), device);
 });
 
 test('NONBLOCK is switched for each number by itself; other flags are not for streams', (t) => {
@@ -397,6 +400,21 @@ test('pre-opened folders are found by name, and a listener behind them ends the 
   t.is(host.text(1), '/');
   t.is(host.call.fd_prestat_get(1, OUT), E.BADF);
   t.is(host.call.fd_prestat_get(2, OUT), E.BADF);
+});
+
+test('only a terminal lacks positions and is a character device, as isatty looks for', (t) => {
+  const open = (file: string) => openSync(file, constants.O_RDWR | constants.O_NOCTTY);
+  const host = new WasiHost(t, [stream(open('/dev/null')), stream(open('/dev/ptmx'))]);
+  for (const [number, positioned, error] of [
+    [0, RIGHTS_DEVICE & ~RIGHTS_STREAM, E.SUCCESS],
+    [1, 0, E.SPIPE],
+  ] as const) {
+    t.is(host.call.fd_fdstat_get(number, OUT), E.SUCCESS);
+    t.is(host.view.getUint8(OUT), FILETYPE_CHARACTER_DEVICE);
+    t.is(host.view.getUint32(OUT + 8, true), RIGHTS_STREAM | positioned);
+    t.is(host.call.fd_seek(number, 0n, 0, RESULT), error);
+    t.is(host.call.fd_tell(number, RESULT), error);
+  }
 });
 
 test('positions are for files: sockets and pipes have none', (t) => {

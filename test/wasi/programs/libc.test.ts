@@ -187,6 +187,9 @@ const probes: readonly Probe[] = [
       'fstat: 0',
       'a socket',
       'not a terminal',
+      // Of standard input, which is /dev/null.
+      'not a terminal',
+      'lseek: 0',
       'lseek: 0',
     ],
   },

@@ -251,6 +251,8 @@ static void probe_types(int client) {
   say("fstat", fstat(client, &status));
   puts(S_ISSOCK(status.st_mode) ? "a socket" : "not a socket");
   puts(isatty(client) ? "a terminal" : "not a terminal");
+  puts(isatty(0) ? "a terminal" : "not a terminal");
+  say("lseek", lseek(0, 0, SEEK_CUR));
   say("lseek", lseek(client, 0, SEEK_CUR) < 0 && errno == ESPIPE ? 0 : 1);
 }
 
