@@ -27,6 +27,7 @@ interface Flags {
   dir?: string[];
   env?: Record<string, string>;
   nonblocking?: boolean;
+  sigpipe: boolean;
 }
 
 function runCommand(): ReturnType<typeof makeCommand> {
@@ -45,7 +46,8 @@ function runCommand(): ReturnType<typeof makeCommand> {
       "a variable of the program's environment, which is otherwise empty; repeatable",
       parseVariable,
     )
-    .option('--nonblocking', 'hand over listeners in non-blocking mode, as Go wants them');
+    .option('--nonblocking', 'hand over listeners in non-blocking mode, as Go wants them')
+    .option('--no-sigpipe', 'go on when nobody reads standard output any more, and be told EPIPE');
   addSettings(command, runSettingNames);
   refuseRepetition(command, ['listen', 'dir', 'env']);
   return command;
@@ -61,11 +63,11 @@ function parseVariable(text: string, before: Record<string, string> = {}): Recor
 function readOptions(args: readonly string[]): RunOptions {
   const command = runCommand();
   command.parse(args, { from: 'user' });
-  const { listen = [], dir = [], env = {}, nonblocking = false } = command.opts<Flags>();
+  const { listen = [], dir = [], env = {}, nonblocking = false, sigpipe } = command.opts<Flags>();
   const [module, rest] = command.processedArgs as [string, string[]];
   const policy = policyFrom(command.opts());
   resolveRunPolicy(policy, flagOf);
-  return { module, args: rest, listen, dirs: dir, env, nonblocking, policy };
+  return { module, args: rest, listen, dirs: dir, env, nonblocking, sigpipe, policy };
 }
 
 /** Runs what the arguments say; standard output is the command's alone. */

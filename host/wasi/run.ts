@@ -88,6 +88,7 @@ export class Run {
         inherited: inheritance.inherited,
         fds: inheritance.table(policy.maxConnections).buffer as SharedArrayBuffer,
         quietMs: policy.drainQuietMs,
+        sigpipe: options.sigpipe ?? true,
       });
     } catch (error) {
       for (const stream of [this.stdin, this.stdout, this.stderr]) stream?.destroy();

@@ -60,6 +60,7 @@ export interface Options {
   readonly limit?: number;
   readonly pages?: number;
   readonly quietMs?: number;
+  readonly sigpipe?: boolean;
 }
 
 export type Subscription =
@@ -105,6 +106,7 @@ export class WasiHost {
       control: this.control,
       wake: this.#wake,
       quietMs: options.quietMs ?? 0,
+      sigpipe: options.sigpipe ?? true,
     });
     this.memory = new WebAssembly.Memory({ initial: options.pages ?? 1 });
     this.preview1.host.memory.attach(this.memory);

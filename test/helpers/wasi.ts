@@ -58,6 +58,19 @@ export const prints = (text: string, number = 1): Uint8Array<ArrayBuffer> =>
     data: [{ at: BUFFER, bytes: text }],
   });
 
+/** Writes to a descriptor again and again, and exits with the error of the first write that fails. */
+export const writesOn = (number = 1): Uint8Array<ArrayBuffer> =>
+  command(
+    ['fd_write', 'proc_exit'],
+    [
+      ...[i32(VECTOR), i32(BUFFER), store(), i32(VECTOR), i32(BYTES), store(4)],
+      forever(
+        ...[i32(NUMBER), i32(number), i32(VECTOR), i32(1), i32(COUNT), call('fd_write'), store()],
+        ...[i32(NUMBER), load(), when(i32(NUMBER), load(), call('proc_exit'))],
+      ),
+    ],
+  );
+
 /** Copies standard input to standard output. */
 export const copies = (): Uint8Array<ArrayBuffer> =>
   command(

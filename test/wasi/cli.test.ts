@@ -5,6 +5,7 @@ import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { flagOf } from '../../host/cli/flags.ts';
 import { runSettingNames } from '../../host/wasi/policy.ts';
+import { E } from '../../host/wasi/preview1/numbers.ts';
 import { connect } from '../helpers/client.ts';
 import { echoModule } from '../helpers/guests.ts';
 import {
@@ -17,7 +18,7 @@ import {
   withoutPrivileges,
 } from '../helpers/process.ts';
 import { traced } from '../helpers/strace.ts';
-import { command, echoes, hoards, prints, spins, tells } from '../helpers/wasi.ts';
+import { command, echoes, hoards, prints, spins, tells, writesOn } from '../helpers/wasi.ts';
 import { call, forever, i32, unreachable } from '../helpers/wasm.ts';
 
 const LOCAL = ['--listen', '127.0.0.1:0'];
@@ -136,6 +137,15 @@ test('a command that computes on with a connection open is terminated, with stat
   await client.closed;
 });
 
+test('a program that writes on ends when nobody reads it any more, as by SIGPIPE', async (t) => {
+  const bash = ['bash', '-c', '"$@" | head -c 1 >/dev/null; echo $PIPESTATUS', 'bash'];
+  const module = written(t, writesOn());
+  const ended = { code: 0, signal: null, stderr: '' };
+  t.deepEqual(await runCli(['run', module], { prefix: bash }), { ...ended, stdout: '141\n' });
+  const told = { ...ended, stdout: `${E.PIPE}\n` };
+  t.deepEqual(await runCli(['run', '--no-sigpipe', module], { prefix: bash }), told);
+});
+
 test('a folder is given with --dir, under its own or another name', async (t) => {
   const folder = temporary(t);
   mkdirSync(path.join(folder, 'sub'));
@@ -189,7 +199,7 @@ test('--help of run shows every setting that a command has, and no other', async
   const { code, stdout } = await runCli(['run', '--help']);
   t.is(code, 0);
   const flags = [...stdout.matchAll(/^ {2}(--[a-z-]+)/gm)].map(([, flag]) => flag!);
-  const own = ['--version', '--listen', '--dir', '--env', '--nonblocking', '--help'];
+  const own = '--version --listen --dir --env --nonblocking --no-sigpipe --help'.split(' ');
   t.deepEqual(flags.sort(), [...own, ...runSettingNames.map(flagOf)].sort());
 });
 

@@ -8,6 +8,7 @@ import { pathToFileURL } from 'node:url';
 import test from 'ava';
 import type { WasmpollError } from '../../host/errors.ts';
 import { type RunOptions, runWasi } from '../../host/index.ts';
+import { E } from '../../host/wasi/preview1/numbers.ts';
 import { connect } from '../helpers/client.ts';
 import { descriptors } from '../helpers/native.ts';
 import { runScript, temporary } from '../helpers/process.ts';
@@ -20,6 +21,7 @@ import {
   servesOne,
   spins,
   tells,
+  writesOn,
 } from '../helpers/wasi.ts';
 import { call, forever, i32, tryCatchAll, unreachable } from '../helpers/wasm.ts';
 
@@ -106,6 +108,18 @@ test.serial('a command that writes faster than it is read waits, and loses nothi
   const bytes = Buffer.alloc(3_000_000, 'abcdefg');
   run.stdin!.end(bytes);
   t.true(bytes.equals(await buffer(run.stdout!)));
+});
+
+test.serial('a command whose output nobody reads ends as by SIGPIPE, or is told', async (t) => {
+  const ended = await runWasi({ module: writesOn(2), stderr: 'pipe' });
+  ended.stderr!.destroy();
+  t.is(await ended.exited, 141);
+  const told = await runWasi({ module: writesOn(), stdout: 'pipe', sigpipe: false });
+  told.stdout!.destroy();
+  t.is(await told.exited, E.PIPE);
+  // Of what is no standard stream every program is told.
+  const client = await runWasi({ module: writesOn(0), stdin: 'pipe' });
+  t.is(await client.exited, E.BADF);
 });
 
 test.serial('a server is reached where it listens, and serves while it runs', async (t) => {
@@ -332,6 +346,7 @@ test.serial('options are checked before anything is done', async (t) => {
     [{ module, policy: 5 }, /policy must be an object of settings/],
     [{ module, policy: [] }, /policy must be an object of settings/],
     [{ module, nonblocking: 1 }, /nonblocking must be true or false/],
+    [{ module, sigpipe: 'no' }, /sigpipe must be true or false/],
     [{ module, signal: {} }, /signal must be an AbortSignal/],
     [{ module, policy: { graceMs: 'x' } }, /policy.graceMs: must be/],
     [{ module, listen: 'nowhere' }, /address 'nowhere'/],

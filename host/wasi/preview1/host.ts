@@ -21,6 +21,8 @@ export interface HostOptions {
   readonly control: Int32Array;
   readonly wake: number;
   readonly quietMs: number;
+  /** Whether writing to standard output or error ends the guest when nobody reads it any more. */
+  readonly sigpipe: boolean;
 }
 
 export interface Host {
@@ -31,6 +33,7 @@ export interface Host {
   readonly waiter: Waiter;
   /** WASI's error numbers by Linux's. */
   readonly errors: Uint8Array;
+  readonly sigpipe: boolean;
 }
 
 /** @throws SystemError when there can be no epoll set */
@@ -61,5 +64,6 @@ export function makeHost(options: HostOptions): Host {
     registrations: new Registrations(native, descriptors, options.wake),
     waiter,
     errors: errorTable(native.errorName),
+    sigpipe: options.sigpipe,
   };
 }

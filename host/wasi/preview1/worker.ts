@@ -16,6 +16,7 @@ export interface RunData {
   readonly control: SharedArrayBuffer;
   readonly wake: number;
   readonly quietMs: number;
+  readonly sigpipe: boolean;
 }
 
 export type FromRun =
