@@ -4,7 +4,7 @@
 
 import { messageOf, WasmpollError } from '../errors.ts';
 import type { RunOptions } from '../wasi/options.ts';
-import { resolveRunPolicy, runSettingNames } from '../wasi/policy.ts';
+import { resolveRunPolicy, runDefault, runSettingNames } from '../wasi/policy.ts';
 import {
   addListen,
   addSettings,
@@ -48,7 +48,7 @@ function runCommand(): ReturnType<typeof makeCommand> {
     )
     .option('--nonblocking', 'hand over listeners in non-blocking mode, as Go wants them')
     .option('--no-sigpipe', 'go on when nobody reads standard output any more, and be told EPIPE');
-  addSettings(command, runSettingNames);
+  addSettings(command, runSettingNames, runDefault);
   refuseRepetition(command, ['listen', 'dir', 'env']);
   return command;
 }
@@ -103,6 +103,7 @@ async function run(options: RunOptions, signals: Signals): Promise<void> {
     signals.beforeExit(() => running.abort());
     for (const address of running.addresses) report(`listening on ${address}`);
     const status = await running.exited;
+    if (running.remark !== null) complain(running.remark);
     process.exitCode = running.stopped ? signals.status : status & 0xff;
   } catch (error) {
     if (error === signals.stop.reason) {

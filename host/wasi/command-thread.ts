@@ -50,7 +50,7 @@ export class CommandThread {
         end = message;
       });
       this.#worker.on('error', (error) => {
-        end = { kind: 'trapped', message: messageOf(error) };
+        end = { kind: 'trapped', message: messageOf(error), memoryBytes: 0 };
       });
       this.#worker.on('exit', () => resolve());
     });

@@ -2,13 +2,13 @@
 // never enters the guest, and knows nothing of what the guest calls.
 
 import type { Readable, Writable } from 'node:stream';
-import { WasmpollError } from '../errors.ts';
 import { native } from '../kernel/native.ts';
 import { type Address, parseAddress, resolveAddress } from '../listen/address.ts';
 import type { GuestModule } from '../module/load.ts';
 import { resolveModule } from '../module/source.ts';
 import { loadCommand } from './command.ts';
 import { CommandThread } from './command-thread.ts';
+import { hangOf, memoryRemark, trapOf } from './ending.ts';
 import { Inheritance } from './inheritance.ts';
 import { checkOptions, listOf, type RunOptions } from './options.ts';
 import { listenerPolicy, type RunPolicy, resolveRunPolicy } from './policy.ts';
@@ -60,6 +60,7 @@ export class Run {
   #idleTimer: NodeJS.Timeout | undefined;
   #stopping = false;
   #stopped = false;
+  #remark: string | null = null;
   #aborted = false;
 
   /** Use `runWasi()`. */
@@ -105,26 +106,27 @@ export class Run {
     clearTimeout(this.#timer);
     clearTimeout(this.#idleTimer);
     this.#inheritance.close();
-    if (end?.kind === 'exited') return end.status;
-    if (end?.kind === 'trapped') throw this.#trap(end.message);
-    if (end === null && !this.#stopped) throw this.#hung();
+    const remark = memoryRemark(end?.memoryBytes ?? 0, this.#policy.guestMemoryBytes);
+    if (end?.kind === 'trapped') throw trapOf(this.#name, end.message, remark);
+    if (end?.kind === 'exited') {
+      if (end.status !== 0 && remark !== null) this.#remark = `${this.#name}: ${remark}`;
+      return end.status;
+    }
+    if (end === null && !this.#stopped) {
+      throw hangOf(this.#name, this.#policy.graceMs, this.#aborted);
+    }
     this.#stopped = true;
     return 0;
+  }
+
+  /** What may explain an exit status that is not 0: a memory at its limit; null if there is nothing. */
+  get remark(): string | null {
+    return this.#remark;
   }
 
   /** Whether the command was ended by a stop, and has no exit status of its own. */
   get stopped(): boolean {
     return this.#stopped;
-  }
-
-  #trap(message: string): WasmpollError {
-    return new WasmpollError('ERR_TRAP', `${this.#name}: trap: ${message}`);
-  }
-
-  #hung(): WasmpollError {
-    const { graceMs } = this.#policy;
-    const late = this.#aborted ? 'when it was aborted' : `within ${graceMs} ms of its stop`;
-    return new WasmpollError('ERR_HUNG', `${this.#name}: did not end ${late}, and was terminated`);
   }
 
   /**

@@ -12,6 +12,7 @@ import {
   i32,
   load,
   type ModuleSpec,
+  memoryGrow,
   store,
   when,
 } from './wasm.ts';
@@ -36,6 +37,7 @@ export function command(
 
 const [NUMBER, COUNT, VECTOR, BUFFER, BYTES] = [0, 4, 16, 1024, 32_768];
 const EQUAL_TO_ZERO: Code = [0x45];
+const EQUAL: Code = [0x46];
 
 /** Writes so many bytes from `at` to a descriptor; the result of the call is dropped. */
 const write = (number: Code, at: number, bytes: Code): Code => [
@@ -142,6 +144,10 @@ export const hoards = (listener = 3): Uint8Array<ArrayBuffer> =>
     ],
   );
 
-/** Asks for the time again and again, and never waits. */
+/** Takes memory page by page until there is no more, and then does as it is told. */
+export const grows = (then: Code, pages = 1): Uint8Array<ArrayBuffer> =>
+  command(['proc_exit'], forever(...[i32(pages), memoryGrow, i32(-1), EQUAL, when(then)]));
+
+/** Calls again and again, and never waits. */
 export const spins = (): Uint8Array<ArrayBuffer> =>
   command(['sched_yield'], forever(call('sched_yield'), drop));

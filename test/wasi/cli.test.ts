@@ -3,8 +3,9 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { flagOf } from '../../host/cli/flags.ts';
-import { runSettingNames } from '../../host/wasi/policy.ts';
+import { flagOf, showValue } from '../../host/cli/flags.ts';
+import { settings } from '../../host/policy.ts';
+import { resolveRunPolicy, runSettingNames } from '../../host/wasi/policy.ts';
 import { E } from '../../host/wasi/preview1/numbers.ts';
 import { connect } from '../helpers/client.ts';
 import { echoModule } from '../helpers/guests.ts';
@@ -18,7 +19,7 @@ import {
   withoutPrivileges,
 } from '../helpers/process.ts';
 import { traced } from '../helpers/strace.ts';
-import { command, echoes, hoards, prints, spins, tells, writesOn } from '../helpers/wasi.ts';
+import { command, echoes, grows, hoards, prints, spins, tells, writesOn } from '../helpers/wasi.ts';
 import { call, forever, i32, unreachable } from '../helpers/wasm.ts';
 
 const LOCAL = ['--listen', '127.0.0.1:0'];
@@ -144,6 +145,28 @@ test('a program that writes on ends when nobody reads it any more, as by SIGPIPE
   t.deepEqual(await runCli(['run', module], { prefix: bash }), { ...ended, stdout: '141\n' });
   const told = { ...ended, stdout: `${E.PIPE}\n` };
   t.deepEqual(await runCli(['run', '--no-sigpipe', module], { prefix: bash }), told);
+});
+
+test('a program that fails with its memory at its limit is told in one line', async (t) => {
+  const module = written(t, grows([i32(3), call('proc_exit')]));
+  t.deepEqual(await runCli(['run', '--guest-memory', '2MiB', module]), {
+    code: 3,
+    signal: null,
+    stdout: '',
+    stderr:
+      "wasmpoll: guest.wasm: the guest's memory is at its limit of 2 MiB; see --guest-memory\n",
+  });
+});
+
+test('--help shows the defaults that hold for a command', async (t) => {
+  const { stdout } = await runCli(['run', '--help']);
+  for (const name of runSettingNames) {
+    const { unit } = settings[name];
+    const shown = `default: ${showValue(resolveRunPolicy()[name], unit)})`;
+    const help = stdout.slice(stdout.indexOf(` ${flagOf(name)} `)).replaceAll(/\s+/g, ' ');
+    t.true(help.includes(shown), `${name}: ${shown}`);
+    t.true(help.indexOf(shown) < 400, `${name}: ${shown}`);
+  }
 });
 
 test('a folder is given with --dir, under its own or another name', async (t) => {

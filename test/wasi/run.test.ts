@@ -16,6 +16,7 @@ import {
   command,
   copies,
   echoes,
+  grows,
   hoards,
   prints,
   servesOne,
@@ -48,6 +49,30 @@ test.serial('a trap is an error that names the module and the reason', async (t)
     t.regex(error!.message, reason);
     await t.throwsAsync(run.close(), { is: error });
   }
+});
+
+test.serial('a command that fails with its memory at its limit is told so', async (t) => {
+  const policy = { guestMemoryBytes: 4 * 1024 ** 2 };
+  const full = "the guest's memory is at its limit of 4 MiB; see --guest-memory";
+  const trapped = await runWasi({ module: grows(unreachable), policy });
+  const error = await t.throwsAsync(trapped.exited, { code: 'ERR_TRAP' });
+  t.is(error!.message, `guest.wasm: trap: unreachable; ${full}`);
+  const fails = [i32(1), call('proc_exit')];
+  const failed = await runWasi({ module: grows(fails), policy });
+  t.is(await failed.exited, 1);
+  t.is(failed.remark, `guest.wasm: ${full}`);
+  // 41 pages of 64 KiB; 20 more would not fit.
+  const large = { guestMemoryBytes: 60 * 65_536 };
+  const doubles = await runWasi({ module: grows(fails, 20), policy: large });
+  t.is(await doubles.exited, 1);
+  const most = 'of its limit of 3 MiB; see --guest-memory';
+  t.is(doubles.remark, `guest.wasm: the guest's memory is 2 MiB ${most}`);
+  const succeeds = await runWasi({ module: grows([i32(0), call('proc_exit')]), policy });
+  t.is(await succeeds.exited, 0);
+  t.is(succeeds.remark, null);
+  const other = await runWasi({ module: exits(1), policy });
+  t.is(await other.exited, 1);
+  t.is(other.remark, null);
 });
 
 test.serial(
