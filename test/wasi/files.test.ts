@@ -33,6 +33,8 @@ import {
   OFLAGS_DIRECTORY,
   OFLAGS_EXCL,
   OFLAGS_TRUNC,
+  RIGHT_FD_ALLOCATE,
+  RIGHT_FD_FILESTAT_SET_SIZE,
   RIGHT_FD_READ,
   RIGHT_FD_WRITE,
   RIGHTS_ALL,
@@ -537,6 +539,20 @@ test('a folder as such is not read, written, sought or resized', (t) => {
   t.is(host.call.fd_filestat_set_size(ROOT, 0n), E.BADF);
   t.is(host.call.fd_filestat_get(ROOT, OUT), E.SUCCESS);
   t.is(host.view.getUint8(OUT + 16), FILETYPE_DIRECTORY);
+});
+
+test('a folder is not opened for writing, and a file not as a folder', (t) => {
+  const box = new Sandbox(t);
+  mkdirSync(box.at('sub'));
+  box.create('file');
+  for (const rights of [WRITE, READ | WRITE, RIGHT_FD_ALLOCATE, RIGHT_FD_FILESTAT_SET_SIZE]) {
+    for (const how of [0, OFLAGS_DIRECTORY]) {
+      t.is(box.open('sub', { how, rights: BigInt(rights) }), E.ISDIR);
+    }
+    t.is(box.open('file', { how: OFLAGS_DIRECTORY, rights: BigInt(rights) }), E.NOTDIR);
+  }
+  t.is(box.open('none', { how: OFLAGS_DIRECTORY, rights: WRITE }), E.NOENT);
+  box.opened('sub', { how: OFLAGS_DIRECTORY, rights: BigInt(RIGHTS_FOLDER) });
 });
 
 test('a listing has dots first, each entry with its inode and kind, and goes on at a cookie', (t) => {

@@ -63,7 +63,7 @@ export function folderFunctions(host: Host) {
     if (folder && (how & (OFLAGS_CREAT | OFLAGS_TRUNC)) !== 0) throw new Failure(E.INVAL);
     const reads = (rights & RIGHT_FD_READ) !== 0;
     const changes = RIGHT_FD_WRITE | RIGHT_FD_ALLOCATE | RIGHT_FD_FILESTAT_SET_SIZE;
-    const writes = !folder && (rights & changes) !== 0;
+    const writes = (rights & changes) !== 0;
     return (
       O_NONBLOCK |
       O_NOCTTY |
