@@ -8,6 +8,7 @@ import type { Native } from '../kernel/native.ts';
 import { startThread } from '../threads/thread.ts';
 import {
   CONTROL_CONNECTIONS,
+  CONTROL_RUNS,
   CONTROL_STOP,
   CONTROL_WORDS,
   RUN_ENDS,
@@ -68,9 +69,10 @@ export class CommandThread {
     this.#tell(RUN_STOPS);
   }
 
-  /** How many connections the command has open. */
-  get connections(): number {
-    return Atomics.load(this.#control, CONTROL_CONNECTIONS);
+  /** Whether the command runs, and has no connection open. */
+  get idle(): boolean {
+    const runs = Atomics.load(this.#control, CONTROL_RUNS) === 1;
+    return runs && Atomics.load(this.#control, CONTROL_CONNECTIONS) === 0;
   }
 
   /** The command ends at its next call, or in the call in which it waits. */

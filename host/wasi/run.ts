@@ -143,14 +143,15 @@ export class Run {
     return this.exited;
   }
 
-  /** Terminates a command that computes without a connection; `idle` says that it had none before. */
-  #watch(idle: boolean): void {
+  // Terminates a command that computes without a connection. Not before it runs: Node leaves files open
+  // that a thread which is terminated was loading its code from.
+  #watch(before: boolean): void {
     this.#idleTimer = setTimeout(() => {
-      const none = this.#thread.connections === 0;
-      if (idle && none) {
+      const { idle } = this.#thread;
+      if (before && idle) {
         this.#stopped = true;
         this.#thread.terminate();
-      } else this.#watch(none);
+      } else this.#watch(idle);
     }, IDLE_MS);
   }
 

@@ -10,7 +10,7 @@ import { listingFunctions } from './listing.ts';
 import { Poller } from './poll.ts';
 import { processFunctions } from './process.ts';
 import { streamFunctions } from './streams.ts';
-import { Exit, Stop } from './waiter.ts';
+import { CONTROL_RUNS, Exit, Stop } from './waiter.ts';
 
 export interface Preview1Options extends HostOptions {
   /** The program's name first. */
@@ -22,12 +22,14 @@ export interface Preview1Options extends HostOptions {
 export class Preview1 {
   readonly host: Host;
   readonly imports: WebAssembly.Imports;
+  readonly #control: Int32Array;
   /** Thrown again by every further call: a guest that catches what ends it gets no further. */
   #ended: unknown = null;
 
   /** @throws SystemError when there can be no epoll set */
   constructor(options: Preview1Options) {
     const host = makeHost(options);
+    this.#control = options.control;
     const poller = new Poller(host);
     this.host = host;
     const functions: WasiFunctions = {
@@ -70,6 +72,7 @@ export class Preview1 {
    * @throws what it traps with
    */
   start(module: WebAssembly.Module): number | null {
+    Atomics.store(this.#control, CONTROL_RUNS, 1);
     try {
       const { exports } = new WebAssembly.Instance(module, this.imports);
       this.host.memory.attach(exports.memory as WebAssembly.Memory);

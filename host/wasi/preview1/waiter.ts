@@ -6,11 +6,13 @@ import type { Native } from '../../kernel/native.ts';
 import { SLICE_MS } from '../../kernel/slice.ts';
 
 /** The words that a run's thread shares with its owner. */
-export const CONTROL_WORDS = 2;
+export const CONTROL_WORDS = 3;
 /** What the owner tells it: one of the three below. */
 export const CONTROL_STOP = 0;
 /** How many connections it has open. */
 export const CONTROL_CONNECTIONS = 1;
+/** 1 as soon as the guest runs. */
+export const CONTROL_RUNS = 2;
 
 export const RUN_GOES_ON = 0;
 /** No new connection; a guest that has none open, or waits in vain for quietMs, is ended. */
