@@ -37,8 +37,9 @@ function runCommand(): ReturnType<typeof makeCommand> {
     .argument('[args...]', "the program's arguments; put -- before those that start with a dash");
   addListen(command, 'none')
     .option(
-      '--dir <HOST[:GUEST]>',
-      'a folder that the program may use, and the name it has there; repeatable (default: none)',
+      '--dir <HOST[:GUEST[:ro]]>',
+      'a folder that the program may use, and the name it has there; ro: it may only read; ' +
+        'repeatable (default: none)',
       (text: string, before: string[] = []) => [...before, text],
     )
     .option(

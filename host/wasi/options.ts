@@ -14,7 +14,10 @@ export interface RunOptions {
   args?: readonly string[];
   /** All that the guest's environment has, beside LISTEN_FDS. */
   env?: Readonly<Record<string, string>>;
-  /** `HOST[:GUEST]`: a folder, and what it is called in the guest. Without any there are no files. */
+  /**
+   * `HOST[:GUEST[:ro]]`: a folder, what it is called in the guest, and whether nothing in it may be
+   * changed. Without any there are no files.
+   */
   dirs?: string | readonly string[];
   /** 'inherit' by default; 'pipe' makes `stdin`, `stdout` and `stderr` of the run. */
   stdin?: Stdio;

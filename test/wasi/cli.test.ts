@@ -169,7 +169,7 @@ test('--help shows the defaults that hold for a command', async (t) => {
   }
 });
 
-test('a folder is given with --dir, under its own or another name', async (t) => {
+test('a folder is given with --dir, under its own or another name, or read-only', async (t) => {
   const folder = temporary(t);
   mkdirSync(path.join(folder, 'sub'));
   const name = 'made';
@@ -180,6 +180,8 @@ test('a folder is given with --dir, under its own or another name', async (t) =>
   );
   const file = written(t, makes);
   const dirs = ['--dir', folder, '--dir', `${folder}/sub:/data`];
+  const readOnly = ['--dir', folder, '--dir', `${folder}/sub:/data:ro`];
+  t.like(await runCli(['run', file, ...readOnly]), { code: 69 }, 'ROFS');
   t.like(await runCli(['run', file, ...dirs]), { code: 0, stderr: '' });
   t.like(await runCli(['run', file, ...dirs]), { code: 20 }, 'EXIST');
   t.like(await runCli(['run', file]), { code: 8 }, 'BADF: without --dir there are no files');

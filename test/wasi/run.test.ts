@@ -375,7 +375,8 @@ test.serial('options are checked before anything is done', async (t) => {
     [{ module, signal: {} }, /signal must be an AbortSignal/],
     [{ module, policy: { graceMs: 'x' } }, /policy.graceMs: must be/],
     [{ module, listen: 'nowhere' }, /address 'nowhere'/],
-    [{ module, dirs: [':/x'] }, /folder ':\/x': must be HOST or HOST:GUEST/],
+    [{ module, dirs: [':/x'] }, /folder ':\/x': must be HOST, HOST:GUEST or HOST:GUEST:ro$/],
+    [{ module, dirs: ['.::ro'] }, /folder '.::ro': must be HOST, HOST:GUEST or HOST:GUEST:ro$/],
   ];
   for (const [options, message] of cases) {
     await t.throwsAsync(runWasi(options as never), { name: 'WasmpollError', message });

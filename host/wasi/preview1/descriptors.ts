@@ -33,6 +33,8 @@ export interface Inherited {
   readonly kind: number;
   readonly flags: number;
   readonly opened?: Opened;
+  /** Of a folder: whether nothing beneath it may be changed. */
+  readonly readOnly?: boolean;
   /** Whether others have it, too, so that it is not the run's to shut down. */
   readonly shared?: boolean;
 }
@@ -42,6 +44,8 @@ export class Descriptors {
   /** Flags of WASI. */
   readonly flags: Uint16Array;
   readonly opened = new Map<number, Opened>();
+  /** By number: 1 for a folder beneath which nothing may be changed, and for what was opened there. */
+  readonly readOnly: Uint8Array;
   /** The number of entries that were ever used: none beyond is open. */
   used = 0;
   /**
@@ -62,6 +66,7 @@ export class Descriptors {
     this.fds = fds.subarray(0, limit);
     this.kinds = new Uint8Array(limit);
     this.flags = new Uint16Array(limit);
+    this.readOnly = new Uint8Array(limit);
     this.#generations = new Uint16Array(limit);
     this.#accepted = new Uint8Array(limit);
   }
@@ -103,6 +108,7 @@ export class Descriptors {
     const fd = this.fd(number);
     Atomics.sub(this.#control, CONTROL_CONNECTIONS, this.#accepted[number]!);
     this.kinds[number] = KIND_FREE;
+    this.readOnly[number] = 0;
     this.#accepted[number] = 0;
     this.#generations[number] = this.#generations[number]! + 1;
     this.fds[number] = 0;
@@ -115,9 +121,11 @@ export class Descriptors {
   move(from: number, to: number): void {
     const [kind, flags] = [this.kinds[from]!, this.flags[from]!];
     const [accepted, opened] = [this.#accepted[from] === 1, this.opened.get(from)];
+    const readOnly = this.readOnly[from]!;
     const fd = this.free(from);
     this.fds[to] = fd + 1;
     this.open(to, kind, flags, accepted);
+    this.readOnly[to] = readOnly;
     if (opened !== undefined) this.opened.set(to, opened);
   }
 

@@ -196,6 +196,7 @@ export function fileFunctions(host: Host) {
         const kind = descriptors.kind(number);
         const fd = openOf(number);
         if (kind === KIND_SOCKET || kind === KIND_LISTENER) throw new Failure(E.INVAL);
+        if (descriptors.readOnly[number >>> 0] === 1) throw new Failure(E.ROFS);
         setTimes(host, fd, access, modification, flags);
       }),
   } satisfies WasiGroup;

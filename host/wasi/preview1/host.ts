@@ -43,8 +43,9 @@ export function makeHost(options: HostOptions): Host {
   const shared = new Set(
     inherited.map((entry, index) => (entry.shared ? options.fds[index]! - 1 : -1)),
   );
-  inherited.forEach(({ kind, flags, opened }, number) => {
+  inherited.forEach(({ kind, flags, opened, readOnly }, number) => {
     descriptors.open(number, kind, flags);
+    if (readOnly === true) descriptors.readOnly[number] = 1;
     if (opened !== undefined) descriptors.opened.set(number, opened);
   });
   const waiter = new Waiter({
