@@ -36,14 +36,18 @@ export function addListen(command: Command, when: string): Command {
   );
 }
 
-/** One flag for each setting. */
-export function addSettings(command: Command, names: readonly SettingName[]): void {
+/** One flag for each setting; `defaultOf` is what --help shows. */
+export function addSettings(
+  command: Command,
+  names: readonly SettingName[],
+  defaultOf = (name: SettingName): number => settings[name].default,
+): void {
   for (const name of names) {
-    const { unit, default: value, min, max, why } = settings[name];
+    const { unit, min, max, why } = settings[name];
     const range = `${showValue(min, unit)} to ${showValue(max, unit)}`;
     command.option(
       `${flagOf(name)} <${PLACEHOLDERS[unit]}>`,
-      `${why} (${range}; default: ${showValue(value, unit)})`,
+      `${why} (${range}; default: ${showValue(defaultOf(name), unit)})`,
       (text: string) => parseSetting(name, text),
     );
   }

@@ -1,9 +1,10 @@
 // Command line of `wasmpoll run`: reads the options, runs a command, and ends as it ends: with its exit
-// status, 134 after a trap, 137 when it had to be terminated, 1 when it could not run, 2 for wrong usage.
+// status, 143 or 130 by a signal, 134 after a trap, 137 when it had to be terminated, 1 when it could not
+// run, 2 for wrong usage.
 
 import { messageOf, WasmpollError } from '../errors.ts';
 import type { RunOptions } from '../wasi/options.ts';
-import { resolveRunPolicy, runSettingNames } from '../wasi/policy.ts';
+import { resolveRunPolicy, runDefault, runSettingNames } from '../wasi/policy.ts';
 import {
   addListen,
   addSettings,
@@ -26,6 +27,7 @@ interface Flags {
   dir?: string[];
   env?: Record<string, string>;
   nonblocking?: boolean;
+  sigpipe: boolean;
 }
 
 function runCommand(): ReturnType<typeof makeCommand> {
@@ -35,8 +37,9 @@ function runCommand(): ReturnType<typeof makeCommand> {
     .argument('[args...]', "the program's arguments; put -- before those that start with a dash");
   addListen(command, 'none')
     .option(
-      '--dir <HOST[:GUEST]>',
-      'a folder that the program may use, and the name it has there; repeatable (default: none)',
+      '--dir <HOST[:GUEST[:ro]]>',
+      'a folder that the program may use, and the name it has there; ro: it may only read; ' +
+        'repeatable (default: none)',
       (text: string, before: string[] = []) => [...before, text],
     )
     .option(
@@ -44,8 +47,9 @@ function runCommand(): ReturnType<typeof makeCommand> {
       "a variable of the program's environment, which is otherwise empty; repeatable",
       parseVariable,
     )
-    .option('--nonblocking', 'hand over listeners in non-blocking mode, as Go wants them');
-  addSettings(command, runSettingNames);
+    .option('--nonblocking', 'hand over listeners in non-blocking mode, as Go wants them')
+    .option('--no-sigpipe', 'go on when nobody reads standard output any more, and be told EPIPE');
+  addSettings(command, runSettingNames, runDefault);
   refuseRepetition(command, ['listen', 'dir', 'env']);
   return command;
 }
@@ -60,11 +64,11 @@ function parseVariable(text: string, before: Record<string, string> = {}): Recor
 function readOptions(args: readonly string[]): RunOptions {
   const command = runCommand();
   command.parse(args, { from: 'user' });
-  const { listen = [], dir = [], env = {}, nonblocking = false } = command.opts<Flags>();
+  const { listen = [], dir = [], env = {}, nonblocking = false, sigpipe } = command.opts<Flags>();
   const [module, rest] = command.processedArgs as [string, string[]];
   const policy = policyFrom(command.opts());
   resolveRunPolicy(policy, flagOf);
-  return { module, args: rest, listen, dirs: dir, env, nonblocking, policy };
+  return { module, args: rest, listen, dirs: dir, env, nonblocking, sigpipe, policy };
 }
 
 /** Runs what the arguments say; standard output is the command's alone. */
@@ -99,7 +103,9 @@ async function run(options: RunOptions, signals: Signals): Promise<void> {
     const running = await runWasi({ ...options, signal: signals.stop });
     signals.beforeExit(() => running.abort());
     for (const address of running.addresses) report(`listening on ${address}`);
-    process.exitCode = (await running.exited) & 0xff;
+    const status = await running.exited;
+    if (running.remark !== null) complain(running.remark);
+    process.exitCode = running.stopped ? signals.status : status & 0xff;
   } catch (error) {
     if (error === signals.stop.reason) {
       process.exitCode = signals.status;

@@ -6,7 +6,14 @@ import { messageOf } from '../errors.ts';
 import { makeEventFd, ringEventFd } from '../kernel/event-fd.ts';
 import type { Native } from '../kernel/native.ts';
 import { startThread } from '../threads/thread.ts';
-import { RUN_ENDS, RUN_STOPS } from './preview1/waiter.ts';
+import {
+  CONTROL_CONNECTIONS,
+  CONTROL_RUNS,
+  CONTROL_STOP,
+  CONTROL_WORDS,
+  RUN_ENDS,
+  RUN_STOPS,
+} from './preview1/waiter.ts';
 import type { FromRun, RunData } from './preview1/worker.ts';
 
 const script = new URL('./preview1/worker.js', import.meta.url);
@@ -18,7 +25,7 @@ export class CommandThread {
   /** Resolves when the thread is gone. */
   readonly ended: Promise<End>;
   readonly #native: Native;
-  readonly #control = new Int32Array(new SharedArrayBuffer(4));
+  readonly #control = new Int32Array(new SharedArrayBuffer(CONTROL_WORDS * 4));
   readonly #wake: number;
   readonly #worker: Worker;
 
@@ -44,7 +51,7 @@ export class CommandThread {
         end = message;
       });
       this.#worker.on('error', (error) => {
-        end = { kind: 'trapped', message: messageOf(error) };
+        end = { kind: 'trapped', message: messageOf(error), memoryBytes: 0 };
       });
       this.#worker.on('exit', () => resolve());
     });
@@ -62,7 +69,13 @@ export class CommandThread {
     this.#tell(RUN_STOPS);
   }
 
-  /** A command that waits ends. */
+  /** Whether the command runs, and has no connection open. */
+  get idle(): boolean {
+    const runs = Atomics.load(this.#control, CONTROL_RUNS) === 1;
+    return runs && Atomics.load(this.#control, CONTROL_CONNECTIONS) === 0;
+  }
+
+  /** The command ends at its next call, or in the call in which it waits. */
   end(): void {
     this.#tell(RUN_ENDS);
   }
@@ -74,7 +87,7 @@ export class CommandThread {
 
   // The word first: whoever is woken finds it there.
   #tell(what: number): void {
-    Atomics.store(this.#control, 0, what);
+    Atomics.store(this.#control, CONTROL_STOP, what);
     if (!this.over) ringEventFd(this.#native, this.#wake);
   }
 }

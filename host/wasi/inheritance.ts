@@ -108,16 +108,12 @@ export class Inheritance {
   }
 
   /**
-   * The next pre-opened folder, `HOST[:GUEST]`; its name in the guest is that of the host if not given.
+   * The next pre-opened folder, `HOST[:GUEST[:ro]]`; its name in the guest is that of the host if not
+   * given. With `ro` nothing beneath it can be changed.
    * @throws WasmpollError ERR_OPTION when it cannot be opened
    */
   folder(text: string): void {
-    const colon = text.lastIndexOf(':');
-    const host = colon < 0 ? text : text.slice(0, colon);
-    const preopen = colon < 0 ? text : text.slice(colon + 1);
-    if (host === '' || preopen === '') {
-      throw new WasmpollError('ERR_OPTION', `folder '${text}': must be HOST or HOST:GUEST`);
-    }
+    const { host, guest: preopen, readOnly } = folderOf(text);
     let fd: number;
     try {
       fd = this.#open(host, constants.O_RDONLY | constants.O_DIRECTORY);
@@ -130,6 +126,7 @@ export class Inheritance {
     this.#add(fd, {
       kind: KIND_FOLDER,
       flags: 0,
+      readOnly,
       opened: { preopen, rights: RIGHTS_FOLDER, inheriting: RIGHTS_ALL },
     });
   }
@@ -188,6 +185,18 @@ function removeQuietly(listener: Listener): void {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === undefined) throw error;
   }
+}
+
+/** The guest's name has no colon; the host's may have. */
+function folderOf(text: string): { host: string; guest: string; readOnly: boolean } {
+  const readOnly = /^(.*):([^:]*):ro$/s.exec(text);
+  const named = readOnly ?? /^(.*):([^:]*)$/s.exec(text);
+  const [host, guest] = named === null ? [text, text] : [named[1]!, named[2]!];
+  if (host === '' || guest === '') {
+    const forms = 'must be HOST, HOST:GUEST or HOST:GUEST:ro';
+    throw new WasmpollError('ERR_OPTION', `folder '${text}': ${forms}`);
+  }
+  return { host, guest, readOnly: readOnly !== null };
 }
 
 function reasonOf(error: unknown): string {

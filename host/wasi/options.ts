@@ -14,7 +14,10 @@ export interface RunOptions {
   args?: readonly string[];
   /** All that the guest's environment has, beside LISTEN_FDS. */
   env?: Readonly<Record<string, string>>;
-  /** `HOST[:GUEST]`: a folder, and what it is called in the guest. Without any there are no files. */
+  /**
+   * `HOST[:GUEST[:ro]]`: a folder, what it is called in the guest, and whether nothing in it may be
+   * changed. Without any there are no files.
+   */
   dirs?: string | readonly string[];
   /** 'inherit' by default; 'pipe' makes `stdin`, `stdout` and `stderr` of the run. */
   stdin?: Stdio;
@@ -22,15 +25,19 @@ export interface RunOptions {
   stderr?: Stdio;
   /** Whether listeners start non-blocking, as Go wants them; false by default. */
   nonblocking?: boolean;
+  /**
+   * Whether a program that writes to its standard output or error ends, with status 141 as by SIGPIPE,
+   * when nobody reads it any more; true by default. Otherwise it is told EPIPE.
+   */
+  sigpipe?: boolean;
   /** Settings that differ from the defaults; those that hold for a command. */
   policy?: Partial<RunPolicy>;
   /** Stops the run, as `close()` does. */
   signal?: AbortSignal;
 }
 
-const OPTIONS = 'module listen args env dirs stdin stdout stderr nonblocking policy signal'.split(
-  ' ',
-);
+const OPTIONS =
+  'module listen args env dirs stdin stdout stderr nonblocking sigpipe policy signal'.split(' ');
 const STDIO: readonly unknown[] = ['inherit', 'ignore', 'pipe'];
 
 /** One or several, as a list. */
@@ -68,7 +75,9 @@ export function checkOptions(options: RunOptions): void {
       bad(`${name} must be 'inherit', 'ignore', 'pipe' or a descriptor, got ${got}`);
     }
   }
-  if (typeof (options.nonblocking ?? false) !== 'boolean') bad('nonblocking must be true or false');
+  for (const name of ['nonblocking', 'sigpipe'] as const) {
+    if (typeof (options[name] ?? false) !== 'boolean') bad(`${name} must be true or false`);
+  }
   if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) {
     bad('signal must be an AbortSignal');
   }

@@ -1,5 +1,5 @@
-// The settings that hold for a command: some rows of the policy table, with the same defaults, names
-// and flags.
+// The settings that hold for a command: some rows of the policy table, with the same names, flags and
+// ranges, and defaults for one program in place of a thousand guests.
 
 import { WasmpollError } from '../errors.ts';
 import { checkSetting, type Policy, resolvePolicy, type SettingName, settings } from '../policy.ts';
@@ -16,6 +16,20 @@ export const runSettingNames = [
   'compileTimeoutMs',
 ] as const satisfies readonly SettingName[];
 
+const MiB = 1024 ** 2;
+
+/** Defaults that differ: CPython, Ruby and pandoc run with these. */
+const runDefaults: Readonly<Partial<Policy>> = {
+  guestMemoryBytes: 1024 * MiB,
+  maxTableElements: 1_000_000,
+  maxModuleBytes: 256 * MiB,
+  compileTimeoutMs: 60_000,
+};
+
+/** What a setting is for a command that is not given it. */
+export const runDefault = (name: SettingName): number =>
+  runDefaults[name] ?? settings[name].default;
+
 export type RunPolicy = Pick<Policy, (typeof runSettingNames)[number]>;
 
 /**
@@ -28,9 +42,9 @@ export function resolveRunPolicy(
   called = (name: SettingName): string => `policy.${name}`,
 ): RunPolicy {
   const known: readonly string[] = runSettingNames;
-  const policy = Object.fromEntries(
-    runSettingNames.map((name) => [name, settings[name].default]),
-  ) as { [name in (typeof runSettingNames)[number]]: number };
+  const policy = Object.fromEntries(runSettingNames.map((name) => [name, runDefault(name)])) as {
+    [name in (typeof runSettingNames)[number]]: number;
+  };
   for (const [name, value] of Object.entries(overrides)) {
     if (value === undefined) continue;
     if (!known.includes(name)) {

@@ -2,19 +2,21 @@
 // never enters the guest, and knows nothing of what the guest calls.
 
 import type { Readable, Writable } from 'node:stream';
-import { WasmpollError } from '../errors.ts';
 import { native } from '../kernel/native.ts';
 import { type Address, parseAddress, resolveAddress } from '../listen/address.ts';
 import type { GuestModule } from '../module/load.ts';
 import { resolveModule } from '../module/source.ts';
 import { loadCommand } from './command.ts';
 import { CommandThread } from './command-thread.ts';
+import { hangOf, memoryRemark, trapOf } from './ending.ts';
 import { Inheritance } from './inheritance.ts';
 import { checkOptions, listOf, type RunOptions } from './options.ts';
 import { listenerPolicy, type RunPolicy, resolveRunPolicy } from './policy.ts';
 
-// A command that waits obeys at once; one that computes does not, and is terminated after this.
+// A command that calls the host obeys at once; one that computes does not, and is terminated after this.
 const END_MS = 500;
+// So does one that computes with no connection open, after a stop; natively it would be at once.
+const IDLE_MS = 50;
 
 /**
  * Loads a command, listens, and starts it. All of that has succeeded when it resolves.
@@ -41,9 +43,9 @@ export class Run {
   /** Where it listens, as `listen` takes it, with real ports. */
   readonly addresses: readonly string[];
   /**
-   * The command's exit status, once everything that it had is closed; 0 when a stop has ended it.
-   * Rejects with WasmpollError ERR_TRAP when it trapped, ERR_HUNG when it did not end within graceMs of a
-   * stop.
+   * The command's exit status, once everything that it had is closed; 0 when a stop has ended it, which
+   * `stopped` tells. Rejects with WasmpollError ERR_TRAP when it trapped, ERR_HUNG when it did not end
+   * within graceMs of a stop and had connections open.
    */
   readonly exited: Promise<number>;
   /** The other ends of what was asked for as 'pipe'. */
@@ -55,7 +57,10 @@ export class Run {
   readonly #inheritance = new Inheritance(native);
   readonly #thread: CommandThread;
   #timer: NodeJS.Timeout | undefined;
+  #idleTimer: NodeJS.Timeout | undefined;
   #stopping = false;
+  #stopped = false;
+  #remark: string | null = null;
   #aborted = false;
 
   /** Use `runWasi()`. */
@@ -84,6 +89,7 @@ export class Run {
         inherited: inheritance.inherited,
         fds: inheritance.table(policy.maxConnections).buffer as SharedArrayBuffer,
         quietMs: policy.drainQuietMs,
+        sigpipe: options.sigpipe ?? true,
       });
     } catch (error) {
       for (const stream of [this.stdin, this.stdout, this.stderr]) stream?.destroy();
@@ -98,25 +104,34 @@ export class Run {
   async #run(): Promise<number> {
     const end = await this.#thread.ended;
     clearTimeout(this.#timer);
+    clearTimeout(this.#idleTimer);
     this.#inheritance.close();
-    if (end === null) throw this.#hung();
-    if (end.kind === 'exited') return end.status;
-    throw this.#trap(end.message);
+    const remark = memoryRemark(end?.memoryBytes ?? 0, this.#policy.guestMemoryBytes);
+    if (end?.kind === 'trapped') throw trapOf(this.#name, end.message, remark);
+    if (end?.kind === 'exited') {
+      if (end.status !== 0 && remark !== null) this.#remark = `${this.#name}: ${remark}`;
+      return end.status;
+    }
+    if (end === null && !this.#stopped) {
+      throw hangOf(this.#name, this.#policy.graceMs, this.#aborted);
+    }
+    this.#stopped = true;
+    return 0;
   }
 
-  #trap(message: string): WasmpollError {
-    return new WasmpollError('ERR_TRAP', `${this.#name}: trap: ${message}`);
+  /** What may explain an exit status that is not 0: a memory at its limit; null if there is nothing. */
+  get remark(): string | null {
+    return this.#remark;
   }
 
-  #hung(): WasmpollError {
-    const { graceMs } = this.#policy;
-    const late = this.#aborted ? 'when it was aborted' : `within ${graceMs} ms of its stop`;
-    return new WasmpollError('ERR_HUNG', `${this.#name}: did not end ${late}, and was terminated`);
+  /** Whether the command was ended by a stop, and has no exit status of its own. */
+  get stopped(): boolean {
+    return this.#stopped;
   }
 
   /**
-   * Stops the command: nothing new is accepted. If it waits and has no connection open, or none on which
-   * anything happens for drainQuietMs, it ends at once; in any case after graceMs. Idempotent.
+   * Stops the command: nothing new is accepted. It ends at once if it has no connection open, or waits and
+   * nothing happens on any for drainQuietMs; in any case after graceMs. Idempotent.
    * @returns `exited`
    */
   close(): Promise<number> {
@@ -124,7 +139,20 @@ export class Run {
     this.#stopping = true;
     this.#thread.stop();
     this.#timer = setTimeout(() => this.#end(), this.#policy.graceMs);
+    this.#watch(false);
     return this.exited;
+  }
+
+  // Terminates a command that computes without a connection. Not before it runs: Node leaves files open
+  // that a thread which is terminated was loading its code from.
+  #watch(before: boolean): void {
+    this.#idleTimer = setTimeout(() => {
+      const { idle } = this.#thread;
+      if (before && idle) {
+        this.#stopped = true;
+        this.#thread.terminate();
+      } else this.#watch(idle);
+    }, IDLE_MS);
   }
 
   #end(): void {

@@ -24,6 +24,7 @@ import {
   SUBSCRIPTION,
 } from '../../host/wasi/preview1/numbers.ts';
 import { Preview1 } from '../../host/wasi/preview1/preview1.ts';
+import { CONTROL_STOP, CONTROL_WORDS, RUN_STOPS } from '../../host/wasi/preview1/waiter.ts';
 
 /** Where the helper keeps what it passes; a page is 64 KiB. */
 export const IN = 0x4000;
@@ -59,6 +60,7 @@ export interface Options {
   readonly limit?: number;
   readonly pages?: number;
   readonly quietMs?: number;
+  readonly sigpipe?: boolean;
 }
 
 export type Subscription =
@@ -84,7 +86,7 @@ export class WasiHost {
   readonly call: WasiFunctions;
   readonly memory: WebAssembly.Memory;
   readonly preview1: Preview1;
-  readonly control = new Int32Array(new SharedArrayBuffer(4));
+  readonly control = new Int32Array(new SharedArrayBuffer(4 * CONTROL_WORDS));
   readonly fds: Int32Array;
   readonly #wake: number;
 
@@ -104,6 +106,7 @@ export class WasiHost {
       control: this.control,
       wake: this.#wake,
       quietMs: options.quietMs ?? 0,
+      sigpipe: options.sigpipe ?? true,
     });
     this.memory = new WebAssembly.Memory({ initial: options.pages ?? 1 });
     this.preview1.host.memory.attach(this.memory);
@@ -133,7 +136,7 @@ export class WasiHost {
   }
 
   stop(): void {
-    Atomics.store(this.control, 0, 1);
+    Atomics.store(this.control, CONTROL_STOP, RUN_STOPS);
     native.write(this.#wake, new Uint8Array([1, 0, 0, 0, 0, 0, 0, 0]), 0, 8);
   }
 

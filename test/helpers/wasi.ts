@@ -12,6 +12,7 @@ import {
   i32,
   load,
   type ModuleSpec,
+  memoryGrow,
   store,
   when,
 } from './wasm.ts';
@@ -36,6 +37,7 @@ export function command(
 
 const [NUMBER, COUNT, VECTOR, BUFFER, BYTES] = [0, 4, 16, 1024, 32_768];
 const EQUAL_TO_ZERO: Code = [0x45];
+const EQUAL: Code = [0x46];
 
 /** Writes so many bytes from `at` to a descriptor; the result of the call is dropped. */
 const write = (number: Code, at: number, bytes: Code): Code => [
@@ -57,6 +59,19 @@ export const prints = (text: string, number = 1): Uint8Array<ArrayBuffer> =>
   command(['fd_write'], write(i32(number), BUFFER, i32(length(text))), {
     data: [{ at: BUFFER, bytes: text }],
   });
+
+/** Writes to a descriptor again and again, and exits with the error of the first write that fails. */
+export const writesOn = (number = 1): Uint8Array<ArrayBuffer> =>
+  command(
+    ['fd_write', 'proc_exit'],
+    [
+      ...[i32(VECTOR), i32(BUFFER), store(), i32(VECTOR), i32(BYTES), store(4)],
+      forever(
+        ...[i32(NUMBER), i32(number), i32(VECTOR), i32(1), i32(COUNT), call('fd_write'), store()],
+        ...[i32(NUMBER), load(), when(i32(NUMBER), load(), call('proc_exit'))],
+      ),
+    ],
+  );
 
 /** Copies standard input to standard output. */
 export const copies = (): Uint8Array<ArrayBuffer> =>
@@ -105,3 +120,34 @@ export const echoes = (listener = 3): Uint8Array<ArrayBuffer> =>
       ...[i32(NUMBER), load(), call('fd_close'), drop],
     ),
   );
+
+/** Accepts a client, sends it a zero byte, reads once, and exits with the status. */
+export const servesOne = (status: number, listener = 3): Uint8Array<ArrayBuffer> =>
+  command(
+    ['sock_accept', 'fd_write', 'fd_read', 'proc_exit'],
+    [
+      ...[i32(listener), i32(0), i32(NUMBER), call('sock_accept'), drop],
+      ...write([i32(NUMBER), load()], BUFFER, i32(1)),
+      ...read([i32(NUMBER), load()]),
+      ...[drop, i32(status), call('proc_exit')],
+    ],
+  );
+
+/** Accepts a client, sends it a zero byte, and computes from then on, without another call. */
+export const hoards = (listener = 3): Uint8Array<ArrayBuffer> =>
+  command(
+    ['sock_accept', 'fd_write'],
+    [
+      ...[i32(listener), i32(0), i32(NUMBER), call('sock_accept'), drop],
+      ...write([i32(NUMBER), load()], BUFFER, i32(1)),
+      forever(),
+    ],
+  );
+
+/** Takes memory page by page until there is no more, and then does as it is told. */
+export const grows = (then: Code, pages = 1): Uint8Array<ArrayBuffer> =>
+  command(['proc_exit'], forever(...[i32(pages), memoryGrow, i32(-1), EQUAL, when(then)]));
+
+/** Calls again and again, and never waits. */
+export const spins = (): Uint8Array<ArrayBuffer> =>
+  command(['sched_yield'], forever(call('sched_yield'), drop));

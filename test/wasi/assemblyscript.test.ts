@@ -15,7 +15,7 @@ testEcho({
   name: 'server.ts',
   start: (t) => startWasi(t, module),
   sideBySide: true,
-  stopped: { code: 0, signal: null },
+  stopped: { code: 143, signal: null },
 });
 
 const shown = blocks(section(document('docs/wasi.md'), 'AssemblyScript'));

@@ -3,8 +3,10 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { flagOf } from '../../host/cli/flags.ts';
-import { runSettingNames } from '../../host/wasi/policy.ts';
+import { flagOf, showValue } from '../../host/cli/flags.ts';
+import { settings } from '../../host/policy.ts';
+import { resolveRunPolicy, runSettingNames } from '../../host/wasi/policy.ts';
+import { E } from '../../host/wasi/preview1/numbers.ts';
 import { connect } from '../helpers/client.ts';
 import { echoModule } from '../helpers/guests.ts';
 import {
@@ -17,7 +19,7 @@ import {
   withoutPrivileges,
 } from '../helpers/process.ts';
 import { traced } from '../helpers/strace.ts';
-import { command, echoes, prints, tells } from '../helpers/wasi.ts';
+import { command, echoes, grows, hoards, prints, spins, tells, writesOn } from '../helpers/wasi.ts';
 import { call, forever, i32, unreachable } from '../helpers/wasm.ts';
 
 const LOCAL = ['--listen', '127.0.0.1:0'];
@@ -84,12 +86,21 @@ test('each listener is told on standard error, with its port', async (t) => {
   t.is(running.stdout, '');
 });
 
-for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-  test(`${signal} ends a command that waits, with status 0`, async (t) => {
-    const { running } = await start(t, echoes(), ...LOCAL);
-    running.kill(signal);
-    t.deepEqual(await running.exited, { code: 0, signal: null });
-  });
+for (const [signal, code] of [
+  ['SIGTERM', 143],
+  ['SIGINT', 130],
+] as const) {
+  for (const [what, module] of [
+    ['waits', echoes()],
+    ['calls without waiting', spins()],
+    ['computes', command([], forever())],
+  ] as const) {
+    test(`${signal} ends a command without connections that ${what}, with status ${code}`, async (t) => {
+      const { running } = await start(t, module, ...LOCAL, '--grace', '1h');
+      running.kill(signal);
+      t.deepEqual(await running.exited, { code, signal: null });
+    });
+  }
 }
 
 test('a second signal ends a command at once that does not end by itself', async (t) => {
@@ -117,14 +128,48 @@ test('a second signal ends a command at once that does not end by itself', async
   t.deepEqual(await running.exited, { code: 143, signal: null });
 });
 
-test('a command that computes on after a stop is terminated, with status 137', async (t) => {
-  const { running } = await start(t, command([], forever()), ...LOCAL, '--grace', '1ms');
+test('a command that computes on with a connection open is terminated, with status 137', async (t) => {
+  const { running, address } = await start(t, hoards(), ...LOCAL, '--grace', '1ms');
+  const client = await connect(address, { owner: t });
+  await client.readExactly(1);
   running.kill();
   t.deepEqual(await running.exited, { code: 137, signal: null });
   t.regex(running.stderr, /\nwasmpoll: guest\.wasm: did not end within 1 ms of its stop, and was/);
+  await client.closed;
 });
 
-test('a folder is given with --dir, under its own or another name', async (t) => {
+test('a program that writes on ends when nobody reads it any more, as by SIGPIPE', async (t) => {
+  const bash = ['bash', '-c', '"$@" | head -c 1 >/dev/null; echo $PIPESTATUS', 'bash'];
+  const module = written(t, writesOn());
+  const ended = { code: 0, signal: null, stderr: '' };
+  t.deepEqual(await runCli(['run', module], { prefix: bash }), { ...ended, stdout: '141\n' });
+  const told = { ...ended, stdout: `${E.PIPE}\n` };
+  t.deepEqual(await runCli(['run', '--no-sigpipe', module], { prefix: bash }), told);
+});
+
+test('a program that fails with its memory at its limit is told in one line', async (t) => {
+  const module = written(t, grows([i32(3), call('proc_exit')]));
+  t.deepEqual(await runCli(['run', '--guest-memory', '2MiB', module]), {
+    code: 3,
+    signal: null,
+    stdout: '',
+    stderr:
+      "wasmpoll: guest.wasm: the guest's memory is at its limit of 2 MiB; see --guest-memory\n",
+  });
+});
+
+test('--help shows the defaults that hold for a command', async (t) => {
+  const { stdout } = await runCli(['run', '--help']);
+  for (const name of runSettingNames) {
+    const { unit } = settings[name];
+    const shown = `default: ${showValue(resolveRunPolicy()[name], unit)})`;
+    const help = stdout.slice(stdout.indexOf(` ${flagOf(name)} `)).replaceAll(/\s+/g, ' ');
+    t.true(help.includes(shown), `${name}: ${shown}`);
+    t.true(help.indexOf(shown) < 400, `${name}: ${shown}`);
+  }
+});
+
+test('a folder is given with --dir, under its own or another name, or read-only', async (t) => {
   const folder = temporary(t);
   mkdirSync(path.join(folder, 'sub'));
   const name = 'made';
@@ -135,6 +180,8 @@ test('a folder is given with --dir, under its own or another name', async (t) =>
   );
   const file = written(t, makes);
   const dirs = ['--dir', folder, '--dir', `${folder}/sub:/data`];
+  const readOnly = ['--dir', folder, '--dir', `${folder}/sub:/data:ro`];
+  t.like(await runCli(['run', file, ...readOnly]), { code: 69 }, 'ROFS');
   t.like(await runCli(['run', file, ...dirs]), { code: 0, stderr: '' });
   t.like(await runCli(['run', file, ...dirs]), { code: 20 }, 'EXIST');
   t.like(await runCli(['run', file]), { code: 8 }, 'BADF: without --dir there are no files');
@@ -177,7 +224,7 @@ test('--help of run shows every setting that a command has, and no other', async
   const { code, stdout } = await runCli(['run', '--help']);
   t.is(code, 0);
   const flags = [...stdout.matchAll(/^ {2}(--[a-z-]+)/gm)].map(([, flag]) => flag!);
-  const own = ['--version', '--listen', '--dir', '--env', '--nonblocking', '--help'];
+  const own = '--version --listen --dir --env --nonblocking --no-sigpipe --help'.split(' ');
   t.deepEqual(flags.sort(), [...own, ...runSettingNames.map(flagOf)].sort());
 });
 

@@ -79,11 +79,11 @@ test('a command exports _start and its memory', async (t) => {
 });
 
 test('the limits of the policy hold for commands', async (t) => {
-  const large = command([], [], { memory: { min: 2000 } });
+  const large = command([], [], { memory: { min: 20_000 } });
   await refused(
     t,
     large,
-    'memory limit: it starts with 131072000 bytes, over 67108864; lower its initial memory or raise guestMemoryBytes',
+    'memory limit: it starts with 1310720000 bytes, over 1073741824; lower its initial memory or raise guestMemoryBytes (--guest-memory)',
   );
   const shared = command([], [], { memory: { min: 1, max: 2, flags: 3 } });
   await refused(
@@ -91,12 +91,18 @@ test('the limits of the policy hold for commands', async (t) => {
     shared,
     'shared memory: its memory is shared between threads; build it without threads',
   );
-  const tables = command([], [], { tables: [{ min: 100_001 }] });
+  const tables = command([], [], { tables: [{ min: 1_000_001 }] });
   await refused(
     t,
     tables,
-    'table limit: 100001 elements, over 100000; make its tables smaller or raise maxTableElements',
+    'table limit: 1000001 elements, over 1000000; make its tables smaller or raise maxTableElements (--max-table-elements)',
   );
+});
+
+test('a command may be larger than a guest is by default', async (t) => {
+  const source = command([], [], { memory: { min: 2000 }, tables: [{ min: 200_000 }] });
+  const { module } = await loadCommand(source, policy, 'guest.wasm');
+  t.notThrows(() => new WebAssembly.Instance(module));
 });
 
 test('a memory grows to the limit and no further', async (t) => {

@@ -46,7 +46,7 @@ test('under strace: interrupted calls are made again, and the program does not n
     t.true(tracing.injected(call) >= 3, `${call}: ${tracing.injected(call)}`);
   }
   server.process.kill('SIGTERM');
-  t.deepEqual(await server.process.exited, { code: 0, signal: null });
+  t.deepEqual(await server.process.exited, { code: 143, signal: null });
 });
 
 test('under strace: what would block now and then, though epoll said otherwise, loses nothing', async (t) => {

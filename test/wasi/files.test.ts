@@ -10,6 +10,7 @@ import {
   readFileSync,
   readlinkSync,
   renameSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -33,6 +34,8 @@ import {
   OFLAGS_DIRECTORY,
   OFLAGS_EXCL,
   OFLAGS_TRUNC,
+  RIGHT_FD_ALLOCATE,
+  RIGHT_FD_FILESTAT_SET_SIZE,
   RIGHT_FD_READ,
   RIGHT_FD_WRITE,
   RIGHTS_ALL,
@@ -41,7 +44,7 @@ import {
 import { temporary } from '../helpers/process.ts';
 import { DATA, OUT, RESULT, WasiHost } from '../helpers/wasi-host.ts';
 
-const ROOT = 0;
+const [ROOT, READ_ONLY] = [0, 1];
 const READ = BigInt(RIGHT_FD_READ);
 const WRITE = BigInt(RIGHT_FD_WRITE);
 const [PATH, OTHER] = [0x600, 0x800];
@@ -62,6 +65,7 @@ class Sandbox {
   readonly outside: string;
   readonly inside: string;
 
+  /** Number 1 is the same folder, read-only. */
   constructor(t: ExecutionContext, kernel = native) {
     this.t = t;
     this.outside = temporary(t);
@@ -69,10 +73,8 @@ class Sandbox {
     mkdirSync(this.inside);
     writeFileSync(path.join(this.outside, 'secret'), 'secret');
     const opened = { preopen: '/', rights: RIGHTS_FOLDER, inheriting: RIGHTS_ALL };
-    const fd = openSync(this.inside, 'r');
-    this.host = new WasiHost(t, [{ fd, kind: KIND_FOLDER, flags: 0, opened }], {
-      native: kernel,
-    });
+    const folder = () => ({ fd: openSync(this.inside, 'r'), kind: KIND_FOLDER, flags: 0, opened });
+    this.host = new WasiHost(t, [folder(), { ...folder(), readOnly: true }], { native: kernel });
   }
 
   at(name: string): string {
@@ -539,6 +541,78 @@ test('a folder as such is not read, written, sought or resized', (t) => {
   t.is(host.view.getUint8(OUT + 16), FILETYPE_DIRECTORY);
 });
 
+test('a folder is not opened for writing, and a file not as a folder', (t) => {
+  const box = new Sandbox(t);
+  mkdirSync(box.at('sub'));
+  box.create('file');
+  for (const rights of [WRITE, READ | WRITE, RIGHT_FD_ALLOCATE, RIGHT_FD_FILESTAT_SET_SIZE]) {
+    for (const how of [0, OFLAGS_DIRECTORY]) {
+      t.is(box.open('sub', { how, rights: BigInt(rights) }), E.ISDIR);
+    }
+    t.is(box.open('file', { how: OFLAGS_DIRECTORY, rights: BigInt(rights) }), E.NOTDIR);
+  }
+  t.is(box.open('none', { how: OFLAGS_DIRECTORY, rights: WRITE }), E.NOENT);
+  box.opened('sub', { how: OFLAGS_DIRECTORY, rights: BigInt(RIGHTS_FOLDER) });
+});
+
+test('beneath a read-only folder everything can be read, and nothing changed', (t) => {
+  const box = new Sandbox(t);
+  mkdirSync(box.at('sub'));
+  for (const name of ['file', 'sub/file', 'elsewhere']) writeFileSync(box.at(name), 'as it was');
+  symlinkSync('file', box.at('link'));
+  const { call, host } = { call: box.host.call, host: box.host };
+  const sub = box.opened('sub', { in: READ_ONLY });
+  // What it is called afterwards makes no difference.
+  const other = box.opened('elsewhere');
+  t.is(call.fd_renumber(sub, other), E.SUCCESS);
+  const everything = () => [
+    readdirSync(box.inside, { recursive: true }).sort(),
+    ...['file', 'sub/file'].map((name) => {
+      const { mtimeNs, nlink, size } = statSync(box.at(name), { bigint: true });
+      return { text: readFileSync(box.at(name), 'utf8'), mtimeNs, nlink, size };
+    }),
+  ];
+  const before = everything();
+  for (const folder of [READ_ONLY, other]) {
+    const file = box.opened('file', { in: folder, rights: READ });
+    t.is(call.fd_read(file, ...host.vectors([DATA, 9]), RESULT), E.SUCCESS);
+    t.is(host.text(9), 'as it was');
+    t.is(call.path_filestat_get(folder, 0, ...box.path('file'), OUT), E.SUCCESS);
+    t.is(call.fd_readdir(folder, OUT, 4096, 0n, RESULT), E.SUCCESS);
+    for (const rights of [WRITE, READ | WRITE, BigInt(RIGHT_FD_FILESTAT_SET_SIZE)]) {
+      t.is(box.open('file', { in: folder, rights }), E.ROFS);
+    }
+    for (const how of [OFLAGS_CREAT, OFLAGS_TRUNC]) {
+      t.is(box.open('file', { in: folder, how, rights: READ }), E.ROFS);
+    }
+    const [old, fresh] = [box.path('file'), box.path('fresh', OTHER)];
+    t.deepEqual(
+      [
+        call.path_create_directory(folder, ...fresh),
+        call.path_remove_directory(folder, ...old),
+        call.path_unlink_file(folder, ...old),
+        call.path_symlink(...old, folder, ...fresh),
+        call.path_filestat_set_times(folder, 0, ...old, 0n, 0n, FSTFLAGS_MTIM_NOW),
+        call.fd_filestat_set_times(file, 0n, 0n, FSTFLAGS_MTIM_NOW),
+        call.fd_filestat_set_times(folder, 0n, 0n, FSTFLAGS_MTIM_NOW),
+        ...[folder, ROOT].flatMap((to) => [
+          call.path_rename(folder, ...old, to, ...fresh),
+          call.path_link(folder, 0, ...old, to, ...fresh),
+        ]),
+        call.path_rename(ROOT, ...old, folder, ...fresh),
+        call.path_link(ROOT, 0, ...old, folder, ...fresh),
+      ],
+      Array.from({ length: 13 }, () => E.ROFS),
+    );
+    t.is(call.fd_write(file, ...host.vectors([DATA, 9]), RESULT), E.BADF);
+    t.is(call.fd_filestat_set_size(file, 0n), E.BADF);
+  }
+  t.deepEqual(everything(), before);
+  // A number that is free again is nothing special.
+  t.is(call.fd_close(other), E.SUCCESS);
+  t.is(box.opened('file', { rights: WRITE }), other);
+});
+
 test('a listing has dots first, each entry with its inode and kind, and goes on at a cookie', (t) => {
   const box = new Sandbox(t);
   const { ino } = box.stat('.') as { ino: bigint };
@@ -584,7 +658,7 @@ test('a listing of a thousand entries is whole, through a small buffer', (t) => 
 test('numbers of files: the lowest free, MFILE when there is none, and closed with the rest', (t) => {
   const box = new Sandbox(t);
   box.create('file');
-  for (let number = 1; number < 64; number += 1) t.is(box.opened('file'), number);
+  for (let number = 2; number < 64; number += 1) t.is(box.opened('file'), number);
   t.is(box.open('file'), E.MFILE);
   t.is(box.open('new', { how: OFLAGS_CREAT }), E.MFILE);
   t.false(existsSync(box.at('new')));

@@ -8,10 +8,22 @@ import { pathToFileURL } from 'node:url';
 import test from 'ava';
 import type { WasmpollError } from '../../host/errors.ts';
 import { type RunOptions, runWasi } from '../../host/index.ts';
+import { E } from '../../host/wasi/preview1/numbers.ts';
 import { connect } from '../helpers/client.ts';
 import { descriptors } from '../helpers/native.ts';
 import { runScript, temporary } from '../helpers/process.ts';
-import { command, copies, echoes, prints, tells } from '../helpers/wasi.ts';
+import {
+  command,
+  copies,
+  echoes,
+  grows,
+  hoards,
+  prints,
+  servesOne,
+  spins,
+  tells,
+  writesOn,
+} from '../helpers/wasi.ts';
 import { call, forever, i32, tryCatchAll, unreachable } from '../helpers/wasm.ts';
 
 const LOCAL = '127.0.0.1:0';
@@ -37,6 +49,30 @@ test.serial('a trap is an error that names the module and the reason', async (t)
     t.regex(error!.message, reason);
     await t.throwsAsync(run.close(), { is: error });
   }
+});
+
+test.serial('a command that fails with its memory at its limit is told so', async (t) => {
+  const policy = { guestMemoryBytes: 4 * 1024 ** 2 };
+  const full = "the guest's memory is at its limit of 4 MiB; see --guest-memory";
+  const trapped = await runWasi({ module: grows(unreachable), policy });
+  const error = await t.throwsAsync(trapped.exited, { code: 'ERR_TRAP' });
+  t.is(error!.message, `guest.wasm: trap: unreachable; ${full}`);
+  const fails = [i32(1), call('proc_exit')];
+  const failed = await runWasi({ module: grows(fails), policy });
+  t.is(await failed.exited, 1);
+  t.is(failed.remark, `guest.wasm: ${full}`);
+  // 41 pages of 64 KiB; 20 more would not fit.
+  const large = { guestMemoryBytes: 60 * 65_536 };
+  const doubles = await runWasi({ module: grows(fails, 20), policy: large });
+  t.is(await doubles.exited, 1);
+  const most = 'of its limit of 3 MiB; see --guest-memory';
+  t.is(doubles.remark, `guest.wasm: the guest's memory is 2 MiB ${most}`);
+  const succeeds = await runWasi({ module: grows([i32(0), call('proc_exit')]), policy });
+  t.is(await succeeds.exited, 0);
+  t.is(succeeds.remark, null);
+  const other = await runWasi({ module: exits(1), policy });
+  t.is(await other.exited, 1);
+  t.is(other.remark, null);
 });
 
 test.serial(
@@ -99,6 +135,18 @@ test.serial('a command that writes faster than it is read waits, and loses nothi
   t.true(bytes.equals(await buffer(run.stdout!)));
 });
 
+test.serial('a command whose output nobody reads ends as by SIGPIPE, or is told', async (t) => {
+  const ended = await runWasi({ module: writesOn(2), stderr: 'pipe' });
+  ended.stderr!.destroy();
+  t.is(await ended.exited, 141);
+  const told = await runWasi({ module: writesOn(), stdout: 'pipe', sigpipe: false });
+  told.stdout!.destroy();
+  t.is(await told.exited, E.PIPE);
+  // Of what is no standard stream every program is told.
+  const client = await runWasi({ module: writesOn(0), stdin: 'pipe' });
+  t.is(await client.exited, E.BADF);
+});
+
 test.serial('a server is reached where it listens, and serves while it runs', async (t) => {
   const folder = temporary(t);
   const file = path.join(folder, 's');
@@ -140,6 +188,29 @@ test.serial('a stop ends a command that waits for a client, with status 0', asyn
   t.is(await first, 0);
   t.is(await second, 0);
   t.is(await run.close(), 0);
+  t.true(run.stopped);
+});
+
+test.serial('a stop ends a command that never waits, at its next call or soon', async (t) => {
+  for (const module of [spins(), command([], forever())]) {
+    const run = await runWasi({ module, policy: { graceMs: HOUR } });
+    t.is(await run.close(), 0);
+    t.true(run.stopped);
+  }
+});
+
+test.serial('a command that ends by itself after a stop has its own exit status', async (t) => {
+  const run = await runWasi({
+    module: servesOne(7),
+    listen: LOCAL,
+    policy: { drainQuietMs: HOUR, graceMs: HOUR },
+  });
+  const client = await connect(run.addresses[0]!, { owner: t });
+  await client.readExactly(1);
+  const closed = run.close();
+  client.end();
+  t.is(await closed, 7);
+  t.false(run.stopped);
 });
 
 test.serial('a stop ends a command that waits for input or for a time', async (t) => {
@@ -193,9 +264,11 @@ test.serial('after the grace a command that waits is ended, whoever it serves', 
 });
 
 test.serial(
-  'after the grace a command that computes is terminated, which is an error',
+  'after the grace a command that computes with a connection open is terminated, which is an error',
   async (t) => {
-    const run = await runWasi({ module: command([], forever()), policy: { graceMs: 1 } });
+    const run = await runWasi({ module: hoards(), listen: LOCAL, policy: { graceMs: 1 } });
+    const client = await connect(run.addresses[0]!, { owner: t });
+    await client.readExactly(1);
     const error = await t.throwsAsync(run.close(), { code: 'ERR_HUNG' });
     t.is(error!.message, 'guest.wasm: did not end within 1 ms of its stop, and was terminated');
   },
@@ -236,11 +309,15 @@ test.serial('nothing is left open: listeners, connections, folders, streams', as
   run.stdin!.destroy();
   await once(run.stdin!, 'close');
   const hung = await runWasi({
-    module: command([], forever()),
+    module: hoards(),
     listen: LOCAL,
     policy: { graceMs: 0 },
   });
-  await t.throwsAsync(hung.close());
+  const held = await connect(hung.addresses[0]!, { owner: t });
+  await held.readExactly(1);
+  await t.throwsAsync(hung.close(), { code: 'ERR_HUNG' });
+  await held.closed;
+  held.destroy();
   const trapped = await runWasi({ module: command([], [unreachable]), listen: LOCAL });
   await t.throwsAsync(trapped.exited);
   t.deepEqual(descriptors(), before);
@@ -294,10 +371,12 @@ test.serial('options are checked before anything is done', async (t) => {
     [{ module, policy: 5 }, /policy must be an object of settings/],
     [{ module, policy: [] }, /policy must be an object of settings/],
     [{ module, nonblocking: 1 }, /nonblocking must be true or false/],
+    [{ module, sigpipe: 'no' }, /sigpipe must be true or false/],
     [{ module, signal: {} }, /signal must be an AbortSignal/],
     [{ module, policy: { graceMs: 'x' } }, /policy.graceMs: must be/],
     [{ module, listen: 'nowhere' }, /address 'nowhere'/],
-    [{ module, dirs: [':/x'] }, /folder ':\/x': must be HOST or HOST:GUEST/],
+    [{ module, dirs: [':/x'] }, /folder ':\/x': must be HOST, HOST:GUEST or HOST:GUEST:ro$/],
+    [{ module, dirs: ['.::ro'] }, /folder '.::ro': must be HOST, HOST:GUEST or HOST:GUEST:ro$/],
   ];
   for (const [options, message] of cases) {
     await t.throwsAsync(runWasi(options as never), { name: 'WasmpollError', message });

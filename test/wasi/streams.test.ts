@@ -14,9 +14,11 @@ import {
   FILETYPE_SOCKET_STREAM,
   FILETYPE_UNKNOWN,
   RIGHTS_ALL,
+  RIGHTS_DEVICE,
   RIGHTS_FOLDER,
+  RIGHTS_STREAM,
 } from '../../host/wasi/preview1/numbers.ts';
-import { Exit } from '../../host/wasi/preview1/waiter.ts';
+import { Exit, Stop } from '../../host/wasi/preview1/waiter.ts';
 import { drain, owned, stuff } from '../helpers/native.ts';
 import {
   arrived,
@@ -361,7 +363,8 @@ test('fdstat tells the kind, the flags and the rights', (t) => {
     rights: FOLDER,
     inheriting: BigInt(RIGHTS_ALL),
   });
-  t.deepEqual(fdstat(t, host, 3), { type: FILETYPE_CHARACTER_DEVICE, ...plain, rights });
+  const device = { type: FILETYPE_CHARACTER_DEVICE, ...plain, rights: BigInt(RIGHTS_DEVICE) };
+  t.deepEqual(fdstat(t, host, 3), device);
 });
 
 test('NONBLOCK is switched for each number by itself; other flags are not for streams', (t) => {
@@ -399,6 +402,21 @@ test('pre-opened folders are found by name, and a listener behind them ends the 
   t.is(host.call.fd_prestat_get(2, OUT), E.BADF);
 });
 
+test('only a terminal lacks positions and is a character device, as isatty looks for', (t) => {
+  const open = (file: string) => openSync(file, constants.O_RDWR | constants.O_NOCTTY);
+  const host = new WasiHost(t, [stream(open('/dev/null')), stream(open('/dev/ptmx'))]);
+  for (const [number, positioned, error] of [
+    [0, RIGHTS_DEVICE & ~RIGHTS_STREAM, E.SUCCESS],
+    [1, 0, E.SPIPE],
+  ] as const) {
+    t.is(host.call.fd_fdstat_get(number, OUT), E.SUCCESS);
+    t.is(host.view.getUint8(OUT), FILETYPE_CHARACTER_DEVICE);
+    t.is(host.view.getUint32(OUT + 8, true), RIGHTS_STREAM | positioned);
+    t.is(host.call.fd_seek(number, 0n, 0, RESULT), error);
+    t.is(host.call.fd_tell(number, RESULT), error);
+  }
+});
+
 test('positions are for files: sockets and pipes have none', (t) => {
   const { host } = pair(t);
   const vectors = host.vectors([DATA, 1]);
@@ -430,13 +448,13 @@ test('a pipe in blocking mode that is full does not hold up a guest that will no
 test('after a stop nothing is accepted: AGAIN while a connection is open, then the end', (t) => {
   const { host } = listening(t, 1);
   host.stop();
-  t.throws(() => host.call.sock_accept(0, 0, RESULT), { instanceOf: Exit });
+  t.throws(() => host.call.sock_accept(0, 0, RESULT), { instanceOf: Stop });
   const busy = listening(t, 2, FDFLAGS_NONBLOCK, 64, 3_600_000);
   t.is(busy.host.call.sock_accept(0, 0, RESULT), E.SUCCESS);
   busy.host.stop();
   t.is(busy.host.call.sock_accept(0, 0, RESULT), E.AGAIN);
   t.is(busy.host.call.fd_close(1), E.SUCCESS);
-  t.throws(() => busy.host.call.sock_accept(0, 0, RESULT), { instanceOf: Exit });
+  t.throws(() => busy.host.call.sock_accept(0, 0, RESULT), { instanceOf: Stop });
 });
 
 test('after a stop a guest that does not wait goes on with its connection', (t) => {
@@ -448,7 +466,7 @@ test('after a stop a guest that does not wait goes on with its connection', (t) 
   t.is(host.call.fd_fdstat_set_flags(1, 0), E.SUCCESS);
   t.throws(
     () => host.receive(1),
-    { instanceOf: Exit },
+    { instanceOf: Stop },
     'but not when it waits for longer than quietMs, here 0',
   );
 });
@@ -486,7 +504,7 @@ test('a stop ends a guest amid a blocking accept, where it serves nobody', (t) =
   });
   arrived(waiting);
   t.is(host.call.sock_accept(0, 0, RESULT), E.SUCCESS);
-  t.throws(() => host.call.sock_accept(0, 0, RESULT), { instanceOf: Exit });
+  t.throws(() => host.call.sock_accept(0, 0, RESULT), { instanceOf: Stop });
 });
 
 test('a listener in blocking mode, from outside, does not hold up a guest that will not wait', (t) => {
@@ -509,7 +527,7 @@ test('a stop shuts down the run’s own listeners, and not one that others have,
   const [own, shared] = listeners.map((fd) => listener(fd));
   const host = new WasiHost(t, [own!, { ...shared!, shared: true }]);
   host.stop();
-  t.throws(() => host.call.sock_accept(1, 0, RESULT), { instanceOf: Exit });
+  t.throws(() => host.call.sock_accept(1, 0, RESULT), { instanceOf: Stop });
   const { SOL_SOCKET, SO_ERROR, ECONNREFUSED } = native.constants;
   const errors = ports.map((port) => {
     const client = owned(t, native.connectTcp('127.0.0.1', port));

@@ -1,6 +1,8 @@
 // Descriptors: the guest's numbers and what stands behind them. No guest number is a descriptor of the
 // process. It knows kinds and flags, and makes no system call.
 
+import { CONTROL_CONNECTIONS } from './waiter.ts';
+
 export const KIND_FREE = 0;
 export const KIND_LISTENER = 1;
 /** A connected stream socket. */
@@ -31,6 +33,8 @@ export interface Inherited {
   readonly kind: number;
   readonly flags: number;
   readonly opened?: Opened;
+  /** Of a folder: whether nothing beneath it may be changed. */
+  readonly readOnly?: boolean;
   /** Whether others have it, too, so that it is not the run's to shut down. */
   readonly shared?: boolean;
 }
@@ -40,8 +44,8 @@ export class Descriptors {
   /** Flags of WASI. */
   readonly flags: Uint16Array;
   readonly opened = new Map<number, Opened>();
-  /** How many connections were accepted and are open. */
-  connections = 0;
+  /** By number: 1 for a folder beneath which nothing may be changed, and for what was opened there. */
+  readonly readOnly: Uint8Array;
   /** The number of entries that were ever used: none beyond is open. */
   used = 0;
   /**
@@ -51,14 +55,18 @@ export class Descriptors {
   readonly fds: Int32Array;
   readonly #generations: Uint16Array;
   readonly #accepted: Uint8Array;
+  readonly #control: Int32Array;
   /** None below is free. */
   #lowest = 0;
 
-  constructor(fds: Int32Array) {
+  /** @param control where the number of open connections is kept, for the owner to see */
+  constructor(fds: Int32Array, control: Int32Array) {
     const limit = Math.min(fds.length, MOST_DESCRIPTORS);
+    this.#control = control;
     this.fds = fds.subarray(0, limit);
     this.kinds = new Uint8Array(limit);
     this.flags = new Uint16Array(limit);
+    this.readOnly = new Uint8Array(limit);
     this.#generations = new Uint16Array(limit);
     this.#accepted = new Uint8Array(limit);
   }
@@ -91,15 +99,16 @@ export class Descriptors {
     this.kinds[number] = kind;
     this.flags[number] = flags;
     this.#accepted[number] = accepted ? 1 : 0;
-    if (accepted) this.connections += 1;
+    if (accepted) Atomics.add(this.#control, CONTROL_CONNECTIONS, 1);
     this.used = Math.max(this.used, number + 1);
   }
 
   /** Frees the number. What it stood for must not be in epoll any more. Returns what is to be closed. */
   free(number: number): number {
     const fd = this.fd(number);
-    this.connections -= this.#accepted[number]!;
+    Atomics.sub(this.#control, CONTROL_CONNECTIONS, this.#accepted[number]!);
     this.kinds[number] = KIND_FREE;
+    this.readOnly[number] = 0;
     this.#accepted[number] = 0;
     this.#generations[number] = this.#generations[number]! + 1;
     this.fds[number] = 0;
@@ -112,9 +121,11 @@ export class Descriptors {
   move(from: number, to: number): void {
     const [kind, flags] = [this.kinds[from]!, this.flags[from]!];
     const [accepted, opened] = [this.#accepted[from] === 1, this.opened.get(from)];
+    const readOnly = this.readOnly[from]!;
     const fd = this.free(from);
     this.fds[to] = fd + 1;
     this.open(to, kind, flags, accepted);
+    this.readOnly[to] = readOnly;
     if (opened !== undefined) this.opened.set(to, opened);
   }
 

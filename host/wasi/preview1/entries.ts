@@ -2,6 +2,7 @@
 // renumbering, and the pre-opened folders by name.
 
 import { constants, fstatSync } from 'node:fs';
+import { isatty } from 'node:tty';
 import {
   KIND_FILE,
   KIND_FOLDER,
@@ -27,6 +28,7 @@ import {
   FILETYPE_UNKNOWN,
   PREOPENTYPE_DIR,
   PRESTAT,
+  RIGHTS_DEVICE,
   RIGHTS_FILE,
   RIGHTS_SOCKET,
   RIGHTS_STREAM,
@@ -65,7 +67,10 @@ export function entryFunctions(host: Host) {
     const opened = descriptors.opened.get(number);
     if (opened !== undefined) return [opened.rights, opened.inheriting];
     if (kind === KIND_FILE) return [RIGHTS_FILE, 0];
-    return [kind === KIND_STREAM ? RIGHTS_STREAM : RIGHTS_SOCKET, 0];
+    if (kind !== KIND_STREAM) return [RIGHTS_SOCKET, 0];
+    const fd = descriptors.fd(number);
+    const device = fstatSync(fd).isCharacterDevice() && !isatty(fd);
+    return [device ? RIGHTS_DEVICE : RIGHTS_STREAM, 0];
   }
 
   /** The name of a pre-opened folder in the guest. */

@@ -1,7 +1,14 @@
 // Files by their numbers: positions, sizes, times, and bytes at a position. Names are the folders'.
 
 import { type BigIntStats, fdatasyncSync, fstatSync, fsyncSync, ftruncateSync } from 'node:fs';
-import { KIND_FILE, KIND_FOLDER, KIND_FREE, KIND_LISTENER, KIND_SOCKET } from './descriptors.ts';
+import {
+  KIND_FILE,
+  KIND_FOLDER,
+  KIND_FREE,
+  KIND_LISTENER,
+  KIND_SOCKET,
+  KIND_STREAM,
+} from './descriptors.ts';
 import { filetypeOf } from './entries.ts';
 import { type Host, MOST_BYTES } from './host.ts';
 import type { WasiGroup } from './interface.ts';
@@ -81,6 +88,11 @@ export function fileFunctions(host: Host) {
     return descriptors.fd(number);
   }
 
+  /** The process's descriptor of what may have a position: of streams only the kernel knows. */
+  function positionedOf(number: number): number {
+    return descriptors.kind(number) === KIND_STREAM ? descriptors.fd(number) : fileOf(number);
+  }
+
   function openOf(number: number): number {
     if (descriptors.kind(number) === KIND_FREE) throw new Failure(E.BADF);
     return descriptors.fd(number);
@@ -96,7 +108,7 @@ export function fileFunctions(host: Host) {
   }
 
   function seek(number: number, offset: number, whence: number, result: number): void {
-    const fd = fileOf(number);
+    const fd = positionedOf(number);
     if (whence >>> 0 > WHENCE_END) throw new Failure(E.INVAL);
     hold(result, 8);
     const position = native.seek(fd, offset, whence);
@@ -126,7 +138,7 @@ export function fileFunctions(host: Host) {
     fd_seek: (number: number, offset: bigint, whence: number, result: number) =>
       attempt(() => {
         const bound = BigInt(Number.MAX_SAFE_INTEGER);
-        fileOf(number);
+        positionedOf(number);
         if (offset > bound || offset < -bound) throw new Failure(E.INVAL);
         seek(number, Number(offset), whence, result);
       }),
@@ -184,6 +196,7 @@ export function fileFunctions(host: Host) {
         const kind = descriptors.kind(number);
         const fd = openOf(number);
         if (kind === KIND_SOCKET || kind === KIND_LISTENER) throw new Failure(E.INVAL);
+        if (descriptors.readOnly[number >>> 0] === 1) throw new Failure(E.ROFS);
         setTimes(host, fd, access, modification, flags);
       }),
   } satisfies WasiGroup;

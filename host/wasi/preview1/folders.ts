@@ -43,6 +43,9 @@ const FILE_MODE = 0o666;
 const { O_RDONLY, O_WRONLY, O_RDWR, O_CREAT, O_EXCL, O_TRUNC, O_APPEND } = constants;
 const { O_NOFOLLOW, O_DIRECTORY, O_NONBLOCK, O_NOCTTY, O_DSYNC, O_SYNC } = constants;
 
+/** What an opening does not do beneath a folder that is read-only. */
+const CHANGING = O_WRONLY | O_RDWR | O_CREAT | O_TRUNC;
+
 export function folderFunctions(host: Host) {
   const { memory, descriptors } = host;
   const paths = new Paths(host);
@@ -63,7 +66,7 @@ export function folderFunctions(host: Host) {
     if (folder && (how & (OFLAGS_CREAT | OFLAGS_TRUNC)) !== 0) throw new Failure(E.INVAL);
     const reads = (rights & RIGHT_FD_READ) !== 0;
     const changes = RIGHT_FD_WRITE | RIGHT_FD_ALLOCATE | RIGHT_FD_FILESTAT_SET_SIZE;
-    const writes = !folder && (rights & changes) !== 0;
+    const writes = (rights & changes) !== 0;
     return (
       O_NONBLOCK |
       O_NOCTTY |
@@ -110,6 +113,7 @@ export function folderFunctions(host: Host) {
         hold(result, 4);
         const rights = Number(BigInt.asUintN(32, base));
         const mode = openFlags(follows(lookup), how, rights, flags);
+        if ((mode & CHANGING) !== 0) paths.refuseReadOnly(folder);
         const number = descriptors.lowest();
         if (number < 0) throw new Failure(E.MFILE);
         const { fds } = descriptors;
@@ -120,24 +124,25 @@ export function folderFunctions(host: Host) {
           throw new Failure(paths.errorOf(opened));
         }
         enter(number, BigInt.asUintN(32, base), BigInt.asUintN(32, inheriting), flags);
+        descriptors.readOnly[number] = descriptors.readOnly[folder >>> 0]!;
         memory.setU32(result, number);
       }),
 
     path_create_directory: (folder: number, path: number, length: number) =>
       attempt(() => {
-        const root = paths.folder(folder);
+        const root = paths.changing(folder);
         paths.place(root, paths.text(path, length), E.EXIST, (place) => mkdirSync(place.path));
       }),
 
     path_remove_directory: (folder: number, path: number, length: number) =>
       attempt(() => {
-        const root = paths.folder(folder);
+        const root = paths.changing(folder);
         paths.place(root, paths.text(path, length), E.INVAL, (place) => rmdirSync(place.path));
       }),
 
     path_unlink_file: (folder: number, path: number, length: number) =>
       attempt(() => {
-        const root = paths.folder(folder);
+        const root = paths.changing(folder);
         paths.place(root, paths.text(path, length), E.ISDIR, (place) => unlinkSync(place.path));
       }),
 
@@ -150,13 +155,14 @@ export function folderFunctions(host: Host) {
       newLength: number,
     ) =>
       attempt(() => {
-        const [source, target] = [paths.folder(from), paths.folder(to)];
+        const [source, target] = [paths.changing(from), paths.changing(to)];
         const [before, after] = [paths.text(oldPath, oldLength), paths.text(newPath, newLength)];
         paths.place(source, before, E.BUSY, (old) =>
           paths.place(target, after, E.BUSY, (fresh) => renameSync(old.path, fresh.path)),
         );
       }),
 
+    // Also the folder of the old name: a second one elsewhere would be a way to change the file.
     path_link: (
       from: number,
       lookup: number,
@@ -167,7 +173,7 @@ export function folderFunctions(host: Host) {
       newLength: number,
     ) =>
       attempt(() => {
-        const [source, target] = [paths.folder(from), paths.folder(to)];
+        const [source, target] = [paths.changing(from), paths.changing(to)];
         const [before, after] = [paths.text(oldPath, oldLength), paths.text(newPath, newLength)];
         // A link to what a link points to could only be made by its name, which others can change.
         if (follows(lookup)) throw new Failure(E.INVAL);
@@ -187,7 +193,7 @@ export function folderFunctions(host: Host) {
       attempt(() => {
         // An absolute one could lead a guest nowhere, but other programs out of the folder.
         const destination = paths.text(oldPath, oldLength);
-        const root = paths.folder(folder);
+        const root = paths.changing(folder);
         const text = paths.text(newPath, newLength);
         paths.place(root, text, E.EXIST, (place) => symlinkSync(destination, place.path));
       }),
@@ -240,7 +246,7 @@ export function folderFunctions(host: Host) {
       flags: number,
     ) =>
       attempt(() => {
-        const root = paths.folder(folder);
+        const root = paths.changing(folder);
         const text = paths.text(path, length);
         paths.with(root, text, Paths.lookup(follows(lookup)), (fd) => {
           setTimes(host, fd, access, modification, flags);

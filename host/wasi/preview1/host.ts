@@ -21,6 +21,8 @@ export interface HostOptions {
   readonly control: Int32Array;
   readonly wake: number;
   readonly quietMs: number;
+  /** Whether writing to standard output or error ends the guest when nobody reads it any more. */
+  readonly sigpipe: boolean;
 }
 
 export interface Host {
@@ -31,22 +33,23 @@ export interface Host {
   readonly waiter: Waiter;
   /** WASI's error numbers by Linux's. */
   readonly errors: Uint8Array;
+  readonly sigpipe: boolean;
 }
 
 /** @throws SystemError when there can be no epoll set */
 export function makeHost(options: HostOptions): Host {
   const { native, inherited } = options;
-  const descriptors = new Descriptors(options.fds);
+  const descriptors = new Descriptors(options.fds, options.control);
   const shared = new Set(
     inherited.map((entry, index) => (entry.shared ? options.fds[index]! - 1 : -1)),
   );
-  inherited.forEach(({ kind, flags, opened }, number) => {
+  inherited.forEach(({ kind, flags, opened, readOnly }, number) => {
     descriptors.open(number, kind, flags);
+    if (readOnly === true) descriptors.readOnly[number] = 1;
     if (opened !== undefined) descriptors.opened.set(number, opened);
   });
   const waiter = new Waiter({
     ...options,
-    connections: () => descriptors.connections,
     // Who comes now is refused, and who waits to be accepted is reset; but nobody is at a listener
     // that others have, too.
     stopped: () => {
@@ -62,5 +65,6 @@ export function makeHost(options: HostOptions): Host {
     registrations: new Registrations(native, descriptors, options.wake),
     waiter,
     errors: errorTable(native.errorName),
+    sigpipe: options.sigpipe,
   };
 }

@@ -16,6 +16,11 @@ export class GuestMemory {
     this.view = new DataView(memory.buffer);
   }
 
+  /** The bytes of the instance's memory as it is now; 0 when there is none. */
+  get size(): number {
+    return this.#memory?.buffer.byteLength ?? 0;
+  }
+
   /** At the beginning of each call: a memory that has grown has left its old buffer, of length 0. */
   refresh(): void {
     if (this.bytes.length === 0 && this.#memory !== null) this.attach(this.#memory);

@@ -98,7 +98,9 @@ export const FILETYPE_SOCKET_STREAM = 6;
 export const FILETYPE_SYMBOLIC_LINK = 7;
 
 export const RIGHT_FD_READ = 1 << 1;
+const RIGHT_FD_SEEK = 1 << 2;
 const RIGHT_FD_FDSTAT_SET_FLAGS = 1 << 3;
+const RIGHT_FD_TELL = 1 << 5;
 export const RIGHT_FD_WRITE = 1 << 6;
 export const RIGHT_FD_ALLOCATE = 1 << 8;
 const RIGHT_FD_FILESTAT_GET = 1 << 21;
@@ -116,13 +118,15 @@ export const RIGHTS_SOCKET =
   RIGHT_POLL_FD_READWRITE |
   RIGHT_SOCK_SHUTDOWN |
   RIGHT_SOCK_ACCEPT;
-/** Without SEEK and TELL: wasi-libc takes a character device that lacks both for a terminal. */
+/** Of a pipe or a terminal: wasi-libc takes a character device without SEEK and TELL for a terminal. */
 export const RIGHTS_STREAM =
   RIGHT_FD_READ |
   RIGHT_FD_FDSTAT_SET_FLAGS |
   RIGHT_FD_WRITE |
   RIGHT_FD_FILESTAT_GET |
   RIGHT_POLL_FD_READWRITE;
+/** Of a device that is no terminal, such as /dev/null. */
+export const RIGHTS_DEVICE = RIGHTS_STREAM | RIGHT_FD_SEEK | RIGHT_FD_TELL;
 export const RIGHTS_FILE = 0x08e001ff;
 /** Without those to set sizes, which a folder has none of, and whose paths are opened for it. */
 export const RIGHTS_FOLDER = 0x0fb7fe98;
@@ -188,3 +192,9 @@ export const EVENT_HANGUP = 1;
 export const EVENTTYPE_CLOCK = 0;
 export const EVENTTYPE_FD_READ = 1;
 export const EVENTTYPE_FD_WRITE = 2;
+
+/** wasi-libc's struct pollfd: the descriptor i32, what is asked for u16 @4, with these bits. */
+export const POLLFD = 8;
+export const POLLFD_EVENTS = 4;
+export const POLLRDNORM = 1;
+export const POLLWRNORM = 2;

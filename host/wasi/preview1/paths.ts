@@ -63,6 +63,18 @@ export class Paths {
     return this.#host.descriptors.fd(number);
   }
 
+  /** The process's descriptor of an open folder in which something is to be changed. Throws a Failure. */
+  changing(number: number): number {
+    const fd = this.folder(number);
+    this.refuseReadOnly(number);
+    return fd;
+  }
+
+  /** As a file system that is mounted read-only says. Throws a Failure. */
+  refuseReadOnly(number: number): void {
+    if (this.#host.descriptors.readOnly[number >>> 0] === 1) throw new Failure(E.ROFS);
+  }
+
   /** A path as text. Throws a Failure. */
   text(address: number, length: number): string {
     const { memory } = this.#host;

@@ -5,7 +5,7 @@ import { fstatSync } from 'node:fs';
 import { READY } from '../../kernel/rows.ts';
 import { Deadline } from './deadline.ts';
 import { KIND_FILE, KIND_FOLDER, KIND_FREE, KIND_LISTENER, WAKE_TOKEN } from './descriptors.ts';
-import { Events } from './events.ts';
+import { Events, NONE } from './events.ts';
 import type { Host } from './host.ts';
 import {
   E,
@@ -24,7 +24,6 @@ import { ALWAYS } from './registrations.ts';
 /** More are INVAL, as poll(2) has it for more than there can be descriptors. */
 export const MOST_SUBSCRIPTIONS = 2 ** 20;
 const EVENTS = 1024;
-const NONE = -1;
 
 export class Poller {
   readonly #host: Host;
@@ -37,7 +36,6 @@ export class Poller {
   readonly #writers: Int32Array;
   #stamp = 0;
   // By subscription, as far as there are any.
-  #next = new Int32Array(64);
   /** Numbers whose events epoll does not all know yet. */
   #changes = new Int32Array(64);
   /** Subscriptions that need no waiting, with their errors. */
@@ -48,6 +46,7 @@ export class Poller {
   readonly #deadline: Deadline;
   readonly #events: Events;
   #in = 0;
+  #total = 0;
 
   constructor(host: Host) {
     this.#host = host;
@@ -66,11 +65,12 @@ export class Poller {
     const total = count >>> 0;
     if (total === 0 || total > MOST_SUBSCRIPTIONS) return E.INVAL;
     this.#in = subscriptions >>> 0;
+    this.#total = total;
     if (!memory.holds(this.#in, total * SUBSCRIPTION)) return E.FAULT;
     if (!memory.holds(events, total * EVENT) || !memory.holds(result, 4)) return E.FAULT;
-    this.#events.begin(this.#in, events >>> 0);
+    this.#events.begin(this.#in, events >>> 0, total);
     this.#deadline.begin();
-    if (!this.#scan(total)) return E.INVAL;
+    if (!this.#scan()) return E.INVAL;
     this.#register();
     this.#settle();
     let looked = false;
@@ -84,7 +84,7 @@ export class Poller {
       if (this.#events.written > 0) break;
       looked = true;
       waiter.check();
-      if (this.#deadline.left <= 0) this.#runOut(total);
+      if (this.#deadline.left <= 0) this.#runOut();
       if (this.#events.written > 0) break;
     }
     memory.setU32(result, this.#events.written);
@@ -92,16 +92,16 @@ export class Poller {
   }
 
   // The one place where the cost grows with the number of subscriptions: no call, no object.
-  #scan(total: number): boolean {
+  #scan(): boolean {
+    const total = this.#total;
     const { memory, descriptors, registrations, native, waiter } = this.#host;
-    const { EPOLLIN, EPOLLOUT, EPOLLRDHUP } = native.constants;
-    const forReading = EPOLLIN | EPOLLRDHUP;
+    const { EPOLLIN, EPOLLOUT } = native.constants;
     const { view, bytes } = memory;
     const { kinds, used } = descriptors;
     const { masks } = registrations;
     this.#reserve(total);
     const stamp = this.#nextStamp();
-    const [stamps, wanted, next] = [this.#stamps, this.#wanted, this.#next];
+    const [stamps, wanted, next] = [this.#stamps, this.#wanted, this.#events.next];
     const { stopping } = waiter;
     this.#changeCount = 0;
     this.#settledCount = 0;
@@ -134,7 +134,7 @@ export class Poller {
       heads[number] = index;
       // A run that stops accepts nothing more.
       if (stopping && kind === KIND_LISTENER) continue;
-      wanted[number] = wanted[number]! | (type === EVENTTYPE_FD_READ ? forReading : EPOLLOUT);
+      wanted[number] = wanted[number]! | (type === EVENTTYPE_FD_READ ? EPOLLIN : EPOLLOUT);
       if ((wanted[number]! & ~masks[number]!) !== 0) {
         this.#changes[this.#changeCount] = number;
         this.#changeCount += 1;
@@ -153,9 +153,9 @@ export class Poller {
   }
 
   #reserve(total: number): void {
-    if (this.#next.length >= total) return;
+    if (this.#events.next.length >= total) return;
     const length = 2 ** Math.ceil(Math.log2(total));
-    this.#next = new Int32Array(length);
+    this.#events.next = new Int32Array(length);
     this.#changes = new Int32Array(length);
     this.#settled = new Int32Array(length);
     this.#errors = new Uint8Array(length);
@@ -173,7 +173,7 @@ export class Poller {
       if (result === 0 && masks[number] !== ALWAYS) continue;
       this.#wanted[number] = 0;
       for (const head of [this.#readers[number]!, this.#writers[number]!]) {
-        for (let at = head; at !== NONE; at = this.#next[at]!)
+        for (let at = head; at !== NONE; at = this.#events.next[at]!)
           this.#settleLater(at, errors[-result]!);
       }
     }
@@ -212,8 +212,9 @@ export class Poller {
 
   #collect(count: number): void {
     const { descriptors, registrations, native } = this.#host;
-    const { EPOLLIN, EPOLLOUT, EPOLLERR, EPOLLHUP, EPOLLRDHUP } = native.constants;
+    const { EPOLLIN, EPOLLOUT, EPOLLERR, EPOLLHUP } = native.constants;
     const [gone, all] = [EPOLLERR | EPOLLHUP, this.#ready];
+    let broken = false;
     for (let at = 0; at < count * READY; at += READY) {
       const token = all[at + 1]!;
       if (token === WAKE_TOKEN) continue;
@@ -224,18 +225,32 @@ export class Poller {
       }
       const mask = all[at + 2]!;
       const wanted = this.#wants(number);
-      const readable = (wanted & EPOLLIN) !== 0 && (mask & (EPOLLIN | EPOLLRDHUP | gone)) !== 0;
+      const readable = (wanted & EPOLLIN) !== 0 && (mask & (EPOLLIN | gone)) !== 0;
       const writable = (wanted & EPOLLOUT) !== 0 && (mask & (EPOLLOUT | gone)) !== 0;
       if (!readable && !writable) {
         registrations.watch(number, wanted);
         continue;
       }
-      const bytes = all[at + 3]!;
-      const hangup = (mask & gone) !== 0 ? EVENT_HANGUP : 0;
-      // Reading has come to its end, but what is sent may still be on its way.
-      const end = bytes === 0 && (mask & EPOLLRDHUP) !== 0 ? EVENT_HANGUP : hangup;
-      if (readable) this.#emitAll(this.#readers[number]!, bytes, end);
-      if (writable) this.#emitAll(this.#writers[number]!, 0, hangup);
+      // Only of reading: wasi-libc takes POLLOUT away where there is POLLHUP, and whoever asks for nothing
+      // else would see none of what it handles. A peer that has merely finished has not hung up.
+      const hangup = (mask & EPOLLHUP) !== 0 ? EVENT_HANGUP : 0;
+      if (readable) this.#events.emitAll(this.#readers[number]!, all[at + 3]!, hangup);
+      if (writable && (mask & EPOLLERR) === 0) this.#events.emitAll(this.#writers[number]!, 0, 0);
+      else if (writable) this.#events.emitBroken(this.#writers[number]!);
+      broken ||= (mask & EPOLLERR) !== 0;
+    }
+    if (broken) this.#addErrors(count);
+  }
+
+  /** After all that is ready: errors only take the room that is left. */
+  #addErrors(count: number): void {
+    const { EPOLLERR } = this.#host.native.constants;
+    for (let at = 0; at < count * READY; at += READY) {
+      if ((this.#ready[at + 2]! & EPOLLERR) === 0) continue;
+      const number = this.#host.descriptors.numberOf(this.#ready[at + 1]!);
+      if (number < 0 || this.#wants(number) === 0) continue;
+      this.#events.emitErrors(this.#readers[number]!);
+      this.#events.emitErrors(this.#writers[number]!);
     }
   }
 
@@ -247,15 +262,10 @@ export class Poller {
     return this.#wanted[number]!;
   }
 
-  #emitAll(head: number, bytes: number, flags: number): void {
-    for (let at = head; at !== NONE; at = this.#next[at]!)
-      this.#events.emit(at, E.SUCCESS, bytes, flags);
-  }
-
   /** Reports every clock that has run out. */
-  #runOut(total: number): void {
+  #runOut(): void {
     const { memory } = this.#host;
-    for (let index = 0, at = this.#in; index < total; index += 1, at += SUBSCRIPTION) {
+    for (let index = 0, at = this.#in; index < this.#total; index += 1, at += SUBSCRIPTION) {
       if (memory.u8(at + SUBSCRIPTION_TAG) !== EVENTTYPE_CLOCK) continue;
       if (this.#deadline.due(at)) this.#events.emit(index, E.SUCCESS, 0, 0);
     }

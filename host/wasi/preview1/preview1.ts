@@ -10,7 +10,7 @@ import { listingFunctions } from './listing.ts';
 import { Poller } from './poll.ts';
 import { processFunctions } from './process.ts';
 import { streamFunctions } from './streams.ts';
-import { Exit } from './waiter.ts';
+import { CONTROL_RUNS, Exit, Stop } from './waiter.ts';
 
 export interface Preview1Options extends HostOptions {
   /** The program's name first. */
@@ -22,12 +22,14 @@ export interface Preview1Options extends HostOptions {
 export class Preview1 {
   readonly host: Host;
   readonly imports: WebAssembly.Imports;
+  readonly #control: Int32Array;
   /** Thrown again by every further call: a guest that catches what ends it gets no further. */
   #ended: unknown = null;
 
   /** @throws SystemError when there can be no epoll set */
   constructor(options: Preview1Options) {
     const host = makeHost(options);
+    this.#control = options.control;
     const poller = new Poller(host);
     this.host = host;
     const functions: WasiFunctions = {
@@ -42,17 +44,20 @@ export class Preview1 {
     };
     // Null prototypes: a guest must not be able to link `constructor.constructor`.
     const table = Object.create(null) as Record<string, WasiFunction>;
-    for (const [name, call] of Object.entries(functions)) table[name] = this.#guarded(call);
+    for (const [name, call] of Object.entries(functions)) {
+      table[name] = this.#guarded(call, name !== 'proc_exit');
+    }
     this.imports = Object.assign(Object.create(null), { [WASI_MODULE]: table });
   }
 
-  #guarded(call: WasiFunction): WasiFunction {
+  /** @param stoppable whether a stop may end the guest here, and not what it calls for */
+  #guarded(call: WasiFunction, stoppable: boolean): WasiFunction {
     const { memory, waiter } = this.host;
     return (...values) => {
       if (this.#ended !== null) throw this.#ended;
       memory.refresh();
       try {
-        waiter.notice();
+        if (stoppable) waiter.notice();
         return call(...values);
       } catch (thrown) {
         this.#ended = thrown;
@@ -63,10 +68,11 @@ export class Preview1 {
 
   /**
    * Runs the command to its end.
-   * @returns its exit status
+   * @returns its exit status; null when it was stopped
    * @throws what it traps with
    */
-  start(module: WebAssembly.Module): number {
+  start(module: WebAssembly.Module): number | null {
+    Atomics.store(this.#control, CONTROL_RUNS, 1);
     try {
       const { exports } = new WebAssembly.Instance(module, this.imports);
       this.host.memory.attach(exports.memory as WebAssembly.Memory);
@@ -76,6 +82,7 @@ export class Preview1 {
     } catch (thrown) {
       const ended = this.#ended ?? thrown;
       if (ended instanceof Exit) return ended.status;
+      if (ended instanceof Stop) return null;
       throw ended;
     }
   }

@@ -14,7 +14,7 @@ import {
   SDFLAGS_RD,
   SDFLAGS_WR,
 } from './numbers.ts';
-import { Exit } from './waiter.ts';
+import { Exit, Stop } from './waiter.ts';
 
 const READ = 0;
 const WRITE = 1;
@@ -24,11 +24,15 @@ const PEEK = 2;
 // mode, which is its other users' affair.
 const STREAM_BYTES = 4096;
 
+const [STDOUT, STDERR] = [1, 2];
+// As a shell shows SIGPIPE.
+const BROKEN_PIPE = 128 + 13;
+
 const isSocket = (kind: number): boolean => kind === KIND_SOCKET || kind === KIND_LISTENER;
 
 export function streamFunctions(host: Host) {
-  const { native, memory, descriptors, waiter, errors } = host;
-  const { EAGAIN, EPOLLIN, EPOLLOUT, SHUT_RD, SHUT_WR, SHUT_RDWR } = native.constants;
+  const { native, memory, descriptors, waiter, errors, sigpipe } = host;
+  const { EAGAIN, EPIPE, EPOLLIN, EPOLLOUT, SHUT_RD, SHUT_WR, SHUT_RDWR } = native.constants;
 
   /** One attempt that does not wait: bytes, or −errno. */
   function attempt(what: number, number: number, at: number, count: number, skip: number): number {
@@ -95,9 +99,16 @@ export function streamFunctions(host: Host) {
     const total = memory.total(vectors, count);
     if (total < 0 || !memory.holds(result, 4)) return E.FAULT;
     const moved = move(what, number >>> 0, vectors, count, total, whole);
+    if (moved === -EPIPE) endOfOutput(number >>> 0);
     if (moved < 0) return errors[-moved]!;
     memory.setU32(result, moved);
     return E.SUCCESS;
+  }
+
+  // A program that only writes would write on and on: natively a signal ends it. Servers ignore it for
+  // the sake of their clients, which has no meaning here.
+  function endOfOutput(number: number): void {
+    if (sigpipe && (number === STDOUT || number === STDERR)) throw new Exit(BROKEN_PIPE);
   }
 
   return {
@@ -161,9 +172,8 @@ export function streamFunctions(host: Host) {
       for (let waited = false; ; waited = true) {
         if (waiter.stopping) {
           // Nothing comes any more, and whatever else is open is not served meanwhile.
-          if (waited) throw new Exit(0);
+          if (waited) throw new Stop();
           // Who waited to be accepted was reset; what is open may go on.
-          waiter.check();
           return blocking ? E.CONNABORTED : E.AGAIN;
         }
         // It may be in blocking mode if it comes from outside.

@@ -5,14 +5,22 @@ import { monotonicMs } from '../../kernel/monotonic.ts';
 import type { Native } from '../../kernel/native.ts';
 import { SLICE_MS } from '../../kernel/slice.ts';
 
-/** What the run's owner tells its thread, in the shared control word. */
+/** The words that a run's thread shares with its owner. */
+export const CONTROL_WORDS = 3;
+/** What the owner tells it: one of the three below. */
+export const CONTROL_STOP = 0;
+/** How many connections it has open. */
+export const CONTROL_CONNECTIONS = 1;
+/** 1 as soon as the guest runs. */
+export const CONTROL_RUNS = 2;
+
 export const RUN_GOES_ON = 0;
-/** No new connection; a guest that waits with none open, or in vain for quietMs, is ended. */
+/** No new connection; a guest that has none open, or waits in vain for quietMs, is ended. */
 export const RUN_STOPS = 1;
-/** A guest that waits is ended. */
+/** The guest is ended. */
 export const RUN_ENDS = 2;
 
-/** Thrown through the guest to end it: by proc_exit, or when it waits after a stop. */
+/** Thrown through the guest to end it: by proc_exit. */
 export class Exit extends Error {
   readonly status: number;
 
@@ -22,6 +30,9 @@ export class Exit extends Error {
   }
 }
 
+/** Thrown through the guest to end it: its owner has stopped it. */
+export class Stop extends Error {}
+
 export interface WaiterOptions {
   readonly native: Pick<Native, 'poll' | 'read'>;
   /** An eventfd that becomes readable when the control word has changed. */
@@ -29,8 +40,6 @@ export interface WaiterOptions {
   readonly control: Int32Array;
   /** Milliseconds that a stopped guest may wait without a byte before it is ended. */
   readonly quietMs: number;
-  /** How many connections are open. */
-  readonly connections: () => number;
   /** Called once, when the stop is noticed. */
   readonly stopped: () => void;
 }
@@ -53,11 +62,19 @@ export class Waiter {
     return this.#stopSeen;
   }
 
-  /** To be called often: the first time that a stop is noticed, `stopped` is called. */
+  /**
+   * To be called often. The first time that a stop is noticed, `stopped` is called.
+   * @throws Stop when the guest has nothing left to do
+   */
   notice(): void {
-    if (this.#stopSeen || Atomics.load(this.#options.control, 0) === RUN_GOES_ON) return;
-    this.#stopSeen = true;
-    this.#options.stopped();
+    const { control, stopped } = this.#options;
+    const told = Atomics.load(control, CONTROL_STOP);
+    if (told === RUN_GOES_ON) return;
+    if (!this.#stopSeen) {
+      this.#stopSeen = true;
+      stopped();
+    }
+    if (told === RUN_ENDS || Atomics.load(control, CONTROL_CONNECTIONS) === 0) throw new Stop();
   }
 
   /** Bytes have moved. */
@@ -76,15 +93,14 @@ export class Waiter {
 
   /**
    * To be called before each wait.
-   * @throws Exit 0 when the guest has nothing left to wait for.
+   * @throws Stop when the guest has nothing left to wait for
    */
   check(): void {
     this.notice();
     if (!this.#stopSeen) return;
-    const { native, control, quietMs, connections } = this.#options;
+    const { native, quietMs } = this.#options;
     native.read(this.wake, this.#counter, 0, this.#counter.length);
-    const ends = Atomics.load(control, 0) === RUN_ENDS || connections() === 0;
-    if (ends || this.#waited >= quietMs) throw new Exit(0);
+    if (this.#waited >= quietMs) throw new Stop();
   }
 
   /** For how long one native call may wait, of `left` milliseconds; whole milliseconds, rounded up. */

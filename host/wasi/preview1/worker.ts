@@ -18,26 +18,38 @@ export interface RunData {
   readonly quietMs: number;
   /** Whose the command's descriptors are: they outlive its thread, and its owner closes them. */
   readonly owner: number;
+  readonly sigpipe: boolean;
 }
 
-export type FromRun =
+export type FromRun = (
   | { readonly kind: 'exited'; readonly status: number }
-  | { readonly kind: 'trapped'; readonly message: string };
+  | { readonly kind: 'stopped' }
+  | { readonly kind: 'trapped'; readonly message: string }
+) & {
+  /** How large the command's memory was at its end. */
+  readonly memoryBytes: number;
+};
 
 const { module, fds, control, owner, ...rest } = workerData as RunData;
-const tell = (message: FromRun): void => parentPort!.postMessage(message);
+native.makeFor(owner);
+const instance = new Preview1({
+  ...rest,
+  native,
+  fds: new Int32Array(fds),
+  control: new Int32Array(control),
+});
+const ended = run();
+const { size: memoryBytes } = instance.host.memory;
+parentPort!.postMessage({ ...ended, memoryBytes } satisfies FromRun);
 
-try {
-  native.makeFor(owner);
-  const instance = new Preview1({
-    ...rest,
-    native,
-    fds: new Int32Array(fds),
-    control: new Int32Array(control),
-  });
-  tell({ kind: 'exited', status: instance.start(module) });
-} catch (thrown) {
-  tell({ kind: 'trapped', message: describe(thrown) });
+function run() {
+  try {
+    const status = instance.start(module);
+    if (status === null) return { kind: 'stopped' } as const;
+    return { kind: 'exited', status } as const;
+  } catch (thrown) {
+    return { kind: 'trapped', message: describe(thrown) } as const;
+  }
 }
 
 function describe(thrown: unknown): string {

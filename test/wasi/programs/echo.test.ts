@@ -13,7 +13,7 @@ import {
   startWasi,
 } from '../../helpers/wasi-programs.ts';
 
-const stopped = { code: 0, signal: null };
+const stopped = { code: 143, signal: null };
 const killed = { code: null, signal: 'SIGTERM' } as const;
 
 /** Compiled before the first test starts. */

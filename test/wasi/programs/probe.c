@@ -133,6 +133,53 @@ static void probe_reset(int client) {
   say("recv", recv(client, buffer, sizeof buffer, 0));
 }
 
+static void say_selected(int fd) {
+  fd_set reading, writing;
+  FD_ZERO(&reading);
+  FD_ZERO(&writing);
+  FD_SET(fd, &reading);
+  FD_SET(fd, &writing);
+  struct timeval none = {0};
+  printf("select: %d", select(fd + 1, &reading, &writing, NULL, &none));
+  printf(" [%s%s]\n", FD_ISSET(fd, &reading) ? "in" : "", FD_ISSET(fd, &writing) ? "out" : "");
+}
+
+// What poll and select say of the client, whatever is asked for; and of poll without a time limit.
+static void say_all(int client, const char *what) {
+  static const struct {
+    const char *name;
+    short events;
+  } rows[] = {{"in", POLLIN}, {"out", POLLOUT}, {"in, out", POLLIN | POLLOUT}};
+  puts(what);
+  for (size_t row = 0; row < sizeof rows / sizeof *rows; row++) {
+    struct pollfd one = {.fd = client, .events = rows[row].events};
+    say_polled(rows[row].name, &one, 1, 0);
+    if (one.revents != 0) say_polled("for ever", &one, 1, -1);
+  }
+  say_selected(client);
+}
+
+static void probe_finished(int client) {
+  say_all(client, "connected");
+  ready();
+  wait_readable(client);
+  say_all(client, "sent");
+  say_received("recv", recv(client, buffer, sizeof buffer, 0));
+  ready();
+  wait_readable(client);
+  say_all(client, "finished");
+  say("recv", recv(client, buffer, sizeof buffer, 0));
+  say_all(client, "finished and read");
+}
+
+static void probe_aborted(int client) {
+  ready();
+  wait_readable(client);
+  say_all(client, "reset");
+  say("recv", recv(client, buffer, sizeof buffer, 0));
+  say_all(client, "reset and read");
+}
+
 static void probe_fionread(int client) {
   int waiting = -1;
   say("ioctl", ioctl(client, FIONREAD, &waiting));
@@ -204,6 +251,8 @@ static void probe_types(int client) {
   say("fstat", fstat(client, &status));
   puts(S_ISSOCK(status.st_mode) ? "a socket" : "not a socket");
   puts(isatty(client) ? "a terminal" : "not a terminal");
+  puts(isatty(0) ? "a terminal" : "not a terminal");
+  say("lseek", lseek(0, 0, SEEK_CUR));
   say("lseek", lseek(client, 0, SEEK_CUR) < 0 && errno == ESPIPE ? 0 : 1);
 }
 
@@ -273,6 +322,7 @@ static const struct {
 } probes[] = {
     {"timeouts", probe_timeouts}, {"sets", probe_sets},
     {"end", probe_end},           {"reset", probe_reset},
+    {"finished", probe_finished}, {"aborted", probe_aborted},
     {"fionread", probe_fionread}, {"select", probe_select},
     {"nonblocking", probe_nonblocking}, {"types", probe_types},
     {"flags", probe_flags},       {"shutdown", probe_shutdown},

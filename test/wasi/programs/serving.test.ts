@@ -66,5 +66,5 @@ test('after SIGTERM nobody is accepted, and a stream that is under way comes to 
   const rest = await client.readAll();
   t.is(difference(Buffer.concat([first, rest]), bytes), '');
   await sent;
-  t.deepEqual(await server.process.exited, { code: 0, signal: null });
+  t.deepEqual(await server.process.exited, { code: 143, signal: null });
 });
