@@ -14,6 +14,7 @@ import {
   owned,
   socketpair,
 } from '../helpers/native.ts';
+import { until } from '../helpers/proc.ts';
 
 const { constants } = native;
 const { EVENT } = kernel;
@@ -115,7 +116,9 @@ test('signals do not cut a wait short', async (t) => {
     t.is(native.read(pipe[0], bytes, 0, 8), 1);
     await once(child, 'exit');
   }
-  t.true(signals >= 2);
+  // Each child's two may have become one. Handlers run in a later turn of the event loop.
+  await until(() => signals >= 2);
+  t.pass();
 });
 
 test.serial('the garbage collector closes a forgotten set, and not a borrowed one', async (t) => {
