@@ -7,19 +7,22 @@ import { STATS, Stats } from '../memory/stats.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
 import type { Policy } from '../policy.ts';
 import type { Engine, EngineObserver, Interests, ServerStats } from './engine.ts';
-import type { FromWorker } from './messages.ts';
-import { Seat } from './seat.ts';
+import { Seat, type SeatObserver } from './seat.ts';
 import { SeatHoldings } from './seat-holdings.ts';
+import { SpareThread } from './spare-thread.ts';
 import { tryModule } from './trial.ts';
 
 // After an abort workers have this much of callbackTimeoutMs, and no less than a second, to obey.
 const ABORT_FACTOR = 2;
 const ABORT_MS = 1000;
 
+type FromSeat = Parameters<SeatObserver['message']>[1];
+
 export class Supervisor implements Engine {
   readonly #native: Native;
   readonly #policy: Policy;
   readonly #observer: EngineObserver;
+  readonly #threads: SpareThread;
   #seats: Seat[];
   /** Seats that a swap has replaced and whose connections drain, with the end of their patience. */
   readonly #retired = new Map<Seat, NodeJS.Timeout>();
@@ -29,6 +32,8 @@ export class Supervisor implements Engine {
   /** Seats that were ever made: each has a number of its own. */
   #made = 0;
   #refused = 0;
+  /** Connections that may be open at once. */
+  #most: number;
   #ending = false;
   #closed = false;
   readonly #share: Policy;
@@ -45,14 +50,17 @@ export class Supervisor implements Engine {
     this.#policy = policy;
     this.#observer = observer;
     this.#share = sharePolicy(policy, workers);
+    this.#most = policy.maxConnections;
+    this.#threads = new SpareThread(native);
     this.#seats = Array.from({ length: workers }, () => this.#makeSeat(module));
   }
 
   #makeSeat(module: GuestModule): Seat {
     const holdings = new SeatHoldings(this.#native, this.#share);
-    const seat = new Seat(this.#made, holdings, module, {
+    const seat = new Seat(this.#made, holdings, this.#threads, module, {
       message: (seat, message) => this.#receive(seat, message),
       died: (seat, why) => this.#died(seat, why),
+      starving: () => this.#observer.starving(this.#all.some(({ outage }) => outage.starved)),
     });
     this.#made += 1;
     return seat;
@@ -75,7 +83,9 @@ export class Supervisor implements Engine {
   ): Promise<Supervisor> {
     const supervisor = new Supervisor(native, module, policy, workers, observer);
     try {
-      await Promise.all(supervisor.#seats.map((seat) => seat.start()));
+      const started = supervisor.#seats.map((seat) => seat.start());
+      supervisor.#threads.refill();
+      await Promise.all([...started, supervisor.#threads.ready()]);
     } catch (error) {
       await supervisor.close();
       throw error;
@@ -93,12 +103,12 @@ export class Supervisor implements Engine {
       if (cost < least) [chosen, least] = [seat, cost];
     }
     for (const seat of this.#retired.keys()) total += seat.holdings.load;
-    if (total < this.#policy.maxConnections && chosen?.holdings.hand(fd)) return;
+    if (total < this.#most && chosen?.holdings.hand(fd)) return;
     this.#native.close(fd);
     this.#refused += 1;
   }
 
-  #receive(seat: Seat, message: FromWorker): void {
+  #receive(seat: Seat, message: FromSeat): void {
     const observer = this.#observer;
     // Handles are a worker's own; the worker's number makes them the server's.
     const id = (handle: number): number => seat.index * 2 ** 32 + (handle >>> 0);
@@ -133,6 +143,10 @@ export class Supervisor implements Engine {
     this.#observer.quiet();
   }
 
+  admit(most: number): void {
+    this.#most = most;
+  }
+
   observe(interests: Interests): void {
     for (const seat of this.#all) seat.observe(interests);
   }
@@ -152,7 +166,7 @@ export class Supervisor implements Engine {
   // Tried in a thread of its own, then prepared everywhere: what can be refused is refused by then,
   // and the workers change over together.
   async swap(module: GuestModule, drain: boolean): Promise<void> {
-    const candidate = { module, layout: await tryModule(module, this.#share) };
+    const candidate = { module, layout: await tryModule(this.#threads, module, this.#share) };
     this.#refuseWhenClosed();
     const seats = this.#seats;
     try {
@@ -247,7 +261,7 @@ export class Supervisor implements Engine {
     this.#closed = true;
     clearTimeout(this.#last);
     for (const timer of this.#retired.values()) clearTimeout(timer);
-    await Promise.all(this.#all.map((seat) => seat.close()));
+    await Promise.all([...this.#all.map((seat) => seat.close()), this.#threads.close()]);
   }
 }
 

@@ -3,11 +3,13 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { messageOf } from '../../errors.ts';
-import { native } from '../../kernel/native.ts';
+import { openNative } from '../../kernel/open-addon.ts';
 import type { Inherited } from './descriptors.ts';
 import { Preview1 } from './preview1.ts';
 
 export interface RunData {
+  /** The addon's file, opened by the process already. */
+  readonly addon: string;
   readonly module: WebAssembly.Module;
   readonly args: readonly string[];
   readonly environment: readonly string[];
@@ -22,13 +24,13 @@ export type FromRun =
   | { readonly kind: 'exited'; readonly status: number }
   | { readonly kind: 'trapped'; readonly message: string };
 
-const { module, fds, control, ...rest } = workerData as RunData;
+const { addon, module, fds, control, ...rest } = workerData as RunData;
 const tell = (message: FromRun): void => parentPort!.postMessage(message);
 
 try {
   const instance = new Preview1({
     ...rest,
-    native,
+    native: openNative(addon),
     fds: new Int32Array(fds),
     control: new Int32Array(control),
   });
