@@ -1,20 +1,14 @@
 // Capacity: how many connections the process can have open. It counts the descriptors that are open, and
 // those that will be.
 
-import { readdirSync } from 'node:fs';
 import { WasmpollError } from '../errors.ts';
+import { openDescriptors, THREAD_DESCRIPTORS } from '../kernel/descriptors.ts';
 import type { Native } from '../kernel/native.ts';
 
 // Left to everything else in the process; redis keeps as many. Of a low limit no more than a quarter of what
 // there is.
 const RESERVED_DESCRIPTORS = 32;
 const RESERVED_PART = 1 / 4;
-
-// To start one thread, beside those that run: Node 20 opens 4, Node 22 and 24 open 5.
-const THREAD_DESCRIPTORS = 5;
-
-// Where /proc is not to be seen: Node with four workers has 48.
-const OPEN_ASSUMED = 64;
 
 /**
  * How many connections the limit of descriptors leaves room for now; may be negative.
@@ -23,16 +17,6 @@ const OPEN_ASSUMED = 64;
 export function connectionsPossible(native: Native, ahead = 0): number {
   const left = native.fileLimit() - openDescriptors() - THREAD_DESCRIPTORS - ahead;
   return left - Math.min(RESERVED_DESCRIPTORS, Math.ceil(left * RESERVED_PART));
-}
-
-function openDescriptors(): number {
-  try {
-    // Reading the folder takes one.
-    return readdirSync('/proc/self/fd').length - 1;
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    return code === 'EMFILE' || code === 'ENFILE' ? Infinity : OPEN_ASSUMED;
-  }
 }
 
 /**

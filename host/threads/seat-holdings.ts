@@ -42,7 +42,12 @@ export class SeatHoldings {
     this.control = new Control(new SharedArrayBuffer(Control.bytes));
     this.stats = new Stats(this.control.counts);
     this.#epoll = native.epoll();
-    this.#eventFd = makeEventFd(native);
+    try {
+      this.#eventFd = makeEventFd(native);
+    } catch (error) {
+      this.#epoll.close();
+      throw error;
+    }
     this.#epoll.add(this.#eventFd, native.constants.EPOLLIN, 0, 0);
   }
 

@@ -1,6 +1,7 @@
 // Seat outage: what becomes of a seat's connections while no thread serves it, and when to try again. It
 // starts no thread.
 
+import { lacksDescriptors } from '../kernel/descriptors.ts';
 import { Backoff } from './backoff.ts';
 import type { SeatHoldings } from './seat-holdings.ts';
 
@@ -12,13 +13,6 @@ const PATIENT_TRIES = 1;
 const GIVEN_UP_EACH = 8;
 // A client that waits for longer has most likely gone, and the next ones could be served.
 const LONGEST_MS = 10_000;
-
-// A thread that ends with ERR_WORKER_INIT_FAILED could not make its event loop.
-const LACKING: readonly unknown[] = ['EMFILE', 'ENFILE', 'ERR_WORKER_INIT_FAILED'];
-
-/** Whether a thread has ended for want of descriptors. */
-export const lacksDescriptors = (error: unknown): boolean =>
-  LACKING.includes((error as { code?: unknown } | null)?.code);
 
 export interface OutageObserver {
   /** Once an outage, and whenever connections were lost. */
@@ -47,15 +41,20 @@ export class SeatOutage {
     this.#timer ??= setInterval(() => this.#giveAllUp(), LONGEST_MS);
   }
 
+  /** Whether a thread that began, and ended at once, was lacking what others may give back. */
+  explains(error: unknown): boolean {
+    return lacksDescriptors(error);
+  }
+
   /**
    * A thread could not be started.
    * @returns milliseconds until the next try
    */
-  failed(why: string, lacking: boolean): number {
+  failed(why: string, error: unknown): number {
     this.begin();
     this.#failures += 1;
     if (this.#failures === 1) this.#observer.failure(why);
-    if (lacking) {
+    if (lacksDescriptors(error)) {
       this.#set(true);
       if (this.#failures > PATIENT_TRIES) this.#holdings.giveUp(GIVEN_UP_EACH);
     }

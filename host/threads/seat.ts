@@ -7,7 +7,7 @@ import { monotonicMs } from '../kernel/monotonic.ts';
 import { Backoff } from './backoff.ts';
 import type { FromWorker, ToWorker, WorkerData } from './messages.ts';
 import type { SeatHoldings } from './seat-holdings.ts';
-import { lacksDescriptors, SeatOutage } from './seat-outage.ts';
+import { SeatOutage } from './seat-outage.ts';
 import { type Candidate, SeatSwap } from './seat-swap.ts';
 import type { SpareThread } from './spare-thread.ts';
 import { BEGUN, type Thread } from './thread.ts';
@@ -99,8 +99,7 @@ export class Seat {
     try {
       this.#thread = this.#threads.take();
     } catch (error) {
-      // clone(2) has failed, which needs no descriptor.
-      this.#notStarted(error, false);
+      this.#notStarted(error);
       return;
     }
     this.#thread.owner = {
@@ -177,9 +176,8 @@ export class Seat {
     this.ready = false;
     if (this.#closing) return;
     this.#error ??= thrown;
-    const lacking = lacksDescriptors(this.#error);
-    if (!begun || (!served && lacking)) {
-      this.#notStarted(this.#error, lacking);
+    if (!begun || (!served && this.outage.explains(this.#error))) {
+      this.#notStarted(this.#error);
       return;
     }
     const { inside, inCallback, returned } = this.holdings.ended(this.#hung);
@@ -206,7 +204,7 @@ export class Seat {
   }
 
   /** The system has no thread to give, or not what one needs. */
-  #notStarted(error: unknown, lacking: boolean): void {
+  #notStarted(error: unknown): void {
     const why = `no thread can be started: ${messageOf(error)}`;
     this.#thread = null;
     this.holdings.ended(false);
@@ -218,7 +216,7 @@ export class Seat {
     this.holdings.stats.error('WORKER');
     this.swap.answered(null);
     this.swap.settle();
-    const delay = this.outage.failed(why, lacking);
+    const delay = this.outage.failed(why, error);
     this.#pause = setTimeout(() => this.#spawn(), delay);
   }
 

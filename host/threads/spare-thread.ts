@@ -1,6 +1,7 @@
 // Spare thread: one that is loaded and parked, so that a replacement needs no time, no file and no
 // descriptor. It knows how to keep one ready; what a thread is used for it does not know.
 
+import { checkDescriptors, THREAD_DESCRIPTORS } from '../kernel/descriptors.ts';
 import type { Native } from '../kernel/native.ts';
 import { Backoff } from './backoff.ts';
 import { readScript, Thread } from './thread.ts';
@@ -10,7 +11,7 @@ const LONGEST_BACKOFF_MS = 5000;
 
 export class SpareThread {
   readonly #script = readScript(new URL('./worker.cjs', import.meta.url));
-  readonly #data: { readonly addon: string };
+  readonly #native: Native;
   readonly #backoff = new Backoff(FIRST_BACKOFF_MS, LONGEST_BACKOFF_MS);
   #thread: Thread | null = null;
   #pause: NodeJS.Timeout | undefined;
@@ -18,7 +19,15 @@ export class SpareThread {
   #closed = false;
 
   constructor(native: Native) {
-    this.#data = { addon: native.file };
+    this.#native = native;
+  }
+
+  /**
+   * Makes sure that so many threads can be started at once.
+   * @throws a SystemError when there are too few descriptors
+   */
+  check(threads: number): void {
+    checkDescriptors(this.#native, threads * THREAD_DESCRIPTORS);
   }
 
   /**
@@ -27,7 +36,7 @@ export class SpareThread {
    */
   take(): Thread {
     const thread = this.#thread;
-    if (thread?.begun !== true) return new Thread(this.#script, this.#data);
+    if (thread?.begun !== true) return new Thread(this.#native, this.#script, {});
     this.#thread = null;
     thread.owner = null;
     thread.counts = true;
@@ -38,7 +47,7 @@ export class SpareThread {
   refill(): void {
     if (this.#closed || this.#thread !== null || this.#pause !== undefined) return;
     try {
-      const thread = new Thread(this.#script, this.#data);
+      const thread = new Thread(this.#native, this.#script, {});
       this.#thread = thread;
       thread.counts = false;
       thread.owner = { message: () => this.#begun(), ended: () => this.#retry() };

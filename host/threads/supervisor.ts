@@ -23,7 +23,7 @@ export class Supervisor implements Engine {
   readonly #policy: Policy;
   readonly #observer: EngineObserver;
   readonly #threads: SpareThread;
-  #seats: Seat[];
+  #seats: Seat[] = [];
   /** Seats that a swap has replaced and whose connections drain, with the end of their patience. */
   readonly #retired = new Map<Seat, NodeJS.Timeout>();
   /** What seats have counted that are gone. */
@@ -39,20 +39,13 @@ export class Supervisor implements Engine {
   readonly #share: Policy;
   #last: NodeJS.Timeout | undefined;
 
-  private constructor(
-    native: Native,
-    module: GuestModule,
-    policy: Policy,
-    workers: number,
-    observer: EngineObserver,
-  ) {
+  private constructor(native: Native, policy: Policy, workers: number, observer: EngineObserver) {
     this.#native = native;
     this.#policy = policy;
     this.#observer = observer;
     this.#share = sharePolicy(policy, workers);
     this.#most = policy.maxConnections;
     this.#threads = new SpareThread(native);
-    this.#seats = Array.from({ length: workers }, () => this.#makeSeat(module));
   }
 
   #makeSeat(module: GuestModule): Seat {
@@ -81,8 +74,13 @@ export class Supervisor implements Engine {
     workers: number,
     observer: EngineObserver,
   ): Promise<Supervisor> {
-    const supervisor = new Supervisor(native, module, policy, workers, observer);
+    const supervisor = new Supervisor(native, policy, workers, observer);
     try {
+      // One after the other: those that are there are closed when the next one fails.
+      for (let made = 0; made < workers; made += 1) {
+        supervisor.#seats.push(supervisor.#makeSeat(module));
+      }
+      supervisor.#threads.check(workers + 1);
       const started = supervisor.#seats.map((seat) => seat.start());
       supervisor.#threads.refill();
       await Promise.all([...started, supervisor.#threads.ready()]);
@@ -191,9 +189,13 @@ export class Supervisor implements Engine {
   // the most.
   async #replace(module: GuestModule): Promise<void> {
     const old = this.#seats;
-    const fresh = old.map(() => this.#makeSeat(module));
-    for (const seat of fresh) seat.observe(old[0]!.holdings.interests);
+    const fresh: Seat[] = [];
     try {
+      for (const seat of old) {
+        const next = this.#makeSeat(module);
+        fresh.push(next);
+        next.observe(seat.holdings.interests);
+      }
       await Promise.all(fresh.map((seat) => seat.start()));
       this.#refuseWhenClosed();
     } catch (error) {

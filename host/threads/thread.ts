@@ -3,6 +3,8 @@
 
 import { readFileSync, realpathSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
+import { checkDescriptors, THREAD_DESCRIPTORS } from '../kernel/descriptors.ts';
+import type { Native } from '../kernel/native.ts';
 
 // A thread's JavaScript heap holds the host's own objects, no connection's data.
 const HEAP_MB = 128;
@@ -32,14 +34,16 @@ export class Thread {
   /**
    * Starts a thread.
    * @param script from `readScript`
-   * @param workerData structured-cloneable
-   * @throws an Error when the system has no thread; lack of descriptors ends the thread later
+   * @param data for the script, structured-cloneable
+   * @throws an Error when the system has no thread, or too few descriptors for one
    */
-  constructor(script: string, workerData: unknown) {
+  constructor(native: Native, script: string, data: object) {
+    // A thread that cannot open what it needs leaves an epoll behind, which nobody could close.
+    checkDescriptors(native, THREAD_DESCRIPTORS);
     leaveMissingFolder();
     this.#worker = new Worker(script, {
       eval: true,
-      workerData,
+      workerData: { ...data, addon: native.file },
       resourceLimits: { maxOldGenerationSizeMb: HEAP_MB },
       // Flags, arguments and preloads of the program that embeds the package are none of its business.
       execArgv: [],

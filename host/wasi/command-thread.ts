@@ -27,8 +27,8 @@ export class CommandThread {
     this.#wake = makeEventFd(native);
     const control = this.#control.buffer as SharedArrayBuffer;
     try {
-      const own = { ...data, addon: native.file, control, wake: this.#wake } satisfies RunData;
-      this.#thread = new Thread(script, own);
+      const own = { ...data, control, wake: this.#wake } satisfies Omit<RunData, 'addon'>;
+      this.#thread = new Thread(native, script, own);
     } catch (error) {
       native.close(this.#wake);
       throw error;

@@ -299,3 +299,38 @@ test('a process ends by itself when its server has, whatever is kept ready', asy
     console.log('closed');`);
   t.deepEqual(outcome, { code: 0, signal: null, stdout: 'closed\n', stderr: '' });
 });
+
+test('a start that fails for want of descriptors leaves none open, and no timer', async (t) => {
+  if (skipped(t, 'prlimit')) return;
+  const index = new URL('../../host/index.js', import.meta.url).href;
+  const { code, stdout, stderr } = await runScript(
+    `
+    import { closeSync, openSync, readdirSync } from 'node:fs';
+    import { serve } from ${JSON.stringify(index)};
+    const count = () => readdirSync('/proc/self/fd').length;
+    const start = () =>
+      serve({ protocol: 'echo', listen: '127.0.0.1:0', workers: 3, policy: { drainQuietMs: 0 } });
+    // What stays open for good, such as the event loop's own.
+    await (await start()).close();
+    const before = count();
+    let failures = 0;
+    for (let room = 1; room <= 44; room += 1) {
+      const held = [];
+      try {
+        for (;;) held.push(openSync('/dev/null'));
+      } catch {
+        for (const fd of held.splice(0, room)) closeSync(fd);
+      }
+      try {
+        await (await start()).close();
+      } catch {
+        failures += 1;
+      }
+      for (const fd of held) closeSync(fd);
+      if (count() !== before) console.log('with', room, 'left:', before, count());
+    }
+    console.log(failures > 20 ? 'failed' : failures, failures < 44 ? 'and started' : '');`,
+    { prefix: ['prlimit', '--nofile=150:150'] },
+  );
+  t.deepEqual({ code, stdout, stderr }, { code: 0, stdout: 'failed and started\n', stderr: '' });
+});
