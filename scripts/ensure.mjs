@@ -12,6 +12,9 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 /** The protocols that come with the package, and the AssemblyScript runtime each needs. */
 export const protocols = { chat: 'incremental', echo: 'stub', lines: 'stub' };
 
+/** What runs in threads of its own. */
+const threadScripts = ['host/threads/worker.js', 'host/wasi/preview1/worker.js'];
+
 export async function ensure() {
   ensureDependencies();
   const { buildNative } = await import('./native.mjs');
@@ -51,7 +54,31 @@ async function ensureTypeScript() {
     if (name !== 'protocols') rmSync(join(root, 'dist', name), { recursive: true, force: true });
   }
   run(process.execPath, [bin('typescript', 'tsc'), '-p', root], 'compiling TypeScript');
+  await bundleScripts();
   await writeFile(stamp, '');
+}
+
+/**
+ * Threads start from one text each, which holds all that it imports: a thread that replaces another must not
+ * depend on files. The texts are plain scripts, whose variables V8 knows to be constant as it does a module's.
+ */
+async function bundleScripts() {
+  const { build } = await import('esbuild');
+  const dist = join(root, 'dist');
+  await build({
+    absWorkingDir: dist,
+    entryPoints: threadScripts,
+    outdir: dist,
+    outbase: dist,
+    outExtension: { '.js': '.cjs' },
+    bundle: true,
+    platform: 'node',
+    target: 'node20.19',
+    format: 'cjs',
+    minifySyntax: true,
+    sourcemap: true,
+    logLevel: 'warning',
+  });
 }
 
 function bin(dependency, name) {

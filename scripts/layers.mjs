@@ -9,7 +9,7 @@ import { limits, rooms, words } from './rooms.mjs';
 const IMPORT =
   /^(?:import|export)\s(?:[^;'"=()]*?\sfrom\s*)?['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]/gm;
 // A script that a thread is started from.
-const SCRIPT = /new URL\(\s*['"](\.[^'"]+)\.js['"]/g;
+const SCRIPT = /new URL\(\s*['"](\.[^'"]+)\.c?js['"]/g;
 const INCLUDE = /^\s*#\s*include\s+"([^"]+)"/gm;
 const CONSTANT = /^(?:export )?const ([A-Z][A-Z0-9_]+)(?:: [^=]+)? = (.+);$/gm;
 const ABI_LINE = /^(?:\/\/.*|export const [A-Z0-9_]+ = -?\d+;)$/;

@@ -149,6 +149,8 @@ export interface NativeCalls {
 }
 
 export interface Native extends Kernel, NativeCalls {
+  /** Where the addon lies: threads open it by this very path. */
+  readonly file: string;
   readonly constants: NativeConstants;
   /** A new set; or, with `fd`, a borrowed one, which close() leaves open. */
   epoll(fd?: number): NativeEpoll;

@@ -1,14 +1,12 @@
-// The real kernel: finds the addon, loads it, and checks that it is of this version. Knows where it may
-// lie; what it offers is in addon.ts.
+// The real kernel: finds the addon, and has it opened. Knows where it may lie; what it offers is in
+// addon.ts.
 
 import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { messageOf, WasmpollError } from '../errors.ts';
-import type { Addon, Native } from './addon.ts';
-import { names } from './constant-names.ts';
-import * as contract from './rows.ts';
+import { WasmpollError } from '../errors.ts';
+import type { Native } from './addon.ts';
+import { openNative } from './open-addon.ts';
 
 export type { Native, NativeEpoll, SystemError } from './addon.ts';
 export type { ConstantName } from './constant-names.ts';
@@ -47,36 +45,7 @@ export function loadNative(root: string): Native {
         'or build it in a checkout with node scripts/native.mjs',
     );
   }
-  return toNative(requireAddon(file), file);
-}
-
-function requireAddon(file: string): Addon {
-  try {
-    return createRequire(import.meta.url)(file) as Addon;
-  } catch (error) {
-    throw new WasmpollError('ERR_ADDON', `the addon cannot be loaded: ${messageOf(error)}`, {
-      cause: error,
-    });
-  }
-}
-
-function toNative(addon: Addon, file: string): Native {
-  const expected: Readonly<Record<string, unknown>> = { ...contract };
-  const differing = Object.keys(expected).filter((name) => addon.layout?.[name] !== expected[name]);
-  const missing = names.filter((name) => typeof addon.constants?.[name] !== 'number');
-  if (differing.length + missing.length > 0) {
-    const what = [...differing, ...missing].join(', ');
-    throw new WasmpollError(
-      'ERR_ADDON',
-      `${file} is of another version (${what} differ): build or install it again`,
-    );
-  }
-  const { Epoll, Io, layout: _layout, ...calls } = addon;
-  return Object.freeze({
-    ...calls,
-    epoll: (fd?: number) => new Epoll(fd),
-    io: (rows: Int32Array) => new Io(rows),
-  });
+  return openNative(file);
 }
 
 /** The kernel of this machine. Importing this file throws ERR_ADDON where there is none. */

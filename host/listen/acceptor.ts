@@ -25,6 +25,10 @@ export class Acceptor {
   readonly #passing: ReadonlySet<number>;
   readonly #pausing: ReadonlySet<number>;
   readonly #pauses = new Set<NodeJS.Timeout>();
+  /** Listeners that neither pause nor have failed. */
+  readonly #accepting = new Set<number>();
+  #closed = false;
+  #resting = false;
   /** Listeners that have not accepted anything since they had to pause. */
   readonly #starved = new Set<number>();
 
@@ -77,7 +81,26 @@ export class Acceptor {
     }
   }
 
+  /**
+   * Accepts nothing for now: those who come wait in the queue.
+   * @param resting false to go on
+   */
+  rest(resting: boolean): void {
+    if (this.#closed || this.#resting === resting) return;
+    this.#resting = resting;
+    for (const [index, { fd }] of this.#listeners.entries()) {
+      if (!this.#accepting.has(index)) continue;
+      if (resting) this.#epoll.remove(fd);
+      else this.#add(index);
+    }
+  }
+
   #watch(index: number): void {
+    this.#accepting.add(index);
+    if (!this.#resting) this.#add(index);
+  }
+
+  #add(index: number): void {
     const { fd } = this.#listeners[index]!;
     const result = this.#epoll.add(fd, this.#native.constants.EPOLLIN, index, 0);
     if (result < 0) this.#failed(this.#native.systemError('epoll_ctl', result));
@@ -109,6 +132,7 @@ export class Acceptor {
   #stop(index: number, errno: number): void {
     const { fd, address } = this.#listeners[index]!;
     const again = this.#starved.has(index);
+    this.#accepting.delete(index);
     this.#epoll.remove(fd);
     if (this.#pausing.has(errno)) {
       this.#starved.add(index);
@@ -123,6 +147,7 @@ export class Acceptor {
 
   /** Accepts what is in the queues, so that none of it is reset, and stops listening. */
   close(): void {
+    this.#closed = true;
     for (const pause of this.#pauses) clearTimeout(pause);
     this.#watcher.close();
     this.#epoll.close();

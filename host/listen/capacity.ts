@@ -1,30 +1,35 @@
-// Capacity: how many connections the process can have open. It counts descriptors, and opens none.
+// Capacity: how many connections the process can have open. It counts the descriptors that are open, and
+// those that will be.
 
 import { WasmpollError } from '../errors.ts';
+import { openDescriptors, THREAD_DESCRIPTORS } from '../kernel/descriptors.ts';
 import type { Native } from '../kernel/native.ts';
 
-// Descriptors that are left to everything else in the process; redis keeps as many.
+// Left to everything else in the process; redis keeps as many. Of a low limit no more than a quarter of what
+// there is.
 const RESERVED_DESCRIPTORS = 32;
-
-/** How many connections the limit of descriptors leaves room for; may be negative. */
-export const connectionsPossible = (native: Native): number =>
-  native.fileLimit() - RESERVED_DESCRIPTORS;
+const RESERVED_PART = 1 / 4;
 
 /**
- * The policy with no more connections than there can be descriptors.
- * @throws WasmpollError ERR_OPTION when there can be none
+ * How many connections the limit of descriptors leaves room for now; may be negative.
+ * @param ahead descriptors that will be opened for other things
  */
-export function fitDescriptors<Fitted extends { readonly maxConnections: number }>(
-  native: Native,
-  policy: Fitted,
-): Fitted {
-  const possible = connectionsPossible(native);
-  if (possible >= policy.maxConnections) return policy;
-  if (possible < 1) {
-    throw new WasmpollError(
-      'ERR_OPTION',
-      `the limit of ${native.fileLimit()} file descriptors is too low; raise it (ulimit -n)`,
-    );
-  }
-  return { ...policy, maxConnections: possible };
+export function connectionsPossible(native: Native, ahead = 0): number {
+  const left = native.fileLimit() - openDescriptors() - THREAD_DESCRIPTORS - ahead;
+  return left - Math.min(RESERVED_DESCRIPTORS, Math.ceil(left * RESERVED_PART));
+}
+
+/**
+ * The most connections that there may be.
+ * @param wanted by the policy
+ * @param ahead as for `connectionsPossible`
+ * @throws WasmpollError ERR_OPTION when there is room for none
+ */
+export function fitDescriptors(native: Native, wanted: number, ahead = 0): number {
+  const possible = connectionsPossible(native, ahead);
+  if (possible >= 1) return Math.min(wanted, possible);
+  throw new WasmpollError(
+    'ERR_OPTION',
+    `the limit of ${native.fileLimit()} file descriptors is too low; raise it (ulimit -n)`,
+  );
 }

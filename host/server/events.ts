@@ -28,6 +28,8 @@ export class ServerLog implements EngineObserver {
   emitter: EventEmitter<ServerEvents> = new EventEmitter();
   /** Called when no connection is left of a server that ends. */
   whenQuiet: () => void = () => undefined;
+  /** Called when there are too few descriptors for a thread, and when there are enough again. */
+  whenStarving: (starved: boolean) => void = () => undefined;
   readonly #logger: Logger;
   readonly #limit: RateLimit;
   readonly #debug: boolean;
@@ -84,6 +86,10 @@ export class ServerLog implements EngineObserver {
     if (!this.#limit.admit()) return false;
     logAt(this.#logger, level, { from: 'guest' }, text);
     return true;
+  }
+
+  starving(starved: boolean): void {
+    this.whenStarving(starved);
   }
 
   quiet(): void {

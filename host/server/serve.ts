@@ -6,7 +6,8 @@ import { parseAddress, resolveAddress } from '../listen/address.ts';
 import { fitDescriptors } from '../listen/capacity.ts';
 import { Listener } from '../listen/listener.ts';
 import { loadProtocol } from '../module/source.ts';
-import { resolvePolicy } from '../policy.ts';
+import { type Policy, resolvePolicy } from '../policy.ts';
+import type { Engine } from '../threads/engine.ts';
 import { InThread } from '../threads/in-thread.ts';
 import { OwnLoop } from '../threads/own-loop.ts';
 import { SharedLoop } from '../threads/shared-loop.ts';
@@ -14,6 +15,9 @@ import { Supervisor } from '../threads/supervisor.ts';
 import { ServerLog } from './events.ts';
 import { checkOptions, type ServeOptions, workersOf } from './options.ts';
 import { Server } from './server.ts';
+
+// Its epoll, and the duplicate that the event loop watches.
+const ACCEPTOR_DESCRIPTORS = 2;
 
 /**
  * Loads the protocol, starts its guest and listens. All of that has succeeded when it resolves.
@@ -31,11 +35,9 @@ async function start(
 ): Promise<Server> {
   checkOptions(options);
   const { signal } = options;
-  const policy = fitDescriptors(native, resolvePolicy(options.policy));
-  const { maxConnections } = policy;
-  if (maxConnections < (options.policy?.maxConnections ?? 0)) {
-    options.logger?.warn({ maxConnections }, 'maxConnections: lowered to the descriptor limit');
-  }
+  const wanted = resolvePolicy(options.policy);
+  // Tables are made for no more than can come.
+  const policy = { ...wanted, maxConnections: fitDescriptors(native, wanted.maxConnections) };
   const texts = typeof options.listen === 'string' ? [options.listen] : options.listen;
   signal?.throwIfAborted();
   const addresses = await Promise.all(texts.map(parseAddress).map(resolveAddress));
@@ -44,22 +46,32 @@ async function start(
   signal?.throwIfAborted();
   const log = new ServerLog(policy, options.logger);
   const workers = workersOf(options);
-  const engine =
-    workers === 0
-      ? new InThread(native, module, policy, log, Driver)
-      : await Supervisor.start(native, module, policy, workers, log);
   const listeners: Listener[] = [];
+  let engine: Engine | null = null;
   try {
+    engine =
+      workers === 0
+        ? new InThread(native, module, policy, log, Driver)
+        : await Supervisor.start(native, module, policy, workers, log);
     signal?.throwIfAborted();
     for (const address of addresses) listeners.push(new Listener(native, address, policy));
+    admit(engine, policy, options);
     const server = new Server(engine, listeners, policy, log);
     closeOn(signal, server);
     return server;
   } catch (error) {
     for (const listener of listeners) closeQuietly(listener);
-    await engine.close();
+    await engine?.close();
     throw error;
   }
+}
+
+/** Counts what is open once nearly all is, and leaves the rest of the descriptors to connections. */
+function admit(engine: Engine, policy: Policy, options: ServeOptions): void {
+  const maxConnections = fitDescriptors(native, policy.maxConnections, ACCEPTOR_DESCRIPTORS);
+  engine.admit(maxConnections);
+  if (maxConnections >= (options.policy?.maxConnections ?? 0)) return;
+  options.logger?.warn({ maxConnections }, 'maxConnections: lowered to the descriptor limit');
 }
 
 function closeOn(signal: AbortSignal | undefined, server: Server): void {

@@ -50,6 +50,7 @@ export class Server extends EventEmitter<ServerEvents> {
       accepted: (fd) => engine.accept(fd),
       failed: (error) => log.fail(error),
     });
+    log.whenStarving = (starved) => this.#acceptor.rest(starved);
   }
 
   // Without a listener no address is looked up and nothing is sent between threads.

@@ -20,6 +20,8 @@ export interface EngineObserver {
   failure(error: unknown): void;
   /** @returns false when the line was dropped */
   log(level: number, text: string): boolean;
+  /** A thread cannot be started for want of descriptors, or not any more: nothing is to be accepted then. */
+  starving(starved: boolean): void;
   /** After `drain` or `abort`: no connection is left. */
   quiet(): void;
 }
@@ -45,6 +47,8 @@ export const interestsOf = (bits: number): Interests => ({
 export interface Engine {
   /** Takes over a connected descriptor, or closes it when there is no room. */
   accept(fd: number): void;
+  /** No more than so many connections may be open at once; as many as the policy says before. */
+  admit(most: number): void;
   observe(interests: Interests): void;
   snapshot(): ServerStats;
   /**

@@ -12,11 +12,14 @@ import type { Engine, EngineObserver, Interests, ServerStats } from './engine.ts
 import type { LoopDriver, LoopDriverClass } from './loop-driver.ts';
 
 export class InThread implements Engine {
+  readonly #native: Native;
   readonly #reactor: Reactor;
   readonly #driver: LoopDriver | undefined;
   readonly #engineObserver: EngineObserver;
   readonly #observer: Observer;
   #ending = false;
+  #most = Infinity;
+  #refused = 0;
 
   /** @throws WasmpollError ERR_GUEST when the guest does not start */
   constructor(
@@ -26,6 +29,7 @@ export class InThread implements Engine {
     observer: EngineObserver,
     Driver: LoopDriverClass,
   ) {
+    this.#native = native;
     this.#engineObserver = observer;
     this.#observer = {
       open: null,
@@ -68,7 +72,16 @@ export class InThread implements Engine {
     this.#engineObserver.quiet();
   }
 
+  admit(most: number): void {
+    this.#most = most;
+  }
+
   accept(fd: number): void {
+    if (this.#reactor.connections >= this.#most) {
+      this.#native.close(fd);
+      this.#refused += 1;
+      return;
+    }
     this.#reactor.open(fd);
     this.#driver!.schedule();
   }
@@ -82,7 +95,9 @@ export class InThread implements Engine {
   }
 
   snapshot(): ServerStats {
-    return { ...this.#reactor.snapshot(), workers: { total: 0, ready: 0, restarts: 0 } };
+    const snapshot = this.#reactor.snapshot();
+    snapshot.connections.refused += this.#refused;
+    return { ...snapshot, workers: { total: 0, ready: 0, restarts: 0 } };
   }
 
   async swap(module: GuestModule, drain: boolean): Promise<void> {

@@ -6,8 +6,9 @@ import type { GuestModule } from '../module/protocol-module.ts';
 import type { Policy } from '../policy.ts';
 import type { Remains } from '../reactor/recovery.ts';
 
-/** What a seat gives the worker that takes it. */
+/** What a seat gives the thread that takes it. */
 export interface WorkerData {
+  readonly kind: 'seat';
   readonly module: GuestModule;
   readonly policy: Policy;
   readonly control: SharedArrayBuffer;
@@ -20,6 +21,9 @@ export interface WorkerData {
   /** What the worker before has left behind. */
   readonly remains?: Remains;
 }
+
+/** What a thread is given to do, once. */
+export type Task = WorkerData | TrialData;
 
 /** The module takes over; with its number among the swaps, which is told back. */
 interface Commit {
@@ -58,6 +62,7 @@ export type FromWorker =
   | { readonly kind: 'quiet' };
 
 export interface TrialData {
+  readonly kind: 'trial';
   readonly module: GuestModule;
   readonly policy: Policy;
   readonly control: SharedArrayBuffer;

@@ -1,11 +1,11 @@
 // Seat holdings: what a seat has while threads come and go: the epoll with its registrations, the control
 // words, the segment, and the descriptors on their way. It knows no thread, and no module.
 
-import { REASON_HUNG, REASON_TRAP } from '../../assembly/abi.ts';
+import { REASON_ERROR, REASON_HUNG, REASON_TRAP } from '../../assembly/abi.ts';
 import { makeEventFd, ringEventFd } from '../kernel/event-fd.ts';
 import type { Native, NativeEpoll } from '../kernel/native.ts';
 import { Control } from '../memory/control-words.ts';
-import { COLUMNS, FD, FLAGS, OPEN } from '../memory/layout.ts';
+import { COLUMNS, DOOMED, FD, FLAGS, MASK, OPEN, REASON } from '../memory/layout.ts';
 import { Stats } from '../memory/stats.ts';
 import type { Policy } from '../policy.ts';
 import { bitsOf, type Interests, interestsOf } from './engine.ts';
@@ -18,7 +18,7 @@ export interface End {
   readonly inside: boolean;
   readonly inCallback: boolean;
   /** It has returned from a callback. */
-  readonly served: boolean;
+  readonly returned: boolean;
 }
 
 export class SeatHoldings {
@@ -42,13 +42,19 @@ export class SeatHoldings {
     this.control = new Control(new SharedArrayBuffer(Control.bytes));
     this.stats = new Stats(this.control.counts);
     this.#epoll = native.epoll();
-    this.#eventFd = makeEventFd(native);
+    try {
+      this.#eventFd = makeEventFd(native);
+    } catch (error) {
+      this.#epoll.close();
+      throw error;
+    }
     this.#epoll.add(this.#eventFd, native.constants.EPOLLIN, 0, 0);
   }
 
   /** What a thread borrows. */
   get lent() {
     return {
+      kind: 'seat' as const,
       policy: this.policy,
       control: this.control.buffer as SharedArrayBuffer,
       epollFd: this.#epoll.fd,
@@ -77,7 +83,7 @@ export class SeatHoldings {
     if (inCallback) this.lost = { slot, reason: hung ? REASON_HUNG : REASON_TRAP };
     else if (hasRecovered) this.lost = NOBODY;
     this.control.reset();
-    return { inside, inCallback, served: callbacks !== this.#callbacksAtStart };
+    return { inside, inCallback, returned: callbacks !== this.#callbacksAtStart };
   }
 
   /** Descriptors that are open here or on their way. */
@@ -93,22 +99,69 @@ export class SeatHoldings {
     return true;
   }
 
+  /**
+   * Gives connections up: their peers get a reset at once. The next thread tells the guest, and frees their
+   * rows. No thread may be there.
+   * @param most so many at the most, those on their way and the newest first
+   */
+  giveUp(most: number): void {
+    this.#resetStray();
+    const { control } = this;
+    const fds = this.#openRows();
+    // Linux gives out the lowest number that is free: by and large, the highest are the newest.
+    const doomed = [...fds].sort(([, a], [, b]) => b - a);
+    let count = 0;
+    for (; count < most && control.pending > 0; count += 1) {
+      this.#native.reset(control.take());
+      control.placed();
+    }
+    const rows = doomed.slice(0, most - count);
+    for (const [slot, fd] of rows) this.#doom(slot, fd);
+    control.recount(fds.length - rows.length);
+  }
+
+  // As Lifecycle hangs up; what is marked first stands even if the process ends here.
+  #doom(slot: number, fd: number): void {
+    const table = this.#table!;
+    const base = slot * COLUMNS;
+    this.#epoll.remove(fd);
+    table[base + REASON] = REASON_ERROR;
+    table[base + FLAGS]! |= DOOMED;
+    table[base + MASK] = -1;
+    table[base + FD] = -1;
+    this.#native.reset(fd);
+  }
+
+  // The thread may have ended between taking a descriptor and placing it in the table.
+  #resetStray(): void {
+    const { taken } = this.control;
+    if (taken < 0) return;
+    if (!this.#openRows().some(([, fd]) => fd === taken)) this.#native.reset(taken);
+    this.control.placed();
+  }
+
+  get #table(): Int32Array | null {
+    if (this.segment === null) return null;
+    return new Int32Array(this.segment, 0, this.policy.maxConnections * COLUMNS);
+  }
+
+  #openRows(): [slot: number, fd: number][] {
+    const [table, rows] = [this.#table, [] as [number, number][]];
+    if (table === null) return rows;
+    for (let slot = 0; slot < this.policy.maxConnections; slot += 1) {
+      const fd = table[slot * COLUMNS + FD]!;
+      if ((table[slot * COLUMNS + FLAGS]! & OPEN) !== 0 && fd >= 0) rows.push([slot, fd]);
+    }
+    return rows;
+  }
+
   /** Closes everything; connections that are left are reset. No thread may be there. */
   close(): void {
     const { control } = this;
+    this.#resetStray();
     for (let fd = control.take(); fd >= 0; fd = control.take()) this.#native.close(fd);
-    this.#resetConnections();
+    for (const [, fd] of this.#openRows()) this.#native.reset(fd);
     this.#epoll.close();
     this.#native.close(this.#eventFd);
-  }
-
-  #resetConnections(): void {
-    if (this.segment === null) return;
-    const rows = this.policy.maxConnections;
-    const table = new Int32Array(this.segment, 0, rows * COLUMNS);
-    for (let slot = 0; slot < rows; slot += 1) {
-      const fd = table[slot * COLUMNS + FD]!;
-      if ((table[slot * COLUMNS + FLAGS]! & OPEN) !== 0 && fd >= 0) this.#native.reset(fd);
-    }
   }
 }

@@ -2,17 +2,16 @@
 // seat-swap.ts, and each thread borrows it. A seat knows how to start, watch and replace a thread; balance
 // and drain are the supervisor's.
 
-import type { Worker } from 'node:worker_threads';
 import { messageOf, WasmpollError } from '../errors.ts';
 import { monotonicMs } from '../kernel/monotonic.ts';
 import { Backoff } from './backoff.ts';
 import type { FromWorker, ToWorker, WorkerData } from './messages.ts';
 import type { SeatHoldings } from './seat-holdings.ts';
+import { SeatOutage } from './seat-outage.ts';
 import { type Candidate, SeatSwap } from './seat-swap.ts';
-import { startThread } from './thread.ts';
+import type { SpareThread } from './spare-thread.ts';
+import { BEGUN, type Thread } from './thread.ts';
 import { Watchdog } from './watchdog.ts';
-
-const script = new URL('./worker.js', import.meta.url);
 
 // Between replacements that die before their first callback.
 const FIRST_BACKOFF_MS = 1000;
@@ -22,6 +21,8 @@ export interface SeatObserver {
   message(seat: Seat, message: FromWorker): void;
   /** The thread ended and will be replaced. */
   died(seat: Seat, why: string): void;
+  /** `outage.starved` has changed. */
+  starving(): void;
 }
 
 export class Seat {
@@ -35,11 +36,13 @@ export class Seat {
   draining = false;
   /** Threads that were replaced. */
   restarts = 0;
+  readonly outage: SeatOutage;
+  readonly #threads: SpareThread;
   readonly #observer: SeatObserver;
   readonly #watchdog: Watchdog;
   readonly #ticks: NodeJS.Timeout;
   readonly #backoff = new Backoff(FIRST_BACKOFF_MS, LONGEST_BACKOFF_MS);
-  #worker: Worker | null = null;
+  #thread: Thread | null = null;
   #hung = false;
   #error: unknown = null;
   #pause: NodeJS.Timeout | undefined;
@@ -51,13 +54,19 @@ export class Seat {
   constructor(
     index: number,
     holdings: SeatHoldings,
+    threads: SpareThread,
     module: WorkerData['module'],
     observer: SeatObserver,
   ) {
     this.index = index;
     this.holdings = holdings;
+    this.#threads = threads;
     this.swap = new SeatSwap(module, holdings.policy);
     this.#observer = observer;
+    this.outage = new SeatOutage(holdings, {
+      failure: (message) => observer.message(this, { kind: 'failure', message }),
+      starving: () => observer.starving(),
+    });
     this.#watchdog = new Watchdog(holdings.policy.callbackTimeoutMs);
     this.#ticks = setInterval(() => this.#tick(), this.#watchdog.intervalMs).unref();
   }
@@ -87,12 +96,19 @@ export class Seat {
     this.quiet = false;
     this.#watchdog.reset();
     this.holdings.started();
-    this.#worker = startThread(script, data);
-    this.#worker.on('message', (message: FromWorker) => this.#receive(message));
-    this.#worker.once('error', (error) => {
-      this.#error = error;
-    });
-    this.#worker.once('exit', (code) => this.#exited(code));
+    try {
+      this.#thread = this.#threads.take();
+    } catch (error) {
+      this.#notStarted(error);
+      return;
+    }
+    this.#thread.owner = {
+      message: (message) => {
+        if (message !== BEGUN) this.#receive(message as FromWorker);
+      },
+      ended: (code, error) => this.#ended(code, error),
+    };
+    this.#thread.post(data);
   }
 
   #receive(message: FromWorker): void {
@@ -100,6 +116,8 @@ export class Seat {
       this.holdings.segment ??= message.segment;
       this.swap.states ??= message.states;
       this.ready = true;
+      this.outage.end();
+      this.#threads.refill();
       this.#started?.resolve();
       this.#started = null;
       this.swap.served(message.swaps);
@@ -108,7 +126,7 @@ export class Seat {
     else if (message.kind === 'unprepared') this.swap.unprepared(message.message);
     else if (message.kind === 'refused') {
       this.#error = message.error;
-      void this.#worker?.terminate();
+      void this.#thread?.terminate();
     } else this.#observer.message(this, message);
   }
 
@@ -136,7 +154,7 @@ export class Seat {
    */
   commit(): Promise<void> {
     const states = this.swap.commit();
-    if (this.#worker === null) return Promise.resolve();
+    if (this.#thread === null) return Promise.resolve();
     this.post({ kind: 'commit', module: this.swap.module, states, swaps: this.swap.count });
     return this.swap.taken();
   }
@@ -146,36 +164,60 @@ export class Seat {
   #tick(): void {
     const { control } = this.holdings;
     const { sequence } = control;
-    if (this.#worker === null || !this.#watchdog.hung(sequence, monotonicMs())) return;
+    if (this.#thread === null || !this.#watchdog.hung(sequence, monotonicMs())) return;
     if (!control.condemn(sequence)) return;
     this.#hung = true;
-    void this.#worker.terminate();
+    void this.#thread.terminate();
   }
 
-  #exited(code: number): void {
-    this.#worker = null;
+  #ended(code: number, thrown: unknown): void {
+    const [begun, served] = [this.#thread?.begun === true, this.ready];
+    this.#thread = null;
     this.ready = false;
     if (this.#closing) return;
-    const { inside, inCallback, served } = this.holdings.ended(this.#hung);
+    this.#error ??= thrown;
+    if (!begun || (!served && this.outage.explains(this.#error))) {
+      this.#notStarted(this.#error);
+      return;
+    }
+    const { inside, inCallback, returned } = this.holdings.ended(this.#hung);
     const why = this.#why(code, inCallback);
     if (this.#started !== null) {
       this.#started.reject(this.#refusal(why));
       this.#started = null;
       return;
     }
+    this.outage.begin();
     this.holdings.stats.error(this.#hung ? 'HUNG' : 'WORKER');
     this.restarts += 1;
     this.#observer.died(this, why);
     const { asked } = this.swap;
     // Outside a callback it was starting an instance, of the new module most likely.
     this.swap.answered(inside && !inCallback ? this.#refusal(why) : null);
-    if (inCallback || served || asked) {
+    if (inCallback || returned || asked) {
       this.#backoff.reset();
       this.#spawn();
       return;
     }
     this.swap.settle();
     this.#pause = setTimeout(() => this.#spawn(), this.#backoff.next());
+  }
+
+  /** The system has no thread to give, or not what one needs. */
+  #notStarted(error: unknown): void {
+    const why = `no thread can be started: ${messageOf(error)}`;
+    this.#thread = null;
+    this.holdings.ended(false);
+    if (this.#started !== null) {
+      this.#started.reject(error instanceof Error ? error : new Error(why));
+      this.#started = null;
+      return;
+    }
+    this.holdings.stats.error('WORKER');
+    this.swap.answered(null);
+    this.swap.settle();
+    const delay = this.outage.failed(why, error);
+    this.#pause = setTimeout(() => this.#spawn(), delay);
   }
 
   #why(code: number, inCallback: boolean): string {
@@ -195,7 +237,7 @@ export class Seat {
   }
 
   post(message: ToWorker): void {
-    this.#worker?.postMessage(message);
+    this.#thread?.post(message);
   }
 
   /** Ends the thread and closes everything; descriptors that are left are reset. Idempotent. */
@@ -210,7 +252,8 @@ export class Seat {
     this.swap.settle();
     clearInterval(this.#ticks);
     clearTimeout(this.#pause);
-    await this.#worker?.terminate();
+    this.outage.end();
+    await this.#thread?.terminate();
     this.holdings.close();
   }
 }

@@ -7,20 +7,23 @@ import { STATS, Stats } from '../memory/stats.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
 import type { Policy } from '../policy.ts';
 import type { Engine, EngineObserver, Interests, ServerStats } from './engine.ts';
-import type { FromWorker } from './messages.ts';
-import { Seat } from './seat.ts';
+import { Seat, type SeatObserver } from './seat.ts';
 import { SeatHoldings } from './seat-holdings.ts';
+import { SpareThread } from './spare-thread.ts';
 import { tryModule } from './trial.ts';
 
 // After an abort workers have this much of callbackTimeoutMs, and no less than a second, to obey.
 const ABORT_FACTOR = 2;
 const ABORT_MS = 1000;
 
+type FromSeat = Parameters<SeatObserver['message']>[1];
+
 export class Supervisor implements Engine {
   readonly #native: Native;
   readonly #policy: Policy;
   readonly #observer: EngineObserver;
-  #seats: Seat[];
+  readonly #threads: SpareThread;
+  #seats: Seat[] = [];
   /** Seats that a swap has replaced and whose connections drain, with the end of their patience. */
   readonly #retired = new Map<Seat, NodeJS.Timeout>();
   /** What seats have counted that are gone. */
@@ -29,30 +32,28 @@ export class Supervisor implements Engine {
   /** Seats that were ever made: each has a number of its own. */
   #made = 0;
   #refused = 0;
+  /** Connections that may be open at once. */
+  #most: number;
   #ending = false;
   #closed = false;
   readonly #share: Policy;
   #last: NodeJS.Timeout | undefined;
 
-  private constructor(
-    native: Native,
-    module: GuestModule,
-    policy: Policy,
-    workers: number,
-    observer: EngineObserver,
-  ) {
+  private constructor(native: Native, policy: Policy, workers: number, observer: EngineObserver) {
     this.#native = native;
     this.#policy = policy;
     this.#observer = observer;
     this.#share = sharePolicy(policy, workers);
-    this.#seats = Array.from({ length: workers }, () => this.#makeSeat(module));
+    this.#most = policy.maxConnections;
+    this.#threads = new SpareThread(native);
   }
 
   #makeSeat(module: GuestModule): Seat {
     const holdings = new SeatHoldings(this.#native, this.#share);
-    const seat = new Seat(this.#made, holdings, module, {
+    const seat = new Seat(this.#made, holdings, this.#threads, module, {
       message: (seat, message) => this.#receive(seat, message),
       died: (seat, why) => this.#died(seat, why),
+      starving: () => this.#observer.starving(this.#all.some(({ outage }) => outage.starved)),
     });
     this.#made += 1;
     return seat;
@@ -73,9 +74,16 @@ export class Supervisor implements Engine {
     workers: number,
     observer: EngineObserver,
   ): Promise<Supervisor> {
-    const supervisor = new Supervisor(native, module, policy, workers, observer);
+    const supervisor = new Supervisor(native, policy, workers, observer);
     try {
-      await Promise.all(supervisor.#seats.map((seat) => seat.start()));
+      // One after the other: those that are there are closed when the next one fails.
+      for (let made = 0; made < workers; made += 1) {
+        supervisor.#seats.push(supervisor.#makeSeat(module));
+      }
+      supervisor.#threads.check(workers + 1);
+      const started = supervisor.#seats.map((seat) => seat.start());
+      supervisor.#threads.refill();
+      await Promise.all([...started, supervisor.#threads.ready()]);
     } catch (error) {
       await supervisor.close();
       throw error;
@@ -93,12 +101,12 @@ export class Supervisor implements Engine {
       if (cost < least) [chosen, least] = [seat, cost];
     }
     for (const seat of this.#retired.keys()) total += seat.holdings.load;
-    if (total < this.#policy.maxConnections && chosen?.holdings.hand(fd)) return;
+    if (total < this.#most && chosen?.holdings.hand(fd)) return;
     this.#native.close(fd);
     this.#refused += 1;
   }
 
-  #receive(seat: Seat, message: FromWorker): void {
+  #receive(seat: Seat, message: FromSeat): void {
     const observer = this.#observer;
     // Handles are a worker's own; the worker's number makes them the server's.
     const id = (handle: number): number => seat.index * 2 ** 32 + (handle >>> 0);
@@ -133,6 +141,10 @@ export class Supervisor implements Engine {
     this.#observer.quiet();
   }
 
+  admit(most: number): void {
+    this.#most = most;
+  }
+
   observe(interests: Interests): void {
     for (const seat of this.#all) seat.observe(interests);
   }
@@ -152,7 +164,7 @@ export class Supervisor implements Engine {
   // Tried in a thread of its own, then prepared everywhere: what can be refused is refused by then,
   // and the workers change over together.
   async swap(module: GuestModule, drain: boolean): Promise<void> {
-    const candidate = { module, layout: await tryModule(module, this.#share) };
+    const candidate = { module, layout: await tryModule(this.#threads, module, this.#share) };
     this.#refuseWhenClosed();
     const seats = this.#seats;
     try {
@@ -177,9 +189,13 @@ export class Supervisor implements Engine {
   // the most.
   async #replace(module: GuestModule): Promise<void> {
     const old = this.#seats;
-    const fresh = old.map(() => this.#makeSeat(module));
-    for (const seat of fresh) seat.observe(old[0]!.holdings.interests);
+    const fresh: Seat[] = [];
     try {
+      for (const seat of old) {
+        const next = this.#makeSeat(module);
+        fresh.push(next);
+        next.observe(seat.holdings.interests);
+      }
       await Promise.all(fresh.map((seat) => seat.start()));
       this.#refuseWhenClosed();
     } catch (error) {
@@ -247,7 +263,7 @@ export class Supervisor implements Engine {
     this.#closed = true;
     clearTimeout(this.#last);
     for (const timer of this.#retired.values()) clearTimeout(timer);
-    await Promise.all(this.#all.map((seat) => seat.close()));
+    await Promise.all([...this.#all.map((seat) => seat.close()), this.#threads.close()]);
   }
 }
 

@@ -8,45 +8,61 @@ import type { Layout } from '../memory/state-blocks.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
 import type { Policy } from '../policy.ts';
 import type { FromTrial, TrialData } from './messages.ts';
-import { startThread } from './thread.ts';
+import type { SpareThread } from './spare-thread.ts';
+import { BEGUN, type Thread } from './thread.ts';
 import { Watchdog } from './watchdog.ts';
-
-const script = new URL('./trial-worker.js', import.meta.url);
 
 /**
  * Starts an instance of the module, and drops it.
+ * @param threads where the thread for it comes from
  * @returns the layout of its state blocks
  * @throws WasmpollError ERR_GUEST when it does not start, or not within callbackTimeoutMs
  */
-export async function tryModule(module: GuestModule, policy: Policy): Promise<Layout> {
+export async function tryModule(
+  threads: SpareThread,
+  module: GuestModule,
+  policy: Policy,
+): Promise<Layout> {
   const buffer = new SharedArrayBuffer(Control.bytes);
   const control = new Control(buffer);
   const watchdog = new Watchdog(policy.callbackTimeoutMs);
-  const worker = startThread(script, { module, policy, control: buffer } satisfies TrialData);
   const refused = (why: string, cause?: unknown): WasmpollError =>
-    new WasmpollError('ERR_GUEST', why, { cause });
+    new WasmpollError('ERR_GUEST', `${module.name}: ${why}`, { cause });
+  const lacking = (error: unknown): WasmpollError =>
+    refused(`there is no thread to try it in: ${messageOf(error)}`, error);
+  let thread: Thread;
+  try {
+    thread = threads.take();
+  } catch (error) {
+    throw lacking(error);
+  }
   let ticks: NodeJS.Timeout | undefined;
   try {
     return await new Promise<Layout>((resolve, reject) => {
       ticks = setInterval(() => {
         const { sequence } = control;
         if (!watchdog.hung(sequence, monotonicMs()) || !control.condemn(sequence)) return;
-        const limit = policy.callbackTimeoutMs;
-        reject(refused(`${module.name}: start-up did not return within ${limit} ms`));
+        reject(refused(`start-up did not return within ${policy.callbackTimeoutMs} ms`));
       }, watchdog.intervalMs);
-      worker.once('message', (message: FromTrial) => {
-        if ('layout' in message) resolve(message.layout);
-        else reject(refused(message.error));
-      });
-      worker.once('error', (error) =>
-        reject(refused(`${module.name}: start-up failed: ${messageOf(error)}`, error)),
-      );
-      worker.once('exit', (code) =>
-        reject(refused(`${module.name}: start-up ended its thread with exit code ${code}`)),
-      );
+      thread.owner = {
+        message: (message) => {
+          if (message === BEGUN) return;
+          const result = message as FromTrial;
+          if ('layout' in result) resolve(result.layout);
+          else reject(new WasmpollError('ERR_GUEST', result.error));
+        },
+        ended: (code, error) => {
+          if (!thread.begun) reject(lacking(error));
+          else if (error === null)
+            reject(refused(`start-up ended its thread with exit code ${code}`));
+          else reject(refused(`start-up failed: ${messageOf(error)}`, error));
+        },
+      };
+      thread.post({ kind: 'trial', module, policy, control: buffer } satisfies TrialData);
     });
   } finally {
     clearInterval(ticks);
-    await worker.terminate();
+    await thread.terminate();
+    threads.refill();
   }
 }

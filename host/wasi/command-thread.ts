@@ -1,11 +1,10 @@
 // CommandThread: the thread in which a command runs. It starts it, tells it to stop, and says how it
 // ended; when that is wanted, it does not know.
 
-import type { Worker } from 'node:worker_threads';
 import { messageOf } from '../errors.ts';
 import { makeEventFd, ringEventFd } from '../kernel/event-fd.ts';
 import type { Native } from '../kernel/native.ts';
-import { startThread } from '../threads/thread.ts';
+import { readScript, Thread } from '../threads/thread.ts';
 import {
   CONTROL_CONNECTIONS,
   CONTROL_RUNS,
@@ -16,7 +15,7 @@ import {
 } from './preview1/waiter.ts';
 import type { FromRun, RunData } from './preview1/worker.ts';
 
-const script = new URL('./preview1/worker.js', import.meta.url);
+const script = readScript(new URL('./preview1/worker.cjs', import.meta.url));
 
 /** How a command ended; null if it did not, and was terminated. */
 export type End = FromRun | null;
@@ -27,16 +26,17 @@ export class CommandThread {
   readonly #native: Native;
   readonly #control = new Int32Array(new SharedArrayBuffer(CONTROL_WORDS * 4));
   readonly #wake: number;
-  readonly #worker: Worker;
+  readonly #thread: Thread;
 
   /** @throws an Error in Node's form when the system refuses */
-  constructor(native: Native, data: Omit<RunData, 'control' | 'wake' | 'owner'>) {
+  constructor(native: Native, data: Omit<RunData, 'addon' | 'control' | 'wake' | 'owner'>) {
     this.#native = native;
     this.#wake = makeEventFd(native);
     const control = this.#control.buffer as SharedArrayBuffer;
     try {
-      const own = { ...data, control, wake: this.#wake, owner: native.owner } satisfies RunData;
-      this.#worker = startThread(script, own);
+      const { owner } = native;
+      const own = { ...data, control, wake: this.#wake, owner } satisfies Omit<RunData, 'addon'>;
+      this.#thread = new Thread(native, script, own);
     } catch (error) {
       native.close(this.#wake);
       throw error;
@@ -47,13 +47,15 @@ export class CommandThread {
   async #end(): Promise<End> {
     let end: End = null;
     await new Promise<void>((resolve) => {
-      this.#worker.on('message', (message: FromRun) => {
-        end = message;
-      });
-      this.#worker.on('error', (error) => {
-        end = { kind: 'trapped', message: messageOf(error), memoryBytes: 0 };
-      });
-      this.#worker.on('exit', () => resolve());
+      this.#thread.owner = {
+        message: (message) => {
+          end = message as FromRun;
+        },
+        ended: (_, error) => {
+          if (error !== null) end = { kind: 'trapped', message: messageOf(error), memoryBytes: 0 };
+          resolve();
+        },
+      };
     });
     this.#native.close(this.#wake);
     return end;
@@ -61,7 +63,7 @@ export class CommandThread {
 
   /** Whether the thread is gone: it has no eventfd any more. */
   get over(): boolean {
-    return this.#worker.threadId === -1;
+    return this.#thread.ended;
   }
 
   /** Nothing new is accepted; see RUN_STOPS. */
@@ -82,7 +84,7 @@ export class CommandThread {
 
   /** Whatever the command does ends. */
   terminate(): void {
-    void this.#worker.terminate();
+    void this.#thread.terminate();
   }
 
   // The word first: whoever is woken finds it there.

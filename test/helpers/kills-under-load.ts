@@ -40,7 +40,10 @@ export async function storm(options: StormOptions): Promise<StormReport> {
   const { rounds, kind, seed, workers = 1, callbackTimeoutMs = 80 } = options;
   const threads = new Set<Worker>();
   const noted = (worker: Worker): void => {
-    threads.add(worker);
+    // One is kept ready, and serves nobody until it is needed.
+    worker.on('message', (message: { kind?: unknown }) => {
+      if (message.kind === 'ready') threads.add(worker);
+    });
     worker.once('exit', () => threads.delete(worker));
   };
   process.on('worker', noted);

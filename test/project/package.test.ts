@@ -121,6 +121,7 @@ test('the tarball has what is needed to run and to write protocols, and nothing 
     ...['dist/assembly/abi.d.ts', 'dist/assembly/abi.js'],
     ...host,
     'dist/host/webassembly.d.ts',
+    ...['threads', 'wasi/preview1'].map((room) => `dist/host/${room}/worker.cjs`),
     ...['chat', 'echo', 'lines'].map((name) => `dist/protocols/${name}.wasm`),
     ...docs,
     ...['bench/RESULTS.md', ...charts],

@@ -169,7 +169,11 @@ test.serial(
   'a thread that ends by an error of its own loses no connection that was at rest',
   async (t) => {
     const threads: Worker[] = [];
-    const note = (thread: Worker): void => void threads.push(thread);
+    const note = (thread: Worker): void => {
+      thread.on('message', (message: { kind?: unknown }) => {
+        if (message.kind === 'ready') threads.push(thread);
+      });
+    };
     process.on('worker', note);
     const server = await start(t, { protocol: hazard(), policy: { callbackTimeoutMs: 1234 } });
     process.off('worker', note);

@@ -3,11 +3,13 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { messageOf } from '../../errors.ts';
-import { native } from '../../kernel/native.ts';
+import { openNative } from '../../kernel/open-addon.ts';
 import type { Inherited } from './descriptors.ts';
 import { Preview1 } from './preview1.ts';
 
 export interface RunData {
+  /** The addon's file, opened by the process already. */
+  readonly addon: string;
   readonly module: WebAssembly.Module;
   readonly args: readonly string[];
   readonly environment: readonly string[];
@@ -30,7 +32,8 @@ export type FromRun = (
   readonly memoryBytes: number;
 };
 
-const { module, fds, control, owner, ...rest } = workerData as RunData;
+const { addon, module, fds, control, owner, ...rest } = workerData as RunData;
+const native = openNative(addon);
 native.makeFor(owner);
 const instance = new Preview1({
   ...rest,

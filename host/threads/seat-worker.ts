@@ -1,0 +1,116 @@
+// Seat worker: one reactor in a thread of its own, for the seat that the thread has taken. It takes the
+// descriptors that are handed over, and says what happens; it accepts nothing and decides no death.
+
+import type { MessagePort } from 'node:worker_threads';
+import { REASON_SHUTDOWN } from '../../assembly/abi.ts';
+import { messageOf } from '../errors.ts';
+import { drainEventFd } from '../kernel/event-fd.ts';
+import { monotonicMs } from '../kernel/monotonic.ts';
+import type { Native } from '../kernel/native.ts';
+import { Control } from '../memory/control-words.ts';
+import { Reactor } from '../reactor/reactor.ts';
+import type { FromWorker, ToWorker, WorkerData } from './messages.ts';
+import { OwnLoop } from './own-loop.ts';
+import { WorkerObserver } from './worker-observer.ts';
+
+/** Serves the seat for as long as the thread lives; tells it when it cannot. */
+export function serveSeat(port: MessagePort, native: Native, data: WorkerData): void {
+  try {
+    new SeatWorker(port, native, data).start(data);
+  } catch (error) {
+    const { code } = error as { code?: unknown };
+    const refusal = { message: messageOf(error), code };
+    port.postMessage({ kind: 'refused', error: refusal } satisfies FromWorker);
+  }
+}
+
+class SeatWorker {
+  readonly #port: MessagePort;
+  readonly #control: Control;
+  readonly #observer: WorkerObserver;
+  readonly #reactor: Reactor;
+  readonly #loop: OwnLoop;
+  #ending = false;
+
+  constructor(port: MessagePort, native: Native, data: WorkerData) {
+    this.#port = port;
+    const control = new Control(data.control);
+    this.#control = control;
+    const observer = new WorkerObserver(
+      (message) => this.#tell(message),
+      data.policy,
+      () => control.interests,
+    );
+    this.#observer = observer;
+    observer.observe();
+    const reactor: Reactor = new Reactor({
+      kernel: native,
+      module: data.module,
+      policy: data.policy,
+      observer,
+      now: monotonicMs,
+      buffer: SharedArrayBuffer,
+      control,
+      epoll: native.epoll(data.epollFd),
+      signalled: () => {
+        drainEventFd(native, data.eventFd);
+        // Who listens before a connection comes is told of it: messages may be read later than it.
+        observer.observe();
+        reactor.openHanded();
+      },
+      ...(data.remains === undefined ? {} : { left: data.remains }),
+    });
+    this.#reactor = reactor;
+    this.#loop = new OwnLoop(native, reactor, () => this.#turned());
+  }
+
+  #tell(message: FromWorker): void {
+    this.#port.postMessage(message);
+  }
+
+  start({ draining, swaps }: WorkerData): void {
+    this.#port.on('message', (message: ToWorker) => this.#receive(message));
+    const { segment, states } = this.#reactor;
+    this.#tell({ kind: 'ready', segment: segment as SharedArrayBuffer, states, swaps });
+    // What was left behind may be due already, and descriptors may be on their way.
+    if (draining) this.#drain();
+    else this.#loop.schedule();
+  }
+
+  #receive(message: ToWorker): void {
+    if (message.kind === 'observe') this.#observer.observe();
+    else if (message.kind === 'drain') this.#drain();
+    else if (message.kind === 'prepare') this.#prepare(message.module);
+    else if (message.kind === 'discard') this.#reactor.discard();
+    else if (message.kind === 'commit') {
+      this.#reactor.commit(message.module, message.states);
+      this.#tell({ kind: 'swapped', swaps: message.swaps });
+      this.#loop.schedule();
+    } else {
+      this.#ending = true;
+      this.#reactor.abort(REASON_SHUTDOWN);
+      this.#loop.schedule();
+    }
+  }
+
+  #prepare(module: WorkerData['module']): void {
+    try {
+      const { bytes, version } = this.#reactor.prepare(module);
+      this.#tell({ kind: 'prepared', layout: { bytes, version } });
+    } catch (error) {
+      this.#tell({ kind: 'unprepared', message: messageOf(error) });
+    }
+  }
+
+  #drain(): void {
+    this.#ending = true;
+    this.#reactor.drain();
+    this.#loop.schedule();
+  }
+
+  #turned(): void {
+    if (!this.#ending || this.#reactor.connections > 0 || this.#control.pending > 0) return;
+    this.#ending = false;
+    this.#tell({ kind: 'quiet' });
+  }
+}
