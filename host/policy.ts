@@ -195,6 +195,13 @@ export const settings = {
     unit: 'bytes',
     why: 'the size of the module file',
   },
+  maxFunctionCost: {
+    default: 8_000_000,
+    min: 1_000,
+    max: 1_000_000_000,
+    unit: 'count',
+    why: 'what compiling one guest function may cost, by estimate: 8 million take up to 0.2 GB',
+  },
   compileTimeoutMs: {
     default: 10_000,
     min: 1,

@@ -23,6 +23,7 @@ declare namespace WebAssembly {
     new (bytes: ArrayBufferView | ArrayBuffer): Module;
     exports(module: Module): ModuleExportDescriptor[];
     imports(module: Module): ModuleImportDescriptor[];
+    customSections(module: Module, name: string): ArrayBuffer[];
   };
 
   interface Instance {

@@ -7,7 +7,8 @@ export const words = ['errors', 'policy', 'text', 'rate-limit'];
 /** Each room, and what it may import besides itself and the words: other rooms, or single files. */
 export const rooms = {
   kernel: [],
-  module: [],
+  module: ['module/cost'],
+  'module/cost': ['module/binary', 'module/reader', 'module/slices'],
   epoll: ['kernel'],
   listen: ['kernel'],
   memory: ['kernel'],

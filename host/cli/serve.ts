@@ -16,7 +16,7 @@ export async function runServer(
   signals: Signals,
 ): Promise<void> {
   const { pino } = await import('pino');
-  const output = new LogOutput(2);
+  const output = new LogOutput(2, lineOf);
   process.on('exit', () => output.flush());
   const logger = pino({ level: logLevel, base: null }, output);
   let server: Server;
@@ -33,6 +33,9 @@ export async function runServer(
   // Whatever became of standard output meanwhile.
   process.exitCode = 0;
 }
+
+// As pino writes them.
+const lineOf = (msg: string): string => `${JSON.stringify({ level: 40, time: Date.now(), msg })}\n`;
 
 // Reads the same path or name again. The end of a terminal sends it, too, and must end nothing.
 function swap(server: Server, protocol: string, logger: Logger): void {

@@ -1,13 +1,14 @@
 // Guest: one instance of a guest module: its exports, its start-up, and the two blocks that the host uses
 // in its memory. It does not know when a callback is due, nor what host calls do.
 
-import { messageOf, WasmpollError } from '../errors.ts';
+import { WasmpollError } from '../errors.ts';
 import type { Control } from '../memory/control-words.ts';
 import * as Numbers from '../memory/layout.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
 import type { Policy } from '../policy.ts';
 import type { GuestMemory } from './guest-memory.ts';
 import { type GuestHost, HostCalls } from './host-calls.ts';
+import { trapOf } from './trap.ts';
 
 export type { GuestHost } from './host-calls.ts';
 
@@ -83,9 +84,7 @@ export class Guest {
       this.clearState();
       if (this.calls.dead !== null) throw new Error(this.calls.dead);
     } catch (thrown) {
-      throw new WasmpollError('ERR_GUEST', `${module.name}: start-up failed: ${trapOf(thrown)}`, {
-        cause: thrown,
-      });
+      throw new WasmpollError('ERR_GUEST', `${module.name}: start-up failed: ${trapOf(thrown)}`);
     }
   }
 
@@ -130,12 +129,4 @@ export function startGuest(module: GuestModule, policy: Policy, control: Control
 
 function optional<T>(exports: WebAssembly.Exports, name: string): T | null {
   return typeof exports[name] === 'function' ? (exports[name] as T) : null;
-}
-
-/** What stopped the guest and where, on one line: `unreachable in on_data`. */
-export function trapOf(thrown: unknown): string {
-  const stack = thrown instanceof Error ? (thrown.stack ?? '') : '';
-  // V8 names a function of the module as `at name (wasm://wasm/…)`.
-  const frame = /at ([^\s]+) \(wasm:/.exec(stack);
-  return messageOf(thrown) + (frame === null ? '' : ` in ${frame[1]}`);
 }

@@ -2,14 +2,9 @@
 // judges. It knows no policy, changes nothing, and leaves bodies, data and types to the engine.
 
 import { BinaryError, hex, type Kind, type Limits, MOST, Reader } from './reader.ts';
+import { atOnce, PORTION_BYTES } from './slices.ts';
 
 export const WASM_PAGE_BYTES = 65_536;
-
-/** Value types by their first byte; the type that a `(ref …)` names is not kept. */
-export interface FunctionType {
-  readonly params: readonly number[];
-  readonly results: readonly number[];
-}
 
 export interface Table {
   readonly elementType: number;
@@ -33,6 +28,8 @@ export interface Export {
 }
 
 export interface Section {
+  /** Where the section begins, its size stands, and its content begins and ends. */
+  readonly from: number;
   readonly size: number;
   readonly start: number;
   readonly end: number;
@@ -47,12 +44,17 @@ export interface ParsedModule {
   /** Those that the module defines itself. */
   readonly tables: readonly Table[];
   readonly memories: readonly Limits[];
+  /** How many globals the module defines. */
+  readonly globals: number;
   readonly exports: readonly Export[];
   /** Index of the start function. */
   readonly start: number | null;
   /** Type indexes of the tags that the module defines. */
   readonly tags: readonly number[];
   readonly sections: ReadonlyMap<number, Section>;
+  readonly custom: readonly Section[];
+  /** The content of the custom section that names functions, without its own name. */
+  readonly names: { readonly start: number; readonly end: number } | null;
 }
 
 export const SECTIONS: readonly string[] = (
@@ -63,7 +65,10 @@ export const SECTIONS: readonly string[] = (
 const ORDER = [1, 2, 3, 4, 5, 13, 6, 7, 8, 9, 12, 10, 11];
 
 /** @throws BinaryError when the file is not one that an engine could compile, as far as it is read. */
-export function parseModule(binary: Uint8Array): ParsedModule {
+export const parseModule = (binary: Uint8Array): ParsedModule => atOnce(parseSteps(binary));
+
+/** As `parseModule`; yields after each portion. */
+export function* parseSteps(binary: Uint8Array): Generator<void, ParsedModule> {
   checkHeader(binary);
   const types: number[] = [];
   const imports: Import[] = [];
@@ -72,25 +77,35 @@ export function parseModule(binary: Uint8Array): ParsedModule {
   const memories: Limits[] = [];
   const exports: Export[] = [];
   const tags: number[] = [];
+  let globals = 0;
   let start: number | null = null;
-  const readers: Record<string, (section: Reader) => void> = {
-    type: (section) => section.vector('types', () => readRecursiveTypes(section, types)),
-    import: (section) => section.vector('imports', () => imports.push(readImport(section))),
-    function: (section) => section.vector('functions', () => functions.push(section.u32())),
-    table: (section) => section.vector('tables', () => tables.push(readTable(section))),
-    memory: (section) => section.vector('memories', () => memories.push(readMemory(section))),
-    tag: (section) => section.vector('tags', () => tags.push(readTag(section))),
-    export: (section) => section.vector('exports', () => exports.push(readExport(section))),
+  const readers: Record<string, (section: Reader) => Generator<void, void> | undefined> = {
+    type: (section) => each(section, 'types', () => readRecursiveTypes(section, types)),
+    import: (section) => each(section, 'imports', () => void imports.push(readImport(section))),
+    function: (section) => each(section, 'functions', () => void functions.push(section.u32())),
+    table: (section) => each(section, 'tables', () => void tables.push(readTable(section))),
+    memory: (section) => each(section, 'memories', () => void memories.push(readMemory(section))),
+    tag: (section) => each(section, 'tags', () => void tags.push(readTag(section))),
+    global: (section) => {
+      globals = section.u32();
+      section.skip(section.left);
+      return undefined;
+    },
+    export: (section) => each(section, 'exports', () => void exports.push(readExport(section))),
     start: (section) => {
       start = section.u32();
+      return undefined;
     },
   };
-  const sections = readSections(binary, (name, section) => {
-    const read = readers[name];
-    if (read === undefined) return;
-    read(section);
+  const { sections, custom } = findSections(binary);
+  for (const [id, { start: from, end }] of sections) {
+    const read = readers[SECTIONS[id]!];
+    if (read === undefined) continue;
+    const section = new Reader(binary, from, end, SECTIONS[id]!);
+    const steps = read(section);
+    if (steps !== undefined) yield* steps;
     if (section.left > 0) throw section.error('malformed', `${section.left} bytes too many`);
-  });
+  }
   const imported = imports.filter(({ kind }) => kind === 'function');
   const all = [...imported.map(({ typeIndex }) => typeIndex!), ...functions];
   const module = {
@@ -99,40 +114,16 @@ export function parseModule(binary: Uint8Array): ParsedModule {
     functions: all,
     tables,
     memories,
+    globals,
     exports,
     start,
     tags,
     sections,
+    custom,
+    names: namesIn(binary, custom),
   };
   checkIndexes(module);
   return module;
-}
-
-/** The type of a function, by its index among all functions. */
-export function functionType(
-  binary: Uint8Array,
-  { types, functions }: ParsedModule,
-  index: number,
-): FunctionType {
-  const reader = new Reader(binary, types[functions[index]!]!, binary.length, 'type');
-  return { params: reader.valueTypes(), results: reader.valueTypes() };
-}
-
-const VALUE_TYPES = new Map([
-  [0x7f, 'i32'],
-  [0x7e, 'i64'],
-  [0x7d, 'f32'],
-  [0x7c, 'f64'],
-  [0x7b, 'v128'],
-  [0x70, 'funcref'],
-  [0x6f, 'externref'],
-]);
-
-/** As the guest interface is written down: `(i32, i32) -> i32`, `() -> ()`. */
-export function signatureOf({ params, results }: FunctionType): string {
-  const names = (types: readonly number[]) =>
-    types.map((type) => VALUE_TYPES.get(type) ?? 'ref').join(', ');
-  return `(${names(params)}) -> ${results.length === 1 ? names(results) : `(${names(results)})`}`;
 }
 
 function checkHeader(binary: Uint8Array): void {
@@ -148,29 +139,56 @@ function checkHeader(binary: Uint8Array): void {
   throw new BinaryError(rule, `its version is ${version}, not 01 00 00 00`);
 }
 
-function readSections(
-  binary: Uint8Array,
-  read: (name: string, section: Reader) => void,
-): Map<number, Section> {
+/** All of the file is walked over: a section that is cut short is found before any is read. */
+function findSections(binary: Uint8Array): { sections: Map<number, Section>; custom: Section[] } {
   const file = new Reader(binary, 8, binary.length, null);
   const sections = new Map<number, Section>();
+  const custom: Section[] = [];
   let next = 0;
   while (file.left > 0) {
+    const from = file.at;
     const id = file.byte();
     const size = file.at;
     const bytes = file.u32();
     const start = file.at;
     file.skip(bytes);
-    if (id === 0) continue;
+    const section = { from, size, start, end: file.at };
+    if (id === 0) {
+      custom.push(section);
+      continue;
+    }
     const place = ORDER.indexOf(id);
     if (place < 0) throw file.error('unsupported', `section id ${id}`);
-    const name = SECTIONS[id]!;
-    if (place < next) throw file.error('malformed', `the ${name} section twice or out of order`);
+    if (place < next) {
+      throw file.error('malformed', `the ${SECTIONS[id]} section twice or out of order`);
+    }
     next = place + 1;
-    sections.set(id, { size, start, end: file.at });
-    read(name, new Reader(binary, start, file.at, name));
+    sections.set(id, section);
   }
-  return sections;
+  return { sections, custom };
+}
+
+const NAME = [4, ...new TextEncoder().encode('name')];
+
+function namesIn(binary: Uint8Array, custom: readonly Section[]): ParsedModule['names'] {
+  const found = custom.find(({ start }) => NAME.every((byte, at) => binary[start + at] === byte));
+  return found === undefined ? null : { start: found.start + NAME.length, end: found.end };
+}
+
+/** Reads a vector; yields after each portion. */
+function* each(
+  section: Reader,
+  what: keyof typeof MOST,
+  read: () => undefined | Generator<void, void>,
+): Generator<void, void> {
+  let portion = section.at + PORTION_BYTES;
+  for (let left = section.count(what); left > 0; left -= 1) {
+    const more = read();
+    if (more !== undefined) yield* more;
+    if (section.at < portion) continue;
+    portion = section.at + PORTION_BYTES;
+    yield;
+  }
 }
 
 function checkIndexes({ types, functions, exports }: ParsedModule): void {
@@ -185,11 +203,13 @@ function checkIndexes({ types, functions, exports }: ParsedModule): void {
 }
 
 // `rec` groups, `sub` with its supertypes, and the composite types themselves.
-function readRecursiveTypes(section: Reader, types: number[]): void {
-  if (section.peek() === 0x4e) {
-    section.byte();
-    section.vector('types', () => readType(section, types));
-  } else readType(section, types);
+function readRecursiveTypes(section: Reader, types: number[]): undefined | Generator<void, void> {
+  if (section.peek() !== 0x4e) {
+    readType(section, types);
+    return undefined;
+  }
+  section.byte();
+  return each(section, 'types', () => void readType(section, types));
 }
 
 function readType(section: Reader, types: number[]): void {

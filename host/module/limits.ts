@@ -1,64 +1,93 @@
-// Limits: a copy of a module in which memory and tables have maxima of the host's. It knows where they
-// stand in a file, and neither where the numbers come from nor what else is in it.
+// Limits: what a module must not exceed, and why. It looks at what has been read, and changes nothing.
 
-import { type ParsedModule, SECTIONS } from './binary.ts';
-import type { Limits } from './reader.ts';
+import type { Policy } from '../policy.ts';
+import { type ParsedModule, WASM_PAGE_BYTES } from './binary.ts';
+import { scanBodies } from './cost/bodies.ts';
+import { functionName, longestName } from './names.ts';
+import { Refusal } from './refusal.ts';
+import { parameterCount } from './signatures.ts';
 
-const [TABLE, MEMORY] = [SECTIONS.indexOf('table'), SECTIONS.indexOf('memory')];
+/** The settings that bound a module. */
+export type ModuleLimits = Pick<
+  Policy,
+  | 'guestMemoryBytes'
+  | 'maxTableElements'
+  | 'maxModuleBytes'
+  | 'maxFunctionCost'
+  | 'compileTimeoutMs'
+>;
 
-/**
- * A copy in which no memory can grow over `maxPages` pages, and all tables together not over
- * `maxTableElements`: the first table gets what the minimums leave over, then the next. Only the
- * two sections change; a minimum over the limit is kept, and the engine refuses the module.
- */
-export function withMemoryMaximum(
-  binary: Uint8Array,
-  { tables, memories, sections }: ParsedModule,
-  maxPages: number,
-  maxTableElements = Number.POSITIVE_INFINITY,
-): Uint8Array<ArrayBuffer> {
-  const pieces: Uint8Array[] = [];
-  let copied = 0;
-  const rewrite = (id: number, limits: readonly Limits[], maximum: (own: Limits) => number) => {
-    const section = sections.get(id);
-    if (section === undefined) return;
-    const content: Uint8Array[] = [];
-    let from = section.start;
-    for (const own of limits) {
-      const [flags, minimumEnd, end] = own.at;
-      content.push(binary.subarray(from, flags), Uint8Array.of(binary[flags]! | 1));
-      content.push(binary.subarray(flags + 1, minimumEnd), unsigned(maximum(own)));
-      from = end;
-    }
-    content.push(binary.subarray(from, section.end));
-    const size = content.reduce((sum, piece) => sum + piece.length, 0);
-    // Appended one by one: there may be too many for the arguments of one call.
-    pieces.push(binary.subarray(copied, section.size), unsigned(size));
-    for (const piece of content) pieces.push(piece);
-    copied = section.end;
-  };
-  if (maxTableElements !== Number.POSITIVE_INFINITY) {
-    const limits = tables.map((table) => table.limits);
-    let left = limits.reduce((sum, { minimum }) => sum - minimum, maxTableElements);
-    rewrite(TABLE, limits, ({ minimum, maximum }) => {
-      const most = Math.max(0, Math.min(maximum ?? Number.POSITIVE_INFINITY, minimum + left));
-      left -= Math.max(0, most - minimum);
-      return most;
-    });
+// An instance has its globals on the engine's heap, where guestMemoryBytes does not count. CPython, linked
+// dynamically, has 1,144.
+const GLOBALS = 10_000;
+// An exception lies on the engine's heap, and a recursion can hold one in each of its frames. C++, setjmp
+// and Haskell have one value.
+const TAG_VALUES = 16;
+
+// Real modules cost up to 14 a byte; with the longest argument lists it could be 258,000.
+const COST_PER_BYTE = 32;
+// An error's stack has up to ten names, each as long as it is in the module.
+const NAME_BYTES = 4096;
+
+/** @throws Refusal when the module needs more than it may have, or a kind of memory that it may not have. */
+export function checkLimits(binary: Uint8Array, module: ParsedModule, limits: ModuleLimits): void {
+  const { memories, tables, types, globals } = module;
+  // A struct or an array: the engine's heap holds them, where no limit of the host's reaches.
+  if (types.includes(-1)) {
+    throw new Refusal('garbage collection', 'it has struct or array types');
   }
-  rewrite(MEMORY, memories, ({ maximum }) => Math.min(maximum ?? maxPages, maxPages));
-  pieces.push(binary.subarray(copied));
-  const copy = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
-  pieces.reduce((at, piece) => {
-    copy.set(piece, at);
-    return at + piece.length;
-  }, 0);
-  return copy;
+  const [memory] = memories;
+  if (memory === undefined || memories.length > 1) {
+    throw new Refusal('memory', `it defines ${memories.length} memories`);
+  }
+  if (memory.shared) throw new Refusal('shared memory', 'its memory is shared between threads');
+  if (memory.index64) throw new Refusal('64-bit memory', 'its memory has 64-bit addresses');
+  if (memory.customPageSize) throw new Refusal('page size', 'its memory has pages of its own size');
+  const bytes = memory.minimum * WASM_PAGE_BYTES;
+  if (bytes > limits.guestMemoryBytes) {
+    throw new Refusal(
+      'memory limit',
+      `it starts with ${bytes} bytes, over ${limits.guestMemoryBytes}`,
+    );
+  }
+  const elements = tables.reduce((sum, table) => sum + table.limits.minimum, 0);
+  if (elements > limits.maxTableElements) {
+    throw new Refusal('table limit', `${elements} elements, over ${limits.maxTableElements}`);
+  }
+  if (globals > GLOBALS) throw new Refusal('global limit', `${globals} globals, over ${GLOBALS}`);
+  for (const type of new Set(module.tags)) {
+    const values = parameterCount(binary, module, type);
+    if (values <= TAG_VALUES) continue;
+    throw new Refusal('exception limit', `a tag has ${values} values, over ${TAG_VALUES}`);
+  }
 }
 
-function unsigned(value: number): Uint8Array {
-  const bytes: number[] = [];
-  let rest = value;
-  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes.push((rest % 0x80) | 0x80);
-  return Uint8Array.of(...bytes, rest);
+/**
+ * @throws Refusal when a function costs too much to compile, or all of them more than their size explains
+ * @throws BinaryError when a body cannot be read
+ */
+export function* checkCosts(
+  binary: Uint8Array,
+  module: ParsedModule,
+  { maxFunctionCost }: ModuleLimits,
+): Generator<void, void> {
+  const { worst, cost, total } = yield* scanBodies(binary, module);
+  if (cost > maxFunctionCost) {
+    const name = functionName(binary, module, worst);
+    const which = name === '' ? `function ${worst}` : `function ${worst} (${name})`;
+    throw new Refusal('compile cost', `${which} costs ${Math.ceil(cost)}, over ${maxFunctionCost}`);
+  }
+  const most = maxFunctionCost + COST_PER_BYTE * binary.length;
+  if (total <= most) return;
+  throw new Refusal('compile cost', `its functions cost ${Math.ceil(total)}, over ${most}`);
+}
+
+/**
+ * A module that has been compiled already has the names it has.
+ * @throws Refusal when one of them is too long
+ */
+export function checkNames(module: WebAssembly.Module): void {
+  const bytes = longestName(module);
+  if (bytes <= NAME_BYTES) return;
+  throw new Refusal('name limit', `a function's name has ${bytes} bytes, over ${NAME_BYTES}`);
 }

@@ -9,14 +9,9 @@ import {
   requiredExports,
   rules,
 } from './interface.ts';
-import {
-  fullName,
-  type GuestInterface,
-  type GuestModule,
-  loadGuest,
-  type ModuleLimits,
-  type ModuleSource,
-} from './load.ts';
+import { fullName, type GuestInterface } from './judge.ts';
+import type { ModuleLimits } from './limits.ts';
+import { type GuestModule, loadGuest, type ModuleSource } from './load.ts';
 import { listed, Refusal } from './refusal.ts';
 
 export type { GuestModule, ModuleSource } from './load.ts';

@@ -49,6 +49,8 @@ export const MOST = {
   memories: 100_000,
   'parameters or results': 1_000,
   fields: 10_000,
+  // Engines differ here; mangled names of C++ and Rust have some thousands.
+  'bytes of a name': 100_000,
 } as const;
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -124,7 +126,7 @@ export class Reader {
   }
 
   name(): string {
-    const length = this.u32();
+    const length = this.count('bytes of a name');
     this.skip(length);
     try {
       return utf8.decode(this.#bytes.subarray(this.at - length, this.at));
@@ -133,9 +135,15 @@ export class Reader {
     }
   }
 
-  vector(what: keyof typeof MOST, read: () => void): void {
+  /** How long a vector is. */
+  count(what: keyof typeof MOST): number {
     const count = this.u32();
     if (count > MOST[what]) throw this.error('too many', `${count} ${what}, over ${MOST[what]}`);
+    return count;
+  }
+
+  vector(what: keyof typeof MOST, read: () => void): void {
+    const count = this.count(what);
     for (let index = 0; index < count; index += 1) read();
   }
 

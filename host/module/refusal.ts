@@ -3,15 +3,22 @@
 
 import { printable } from '../text.ts';
 import type { Rule } from './interface.ts';
+import { BinaryError } from './reader.ts';
 
 /** A rule that was broken, before the module's name and the advice stand around it. */
 export class Refusal extends Error {
   readonly rule: Rule;
 
   constructor(rule: Rule, found: string, options?: ErrorOptions) {
-    super(`${rule}: ${found}`, options);
+    super(printable(`${rule}: ${found}`), options);
     this.rule = rule;
   }
+}
+
+/** What was thrown, when it says what is wrong with a module; its message is fit for one line. */
+export function refusalOf(thrown: unknown): Refusal | null {
+  if (thrown instanceof BinaryError) return new Refusal(thrown.rule, shown(thrown.message, 200));
+  return thrown instanceof Refusal ? thrown : null;
 }
 
 const LISTED = 5;

@@ -6,7 +6,8 @@ import { open, readdir } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { messageOf, WasmpollError } from '../errors.ts';
-import type { GuestModule, ModuleLimits, ModuleSource } from './load.ts';
+import type { ModuleLimits } from './limits.ts';
+import type { GuestModule, ModuleSource } from './load.ts';
 import { loadModule } from './protocol-module.ts';
 
 const bundledFolder = new URL('../../protocols/', import.meta.url);

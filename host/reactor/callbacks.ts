@@ -3,7 +3,8 @@
 // It does not know when a callback is due.
 
 import { REASON_TRAP } from '../../assembly/abi.ts';
-import { type Guest, type GuestHost, trapOf } from '../guest/guest.ts';
+import type { Guest, GuestHost } from '../guest/guest.ts';
+import { trapOf } from '../guest/trap.ts';
 import * as Numbers from '../memory/layout.ts';
 import type { Segment } from '../memory/segment.ts';
 import type { Apply } from './apply.ts';

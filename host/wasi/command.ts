@@ -3,13 +3,9 @@
 
 import { parseModule } from '../module/binary.ts';
 import { requiredExports, rules } from '../module/interface.ts';
-import {
-  type GuestInterface,
-  type GuestModule,
-  loadGuest,
-  type ModuleLimits,
-  type ModuleSource,
-} from '../module/load.ts';
+import type { GuestInterface } from '../module/judge.ts';
+import type { ModuleLimits } from '../module/limits.ts';
+import { type GuestModule, loadGuest, type ModuleSource } from '../module/load.ts';
 import { WASI_MODULE, wasiImports } from './preview1/interface.ts';
 
 const command: GuestInterface = {

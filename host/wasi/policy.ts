@@ -13,6 +13,7 @@ export const runSettingNames = [
   'guestMemoryBytes',
   'maxTableElements',
   'maxModuleBytes',
+  'maxFunctionCost',
   'compileTimeoutMs',
 ] as const satisfies readonly SettingName[];
 

@@ -45,8 +45,8 @@ export interface ModuleSpec {
   readonly globals?: { readonly [name: string]: number };
   /** Exports beside those of the functions and the memory: `[kind, index]`. */
   readonly exports?: { readonly [name: string]: readonly [kind: number, index: number] };
-  /** Exceptions without values. */
-  readonly tags?: number;
+  /** Exceptions with the parameters of these types as values, or so many without. */
+  readonly tags?: number | readonly string[];
   readonly start?: string;
   readonly data?: readonly { readonly at: number; readonly bytes: string | Uint8Array }[];
 }
@@ -204,7 +204,9 @@ export function assemble(spec: ModuleSpec): Uint8Array<ArrayBuffer> {
   const signatures = functions.map(({ name, type }) =>
     leb(typeIndex(type ?? knownExport(name) ?? '() -> ()')),
   );
-  const tags = Array.from({ length: spec.tags ?? 0 }, () => [0, ...leb(typeIndex('() -> ()'))]);
+  const { tags: given = 0 } = spec;
+  const tagTypes = typeof given === 'number' ? Array<string>(given).fill('() -> ()') : given;
+  const tags = tagTypes.map((type) => [0, ...leb(typeIndex(type))]);
   const memories = [spec.memory ?? []].flat();
   const exports = [
     ...functions.flatMap(({ name: text, export: exported }) =>
@@ -256,6 +258,23 @@ function calls(code: Code): string[] {
     if ('reference' in item) return [item.reference];
     return 'global' in item || 'type' in item ? [] : calls(item);
   });
+}
+
+/** The module with a name section for functions. */
+export function withNames(
+  binary: Uint8Array,
+  names: readonly (readonly [index: number, text: string])[],
+): Uint8Array<ArrayBuffer> {
+  const encoder = new TextEncoder();
+  const entries = names.map(([index, text]) => {
+    const bytes = encoder.encode(text);
+    return [Uint8Array.from([...leb(index), ...leb(bytes.length)]), bytes];
+  });
+  const list = Buffer.concat([Uint8Array.from(leb(names.length)), ...entries.flat()]);
+  const content = Buffer.concat([Uint8Array.from([...name('name'), 1, ...leb(list.length)]), list]);
+  return Uint8Array.from(
+    Buffer.concat([binary, Uint8Array.from([0, ...leb(content.length)]), content]),
+  );
 }
 
 /**

@@ -4,8 +4,9 @@
 import { readFileSync } from 'node:fs';
 import test from 'ava';
 import * as abi from '../../assembly/abi.ts';
-import { functionType, parseModule, signatureOf } from '../../host/module/binary.ts';
+import { parseModule } from '../../host/module/binary.ts';
 import { guestImports, optionalExports, requiredExports } from '../../host/module/interface.ts';
+import { functionType, signatureOf } from '../../host/module/signatures.ts';
 import { bundledProtocols } from '../../host/module/source.ts';
 import { reasonName } from '../../host/server/events.ts';
 import { harness } from '../../host/testing/harness.ts';

@@ -2,9 +2,10 @@
 
 import test from 'ava';
 import fc from 'fast-check';
-import { functionType, parseModule, signatureOf } from '../../host/module/binary.ts';
-import { withMemoryMaximum } from '../../host/module/limits.ts';
+import { parseModule } from '../../host/module/binary.ts';
+import { withMemoryMaximum } from '../../host/module/maxima.ts';
 import { BinaryError } from '../../host/module/reader.ts';
+import { functionType, signatureOf } from '../../host/module/signatures.ts';
 import {
   assemble,
   call,

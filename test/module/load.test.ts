@@ -7,8 +7,10 @@ import { loadModule, type ModuleSource } from '../../host/module/protocol-module
 import { type Policy, resolvePolicy } from '../../host/policy.ts';
 import {
   assemble,
+  type Code,
   call,
   drop,
+  end,
   forever,
   get,
   guest,
@@ -20,6 +22,7 @@ import {
   section,
   tryCatchAll,
   unreachable,
+  withNames,
 } from '../helpers/wasm.ts';
 
 const defaults = resolvePolicy();
@@ -44,6 +47,11 @@ interface Broken {
 const text = (characters: string) => new TextEncoder().encode(characters);
 const memory = (...content: number[]) => rawModule(section(5, content));
 const good = guest();
+
+/** So many `if`s, one in the other. */
+function nested(depth: number): Code {
+  return [Array(depth).fill([i32(0), 0x04, 0x40]), Array(depth).fill(end)];
+}
 
 // The page size stands where other memories have their maximum.
 const ownPageSize = guest({ memory: { min: 1, max: 0, flags: 8 } });
@@ -196,6 +204,48 @@ const broken: Broken[] = [
     policy: small,
     rule: 'table limit',
     found: /11 elements, over 10/,
+  },
+  {
+    title: 'more globals than an instance may have',
+    source: guest({
+      globals: Object.fromEntries(Array.from({ length: 10_000 }, (_, index) => [`g${index}`, 0])),
+    }),
+    rule: 'global limit',
+    found: /10001 globals, over 10000/,
+  },
+  {
+    title: 'an exception of many values',
+    source: guest({ tags: ['(i32) -> ()', `(${Array(17).fill('i32').join(', ')}) -> ()`] }),
+    rule: 'exception limit',
+    found: /a tag has 17 values, over 16/,
+  },
+  {
+    title: 'a function that is expensive to compile',
+    source: guest({
+      functions: { on_open: { locals: Array(20_000).fill('i32'), body: nested(500) } },
+    }),
+    rule: 'compile cost',
+    found: /function 3 \(on_open\) costs \d+, over 8000000/,
+  },
+  {
+    title: 'functions that are together more expensive than their size explains',
+    source: guest({
+      functions: Object.fromEntries(
+        Array.from({ length: 40 }, (_, index) => [
+          `f${index}`,
+          { locals: Array(200).fill('i32'), body: nested(500), export: false },
+        ]),
+      ),
+    }),
+    policy: { ...defaults, maxFunctionCost: 250_000 },
+    rule: 'compile cost',
+    found: /its functions cost \d+, over \d+/,
+  },
+  {
+    title: 'a compiled module with a long name for a function',
+    source: new WebAssembly.Module(withNames(good, [[0, 'x'.repeat(4097)]])),
+    rule: 'name limit',
+    found: /a function's name has 4097 bytes, over 4096/,
   },
   {
     title: 'unknown imports, the first five of which are named',

@@ -4,8 +4,9 @@
 import test, { type ExecutionContext } from 'ava';
 import { LOG_WARN, REASON_PEER, STATUS_BOUNDS, STATUS_CLOSED } from '../../assembly/abi.ts';
 import { serve } from '../../host/index.ts';
-import { functionType, parseModule, signatureOf } from '../../host/module/binary.ts';
+import { parseModule } from '../../host/module/binary.ts';
 import { guestImports } from '../../host/module/interface.ts';
+import { functionType, signatureOf } from '../../host/module/signatures.ts';
 import { harness } from '../../host/testing/harness.ts';
 import { connect } from '../helpers/client.ts';
 import { blocks, document, section, workshop } from '../helpers/documents.ts';

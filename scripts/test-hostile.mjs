@@ -1,0 +1,24 @@
+// Runs the hostile cases: `npm run test:hostile [-- --modules N] [-- ava's options]`. N is how many random
+// modules are tried, 150 if not said.
+
+import { spawnSync } from 'node:child_process';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const args = process.argv.slice(2);
+const at = args.indexOf('--modules');
+const [, modules = '150'] = at < 0 ? [] : args.splice(at, 2);
+if (!/^[1-9]\d{0,5}$/.test(modules)) {
+  process.stderr.write('test-hostile: --modules takes a number, for instance 1000\n');
+  process.exit(2);
+}
+
+const ava = join(root, 'node_modules', 'ava', 'entrypoints', 'cli.mjs');
+const config = join(root, 'scripts', 'ava-hostile.mjs');
+const { status } = spawnSync(process.execPath, [ava, '--config', config, ...args], {
+  cwd: root,
+  stdio: 'inherit',
+  env: { ...process.env, HOSTILE_MODULES: modules },
+});
+process.exitCode = status ?? 1;
