@@ -17,6 +17,7 @@ import {
   KIND_SOCKET,
   KIND_STREAM,
   MOST_DESCRIPTORS,
+  TEMPORARIES,
 } from './preview1/descriptors.ts';
 import { FDFLAGS_NONBLOCK, RIGHTS_ALL, RIGHTS_FOLDER } from './preview1/numbers.ts';
 import { O_PATH } from './preview1/paths.ts';
@@ -163,7 +164,7 @@ export class Inheritance {
   table(most: number): Int32Array {
     const more = Math.min(most, connectionsPossible(this.#native));
     const length = Math.max(this.fds.length, Math.min(this.fds.length + more, MOST_DESCRIPTORS));
-    this.#table = new Int32Array(new SharedArrayBuffer(length * 4));
+    this.#table = new Int32Array(new SharedArrayBuffer((length + TEMPORARIES) * 4));
     this.fds.forEach((fd, number) => {
       this.#table![number] = fd + 1;
     });

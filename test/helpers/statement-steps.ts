@@ -37,8 +37,8 @@ function withSteps(source: string): string {
     .join('\n');
 }
 
-/** Writes the copy. @returns a function that imports one of its modules */
-export function steppedHost(name: string): (module: string) => Promise<unknown> {
+/** Writes the copy, with steps in the files that `stepped` matches. @returns a function that imports one of its modules */
+export function steppedHost(name: string, stepped = STEPPED): (module: string) => Promise<unknown> {
   const target = `${dist}faults/${name}`;
   for (const folder of ['host', 'assembly']) {
     for (const name of readdirSync(`${dist}${folder}`, { recursive: true }) as string[]) {
@@ -46,7 +46,7 @@ export function steppedHost(name: string): (module: string) => Promise<unknown> 
       const file = `${folder}/${name}`;
       const source = readFileSync(`${dist}${file}`, 'utf8');
       mkdirSync(dirname(`${target}/${file}`), { recursive: true });
-      writeFileSync(`${target}/${file}`, STEPPED.test(file) ? withSteps(source) : source);
+      writeFileSync(`${target}/${file}`, stepped.test(file) ? withSteps(source) : source);
     }
   }
   return (module) => import(pathToFileURL(`${target}/${module}.js`).href);

@@ -8,6 +8,7 @@ import {
   KIND_LISTENER,
   KIND_SOCKET,
   KIND_STREAM,
+  TEMPORARIES,
 } from '../../host/wasi/preview1/descriptors.ts';
 import { WASI_MODULE, type WasiFunctions } from '../../host/wasi/preview1/interface.ts';
 import {
@@ -55,6 +56,8 @@ export const stream = (fd: number, flags = FDFLAGS_NONBLOCK): Given => ({
 
 export interface Options {
   readonly native?: Native;
+  /** Of a copy of the host. */
+  readonly Preview1?: typeof Preview1;
   readonly args?: readonly string[];
   readonly environment?: readonly string[];
   readonly limit?: number;
@@ -93,11 +96,11 @@ export class WasiHost {
   /** `given` are the numbers 0, 1, …; what is open when the test ends is closed. */
   constructor(t: ExecutionContext, given: readonly Given[], options: Options = {}) {
     this.#wake = native.eventfd(0);
-    this.fds = new Int32Array(new SharedArrayBuffer(4 * (options.limit ?? 64)));
+    this.fds = new Int32Array(new SharedArrayBuffer(4 * ((options.limit ?? 64) + TEMPORARIES)));
     given.forEach(({ fd }, number) => {
       this.fds[number] = fd + 1;
     });
-    this.preview1 = new Preview1({
+    this.preview1 = new (options.Preview1 ?? Preview1)({
       native: options.native ?? native,
       args: options.args ?? [],
       environment: options.environment ?? [],

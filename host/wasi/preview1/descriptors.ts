@@ -16,6 +16,8 @@ export const KIND_FOLDER = 5;
 const NUMBER_BITS = 20;
 const NUMBER_MASK = 2 ** NUMBER_BITS - 1;
 export const MOST_DESCRIPTORS = NUMBER_MASK;
+/** Elements at the end of the shared table for what is open only during a call; a renaming has two. */
+export const TEMPORARIES = 2;
 export const WAKE_TOKEN = 0xffff_ffff;
 
 /** What a file or a folder has beyond the numbers. */
@@ -50,9 +52,12 @@ export class Descriptors {
   used = 0;
   /**
    * The process's descriptors plus one; 0 or less is none. Shared, so that whoever ends the thread can
-   * close them. A new one is stored by the statement that makes it, and a closed one taken out before.
+   * close them: a descriptor is stored by the statement that makes it, and taken out by the one that
+   * closes it, because a thread ends between two statements.
    */
   readonly fds: Int32Array;
+  /** The same of those that are open only during a call. */
+  readonly temporaries: Int32Array;
   readonly #generations: Uint16Array;
   readonly #accepted: Uint8Array;
   readonly #control: Int32Array;
@@ -61,9 +66,10 @@ export class Descriptors {
 
   /** @param control where the number of open connections is kept, for the owner to see */
   constructor(fds: Int32Array, control: Int32Array) {
-    const limit = Math.min(fds.length, MOST_DESCRIPTORS);
+    const limit = Math.min(fds.length - TEMPORARIES, MOST_DESCRIPTORS);
     this.#control = control;
     this.fds = fds.subarray(0, limit);
+    this.temporaries = fds.subarray(fds.length - TEMPORARIES);
     this.kinds = new Uint8Array(limit);
     this.flags = new Uint16Array(limit);
     this.readOnly = new Uint8Array(limit);
@@ -103,18 +109,16 @@ export class Descriptors {
     this.used = Math.max(this.used, number + 1);
   }
 
-  /** Frees the number. What it stood for must not be in epoll any more. Returns what is to be closed. */
-  free(number: number): number {
-    const fd = this.fd(number);
+  /** Frees the number, whose descriptor is closed, or stands elsewhere in `fds` as well. */
+  free(number: number): void {
+    this.fds[number] = 0;
     Atomics.sub(this.#control, CONTROL_CONNECTIONS, this.#accepted[number]!);
     this.kinds[number] = KIND_FREE;
     this.readOnly[number] = 0;
     this.#accepted[number] = 0;
     this.#generations[number] = this.#generations[number]! + 1;
-    this.fds[number] = 0;
     this.opened.delete(number);
     this.#lowest = Math.min(this.#lowest, number);
-    return fd;
   }
 
   /** What `from` stands for is called `to` from now on, which was freed before; `from` is free. */
@@ -122,8 +126,8 @@ export class Descriptors {
     const [kind, flags] = [this.kinds[from]!, this.flags[from]!];
     const [accepted, opened] = [this.#accepted[from] === 1, this.opened.get(from)];
     const readOnly = this.readOnly[from]!;
-    const fd = this.free(from);
-    this.fds[to] = fd + 1;
+    this.fds[to] = this.fds[from]!;
+    this.free(from);
     this.open(to, kind, flags, accepted);
     this.readOnly[to] = readOnly;
     if (opened !== undefined) this.opened.set(to, opened);

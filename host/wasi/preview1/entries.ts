@@ -79,11 +79,20 @@ export function entryFunctions(host: Host) {
     return name === undefined ? undefined : new TextEncoder().encode(name);
   };
 
+  /** Closes an open number, and frees it whatever close(2) says. Returns 0 or −errno. */
+  function close(number: number): number {
+    const { fds } = descriptors;
+    registrations.forget(number);
+    fds[number] = native.close(descriptors.fd(number));
+    const result = fds[number]!;
+    descriptors.free(number);
+    return result;
+  }
+
   return {
     fd_close(number: number) {
       if (descriptors.kind(number) === KIND_FREE) return E.BADF;
-      registrations.forget(number);
-      const result = native.close(descriptors.free(number));
+      const result = close(number >>> 0);
       return result < 0 ? errors[-result]! : E.SUCCESS;
     },
 
@@ -92,11 +101,9 @@ export function entryFunctions(host: Host) {
       if (descriptors.kind(source) === KIND_FREE) return E.BADF;
       if (descriptors.kind(target) === KIND_FREE) return E.BADF;
       if (source === target) return E.SUCCESS;
+      close(target);
       registrations.forget(source);
-      registrations.forget(target);
-      const replaced = descriptors.free(target);
       descriptors.move(source, target);
-      native.close(replaced);
       return E.SUCCESS;
     },
 

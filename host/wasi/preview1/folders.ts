@@ -117,12 +117,9 @@ export function folderFunctions(host: Host) {
         const number = descriptors.lowest();
         if (number < 0) throw new Failure(E.MFILE);
         const { fds } = descriptors;
-        fds[number] = paths.open(root, text, mode, (mode & O_CREAT) !== 0 ? FILE_MODE : 0) + 1;
-        const opened = fds[number]! - 1;
-        if (opened < 0) {
-          fds[number] = 0;
-          throw new Failure(paths.errorOf(opened));
-        }
+        const permissions = (mode & O_CREAT) !== 0 ? FILE_MODE : 0;
+        const opened = paths.open(fds, number, root, text, mode, permissions);
+        if (opened < 0) throw new Failure(paths.errorOf(opened));
         enter(number, BigInt.asUintN(32, base), BigInt.asUintN(32, inheriting), flags);
         descriptors.readOnly[number] = descriptors.readOnly[folder >>> 0]!;
         memory.setU32(result, number);

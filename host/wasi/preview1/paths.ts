@@ -93,11 +93,14 @@ export class Paths {
     return text;
   }
 
-  /** Opens beneath a folder: a descriptor, or −errno. */
-  open(folder: number, path: string, flags: number, mode = 0): number {
+  /** Opens beneath a folder, and stores it in `fds[at]`, plus one: a descriptor, or −errno. */
+  open(fds: Int32Array, at: number, folder: number, path: string, flags: number, mode = 0): number {
     const { native } = this.#host;
     for (let tries = 1; ; tries += 1) {
-      const result = native.openBeneath(folder, path, flags, mode);
+      fds[at] = native.openBeneath(folder, path, flags, mode) + 1;
+      const result = fds[at]! - 1;
+      if (result >= 0) return result;
+      fds[at] = 0;
       if (result !== -native.constants.EAGAIN || tries === MOST_TRIES) return result;
     }
   }
@@ -110,12 +113,14 @@ export class Paths {
 
   /** Opens, uses and closes. Throws a Failure. */
   with<T>(folder: number, path: string, flags: number, use: (fd: number) => T): T {
-    const fd = this.open(folder, path, flags);
+    const { temporaries } = this.#host.descriptors;
+    const at = temporaries[0]! > 0 ? 1 : 0;
+    const fd = this.open(temporaries, at, folder, path, flags);
     if (fd < 0) throw new Failure(this.errorOf(fd));
     try {
       return use(fd);
     } finally {
-      this.#host.native.close(fd);
+      temporaries[at] = this.#host.native.close(fd);
     }
   }
 
