@@ -546,6 +546,7 @@ test('a folder is not opened for writing, and a file not as a folder', (t) => {
   mkdirSync(box.at('sub'));
   box.create('file');
   for (const rights of [WRITE, READ | WRITE, RIGHT_FD_ALLOCATE, RIGHT_FD_FILESTAT_SET_SIZE]) {
+    t.is(box.open('.', { how: OFLAGS_DIRECTORY, rights: BigInt(rights) }), E.ISDIR);
     for (const how of [0, OFLAGS_DIRECTORY]) {
       t.is(box.open('sub', { how, rights: BigInt(rights) }), E.ISDIR);
     }
