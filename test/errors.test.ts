@@ -18,11 +18,12 @@ import { resolvePolicy } from '../host/policy.ts';
 import { type Observer, Reactor } from '../host/reactor/reactor.ts';
 import { harness } from '../host/testing/harness.ts';
 import { runWasi } from '../host/wasi/run.ts';
+import { connect } from './helpers/client.ts';
 import { root } from './helpers/documents.ts';
 import { echoModule } from './helpers/guests.ts';
 import { runScript, works } from './helpers/process.ts';
-import { command } from './helpers/wasi.ts';
-import { forever, guest } from './helpers/wasm.ts';
+import { command, hoards } from './helpers/wasi.ts';
+import { guest } from './helpers/wasm.ts';
 
 const UNREACHABLE = 0x00;
 
@@ -34,8 +35,11 @@ const provocations: Record<Code, () => unknown> = {
   ERR_GUEST: () => harness(guest({ functions: { _initialize: [UNREACHABLE] } })),
   ERR_TRAP: async () => (await runWasi({ module: command([], [UNREACHABLE]) })).exited,
   ERR_HUNG: async () => {
-    const run = await runWasi({ module: command([], forever()), policy: { graceMs: 0 } });
-    await run.close();
+    const policy = { graceMs: 0 };
+    const run = await runWasi({ module: hoards(), listen: '127.0.0.1:0', policy });
+    const client = await connect(run.addresses[0]!);
+    await client.readExactly(1);
+    await run.close().finally(() => client.destroy());
   },
   ERR_CLOSED: async () => {
     const server = await serve({ protocol: 'echo', listen: '127.0.0.1:0', workers: 0 });
