@@ -15,9 +15,19 @@ const RESERVED_PART = 1 / 4;
  * @param ahead descriptors that will be opened for other things
  */
 export function connectionsPossible(native: Native, ahead = 0): number {
-  const left = native.fileLimit() - openDescriptors() - THREAD_DESCRIPTORS - ahead;
-  return left - Math.min(RESERVED_DESCRIPTORS, Math.ceil(left * RESERVED_PART));
+  const left = descriptorsLeft(native) - ahead;
+  return left - reserveOf(left);
 }
+
+/** How many descriptors connections that may be refused can take for a moment: half of the reserve. */
+export const waitingPossible = (native: Native): number =>
+  Math.max(0, Math.floor(reserveOf(descriptorsLeft(native)) / 2));
+
+const descriptorsLeft = (native: Native): number =>
+  native.fileLimit() - openDescriptors() - THREAD_DESCRIPTORS;
+
+const reserveOf = (left: number): number =>
+  Math.min(RESERVED_DESCRIPTORS, Math.ceil(left * RESERVED_PART));
 
 /**
  * The most connections that there may be.

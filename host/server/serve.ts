@@ -3,7 +3,7 @@
 
 import { native } from '../kernel/native.ts';
 import { parseAddress, resolveAddress } from '../listen/address.ts';
-import { fitDescriptors } from '../listen/capacity.ts';
+import { fitDescriptors, waitingPossible } from '../listen/capacity.ts';
 import { Listener } from '../listen/listener.ts';
 import { loadProtocol } from '../module/source.ts';
 import { type Policy, resolvePolicy } from '../policy.ts';
@@ -69,7 +69,7 @@ async function start(
 /** Counts what is open once nearly all is, and leaves the rest of the descriptors to connections. */
 function admit(engine: Engine, policy: Policy, options: ServeOptions): void {
   const maxConnections = fitDescriptors(native, policy.maxConnections, ACCEPTOR_DESCRIPTORS);
-  engine.admit(maxConnections);
+  engine.admit(maxConnections, waitingPossible(native));
   if (maxConnections >= (options.policy?.maxConnections ?? 0)) return;
   options.logger?.warn({ maxConnections }, 'maxConnections: lowered to the descriptor limit');
 }

@@ -11,6 +11,8 @@ import { type Observer, Reactor } from '../reactor/reactor.ts';
 import type { Engine, EngineObserver, Interests, ServerStats } from './engine.ts';
 import type { LoopDriver, LoopDriverClass } from './loop-driver.ts';
 
+const LOOK_EACH_MS = 1;
+
 export class InThread implements Engine {
   readonly #native: Native;
   readonly #reactor: Reactor;
@@ -19,6 +21,7 @@ export class InThread implements Engine {
   readonly #observer: Observer;
   #ending = false;
   #most = Infinity;
+  #lookedAt = -Infinity;
   #refused = 0;
 
   /** @throws WasmpollError ERR_GUEST when the guest does not start */
@@ -76,7 +79,17 @@ export class InThread implements Engine {
     this.#most = most;
   }
 
+  // Clients that have gone may not have been seen yet. Once a moment: this may be a flood.
+  #look(): void {
+    const now = monotonicMs();
+    if (now - this.#lookedAt < LOOK_EACH_MS) return;
+    this.#lookedAt = now;
+    this.#reactor.turn();
+    this.#driver!.schedule();
+  }
+
   accept(fd: number): void {
+    if (this.#reactor.connections >= this.#most) this.#look();
     if (this.#reactor.connections >= this.#most) {
       this.#native.close(fd);
       this.#refused += 1;

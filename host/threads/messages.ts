@@ -37,6 +37,8 @@ export type ToWorker =
   /** What is to be told of is in the control words. */
   | { readonly kind: 'observe' }
   | { readonly kind: 'drain' }
+  /** All that has come so far is to be served, and told back with `looked`. */
+  | { readonly kind: 'look' }
   | { readonly kind: 'prepare'; readonly module: GuestModule }
   | { readonly kind: 'discard' }
   | Commit
@@ -59,6 +61,7 @@ export type FromWorker =
   | { readonly kind: 'restart'; readonly why: string }
   | { readonly kind: 'failure'; readonly message: string }
   | { readonly kind: 'log'; readonly level: number; readonly text: string }
+  | { readonly kind: 'looked' }
   | { readonly kind: 'quiet' };
 
 export interface TrialData {

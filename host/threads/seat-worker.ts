@@ -80,6 +80,7 @@ class SeatWorker {
   #receive(message: ToWorker): void {
     if (message.kind === 'observe') this.#observer.observe();
     else if (message.kind === 'drain') this.#drain();
+    else if (message.kind === 'look') this.#look();
     else if (message.kind === 'prepare') this.#prepare(message.module);
     else if (message.kind === 'discard') this.#reactor.discard();
     else if (message.kind === 'commit') {
@@ -100,6 +101,12 @@ class SeatWorker {
     } catch (error) {
       this.#tell({ kind: 'unprepared', message: messageOf(error) });
     }
+  }
+
+  #look(): void {
+    this.#reactor.turn();
+    this.#loop.schedule();
+    this.#tell({ kind: 'looked' });
   }
 
   #drain(): void {

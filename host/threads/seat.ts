@@ -17,6 +17,9 @@ import { Watchdog } from './watchdog.ts';
 const FIRST_BACKOFF_MS = 1000;
 const LONGEST_BACKOFF_MS = 30_000;
 
+// A worker whose callback takes longer has nothing to tell of yet.
+const LOOK_MS = 50;
+
 export interface SeatObserver {
   message(seat: Seat, message: FromWorker): void;
   /** The thread ended and will be replaced. */
@@ -45,6 +48,7 @@ export class Seat {
   #thread: Thread | null = null;
   #hung = false;
   #error: unknown = null;
+  #looked: () => void = () => undefined;
   #pause: NodeJS.Timeout | undefined;
   #closing = false;
   #closed: Promise<void> | null = null;
@@ -123,11 +127,25 @@ export class Seat {
       this.swap.served(message.swaps);
     } else if (message.kind === 'swapped') this.swap.served(message.swaps);
     else if (message.kind === 'prepared') this.swap.preparedWith(message.layout);
+    else if (message.kind === 'looked') this.#looked();
     else if (message.kind === 'unprepared') this.swap.unprepared(message.message);
     else if (message.kind === 'refused') {
       this.#error = message.error;
       void this.#thread?.terminate();
     } else this.#observer.message(this, message);
+  }
+
+  /** Resolves when its thread has served all that came before; if it does not, in a moment all the same. */
+  look(): Promise<void> {
+    if (!this.ready) return Promise.resolve();
+    return new Promise((resolve) => {
+      const patience = setTimeout(resolve, LOOK_MS);
+      this.#looked = () => {
+        clearTimeout(patience);
+        resolve();
+      };
+      this.post({ kind: 'look' });
+    });
   }
 
   /**

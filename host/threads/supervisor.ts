@@ -4,8 +4,8 @@
 import { WasmpollError } from '../errors.ts';
 import type { Native } from '../kernel/native.ts';
 import { STATS, Stats } from '../memory/stats.ts';
-import type { GuestModule } from '../module/protocol-module.ts';
 import type { Policy } from '../policy.ts';
+import { Admission } from './admission.ts';
 import type { Engine, EngineObserver, Interests, ServerStats } from './engine.ts';
 import { Seat, type SeatObserver } from './seat.ts';
 import { SeatHoldings } from './seat-holdings.ts';
@@ -16,6 +16,7 @@ import { tryModule } from './trial.ts';
 const ABORT_FACTOR = 2;
 const ABORT_MS = 1000;
 
+type GuestModule = Parameters<Engine['swap']>[0];
 type FromSeat = Parameters<SeatObserver['message']>[1];
 
 export class Supervisor implements Engine {
@@ -23,6 +24,7 @@ export class Supervisor implements Engine {
   readonly #policy: Policy;
   readonly #observer: EngineObserver;
   readonly #threads: SpareThread;
+  readonly #admission: Admission;
   #seats: Seat[] = [];
   /** Seats that a swap has replaced and whose connections drain, with the end of their patience. */
   readonly #retired = new Map<Seat, NodeJS.Timeout>();
@@ -31,9 +33,6 @@ export class Supervisor implements Engine {
   #pastRestarts = 0;
   /** Seats that were ever made: each has a number of its own. */
   #made = 0;
-  #refused = 0;
-  /** Connections that may be open at once. */
-  #most: number;
   #ending = false;
   #closed = false;
   readonly #share: Policy;
@@ -44,7 +43,10 @@ export class Supervisor implements Engine {
     this.#policy = policy;
     this.#observer = observer;
     this.#share = sharePolicy(policy, workers);
-    this.#most = policy.maxConnections;
+    this.#admission = new Admission(native, policy.maxConnections, () => ({
+      open: this.#seats,
+      draining: this.#retired.keys(),
+    }));
     this.#threads = new SpareThread(native);
   }
 
@@ -92,18 +94,7 @@ export class Supervisor implements Engine {
   }
 
   accept(fd: number): void {
-    let [chosen, least, total]: [Seat | null, number, number] = [null, Infinity, 0];
-    for (const seat of this.#seats) {
-      const { load } = seat.holdings;
-      total += load;
-      // A seat whose thread is being replaced is served again in a moment, if less well.
-      const cost = seat.ready ? load : load + this.#policy.maxConnections;
-      if (cost < least) [chosen, least] = [seat, cost];
-    }
-    for (const seat of this.#retired.keys()) total += seat.holdings.load;
-    if (total < this.#most && chosen?.holdings.hand(fd)) return;
-    this.#native.close(fd);
-    this.#refused += 1;
+    this.#admission.enter(fd);
   }
 
   #receive(seat: Seat, message: FromSeat): void {
@@ -141,8 +132,9 @@ export class Supervisor implements Engine {
     this.#observer.quiet();
   }
 
-  admit(most: number): void {
-    this.#most = most;
+  admit(most: number, waiting: number): void {
+    this.#admission.most = most;
+    this.#admission.mostWaiting = waiting;
   }
 
   observe(interests: Interests): void {
@@ -155,7 +147,7 @@ export class Supervisor implements Engine {
     const all = this.#all;
     for (const { holdings } of all) holdings.stats.addTo(sum);
     const snapshot = new Stats(sum).snapshot((errno) => this.#native.errorName(errno));
-    snapshot.connections.refused += this.#refused;
+    snapshot.connections.refused += this.#admission.refused;
     const restarts = all.reduce((sum, seat) => sum + seat.restarts, this.#pastRestarts);
     const ready = all.filter((seat) => seat.ready).length;
     return { ...snapshot, workers: { total: all.length, ready, restarts } };
@@ -261,6 +253,7 @@ export class Supervisor implements Engine {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#admission.close();
     clearTimeout(this.#last);
     for (const timer of this.#retired.values()) clearTimeout(timer);
     await Promise.all([...this.#all.map((seat) => seat.close()), this.#threads.close()]);

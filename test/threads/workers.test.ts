@@ -230,6 +230,19 @@ test('SIGTERM is heard while a guest hangs', async (t) => {
   t.deepEqual(await running.exited, { code: 0, signal: null });
 });
 
+for (const workers of [0, 1, 3]) {
+  test(`clients that come right after as many have gone find their room, workers ${workers}`, async (t) => {
+    const server = await start(t, { workers, policy: { maxConnections: 10 } });
+    let all = await clients(t, server, 10);
+    for (let round = 0; round < 20; round += 1) {
+      t.true((await Promise.all(all.map((client) => answers(client, 'x')))).every(Boolean));
+      for (const client of all) client.destroy();
+      all = await clients(t, server, 10);
+    }
+    t.is(server.stats().connections.refused, 0);
+  });
+}
+
 test('connections are limited over all workers together', async (t) => {
   const server = await start(t, { workers: 3, policy: { maxConnections: 4 } });
   const all = await clients(t, server, 4);
