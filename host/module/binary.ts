@@ -81,7 +81,13 @@ export function* parseSteps(binary: Uint8Array): Generator<void, ParsedModule> {
   let start: number | null = null;
   const readers: Record<string, (section: Reader) => Generator<void, void> | undefined> = {
     type: (section) => each(section, 'types', () => readRecursiveTypes(section, types)),
-    import: (section) => each(section, 'imports', () => void imports.push(readImport(section))),
+    import: (section) =>
+      each(section, 'imports', () => {
+        const item = readImport(section);
+        imports.push(item);
+        if (item.kind === 'function') functions.push(item.typeIndex!);
+        return undefined;
+      }),
     function: (section) => each(section, 'functions', () => void functions.push(section.u32())),
     table: (section) => each(section, 'tables', () => void tables.push(readTable(section))),
     memory: (section) => each(section, 'memories', () => void memories.push(readMemory(section))),
@@ -106,12 +112,10 @@ export function* parseSteps(binary: Uint8Array): Generator<void, ParsedModule> {
     if (steps !== undefined) yield* steps;
     if (section.left > 0) throw section.error('malformed', `${section.left} bytes too many`);
   }
-  const imported = imports.filter(({ kind }) => kind === 'function');
-  const all = [...imported.map(({ typeIndex }) => typeIndex!), ...functions];
   const module = {
     types,
     imports,
-    functions: all,
+    functions,
     tables,
     memories,
     globals,

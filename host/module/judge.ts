@@ -31,14 +31,18 @@ export interface Item {
 export type ImportItem = Item & { readonly module: string };
 
 /** A module that has been read. */
-export function judge(
+export function* judge(
   guestInterface: GuestInterface,
   binary: Uint8Array,
   parsed: ParsedModule,
-): Set<string> {
+): Generator<void, Set<string>> {
+  yield;
   const signature = signaturesOf(binary, parsed);
   const imports = importsOf(parsed, signature);
-  return checkInterface(guestInterface, imports, exportsOf(parsed, signature, guestInterface));
+  yield;
+  const exports = exportsOf(parsed, signature, guestInterface);
+  yield;
+  return checkInterface(guestInterface, imports, exports);
 }
 
 /** A ready-made module has no bytes: only names and kinds are known. */

@@ -46,7 +46,7 @@ export async function loadGuest(
     }
     const binary = bytesOf(source, limits);
     const parsed = await inSlices(parseSteps(binary));
-    const exports = judge(guestInterface, binary, parsed);
+    const exports = await inSlices(judge(guestInterface, binary, parsed));
     checkLimits(binary, parsed, limits);
     await inSlices(checkCosts(binary, parsed, limits));
     const copy = await inSlices(bounded(binary, parsed, limits));
@@ -72,5 +72,5 @@ function bytesOf(source: unknown, limits: ModuleLimits): Uint8Array {
   if (bytes.length > limits.maxModuleBytes) {
     throw new Refusal('size limit', `${bytes.length} bytes, over ${limits.maxModuleBytes}`);
   }
-  return Uint8Array.from(bytes);
+  return new Uint8Array(bytes);
 }

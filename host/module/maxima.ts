@@ -22,8 +22,11 @@ export function* bounded(
   edits.sort((a, b) => a.from - b.from);
   const { length } = binary;
   if (names !== null) edits.push({ from: length, to: length, by: [names] });
+  // Each of these copies all of it, and so does the engine.
   yield;
-  return edited(binary, edits);
+  const copy = edited(binary, edits);
+  yield;
+  return copy;
 }
 
 /**

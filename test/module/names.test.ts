@@ -48,10 +48,10 @@ test('other custom sections do not reach the engine', async (t) => {
   t.is(WebAssembly.Module.customSections(new WebAssembly.Module(binary), 'producers').length, 1);
 });
 
-test('an exported name of 60 MB is refused', async (t) => {
-  const binary = guest({ exports: { ['x'.repeat(200_000)]: [0, 0] } });
+test('a long exported name is refused, as one of 60 MB would be', async (t) => {
+  const binary = guest({ exports: { ['x'.repeat(20_000)]: [0, 0] } });
   await t.throwsAsync(loadModule(binary, policy), {
     code: 'ERR_MODULE',
-    message: /^guest: too many: 200000 bytes of a name, over 100000 in the export section/,
+    message: /^guest: too many: 20000 bytes of a name, over 10000 in the export section/,
   });
 });
