@@ -91,7 +91,7 @@ export class Effects {
   }
 
   /** Whether another callback of the same slot may run before the batch is flushed. */
-  get carries(): boolean {
+  mayCarry(): boolean {
     return this.plain && this.#batch.count < CARRIED_ROWS && this.#waiting < CARRIED_BYTES;
   }
 

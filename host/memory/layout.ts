@@ -84,6 +84,11 @@ export const DRAINED = 1 << 14;
 /** In the list of slots whose backlog has changed. */
 export const TOUCHED = 1 << 15;
 
+/** Any of these, and nothing is received, unless the connection is closing. */
+export const UNREAD = PAUSED | BLOCKED | ENDED;
+/** Any of these, and the guest is given no input. */
+export const WITHHELD = PAUSED | BLOCKED | CLOSING | DOOMED;
+
 // Names of the bound buffers.
 export const GUEST_BUFFER = 0;
 export const SEGMENT_BUFFER = 1;

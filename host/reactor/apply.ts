@@ -7,6 +7,7 @@ import * as Batches from '../kernel/batch.ts';
 import * as Rows from '../kernel/rows.ts';
 import * as Numbers from '../memory/layout.ts';
 import type { Deadlines } from './deadlines.ts';
+import type { Flow } from './flow.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import type { Output } from './output.ts';
 import type { Parts } from './parts.ts';
@@ -43,10 +44,17 @@ export class Apply {
   readonly #clock: Parts['clock'];
   readonly #stats: Parts['stats'];
   readonly #output: Output;
+  readonly #flow: Flow;
   readonly #lifecycle: Lifecycle;
   readonly #deadlines: Deadlines;
 
-  constructor(parts: Parts, output: Output, lifecycle: Lifecycle, deadlines: Deadlines) {
+  constructor(
+    parts: Parts,
+    output: Output,
+    flow: Flow,
+    lifecycle: Lifecycle,
+    deadlines: Deadlines,
+  ) {
     this.#batch = parts.batch;
     this.#connections = parts.connections;
     this.#table = parts.connections.table;
@@ -54,6 +62,7 @@ export class Apply {
     this.#clock = parts.clock;
     this.#stats = parts.stats;
     this.#output = output;
+    this.#flow = flow;
     this.#lifecycle = lifecycle;
     this.#deadlines = deadlines;
   }
@@ -86,14 +95,14 @@ export class Apply {
         break;
       case EFFECT_PAUSE:
         this.#table[base + FLAGS]! |= PAUSED;
-        this.#lifecycle.watch(slot);
+        this.#flow.watch(slot);
         break;
       case EFFECT_RESUME:
         this.#resume(slot);
         break;
       case EFFECT_WANT:
         this.#table[base + WANT] = value;
-        if (this.#lifecycle.deliverable(slot)) this.#connections.pushReady(slot);
+        if (this.#flow.heldDeliverable(slot)) this.#connections.pushReady(slot);
         break;
       case EFFECT_TIMER:
         this.#times[slot * TIMES + GUEST_TIMER] = value === 0 ? 0 : this.#clock.now + (value >>> 0);
@@ -120,7 +129,7 @@ export class Apply {
   #resume(slot: number): void {
     const base = slot * COLUMNS;
     this.#table[base + FLAGS]! &= ~(PAUSED | DECLINED);
-    this.#lifecycle.unblocked(slot);
-    this.#lifecycle.watch(slot);
+    this.#flow.unblocked(slot);
+    this.#flow.watch(slot);
   }
 }

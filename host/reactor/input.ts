@@ -7,12 +7,12 @@ import * as Numbers from '../memory/layout.ts';
 import type { Callbacks } from './callbacks.ts';
 import * as Answers from './callbacks.ts';
 import type { Deadlines } from './deadlines.ts';
+import type { Flow } from './flow.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import type { Output } from './output.ts';
 import type { Parts } from './parts.ts';
 
 const {
-  BLOCKED,
   CLOSING,
   COLUMNS,
   DECLINED,
@@ -29,11 +29,11 @@ const {
   HELD_BYTES,
   HELD_SINCE,
   LAST_PROGRESS,
-  PAUSED,
   TIMES,
   TURN,
   TURN_BYTES,
   WANT,
+  WITHHELD,
 } = Numbers;
 const { ROW, ROW_RESULT } = Rows;
 const { FAILED } = Answers;
@@ -46,6 +46,7 @@ export class Input {
   readonly #pages: Parts['pages'];
   readonly #effects: Parts['effects'];
   readonly #output: Output;
+  readonly #flow: Flow;
   readonly #lifecycle: Lifecycle;
   readonly #deadlines: Deadlines;
   readonly #callbacks: Callbacks;
@@ -62,6 +63,7 @@ export class Input {
   constructor(
     parts: Parts,
     output: Output,
+    flow: Flow,
     lifecycle: Lifecycle,
     deadlines: Deadlines,
     callbacks: Callbacks,
@@ -73,6 +75,7 @@ export class Input {
     this.#pages = parts.pages;
     this.#effects = parts.effects;
     this.#output = output;
+    this.#flow = flow;
     this.#lifecycle = lifecycle;
     this.#deadlines = deadlines;
     this.#callbacks = callbacks;
@@ -103,14 +106,14 @@ export class Input {
     const budget = this.#bytesPerTurn - this.#table[base + TURN_BYTES]!;
     const room = Math.min(this.#windowBytes - held, budget);
     // Level-triggered: what is not received now is reported again.
-    if (room <= 0 || (held > 0 && this.#lifecycle.deliverable(slot))) return false;
+    if (room <= 0 || (held > 0 && this.#flow.heldDeliverable(slot))) return false;
     const { window } = this.#callbacks;
     const loaded = this.#table[base + WANT] === 0;
     this.#callbacks.load(slot);
     if (held > 0 && loaded) this.#pages.queueCopy(base + HELD, GUEST_BUFFER, window);
     const row = this.#batch.count;
     this.#batch.recv(this.#table[base + FD]!, GUEST_BUFFER, window + held, room);
-    this.#lifecycle.flush();
+    this.#flow.flush();
     const received = this.#batch.rows[row * ROW + ROW_RESULT]!;
     if (received > 0) this.#received(slot, held, received, loaded);
     else if (received === 0) this.#ended(slot);
@@ -139,7 +142,7 @@ export class Input {
     }
     if (held > 0 && !loaded) {
       this.#pages.queueCopy(base + HELD, GUEST_BUFFER, window);
-      this.#lifecycle.flush();
+      this.#flow.flush();
     }
     this.#deliver(slot, held, total);
   }
@@ -166,7 +169,7 @@ export class Input {
     if ((this.#table[base + FLAGS]! & DECLINED) !== 0 && left >= this.#policy.maxFrameBytes) {
       this.#stats.error('FRAME');
       this.#lifecycle.finish(slot, REASON_FRAME);
-    } else if (this.#lifecycle.deliverable(slot)) this.#connections.pushReady(slot);
+    } else if (this.#flow.heldDeliverable(slot)) this.#connections.pushReady(slot);
   }
 
   #holdingSince(slot: number): void {
@@ -191,25 +194,25 @@ export class Input {
       }
       if (!this.#mayOffer(slot, total - done)) break;
       // What was sent to this connection alone may go out together with what comes next.
-      if (this.#effects.carries) {
-        this.#callbacks.saveNow(slot);
-        continue;
-      }
-      this.#callbacks.save(slot);
-      this.#lifecycle.flush();
-      if (!this.#mayOffer(slot, total - done)) break;
+      if (this.#effects.mayCarry()) this.#callbacks.saveNow(slot);
+      else if (!this.#sendFirst(slot, total - done)) break;
     }
     this.#callbacks.save(slot);
     return done;
   }
 
-  #mayOffer(slot: number, left: number): boolean {
+  // A method of its own, since what is inlined in `#offer` should be what happens for each message.
+  #sendFirst(slot: number, bytes: number): boolean {
+    this.#callbacks.save(slot);
+    this.#flow.flush();
+    return this.#mayOffer(slot, bytes);
+  }
+
+  #mayOffer(slot: number, bytes: number): boolean {
+    const table = this.#table;
     const base = slot * COLUMNS;
-    const flags = this.#table[base + FLAGS]!;
-    if ((flags & (PAUSED | BLOCKED | CLOSING | DOOMED)) !== 0) return false;
-    const want = this.#table[base + WANT]!;
-    if (want > left && (flags & ENDED) === 0) return false;
-    this.#table[base + WANT] = 0;
+    if (!this.#flow.deliverable(table[base + FLAGS]!, bytes, table[base + WANT]!)) return false;
+    table[base + WANT] = 0;
     return true;
   }
 
@@ -218,7 +221,7 @@ export class Input {
     const flags = this.#table[base + FLAGS]!;
     if ((flags & DOOMED) !== 0) return;
     this.#table[base + FLAGS]! = flags | ENDED;
-    this.#lifecycle.watch(slot);
+    this.#flow.watch(slot);
     if ((flags & CLOSING) !== 0) this.#connections.pushClosing(slot);
     else this.proceed(slot);
   }
@@ -231,20 +234,19 @@ export class Input {
       this.#table[base + FLAGS]! &= ~DRAINED;
       this.#callbacks.drain(slot);
     }
-    if (this.#lifecycle.deliverable(slot)) {
+    if (this.#flow.heldDeliverable(slot)) {
       const held = this.#loadHeld(slot);
       if ((this.#table[base + FLAGS]! & DOOMED) === 0) this.#deliver(slot, held, held);
     }
-    const stops = PAUSED | BLOCKED | CLOSING | DOOMED | END_TOLD;
-    const endDue = (this.#table[base + FLAGS]! & (ENDED | stops)) === ENDED;
-    if (endDue && !this.#lifecycle.deliverable(slot)) this.#end(slot);
+    const endDue = (this.#table[base + FLAGS]! & (ENDED | END_TOLD | WITHHELD)) === ENDED;
+    if (endDue && !this.#flow.heldDeliverable(slot)) this.#end(slot);
   }
 
   #loadHeld(slot: number): number {
     const base = slot * COLUMNS;
     this.#callbacks.load(slot);
     this.#pages.queueCopy(base + HELD, GUEST_BUFFER, this.#callbacks.window);
-    this.#lifecycle.flush();
+    this.#flow.flush();
     return this.#table[base + HELD_BYTES]!;
   }
 

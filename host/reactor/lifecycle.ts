@@ -1,5 +1,5 @@
-// Lifecycle: from accepted to closed. It decides what epoll watches, when a connection may end, and
-// which deadline comes next. It never enters the guest; the reactor does that between its steps.
+// Lifecycle: from accepted to closed. It decides when a connection may end, and how. It never enters the
+// guest; the turn does that between its steps.
 
 import {
   REASON_FRAME_TIMEOUT,
@@ -9,17 +9,15 @@ import {
 } from '../../assembly/abi.ts';
 import * as Numbers from '../memory/layout.ts';
 import type { Deadlines } from './deadlines.ts';
+import type { Flow } from './flow.ts';
 import type { Output } from './output.ts';
 import type { Parts } from './parts.ts';
 
 const {
-  BLOCKED,
   BUSY,
   CLOSING,
   COLUMNS,
-  DECLINED,
   DOOMED,
-  DRAINED,
   ENDED,
   FD,
   FIN_DUE,
@@ -27,21 +25,18 @@ const {
   FLAGS,
   HANDLE,
   HELD,
-  HELD_BYTES,
-  HELD_SINCE,
   KNOWN,
   LAST_PROGRESS,
   LINGERING,
   LINGER_UNTIL,
   MASK,
   OUTPUT_BYTES,
-  PAUSED,
   REASON,
   TIMES,
-  WANT,
 } = Numbers;
 
 export class Lifecycle {
+  readonly #flow: Flow;
   readonly #deadlines: Deadlines;
   readonly #connections: Parts['connections'];
   readonly #table: Int32Array;
@@ -54,9 +49,8 @@ export class Lifecycle {
   readonly #stats: Parts['stats'];
   readonly #policy: Parts['policy'];
   readonly #in: number;
-  readonly #out: number;
 
-  constructor(parts: Parts, output: Output, deadlines: Deadlines) {
+  constructor(parts: Parts, output: Output, flow: Flow, deadlines: Deadlines) {
     this.#connections = parts.connections;
     this.#table = parts.connections.table;
     this.#times = parts.connections.segment.times;
@@ -68,7 +62,7 @@ export class Lifecycle {
     this.#stats = parts.stats;
     this.#policy = parts.policy;
     this.#in = parts.kernel.constants.EPOLLIN;
-    this.#out = parts.kernel.constants.EPOLLOUT;
+    this.#flow = flow;
     this.#deadlines = deadlines;
   }
 
@@ -94,96 +88,6 @@ export class Lifecycle {
     return slot;
   }
 
-  /** Input may be delivered again: its timeout starts now, and what is held gets its turn. */
-  unblocked(slot: number): void {
-    const base = slot * COLUMNS;
-    if (this.#table[base + HELD_BYTES]! > 0) {
-      this.#times[slot * TIMES + HELD_SINCE] = this.#clock.now;
-      this.#deadlines.schedule(slot);
-    }
-    this.#connections.pushReady(slot);
-  }
-
-  /** Has epoll report what the connection can use now, and nothing else. */
-  watch(slot: number): void {
-    const base = slot * COLUMNS;
-    const flags = this.#table[base + FLAGS]!;
-    if ((flags & DOOMED) !== 0) return;
-    // Closing, it is read to the end whatever was paused: unread input would make close(2) a reset.
-    const held = (flags & CLOSING) === 0 ? PAUSED | BLOCKED | ENDED : ENDED;
-    const reading = (flags & held) === 0 ? this.#in : 0;
-    const mask = reading | (this.#table[base + OUTPUT_BYTES]! > 0 ? this.#out : 0);
-    const current = this.#table[base + MASK]!;
-    if (mask === current || (current < 0 && mask === 0)) return;
-    const [fd, handle] = [this.#table[base + FD]!, this.#table[base + HANDLE]!];
-    const add = (): number => this.#epoll.add(fd, mask, handle, 0);
-    const modify = (): number => this.#epoll.modify(fd, mask, handle, 0);
-    const result = current < 0 ? add() : modify();
-    // A thread that ended between the call and this note has left the note behind the kernel.
-    const again = result < 0 ? (current < 0 ? modify() : add()) : result;
-    if (again < 0) this.#output.fail(slot, result);
-    else this.#table[base + MASK] = mask;
-  }
-
-  /** Takes up a connection that another thread has left: what is due for it becomes due again. */
-  revive(slot: number): void {
-    const flags = this.#table[slot * COLUMNS + FLAGS]!;
-    this.#review(slot);
-    this.#connections.pushReady(slot);
-    if ((flags & (DOOMED | FIN_DUE)) !== 0) this.#connections.pushClosing(slot);
-  }
-
-  /** Stops watching; `watch` starts again when there is something to wait for. */
-  unwatch(slot: number): void {
-    const base = slot * COLUMNS;
-    if (this.#table[base + MASK]! < 0) return;
-    this.#epoll.remove(this.#table[base + FD]!);
-    this.#table[base + MASK] = -1;
-  }
-
-  /** Performs what is queued, and does what follows from it. */
-  flush(): void {
-    this.#output.run();
-    this.reviewTouched();
-  }
-
-  /** Looks at every connection whose backlog has changed. */
-  reviewTouched(): void {
-    for (
-      let slot = this.#connections.takeTouched();
-      slot >= 0;
-      slot = this.#connections.takeTouched()
-    ) {
-      this.#review(slot);
-    }
-  }
-
-  #review(slot: number): void {
-    const base = slot * COLUMNS;
-    const flags = this.#table[base + FLAGS]!;
-    if ((flags & DOOMED) !== 0) return;
-    const bytes = this.#table[base + OUTPUT_BYTES]!;
-    if ((flags & BLOCKED) === 0) {
-      if (bytes > this.#policy.highWaterBytes) this.#table[base + FLAGS]! |= BLOCKED;
-    } else if (bytes <= this.#policy.lowWaterBytes) {
-      this.#table[base + FLAGS]! = (flags & ~BLOCKED) | DRAINED;
-      this.unblocked(slot);
-    }
-    if (bytes === 0 && (flags & FIN_DUE) !== 0) this.#connections.pushClosing(slot);
-    this.watch(slot);
-    this.#deadlines.schedule(slot);
-  }
-
-  /** Whether held input may go to the guest now. */
-  deliverable(slot: number): boolean {
-    const base = slot * COLUMNS;
-    const flags = this.#table[base + FLAGS]!;
-    const held = this.#table[base + HELD_BYTES]!;
-    if (held === 0 || (flags & (PAUSED | BLOCKED | CLOSING | DOOMED | DECLINED)) !== 0)
-      return false;
-    return this.#table[base + WANT]! <= held || (flags & ENDED) !== 0;
-  }
-
   /** Ends the connection gracefully: all output, FIN, what the peer still sends discarded, close. */
   finish(slot: number, reason: number): void {
     const base = slot * COLUMNS;
@@ -191,7 +95,7 @@ export class Lifecycle {
     this.#table[base + REASON] = reason;
     this.#table[base + FLAGS]! |= CLOSING | FIN_DUE;
     this.#pages.clear(base + HELD);
-    this.watch(slot);
+    this.#flow.watch(slot);
     this.#deadlines.schedule(slot);
     this.#connections.pushClosing(slot);
   }
@@ -226,7 +130,7 @@ export class Lifecycle {
     const base = slot * COLUMNS;
     const fd = this.#table[base + FD]!;
     // Removed before it is closed: with a duplicate open somewhere its events would go on.
-    this.unwatch(slot);
+    this.#flow.unwatch(slot);
     // Forgotten first: whoever takes over the table must not close a number that is another's by then.
     this.#table[base + FLAGS]! |= DOOMED;
     this.#table[base + FD] = -1;

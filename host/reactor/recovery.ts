@@ -90,9 +90,9 @@ export class Recovery {
   // One without a descriptor was closed already, and what is left of it goes the way of the doomed.
   #revive(): void {
     const { connections } = this.#parts;
-    const { lifecycle } = this.#works;
+    const { flow } = this.#works;
     for (let slot = 0; slot < connections.end; slot += 1) {
-      if (this.#isOpen(slot)) lifecycle.revive(slot);
+      if (this.#isOpen(slot)) flow.revive(slot);
     }
   }
 

@@ -7,23 +7,16 @@
 import { REASON_ERROR } from '../../assembly/abi.ts';
 import * as Rows from '../kernel/rows.ts';
 import * as Numbers from '../memory/layout.ts';
-import type { Callbacks } from './callbacks.ts';
-import type { Deadlines } from './deadlines.ts';
-import type { Input } from './input.ts';
-import type { Lifecycle } from './lifecycle.ts';
-import type { Output } from './output.ts';
 import type { Parts } from './parts.ts';
 import type { Replacement } from './replacement.ts';
 import type { Works } from './wiring.ts';
 
 const { EVENT } = Rows;
 const {
-  BLOCKED,
   BUSY,
   CLOSING,
   COLUMNS,
   DOOMED,
-  ENDED,
   FD,
   FLAGS,
   GUEST_TIMER,
@@ -31,9 +24,9 @@ const {
   KNOWN,
   LINGERING,
   OUTPUT_BYTES,
-  PAUSED,
   REASON,
   TIMES,
+  UNREAD,
 } = Numbers;
 
 // As many events as one wait brings; more wait in the kernel, which reports them in rotation.
@@ -49,7 +42,7 @@ export const SIGNAL = 0;
 /** The descriptor of the thread's event loop. */
 export const LOOP = 1;
 
-const EXCEPTIONS = PAUSED | BLOCKED | ENDED | CLOSING | DOOMED;
+const EXCEPTIONS = UNREAD | CLOSING | DOOMED;
 
 /** `run` and `serve` take one; `rest` ends each, and each command to the reactor. */
 export class Turn {
@@ -63,11 +56,11 @@ export class Turn {
   readonly #connections: Parts['connections'];
   readonly #table: Int32Array;
   readonly #times: Float64Array;
-  readonly #input: Input;
-  readonly #lifecycle: Lifecycle;
-  readonly #deadlines: Deadlines;
-  readonly #output: Output;
-  readonly #callbacks: Callbacks;
+  readonly #input: Works['input'];
+  readonly #lifecycle: Works['lifecycle'];
+  readonly #deadlines: Works['deadlines'];
+  readonly #flow: Works['flow'];
+  readonly #callbacks: Works['callbacks'];
   readonly #replacement: Replacement;
   readonly #signalled: () => void;
   // Taken out of the table of constants, which is large: a look into it at each event would show.
@@ -96,7 +89,7 @@ export class Turn {
     this.#input = works.input;
     this.#lifecycle = works.lifecycle;
     this.#deadlines = works.deadlines;
-    this.#output = works.output;
+    this.#flow = works.flow;
     this.#callbacks = works.callbacks;
     this.#replacement = works.callbacks.replacement;
     this.#signalled = signalled;
@@ -186,28 +179,21 @@ export class Turn {
     // Data that arrived before a reset comes first; then recv(2) tells of the reset.
     const over = (mask & (this.#error | this.#hangup)) !== 0;
     const sends = this.#table[base + OUTPUT_BYTES]! > 0 && (mask & ~this.#in) !== 0;
-    if (sends && !(over && this.#reading(slot))) {
+    if (sends && !(over && this.#flow.reading(this.#table[base + FLAGS]!))) {
       this.#served += 1;
-      this.#lifecycle.flush();
-      this.#output.flushBacklog(slot);
-      this.#lifecycle.reviewTouched();
+      this.#flow.flushBacklog(slot);
     }
-    if ((this.#table[base + FLAGS]! & DOOMED) !== 0) return;
-    if (this.#reading(slot)) {
+    const flags = this.#table[base + FLAGS]!;
+    if ((flags & DOOMED) !== 0) return;
+    if (this.#flow.reading(flags)) {
       if ((over || (mask & this.#in) !== 0) && this.#input.receive(slot)) this.#served += 1;
     } else if ((mask & this.#error) !== 0) {
       this.#stats.error('EPOLLERR');
       this.#connections.doom(slot, REASON_ERROR);
     } else if ((mask & this.#hangup) !== 0) {
       // It would be reported for ever: it is watched again when there is something to wait for.
-      this.#lifecycle.unwatch(slot);
+      this.#flow.unwatch(slot);
     }
-  }
-
-  #reading(slot: number): boolean {
-    const flags = this.#table[slot * COLUMNS + FLAGS]!;
-    const stops = (flags & CLOSING) === 0 ? PAUSED | BLOCKED | ENDED : ENDED;
-    return (flags & stops) === 0;
   }
 
   // As many as are ready now: those that become ready meanwhile wait for the next round.
@@ -244,7 +230,7 @@ export class Turn {
   /** Brings everything to rest: nothing queued, nothing staged, no closing that could go on. */
   rest(): void {
     for (;;) {
-      this.#lifecycle.flush();
+      this.#flow.flush();
       const slot = this.#connections.shiftClosing();
       if (slot < 0) return;
       const base = slot * COLUMNS;
@@ -262,7 +248,7 @@ export class Turn {
       this.#callbacks.close(slot);
     }
     if (this.#table[base + FD]! >= 0) return;
-    this.#lifecycle.flush();
+    this.#flow.flush();
     this.#connections.release(slot);
     this.#control.finished();
   }

@@ -4,6 +4,7 @@
 import { Apply } from './apply.ts';
 import { Callbacks } from './callbacks.ts';
 import { Deadlines } from './deadlines.ts';
+import { Flow } from './flow.ts';
 import { Input } from './input.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { Output } from './output.ts';
@@ -14,6 +15,7 @@ import type { Started } from './replacement.ts';
 export interface Works {
   readonly output: Output;
   readonly deadlines: Deadlines;
+  readonly flow: Flow;
   readonly lifecycle: Lifecycle;
   readonly callbacks: Callbacks;
   readonly input: Input;
@@ -23,9 +25,10 @@ export interface Works {
 export function wire(parts: Parts, started: Started): Works {
   const output = new Output(parts);
   const deadlines = new Deadlines(parts);
-  const lifecycle = new Lifecycle(parts, output, deadlines);
-  const apply = new Apply(parts, output, lifecycle, deadlines);
+  const flow = new Flow(parts, output, deadlines);
+  const lifecycle = new Lifecycle(parts, output, flow, deadlines);
+  const apply = new Apply(parts, output, flow, lifecycle, deadlines);
   const callbacks = new Callbacks(parts, output, lifecycle, apply, started);
-  const input = new Input(parts, output, lifecycle, deadlines, callbacks);
-  return { output, deadlines, lifecycle, callbacks, input };
+  const input = new Input(parts, output, flow, lifecycle, deadlines, callbacks);
+  return { output, deadlines, flow, lifecycle, callbacks, input };
 }
