@@ -6,10 +6,10 @@ import * as Kinds from '../guest/effects.ts';
 import * as Batches from '../kernel/batch.ts';
 import * as Rows from '../kernel/rows.ts';
 import * as Numbers from '../memory/layout.ts';
+import type { Backlog } from './backlog.ts';
 import type { Deadlines } from './deadlines.ts';
 import type { Flow } from './flow.ts';
 import type { Lifecycle } from './lifecycle.ts';
-import type { Output } from './output.ts';
 import type { Parts } from './parts.ts';
 
 const { ROW_SLOT, ROW_VALUE } = Batches;
@@ -43,14 +43,14 @@ export class Apply {
   readonly #times: Float64Array;
   readonly #clock: Parts['clock'];
   readonly #stats: Parts['stats'];
-  readonly #output: Output;
+  readonly #backlog: Backlog;
   readonly #flow: Flow;
   readonly #lifecycle: Lifecycle;
   readonly #deadlines: Deadlines;
 
   constructor(
     parts: Parts,
-    output: Output,
+    backlog: Backlog,
     flow: Flow,
     lifecycle: Lifecycle,
     deadlines: Deadlines,
@@ -61,7 +61,7 @@ export class Apply {
     this.#times = parts.connections.segment.times;
     this.#clock = parts.clock;
     this.#stats = parts.stats;
-    this.#output = output;
+    this.#backlog = backlog;
     this.#flow = flow;
     this.#lifecycle = lifecycle;
     this.#deadlines = deadlines;
@@ -87,7 +87,7 @@ export class Apply {
     switch (kind) {
       case EFFECT_APPEND: {
         const length = rows[at + ROW_LENGTH]!;
-        this.#output.appendStaged(slot, rows[at + ROW_BUFFER]!, value, length);
+        this.#backlog.appendStaged(slot, rows[at + ROW_BUFFER]!, value, length);
         break;
       }
       case EFFECT_CLOSE:

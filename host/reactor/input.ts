@@ -4,6 +4,7 @@
 import { REASON_FRAME, REASON_PEER } from '../../assembly/abi.ts';
 import * as Rows from '../kernel/rows.ts';
 import * as Numbers from '../memory/layout.ts';
+import type { Backlog } from './backlog.ts';
 import type { Callbacks } from './callbacks.ts';
 import * as Answers from './callbacks.ts';
 import type { Deadlines } from './deadlines.ts';
@@ -46,6 +47,7 @@ export class Input {
   readonly #pages: Parts['pages'];
   readonly #effects: Parts['effects'];
   readonly #output: Output;
+  readonly #backlog: Backlog;
   readonly #flow: Flow;
   readonly #lifecycle: Lifecycle;
   readonly #deadlines: Deadlines;
@@ -63,6 +65,7 @@ export class Input {
   constructor(
     parts: Parts,
     output: Output,
+    backlog: Backlog,
     flow: Flow,
     lifecycle: Lifecycle,
     deadlines: Deadlines,
@@ -75,6 +78,7 @@ export class Input {
     this.#pages = parts.pages;
     this.#effects = parts.effects;
     this.#output = output;
+    this.#backlog = backlog;
     this.#flow = flow;
     this.#lifecycle = lifecycle;
     this.#deadlines = deadlines;
@@ -136,7 +140,7 @@ export class Input {
     }
     const total = held + received;
     if (this.#table[base + WANT]! > total) {
-      this.#output.hold(slot, GUEST_BUFFER, window + held, received);
+      this.#backlog.hold(slot, GUEST_BUFFER, window + held, received);
       if (held === 0) this.#holdingSince(slot);
       return;
     }
@@ -161,7 +165,7 @@ export class Input {
     if (held > 0) this.#pages.consume(base + HELD, Math.min(held, consumed));
     const start = Math.max(held, consumed);
     if (total > start) {
-      this.#output.hold(slot, GUEST_BUFFER, this.#callbacks.window + start, total - start);
+      this.#backlog.hold(slot, GUEST_BUFFER, this.#callbacks.window + start, total - start);
     }
     const left = total - consumed;
     if (left === 0) return;

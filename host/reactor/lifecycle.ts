@@ -8,6 +8,7 @@ import {
   REASON_WRITE_TIMEOUT,
 } from '../../assembly/abi.ts';
 import * as Numbers from '../memory/layout.ts';
+import type { Backlog } from './backlog.ts';
 import type { Deadlines } from './deadlines.ts';
 import type { Flow } from './flow.ts';
 import type { Output } from './output.ts';
@@ -42,6 +43,7 @@ export class Lifecycle {
   readonly #table: Int32Array;
   readonly #times: Float64Array;
   readonly #output: Output;
+  readonly #backlog: Backlog;
   readonly #pages: Parts['pages'];
   readonly #kernel: Parts['kernel'];
   readonly #epoll: Parts['epoll'];
@@ -50,11 +52,12 @@ export class Lifecycle {
   readonly #policy: Parts['policy'];
   readonly #in: number;
 
-  constructor(parts: Parts, output: Output, flow: Flow, deadlines: Deadlines) {
+  constructor(parts: Parts, output: Output, backlog: Backlog, flow: Flow, deadlines: Deadlines) {
     this.#connections = parts.connections;
     this.#table = parts.connections.table;
     this.#times = parts.connections.segment.times;
     this.#output = output;
+    this.#backlog = backlog;
     this.#pages = parts.pages;
     this.#kernel = parts.kernel;
     this.#epoll = parts.epoll;
@@ -138,7 +141,7 @@ export class Lifecycle {
       // The thread before had closed it, and told nobody.
     } else if (abort) this.#kernel.reset(fd);
     else this.#kernel.close(fd);
-    this.#output.drop(slot);
+    this.#backlog.drop(slot);
     this.#deadlines.forget(slot);
     return true;
   }

@@ -97,7 +97,7 @@ export class Reactor {
   #publish(): void {
     const { connections, pages, stats } = this.#parts;
     const used = connections.segment.pages - pages.available;
-    stats.hold(connections.open, this.#works.output.backlogBytes, used * PAGE_BYTES);
+    stats.hold(connections.open, this.#works.backlog.bytes, used * PAGE_BYTES);
   }
 
   /** Serves what is ready, for a bounded time. @returns true when it should be called again at once */

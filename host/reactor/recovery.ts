@@ -58,7 +58,7 @@ export class Recovery {
     }
     this.#judge(remains, scan);
     scan.finish();
-    this.#works.output.recover();
+    this.#works.backlog.recover();
     this.#revive();
     control.recovered();
     this.#closeStray(control.taken);

@@ -2,6 +2,7 @@
 // and not what at.
 
 import { Apply } from './apply.ts';
+import { Backlog } from './backlog.ts';
 import { Callbacks } from './callbacks.ts';
 import { Deadlines } from './deadlines.ts';
 import { Flow } from './flow.ts';
@@ -13,7 +14,7 @@ import type { Started } from './replacement.ts';
 
 /** What a turn and the reactor's commands call. */
 export interface Works {
-  readonly output: Output;
+  readonly backlog: Backlog;
   readonly deadlines: Deadlines;
   readonly flow: Flow;
   readonly lifecycle: Lifecycle;
@@ -23,12 +24,13 @@ export interface Works {
 
 /** @param started the instance that serves first */
 export function wire(parts: Parts, started: Started): Works {
-  const output = new Output(parts);
+  const backlog = new Backlog(parts);
+  const output = new Output(parts, backlog);
   const deadlines = new Deadlines(parts);
   const flow = new Flow(parts, output, deadlines);
-  const lifecycle = new Lifecycle(parts, output, flow, deadlines);
-  const apply = new Apply(parts, output, flow, lifecycle, deadlines);
+  const lifecycle = new Lifecycle(parts, output, backlog, flow, deadlines);
+  const apply = new Apply(parts, backlog, flow, lifecycle, deadlines);
   const callbacks = new Callbacks(parts, output, lifecycle, apply, started);
-  const input = new Input(parts, output, flow, lifecycle, deadlines, callbacks);
-  return { output, deadlines, flow, lifecycle, callbacks, input };
+  const input = new Input(parts, output, backlog, flow, lifecycle, deadlines, callbacks);
+  return { backlog, deadlines, flow, lifecycle, callbacks, input };
 }
