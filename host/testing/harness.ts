@@ -4,17 +4,18 @@
 import { REASON_SHUTDOWN } from '../../assembly/abi.ts';
 import type { BufferConstructor } from '../kernel/contract.ts';
 import { Loopback } from '../kernel/loopback.ts';
-import { NO_ROOM, type Socket } from '../kernel/loopback-socket.ts';
 import type { Snapshot } from '../memory/stats.ts';
 import { loadModule, type ModuleSource } from '../module/protocol-module.ts';
 import { type Policy, resolvePolicy } from '../policy.ts';
 import { RateLimit } from '../rate-limit.ts';
 import { type Observer, Reactor } from '../reactor/reactor.ts';
+import { Peer } from './peer.ts';
 
 export { WasmpollError } from '../errors.ts';
 export type { Snapshot } from '../memory/stats.ts';
 export type { ModuleSource } from '../module/protocol-module.ts';
 export type { Policy } from '../policy.ts';
+export { Peer } from './peer.ts';
 
 export interface HarnessOptions {
   /**
@@ -158,81 +159,5 @@ export class Harness {
   settle(): void {
     const epoll = this.#reactor.epoll;
     while (this.#reactor.turn() || epoll.wait(this.#events, 0) > 0);
-  }
-}
-
-/** The other end of a connection. */
-export class Peer {
-  /** One of REASON_… once the connection is over for the guest; undefined before. */
-  closeReason: number | undefined;
-  readonly #socket: Socket;
-  readonly #settle: () => void;
-
-  /** Use `Harness.connect()`. */
-  constructor(socket: Socket, settle: () => void) {
-    this.#socket = socket;
-    this.#settle = settle;
-  }
-
-  /**
-   * Sends bytes, or text as UTF-8.
-   * @returns how many the server's buffer had room for; −errno after a reset
-   */
-  send(data: Uint8Array | string): number {
-    const bytes = typeof data === 'string' ? new TextEncoder().encode(data) : data;
-    let sent = 0;
-    while (sent < bytes.length) {
-      const result = this.#socket.send(bytes.subarray(sent));
-      this.#settle();
-      if (result === NO_ROOM) return sent;
-      if (result < 0) return sent > 0 ? sent : result;
-      sent += result;
-    }
-    return sent;
-  }
-
-  /** All bytes that came since the last call. Reading makes room, so more may come by it. */
-  received(): Uint8Array {
-    const parts: Uint8Array[] = [];
-    for (let part = this.#socket.drain(); part.length > 0; part = this.#socket.drain()) {
-      parts.push(part);
-      this.#settle();
-    }
-    const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-    let at = 0;
-    for (const part of parts) {
-      all.set(part, at);
-      at += part.length;
-    }
-    return all;
-  }
-
-  /** `received()` as text. */
-  text(): string {
-    return new TextDecoder().decode(this.received());
-  }
-
-  /** Sends a FIN; receiving goes on. */
-  end(): void {
-    this.#socket.finish();
-    this.#settle();
-  }
-
-  /** Resets the connection. */
-  reset(): void {
-    this.#socket.abort();
-    this.#settle();
-  }
-
-  /** Closes: a FIN, or a reset when something received was not read. */
-  close(): void {
-    this.#socket.close();
-    this.#settle();
-  }
-
-  /** `open`; `ended` after the server's FIN; `reset` when it was aborted. */
-  get state(): 'open' | 'ended' | 'reset' {
-    if (this.#socket.reset || this.#socket.resetTold) return 'reset';
-    return this.#socket.ended ? 'ended' : 'open';
   }
 }
