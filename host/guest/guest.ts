@@ -2,7 +2,7 @@
 // in its memory. It does not know when a callback is due, nor what host calls do.
 
 import { WasmpollError } from '../errors.ts';
-import type { Control } from '../memory/control-words.ts';
+import type { ControlWords } from '../memory/control-words.ts';
 import * as Numbers from '../memory/layout.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
 import type { Policy } from '../policy.ts';
@@ -118,7 +118,7 @@ export class Guest {
 }
 
 /** Starts an instance; as long as that takes the worker counts as inside the guest. */
-export function startGuest(module: GuestModule, policy: Policy, control: Control): Guest {
+export function startGuest(module: GuestModule, policy: Policy, control: ControlWords): Guest {
   control.enter(-1);
   try {
     return new Guest(module, policy);

@@ -1,4 +1,4 @@
-// Control: the few words that a worker and its supervisor share besides the segment: who is in the
+// Control words: the few that a worker and its supervisor share besides the segment: who is in the
 // guest, which descriptors are on their way, what was counted. It knows the words' protocol only.
 
 import { STATS } from './stats.ts';
@@ -23,7 +23,7 @@ const BYTES = (RING + RING_WORDS) * 4;
 /** What SEQUENCE holds when the worker was given up: neither odd nor a number it would reach. */
 const CONDEMNED = -2;
 
-export class Control {
+export class ControlWords {
   readonly buffer: ArrayBufferLike;
   /** For `Stats`. */
   readonly counts: Float64Array;

@@ -6,7 +6,7 @@ import { Batch } from '../kernel/batch.ts';
 import { Clock } from '../kernel/clock.ts';
 import type { BufferConstructor, Epoll, Kernel } from '../kernel/contract.ts';
 import { Connections } from '../memory/connections.ts';
-import type { Control } from '../memory/control-words.ts';
+import type { ControlWords } from '../memory/control-words.ts';
 import { Pages } from '../memory/pages.ts';
 import { type Buffers, Segment } from '../memory/segment.ts';
 import { Stats } from '../memory/stats.ts';
@@ -31,7 +31,7 @@ export interface Parts {
   readonly epoll: Epoll;
   readonly policy: Policy;
   readonly observer: Observer;
-  readonly control: Control;
+  readonly control: ControlWords;
   readonly clock: Clock;
   readonly stats: Stats;
   readonly connections: Connections;
@@ -48,7 +48,7 @@ export interface Materials {
   /** Monotonic milliseconds. */
   readonly now: () => number;
   readonly buffer: BufferConstructor;
-  readonly control: Control;
+  readonly control: ControlWords;
   /** An epoll that outlives the reactor; one of its own when not given. */
   readonly epoll?: Epoll;
 }

@@ -3,7 +3,7 @@
 
 import { startGuest } from '../guest/guest.ts';
 import type { BufferConstructor, Epoll } from '../kernel/contract.ts';
-import { Control } from '../memory/control-words.ts';
+import { ControlWords } from '../memory/control-words.ts';
 import { BUSY, COLUMNS, HANDLE } from '../memory/layout.ts';
 import { type Layout, type StateBlocks, statesAfter } from '../memory/state-blocks.ts';
 import type { Snapshot } from '../memory/stats.ts';
@@ -20,11 +20,11 @@ export type { Observer } from './parts.ts';
 export interface ReactorOptions extends Omit<Materials, 'control'> {
   readonly module: GuestModule;
   /** Where the supervisor watches; its own when there is none. */
-  readonly control?: Control;
+  readonly control?: ControlWords;
   /** Called in a turn in which the descriptor with the handle SIGNAL was readable. */
   readonly signalled?: () => void;
   /** What another reactor on the same epoll has left behind, to go on with. */
-  readonly left?: Remains;
+  readonly remains?: Remains;
 }
 
 /**
@@ -40,18 +40,18 @@ export class Reactor {
 
   /** @throws WasmpollError ERR_GUEST when the guest's start-up fails. */
   constructor(options: ReactorOptions) {
-    const { module, policy, buffer, left } = options;
-    const control = options.control ?? new Control(new buffer(Control.bytes), false);
+    const { module, policy, buffer, remains } = options;
+    const control = options.control ?? new ControlWords(new buffer(ControlWords.bytes), false);
     const guest = startGuest(module, policy, control);
     this.#buffer = buffer;
-    this.#parts = makeParts({ ...options, control }, guest, left);
+    this.#parts = makeParts({ ...options, control }, guest, remains);
     this.#works = wire(this.#parts, { module, guest });
     this.#turn = new Turn(this.#parts, this.#works, options.signalled ?? (() => undefined));
-    if (left !== undefined) this.#takeUp(left);
+    if (remains !== undefined) this.#takeUp(remains);
   }
 
-  #takeUp(left: Remains): void {
-    new Recovery(this.#parts, this.#works).run(left);
+  #takeUp(remains: Remains): void {
+    new Recovery(this.#parts, this.#works).run(remains);
     this.#works.callbacks.replacement.restore();
     this.#turn.rest();
     this.#publish();

@@ -4,7 +4,7 @@
 import { REASON_ERROR, REASON_HUNG, REASON_TRAP } from '../../assembly/abi.ts';
 import { makeEventFd, ringEventFd } from '../kernel/event-fd.ts';
 import type { Native, NativeEpoll } from '../kernel/native.ts';
-import { Control } from '../memory/control-words.ts';
+import { ControlWords } from '../memory/control-words.ts';
 import { COLUMNS, DOOMED, FD, FLAGS, MASK, OPEN, REASON } from '../memory/layout.ts';
 import { Stats } from '../memory/stats.ts';
 import type { Policy } from '../policy.ts';
@@ -23,7 +23,7 @@ export interface End {
 
 export class SeatHoldings {
   readonly policy: Policy;
-  readonly control: Control;
+  readonly control: ControlWords;
   readonly stats: Stats;
   /** Null before the first thread serves. */
   segment: SharedArrayBuffer | null = null;
@@ -39,7 +39,7 @@ export class SeatHoldings {
   constructor(native: Native, policy: Policy) {
     this.#native = native;
     this.policy = policy;
-    this.control = new Control(new SharedArrayBuffer(Control.bytes));
+    this.control = new ControlWords(new SharedArrayBuffer(ControlWords.bytes));
     this.stats = new Stats(this.control.counts);
     this.#epoll = native.epoll();
     try {

@@ -7,7 +7,7 @@ import { messageOf } from '../errors.ts';
 import { drainEventFd } from '../kernel/event-fd.ts';
 import { monotonicMs } from '../kernel/monotonic.ts';
 import type { Native } from '../kernel/native.ts';
-import { Control } from '../memory/control-words.ts';
+import { ControlWords } from '../memory/control-words.ts';
 import { Reactor } from '../reactor/reactor.ts';
 import type { FromWorker, ToWorker, WorkerData } from './messages.ts';
 import { OwnLoop } from './own-loop.ts';
@@ -26,7 +26,7 @@ export function serveSeat(port: MessagePort, native: Native, data: WorkerData): 
 
 class SeatWorker {
   readonly #port: MessagePort;
-  readonly #control: Control;
+  readonly #control: ControlWords;
   readonly #observer: WorkerObserver;
   readonly #reactor: Reactor;
   readonly #loop: OwnLoop;
@@ -34,7 +34,7 @@ class SeatWorker {
 
   constructor(port: MessagePort, native: Native, data: WorkerData) {
     this.#port = port;
-    const control = new Control(data.control);
+    const control = new ControlWords(data.control);
     this.#control = control;
     const observer = new WorkerObserver(
       (message) => this.#tell(message),
@@ -58,7 +58,7 @@ class SeatWorker {
         observer.observe();
         reactor.openHanded();
       },
-      ...(data.remains === undefined ? {} : { left: data.remains }),
+      ...(data.remains === undefined ? {} : { remains: data.remains }),
     });
     this.#reactor = reactor;
     this.#loop = new OwnLoop(native, reactor, () => this.#turned());

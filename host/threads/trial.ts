@@ -3,7 +3,7 @@
 
 import { messageOf, WasmpollError } from '../errors.ts';
 import { monotonicMs } from '../kernel/monotonic.ts';
-import { Control } from '../memory/control-words.ts';
+import { ControlWords } from '../memory/control-words.ts';
 import type { Layout } from '../memory/state-blocks.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
 import type { Policy } from '../policy.ts';
@@ -23,8 +23,8 @@ export async function tryModule(
   module: GuestModule,
   policy: Policy,
 ): Promise<Layout> {
-  const buffer = new SharedArrayBuffer(Control.bytes);
-  const control = new Control(buffer);
+  const buffer = new SharedArrayBuffer(ControlWords.bytes);
+  const control = new ControlWords(buffer);
   const watchdog = new Watchdog(policy.callbackTimeoutMs);
   const refused = (why: string, cause?: unknown): WasmpollError =>
     new WasmpollError('ERR_GUEST', `${module.name}: ${why}`, { cause });

@@ -5,7 +5,7 @@ import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { messageOf } from '../errors.ts';
 import { startGuest } from '../guest/guest.ts';
 import { openNative } from '../kernel/open-addon.ts';
-import { Control } from '../memory/control-words.ts';
+import { ControlWords } from '../memory/control-words.ts';
 import type { FromTrial, Task, TrialData } from './messages.ts';
 import { serveSeat } from './seat-worker.ts';
 import { BEGUN } from './thread.ts';
@@ -23,7 +23,7 @@ port.postMessage(BEGUN);
 function tryModule({ module, policy, control }: TrialData): void {
   const tell = (message: FromTrial): void => port.postMessage(message);
   try {
-    const guest = startGuest(module, policy, new Control(control));
+    const guest = startGuest(module, policy, new ControlWords(control));
     tell({ layout: { bytes: guest.stateBytes, version: guest.stateVersion } });
   } catch (error) {
     tell({ error: messageOf(error) });

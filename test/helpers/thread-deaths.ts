@@ -4,7 +4,7 @@
 import type { Epoll, Io, Kernel } from '../../host/kernel/contract.ts';
 import type { Loopback } from '../../host/kernel/loopback.ts';
 import type { Socket } from '../../host/kernel/loopback-socket.ts';
-import type { Control } from '../../host/memory/control-words.ts';
+import type { ControlWords } from '../../host/memory/control-words.ts';
 import type * as Columns from '../../host/memory/layout.ts';
 import type { StateBlocks } from '../../host/memory/state-blocks.ts';
 import type { GuestModule } from '../../host/module/protocol-module.ts';
@@ -23,7 +23,7 @@ class Death extends Error {}
 
 interface Host {
   Reactor: typeof Reactor;
-  Control: typeof Control;
+  ControlWords: typeof ControlWords;
   Loopback: typeof Loopback;
   columns: typeof Columns;
   module: GuestModule;
@@ -44,7 +44,7 @@ export async function hostOfDeaths(name: string, guest: Uint8Array): Promise<Hos
     ].map((file) => load(`host/${file}`)),
   )) as [
     { Reactor: typeof Reactor },
-    { Control: typeof Control },
+    { ControlWords: typeof ControlWords },
     { Loopback: typeof Loopback },
     typeof Columns,
     typeof import('../../host/module/protocol-module.ts'),
@@ -106,7 +106,7 @@ export class Place {
   died = 0;
   #left = 0;
   #now = 1;
-  #control: Control;
+  #control: ControlWords;
   #reactor!: Reactor;
   #epoll: Epoll;
   #dead = false;
@@ -123,7 +123,7 @@ export class Place {
     this.#host = host;
     this.#kernel = new host.Loopback();
     this.#deaths = [...deaths];
-    this.#control = new host.Control(new SharedArrayBuffer(host.Control.bytes));
+    this.#control = new host.ControlWords(new SharedArrayBuffer(host.ControlWords.bytes));
     this.#epoll = this.#kernel.epoll();
     // The first start is not the matter here: the steps begin when it serves.
     globalThis.wasmpollStep = undefined;
@@ -154,7 +154,7 @@ export class Place {
   #segment!: ArrayBufferLike;
   #states!: StateBlocks;
 
-  #start(left: Remains | null): Reactor {
+  #start(remains: Remains | null): Reactor {
     const place = this;
     const { Reactor: Start, module, policy } = this.#host;
     // Known as soon as it exists: a thread may end in its constructor.
@@ -164,9 +164,9 @@ export class Place {
         if (bytes > 1 << 20) place.#segment = this;
       }
     }
-    if (left !== null) {
-      this.#segment = left.segment;
-      this.#states = left.states;
+    if (remains !== null) {
+      this.#segment = remains.segment;
+      this.#states = remains.states;
     }
     const reactor = new Start({
       kernel: this.#wrapped(),
@@ -188,7 +188,7 @@ export class Place {
       buffer: Noted,
       control: this.#control,
       epoll: this.#wrappedEpoll(),
-      ...(left === null ? {} : { left }),
+      ...(remains === null ? {} : { remains }),
     });
     this.#states = reactor.states;
     return reactor;
@@ -272,7 +272,7 @@ export class Place {
   #replace(): void {
     this.died += 1;
     const { segment, states, control } = this.#frozen!;
-    this.#control = new this.#host.Control(control);
+    this.#control = new this.#host.ControlWords(control);
     const inside = this.#control.inside && this.#control.slot >= 0;
     if (inside) this.#lost = { slot: this.#control.slot, reason: 13 };
     else if (this.#control.hasRecovered) this.#lost = { slot: -1, reason: 13 };

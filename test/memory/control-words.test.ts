@@ -2,17 +2,17 @@
 
 import { Worker } from 'node:worker_threads';
 import test from 'ava';
-import { Control } from '../../host/memory/control-words.ts';
+import { ControlWords } from '../../host/memory/control-words.ts';
 import { until } from '../helpers/proc.ts';
 
 const SEQUENCE = 0;
 const RING_WORDS = 4096;
 
-function sides(): { worker: Control; supervisor: Control; words: Int32Array } {
-  const buffer = new SharedArrayBuffer(Control.bytes);
+function sides(): { worker: ControlWords; supervisor: ControlWords; words: Int32Array } {
+  const buffer = new SharedArrayBuffer(ControlWords.bytes);
   return {
-    worker: new Control(buffer),
-    supervisor: new Control(buffer),
+    worker: new ControlWords(buffer),
+    supervisor: new ControlWords(buffer),
     words: new Int32Array(buffer),
   };
 }
@@ -77,7 +77,7 @@ test('start-up is inside, for no slot, and counts as no callback', (t) => {
 test('the sequence starts over without a callback that looks like being outside', (t) => {
   const { words } = sides();
   words[SEQUENCE] = 0x3fff_fffe;
-  const worker = new Control(words.buffer);
+  const worker = new ControlWords(words.buffer);
   for (let round = 0; round < 4; round += 1) {
     worker.enter(1);
     t.is(worker.sequence % 2, 1);
@@ -107,7 +107,7 @@ test('who was given up counts as inside, in the slot that it was in, until it is
   t.false(supervisor.condemn(1), 'once');
   supervisor.reset();
   t.false(supervisor.inside);
-  const successor = new Control(supervisor.buffer);
+  const successor = new ControlWords(supervisor.buffer);
   successor.enter(5);
   t.is(supervisor.slot, 5);
   successor.leave();
@@ -119,8 +119,8 @@ test('a thread that leaves the guest after it was given up stays there and touch
   const go = new Int32Array(new SharedArrayBuffer(4));
   const thread = new Worker(
     `import { workerData, parentPort } from 'node:worker_threads';
-     const { Control } = await import(workerData.control);
-     const control = new Control(workerData.buffer);
+     const { ControlWords } = await import(workerData.control);
+     const control = new ControlWords(workerData.buffer);
      control.enter(11);
      parentPort.postMessage('inside');
      Atomics.wait(workerData.go, 0, 0);
