@@ -3,7 +3,7 @@
 // it, and a client may come back at once.
 
 import type { Native } from '../kernel/native.ts';
-import type { Seat } from './seat.ts';
+import type { Seat } from './seat/seat.ts';
 
 /** The seats that take connections, and those that only drain. */
 export interface Seats {

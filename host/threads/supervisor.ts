@@ -7,8 +7,8 @@ import { STATS, Stats } from '../memory/stats.ts';
 import type { Policy } from '../policy.ts';
 import { Admission } from './admission.ts';
 import type { Engine, EngineObserver, Interests, ServerStats } from './engine.ts';
-import { Seat, type SeatObserver } from './seat.ts';
-import { SeatHoldings } from './seat-holdings.ts';
+import { SeatHoldings } from './seat/holdings.ts';
+import { Seat, type SeatObserver } from './seat/seat.ts';
 import { SpareThread } from './spare-thread.ts';
 import { tryModule } from './trial.ts';
 

@@ -8,9 +8,9 @@ import type { Layout } from '../memory/state-blocks.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
 import type { Policy } from '../policy.ts';
 import type { FromTrial, TrialData } from './messages.ts';
+import { Watchdog } from './seat/watchdog.ts';
 import type { SpareThread } from './spare-thread.ts';
 import { BEGUN, type Thread } from './thread.ts';
-import { Watchdog } from './watchdog.ts';
 
 /**
  * Starts an instance of the module, and drops it.

@@ -1,7 +1,7 @@
 // When a callback counts as hung: samples and a virtual clock, no thread.
 
 import test from 'ava';
-import { Watchdog } from '../../host/threads/watchdog.ts';
+import { Watchdog } from '../../host/threads/seat/watchdog.ts';
 
 const LIMIT = 1000;
 

@@ -1,11 +1,11 @@
 // Seat swap: which module a seat has, and how far a swap to the next one has come. It keeps the state
 // blocks of both and the promises of those who wait; what is said to the thread is the seat's.
 
-import { WasmpollError } from '../errors.ts';
-import { checkTakeover } from '../guest/takeover.ts';
-import { type Layout, type StateBlocks, statesAfter } from '../memory/state-blocks.ts';
-import type { GuestModule } from '../module/protocol-module.ts';
-import type { Policy } from '../policy.ts';
+import { WasmpollError } from '../../errors.ts';
+import { checkTakeover } from '../../guest/takeover.ts';
+import { type Layout, type StateBlocks, statesAfter } from '../../memory/state-blocks.ts';
+import type { GuestModule } from '../../module/protocol-module.ts';
+import type { Policy } from '../../policy.ts';
 
 /** What is to take over. */
 export interface Candidate {

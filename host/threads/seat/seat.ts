@@ -1,16 +1,16 @@
-// Seat: one worker's place. Threads come and go; what they work on stays, in seat-holdings.ts and
-// seat-swap.ts, and each thread borrows it. A seat knows how to start, watch and replace a thread; balance
+// Seat: one worker's place. Threads come and go; what they work on stays, in holdings.ts and
+// swap.ts, and each thread borrows it. A seat knows how to start, watch and replace a thread; balance
 // and drain are the supervisor's.
 
-import { messageOf, WasmpollError } from '../errors.ts';
-import { monotonicMs } from '../kernel/monotonic.ts';
-import { Backoff } from './backoff.ts';
-import type { FromWorker, ToWorker, WorkerData } from './messages.ts';
-import type { SeatHoldings } from './seat-holdings.ts';
-import { SeatOutage } from './seat-outage.ts';
-import { type Candidate, SeatSwap } from './seat-swap.ts';
-import type { SpareThread } from './spare-thread.ts';
-import { BEGUN, type Thread } from './thread.ts';
+import { messageOf, WasmpollError } from '../../errors.ts';
+import { monotonicMs } from '../../kernel/monotonic.ts';
+import { Backoff } from '../backoff.ts';
+import type { FromWorker, ToWorker, WorkerData } from '../messages.ts';
+import type { SpareThread } from '../spare-thread.ts';
+import { BEGUN, type Thread } from '../thread.ts';
+import type { SeatHoldings } from './holdings.ts';
+import { SeatOutage } from './outage.ts';
+import { type Candidate, SeatSwap } from './swap.ts';
 import { Watchdog } from './watchdog.ts';
 
 // Between replacements that die before their first callback.

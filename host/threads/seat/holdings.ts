@@ -1,14 +1,14 @@
 // Seat holdings: what a seat has while threads come and go: the epoll with its registrations, the control
 // words, the segment, and the descriptors on their way. It knows no thread, and no module.
 
-import { REASON_ERROR, REASON_HUNG, REASON_TRAP } from '../../assembly/abi.ts';
-import { makeEventFd, ringEventFd } from '../kernel/event-fd.ts';
-import type { Native, NativeEpoll } from '../kernel/native.ts';
-import { ControlWords } from '../memory/control-words.ts';
-import { COLUMNS, DOOMED, FD, FLAGS, MASK, OPEN, REASON } from '../memory/layout.ts';
-import { Stats } from '../memory/stats.ts';
-import type { Policy } from '../policy.ts';
-import { bitsOf, type Interests, interestsOf } from './engine.ts';
+import { REASON_ERROR, REASON_HUNG, REASON_TRAP } from '../../../assembly/abi.ts';
+import { makeEventFd, ringEventFd } from '../../kernel/event-fd.ts';
+import type { Native, NativeEpoll } from '../../kernel/native.ts';
+import { ControlWords } from '../../memory/control-words.ts';
+import { COLUMNS, DOOMED, FD, FLAGS, MASK, OPEN, REASON } from '../../memory/layout.ts';
+import { Stats } from '../../memory/stats.ts';
+import type { Policy } from '../../policy.ts';
+import { bitsOf, type Interests, interestsOf } from '../engine.ts';
 
 const NOBODY = { slot: -1, reason: REASON_TRAP };
 

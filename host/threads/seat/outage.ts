@@ -1,9 +1,9 @@
 // Seat outage: what becomes of a seat's connections while no thread serves it, and when to try again. It
 // starts no thread.
 
-import { lacksDescriptors } from '../kernel/descriptors.ts';
-import { Backoff } from './backoff.ts';
-import type { SeatHoldings } from './seat-holdings.ts';
+import { lacksDescriptors } from '../../kernel/descriptors.ts';
+import { Backoff } from '../backoff.ts';
+import type { SeatHoldings } from './holdings.ts';
 
 // Between tries to start a thread when the system has none to give.
 const FIRST_RETRY_MS = 50;
