@@ -5,7 +5,7 @@
 // message import this one as a whole and rebind what they need: `const { FD, FLAGS } = Numbers`.
 
 // A connection's row in the table, as Int32 columns.
-export const COLUMNS = 24;
+export const COLUMNS = 25;
 /** The handle under which guest and epoll know the connection; changes when the slot is freed. */
 export const HANDLE = 0;
 export const FLAGS = 1;
@@ -42,14 +42,18 @@ export const BUSY = 21;
 export const UNSAVED = 22;
 /** The generation of state blocks in which its own lies; see state-blocks.ts. */
 export const LAYOUT = 23;
+/** Bytes that have moved into or out of its pages since MOVED_SINCE. */
+export const MOVED = 24;
 
 // A connection's times, as Float64 columns in monotonic milliseconds; 0 is unset.
-export const TIMES = 5;
+export const TIMES = 6;
 export const LAST_PROGRESS = 0;
 export const OUTPUT_SINCE = 1;
 export const HELD_SINCE = 2;
 export const LINGER_UNTIL = 3;
 export const GUEST_TIMER = 4;
+/** When its pages last made progress; while it has none, how old they were, negated. */
+export const MOVED_SINCE = 5;
 
 // Flags of the column FLAGS.
 /** The slot is in use. */

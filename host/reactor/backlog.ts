@@ -3,23 +3,41 @@
 
 import { REASON_LIMIT, REASON_MEMORY } from '../../assembly/abi.ts';
 import * as Numbers from '../memory/layout.ts';
-import { pagesOf } from '../memory/pages.ts';
-import { reservePages } from '../policy.ts';
+import * as Chains from '../memory/pages.ts';
+import * as Policies from '../policy.ts';
 import type { Parts } from './parts.ts';
 
 const {
   BUSY,
+  CHAIN_BYTES,
+  CHAIN_START,
   COLUMNS,
   DOOMED,
   FD,
   FLAGS,
+  GUEST_BUFFER,
   HELD,
+  MOVED,
+  MOVED_SINCE,
   OUTPUT,
   OUTPUT_BYTES,
   OUTPUT_SINCE,
   STAGED_BYTES,
   TIMES,
 } = Numbers;
+const { pagesOf } = Chains;
+const { PAGE_BYTES, reservePages } = Policies;
+
+// A connection makes progress when bytes worth an eighth of its pages have been received into them, consumed
+// by the guest or taken by the peer. A trickle of single bytes is no progress; a peer that sends a frame or
+// takes its output steadily makes some all the time.
+const WORTHWHILE = PAGE_BYTES / 8;
+// Giving back every page counts for this many bytes at least: eight short messages are progress. One is
+// not: whoever ends a message and begins the next would keep a page and always look new.
+const EMPTIED = WORTHWHILE / 8;
+// Added to every age, so that many pages weigh something in the turn in which they are taken. It is as
+// long as a turn may last: more would make the young pay for the old.
+const YOUNGEST_MS = 10;
 
 export class Backlog {
   readonly #connections: Parts['connections'];
@@ -53,7 +71,8 @@ export class Backlog {
       this.#connections.doom(slot, REASON_LIMIT);
       return;
     }
-    if (!this.#makeRoom(slot, length)) return;
+    if (this.#pagesOf(slot) === 0) this.#begin(slot);
+    if (!this.#makeRoom(slot, base + OUTPUT, length)) return;
     if (this.#table[base + OUTPUT_BYTES] === 0) {
       this.#times[slot * TIMES + OUTPUT_SINCE] = this.#clock.now;
     }
@@ -76,24 +95,70 @@ export class Backlog {
   consume(slot: number, length: number): void {
     this.#pages.consume(slot * COLUMNS + OUTPUT, length);
     this.bytes -= length;
+    this.#move(slot, length);
     this.#times[slot * TIMES + OUTPUT_SINCE] = this.#clock.now;
     this.#connections.touch(slot);
   }
 
   /** Holds input of the connection in the pool. A doomed one's is dropped. */
-  hold(slot: number, buffer: number, offset: number, length: number): void {
-    if ((this.#table[slot * COLUMNS + FLAGS]! & DOOMED) !== 0) return;
-    if (!this.#makeRoom(slot, length)) return;
-    this.#pages.append(slot * COLUMNS + HELD, buffer, offset, length);
+  hold(slot: number, offset: number, length: number): void {
+    if (this.#pagesOf(slot) === 0) this.#begin(slot);
+    this.#hold(slot, offset, length);
   }
 
-  // Keeps the reserve free: who holds the most pages is aborted, never the one that asks.
-  #makeRoom(slot: number, length: number): boolean {
+  /**
+   * The guest has consumed some of the `total` bytes at `offset` in its memory, of which the first `held`
+   * are in the pool as well: the rest is held from here on.
+   */
+  retain(slot: number, offset: number, held: number, consumed: number, total: number): void {
+    // Pages that are given back and taken again at once were never free for others: no new age begins.
+    if (this.#pagesOf(slot) === 0) this.#begin(slot);
+    if (held > 0) this.#pages.consume(slot * COLUMNS + HELD, Math.min(held, consumed));
+    const start = Math.max(held, consumed);
+    if (total > start) this.#hold(slot, offset + start, total - start);
+    this.#move(slot, consumed);
+  }
+
+  #hold(slot: number, offset: number, length: number): void {
+    const base = slot * COLUMNS;
+    if ((this.#table[base + FLAGS]! & DOOMED) !== 0) return;
+    if (!this.#makeRoom(slot, base + HELD, length)) return;
+    this.#pages.append(base + HELD, GUEST_BUFFER, offset, length);
+    this.#move(slot, length);
+  }
+
+  // The first page is taken. Time in which none was held does not count.
+  #begin(slot: number): void {
+    const at = slot * TIMES + MOVED_SINCE;
+    this.#times[at] = this.#clock.now + Math.min(0, this.#times[at]!);
+  }
+
+  #move(slot: number, length: number): void {
+    const [base, times] = [slot * COLUMNS, slot * TIMES];
+    const { now } = this.#clock;
+    const pages = this.#pagesOf(slot);
+    const moved = this.#table[base + MOVED]! + (pages > 0 ? length : Math.max(length, EMPTIED));
+    const progress = moved >= Math.max(1, pages) * WORTHWHILE;
+    this.#table[base + MOVED] = progress ? 0 : moved;
+    const since = progress ? now : this.#times[times + MOVED_SINCE]!;
+    // While no page is held, what stands there is the age so far, negated.
+    this.#times[times + MOVED_SINCE] = pages > 0 ? since : since - now;
+  }
+
+  #pagesOf(slot: number): number {
+    const base = slot * COLUMNS;
+    return pagesOf(this.#table, base + OUTPUT) + pagesOf(this.#table, base + HELD);
+  }
+
+  // Keeps the reserve free. Aborted is whose pages times age, the time since the last progress, is the
+  // most; that may be the one that asks.
+  #makeRoom(slot: number, chain: number, length: number): boolean {
     const needed = this.#pages.needed(length);
     while (this.#pages.available - needed < this.#reserve) {
-      const victim = this.#largest(slot);
+      const victim = this.#heaviest(slot, chain, length);
       if (victim < 0) break;
       this.#abandon(victim);
+      if (victim === slot) return false;
     }
     if (this.#pages.available >= needed) return true;
     this.#abandon(slot);
@@ -106,15 +171,29 @@ export class Backlog {
     this.drop(slot);
   }
 
-  #largest(except: number): number {
-    let [largest, most] = [-1, 0];
+  // The slot whose pages weigh the most, with what `asker` wants in `chain` counted as its own; −1 when
+  // nobody else has any. Of two that weigh the same, the larger.
+  #heaviest(asker: number, chain: number, length: number): number {
+    let [heaviest, most, size] = [-1, 0, 0];
     for (let slot = 0; slot < this.#connections.end; slot += 1) {
-      const base = slot * COLUMNS;
-      if (slot === except || this.#table[base + FD]! < 0) continue;
-      const pages = pagesOf(this.#table, base + OUTPUT) + pagesOf(this.#table, base + HELD);
-      if (pages > most) [largest, most] = [slot, pages];
+      if (slot === asker || this.#table[slot * COLUMNS + FD]! < 0) continue;
+      const pages = this.#pagesOf(slot);
+      if (pages === 0) continue;
+      const weight = pages * this.#age(slot);
+      if (weight > most || (weight === most && pages > size)) {
+        [heaviest, most, size] = [slot, weight, pages];
+      }
     }
-    return largest;
+    if (heaviest < 0) return -1;
+    const bytes = this.#table[chain + CHAIN_BYTES]!;
+    const end = bytes === 0 ? 0 : this.#table[chain + CHAIN_START]! + bytes;
+    const more = Math.ceil((end + length) / PAGE_BYTES) - Math.ceil(end / PAGE_BYTES);
+    const asked = this.#pagesOf(asker) + more;
+    return asked * this.#age(asker) > most ? asker : heaviest;
+  }
+
+  #age(slot: number): number {
+    return this.#clock.now - this.#times[slot * TIMES + MOVED_SINCE]! + YOUNGEST_MS;
   }
 
   /** Gives the connection's pages back. */

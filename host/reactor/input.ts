@@ -140,7 +140,7 @@ export class Input {
     }
     const total = held + received;
     if (this.#table[base + WANT]! > total) {
-      this.#backlog.hold(slot, GUEST_BUFFER, window + held, received);
+      this.#backlog.hold(slot, window + held, received);
       if (held === 0) this.#holdingSince(slot);
       return;
     }
@@ -162,11 +162,7 @@ export class Input {
       this.#pages.clear(base + HELD);
       return;
     }
-    if (held > 0) this.#pages.consume(base + HELD, Math.min(held, consumed));
-    const start = Math.max(held, consumed);
-    if (total > start) {
-      this.#backlog.hold(slot, GUEST_BUFFER, this.#callbacks.window + start, total - start);
-    }
+    this.#backlog.retain(slot, this.#callbacks.window, held, consumed, total);
     const left = total - consumed;
     if (left === 0) return;
     if (consumed > 0 || held === 0) this.#holdingSince(slot);

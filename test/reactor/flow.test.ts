@@ -438,14 +438,26 @@ test('when the pool runs low the connection with the most pages is aborted', asy
   t.is(server.stats().poolBytes, 0);
 });
 
-test('the connection that asks is not the one that is aborted, however much it holds', async (t) => {
+test('the connection that asks is aborted when it holds the most', async (t) => {
   const server = await scripted({ policy: pool });
   const asker = open(server, 'b .,700000,1,a;', 4);
-  const small = open(server, 'b .,200000,1,s;', 4);
+  const modest = open(server, 'b .,200000,1,m;', 4);
   server.connect().send('b 0,150000,1,a;');
-  t.is(small.closeReason, REASON_MEMORY);
-  t.is(asker.closeReason, undefined);
-  t.is(asker.text().length, 850_000);
+  t.is(asker.closeReason, REASON_MEMORY);
+  t.is(modest.text(), 'm'.repeat(200_000));
+  t.deepEqual(leftovers(server), { ...nothing, open: 2 });
+});
+
+test('the longer a connection makes no progress, the less it may hold', async (t) => {
+  const server = await scripted({ policy: pool });
+  const idle = open(server, 'b .,200000,1,i;', 4);
+  server.advance(1_000);
+  const larger = open(server, 'b .,500000,1,l;', 4);
+  const asker = open(server, '', 4);
+  server.connect().send('b 2,260000,1,a;');
+  t.is(idle.closeReason, REASON_MEMORY);
+  t.is(larger.text(), 'l'.repeat(500_000));
+  t.is(asker.text(), 'a'.repeat(260_000));
 });
 
 test('a connection alone that asks for more than the pool has is aborted', async (t) => {
@@ -470,13 +482,16 @@ test('held input counts towards the pool', async (t) => {
     },
   });
   const holder = open(server, 'q;m 1,1;P .;e d{P .;}');
-  const asker = open(server, '', 4);
+  const [first, second] = [open(server, '', 4), open(server, '', 4)];
   const other = server.connect();
   holder.send('x'.repeat(400_000));
   other.send('R 0;');
-  other.send('b 1,600000,1,a;');
+  other.send('b 1,300000,1,a;');
+  t.is(holder.closeReason, undefined);
+  other.send('b 2,300000,1,a;');
   t.is(holder.closeReason, REASON_MEMORY);
-  t.is(asker.text().length, 600_000);
+  t.is(first.text().length, 300_000);
+  t.is(second.text().length, 300_000);
 });
 
 test('a client that never reads costs no more than marks and one window', async (t) => {

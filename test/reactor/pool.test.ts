@@ -1,0 +1,220 @@
+// Who is aborted when the pool runs low: attackers that hold pages for nothing, against clients that get
+// on. Everything is simulated on a virtual clock, so each run has the same outcome.
+
+import test from 'ava';
+import { type Harness, harness, type Peer } from '../../host/testing/harness.ts';
+import { compiledGuest } from '../helpers/guests.ts';
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+const PAGES = 256;
+const STEP_MS = 10;
+const HEADER = 4;
+// An answer is longer than its question by so much.
+const MORE = 8;
+
+// Four bytes of length and the bytes; each frame comes back behind twelve bytes.
+const framed = compiledGuest('framed-1');
+
+const start = (): Promise<Harness> =>
+  harness(framed, {
+    name: 'framed',
+    policy: {
+      maxConnections: 1024,
+      poolBytes: PAGES * 16 * KiB,
+      maxBacklogBytes: MiB,
+      highWaterBytes: 128 * KiB,
+    },
+  });
+
+function frame(bytes: number): Uint8Array {
+  const made = new Uint8Array(HEADER + bytes);
+  new DataView(made.buffer).setInt32(0, bytes, true);
+  return made;
+}
+
+interface Client {
+  /** `tick` is the number of the step. */
+  step(tick: number): void;
+}
+
+/** Comes back between half a second and a second after it was aborted. */
+abstract class Attacker implements Client {
+  protected peer: Peer;
+  readonly #server: Harness;
+  readonly #pause: number;
+  #back = -1;
+
+  constructor(server: Harness, number: number) {
+    this.#server = server;
+    this.#pause = (500 + (number % 50) * STEP_MS) / STEP_MS;
+    this.peer = server.connect({ bufferBytes: 64 * KiB });
+  }
+
+  step(tick: number): void {
+    if (this.peer.closeReason !== undefined) {
+      if (this.#back < 0) this.#back = tick + this.#pause;
+      if (tick < this.#back) return;
+      this.#back = -1;
+      this.peer = this.#server.connect({ bufferBytes: 64 * KiB });
+    }
+    this.act(tick);
+  }
+
+  protected abstract act(tick: number): void;
+}
+
+/** Begins a frame, leaves it unfinished, and does it again when it is aborted. */
+class Holder extends Attacker {
+  readonly #begun: Uint8Array;
+  #holding: Peer | null = null;
+
+  constructor(server: Harness, number: number, bytes: number) {
+    super(server, number);
+    this.#begun = frame(60_000).subarray(0, bytes);
+  }
+
+  protected act(): void {
+    if (this.#holding === this.peer) return;
+    this.#holding = this.peer;
+    this.peer.send(this.#begun);
+  }
+}
+
+/** Sends its frame byte by byte. */
+class Trickler extends Attacker {
+  readonly #frame = frame(60_000);
+  #at = 0;
+
+  protected act(tick: number): void {
+    if (tick % 10 !== 0) return;
+    this.peer.send(this.#frame.subarray(this.#at, this.#at + 1));
+    this.#at = (this.#at + 1) % HEADER === 0 ? HEADER : this.#at + 1;
+  }
+}
+
+/** Completes a frame of no bytes and begins the next one in a single write, ten times a second. */
+class Recycler extends Attacker {
+  #begun: Peer | null = null;
+
+  protected act(tick: number): void {
+    if (tick % 10 !== 0) return;
+    if (this.#begun !== this.peer) this.peer.send(new Uint8Array(1));
+    else this.peer.send(new Uint8Array(HEADER));
+    this.#begun = this.peer;
+  }
+}
+
+/** Completes a frame of no bytes, and begins the next one 10 ms later, ten times a second. */
+class Blinker extends Attacker {
+  #begun: Peer | null = null;
+
+  protected act(tick: number): void {
+    if (tick % 10 === 0 && this.#begun === this.peer) this.peer.send(new Uint8Array(HEADER - 1));
+    if (tick % 10 !== 1) return;
+    this.peer.send(new Uint8Array(1));
+    this.#begun = this.peer;
+  }
+}
+
+/** Asks for answers and takes none of them. */
+class Deaf extends Attacker {
+  readonly #frame = frame(30_000);
+
+  protected act(tick: number): void {
+    if (tick % 5 === 0) this.peer.send(this.#frame);
+  }
+}
+
+/** Sends frames in pieces, and the next one when it has read the answer to the one before. */
+class Honest implements Client {
+  readonly #peer: Peer;
+  readonly #frame: Uint8Array;
+  readonly #piece: number;
+  readonly #readEvery: number;
+  #at = 0;
+  #due = 0;
+  frames = 0;
+
+  /** @param readEvery in steps: the answer waits in the pool so long */
+  constructor(server: Harness, number: number, readEvery: number) {
+    this.#peer = server.connect({ bufferBytes: 8 * KiB });
+    this.#frame = frame(20_000 + (number % 5) * 10_000);
+    this.#piece = 4_000 + (number % 3) * 2_000;
+    this.#readEvery = readEvery;
+  }
+
+  get lost(): boolean {
+    return this.#peer.closeReason !== undefined;
+  }
+
+  step(tick: number): void {
+    if (this.lost) return;
+    if (tick % this.#readEvery === 0) this.#due -= this.#peer.received().length;
+    if (this.#due > 0) return;
+    this.#at += this.#peer.send(this.#frame.subarray(this.#at, this.#at + this.#piece));
+    if (this.#at < this.#frame.length) return;
+    this.#at = 0;
+    this.#due += this.#frame.length + MORE;
+    this.frames += 1;
+  }
+}
+
+interface Outcome {
+  lost: number;
+  frames: number;
+  aborted: number;
+}
+
+const HONEST = 10;
+
+async function play(make: Make, attackers: number, headStartMs: number): Promise<Outcome> {
+  const server = await start();
+  const hostile = Array.from({ length: attackers }, (_, number) => make(server, number));
+  let tick = 0;
+  const steps = (ms: number, clients: readonly Client[]): void => {
+    for (const end = tick + ms / STEP_MS; tick < end; tick += 1) {
+      for (const client of clients) client.step(tick);
+      server.advance(STEP_MS);
+    }
+  };
+  steps(headStartMs, hostile);
+  const honest = Array.from(
+    { length: HONEST },
+    (_, number) => new Honest(server, number, number % 2 === 0 ? 1 : 10),
+  );
+  steps(1_500, [...hostile, ...honest]);
+  return {
+    lost: honest.filter((client) => client.lost).length,
+    frames: honest.reduce((sum, client) => sum + client.frames, 0),
+    aborted: server.stats().errors.MEMORY ?? 0,
+  };
+}
+
+type Make = (server: Harness, number: number) => Client;
+
+// Before anybody has a history, what fills the pool within a few steps costs some of those who ask for
+// more then. The last number says how many: with attackers that came a second earlier it is none.
+const attacks: [string, number, Make, number][] = [
+  ['hold a byte each', 300, (server, number) => new Holder(server, number, 1), 3],
+  ['hold 257 bytes each', 300, (server, number) => new Holder(server, number, 257), 3],
+  ['hold 4,097 bytes each', 300, (server, number) => new Holder(server, number, 4_097), 3],
+  ['hold 20,000 bytes each', 300, (server, number) => new Holder(server, number, 20_000), 0],
+  ['send a byte every 100 ms', 300, (server, number) => new Trickler(server, number), 3],
+  ['hold a byte of the next frame', 300, (server, number) => new Recycler(server, number), 3],
+  ['end and begin a frame in turn', 300, (server, number) => new Blinker(server, number), 10],
+  ['take none of their answers', 80, (server, number) => new Deaf(server, number), 0],
+];
+
+for (const [what, count, make, cold] of attacks) {
+  test(`${count} clients ${what}: those that get on outlive them`, async (t) => {
+    const outcome = await play(make, count, 1_000);
+    t.is(outcome.lost, 0);
+    t.is(outcome.frames, 161);
+    t.true(outcome.aborted > 100);
+  });
+
+  test(`${count} clients ${what}, all at once: ${cold} of ${HONEST} others are lost`, async (t) => {
+    t.is((await play(make, count, 0)).lost, cold);
+  });
+}
