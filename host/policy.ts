@@ -247,7 +247,7 @@ const relations = [
   ['receiveWindowBytes', 'at most', 'maxStagedBytes'],
 ] as const satisfies readonly (readonly [SettingName, string, SettingName])[];
 
-/** The pages that are kept free, a sixteenth: below it the largest holder is aborted. */
+/** The pages that are kept free, a sixteenth: below it connections are aborted. */
 export const reservePages = (policy: Policy): number =>
   Math.max(1, Math.floor(policy.poolBytes / PAGE_BYTES / 16));
 
