@@ -38,6 +38,8 @@ const EMPTIED = WORTHWHILE / 8;
 // Added to every age, so that many pages weigh something in the turn in which they are taken. It is as
 // long as a turn may last: more would make the young pay for the old.
 const YOUNGEST_MS = 10;
+// The age of a connection that has not made progress yet: one that comes back after an abort is not young.
+const NEWCOMER_MS = 1_000;
 
 export class Backlog {
   readonly #connections: Parts['connections'];
@@ -62,6 +64,11 @@ export class Backlog {
     this.#maxBytes = parts.policy.maxBacklogBytes;
   }
 
+  /** A connection begins, and has shown nothing yet. */
+  open(slot: number): void {
+    this.#times[slot * TIMES + MOVED_SINCE] = -NEWCOMER_MS;
+  }
+
   /** Puts bytes of a bound buffer behind the connection's backlog. A doomed one's are dropped. */
   append(slot: number, buffer: number, offset: number, length: number): void {
     const base = slot * COLUMNS;
@@ -72,7 +79,7 @@ export class Backlog {
       return;
     }
     if (this.#pagesOf(slot) === 0) this.#begin(slot);
-    if (!this.#makeRoom(slot, base + OUTPUT, length)) return;
+    if (!this.#makeRoom(slot, this.#pagesWith(slot, base + OUTPUT, length), length)) return;
     if (this.#table[base + OUTPUT_BYTES] === 0) {
       this.#times[slot * TIMES + OUTPUT_SINCE] = this.#clock.now;
     }
@@ -95,7 +102,7 @@ export class Backlog {
   consume(slot: number, length: number): void {
     this.#pages.consume(slot * COLUMNS + OUTPUT, length);
     this.bytes -= length;
-    this.#move(slot, length);
+    this.#move(slot, length, this.#pagesOf(slot));
     this.#times[slot * TIMES + OUTPUT_SINCE] = this.#clock.now;
     this.#connections.touch(slot);
   }
@@ -116,15 +123,17 @@ export class Backlog {
     if (held > 0) this.#pages.consume(slot * COLUMNS + HELD, Math.min(held, consumed));
     const start = Math.max(held, consumed);
     if (total > start) this.#hold(slot, offset + start, total - start);
-    this.#move(slot, consumed);
+    this.#move(slot, consumed, this.#pagesOf(slot));
   }
 
   #hold(slot: number, offset: number, length: number): void {
     const base = slot * COLUMNS;
     if ((this.#table[base + FLAGS]! & DOOMED) !== 0) return;
-    if (!this.#makeRoom(slot, base + HELD, length)) return;
+    const pages = this.#pagesWith(slot, base + HELD, length);
+    // First: a newcomer whose first bytes are progress already must not be weighed as one without.
+    this.#move(slot, length, pages);
+    if (!this.#makeRoom(slot, pages, length)) return;
     this.#pages.append(base + HELD, GUEST_BUFFER, offset, length);
-    this.#move(slot, length);
   }
 
   // The first page is taken. Time in which none was held does not count.
@@ -133,10 +142,9 @@ export class Backlog {
     this.#times[at] = this.#clock.now + Math.min(0, this.#times[at]!);
   }
 
-  #move(slot: number, length: number): void {
+  #move(slot: number, length: number, pages: number): void {
     const [base, times] = [slot * COLUMNS, slot * TIMES];
     const { now } = this.#clock;
-    const pages = this.#pagesOf(slot);
     const moved = this.#table[base + MOVED]! + (pages > 0 ? length : Math.max(length, EMPTIED));
     const progress = moved >= Math.max(1, pages) * WORTHWHILE;
     this.#table[base + MOVED] = progress ? 0 : moved;
@@ -150,12 +158,20 @@ export class Backlog {
     return pagesOf(this.#table, base + OUTPUT) + pagesOf(this.#table, base + HELD);
   }
 
+  // Its pages when the chain has so many bytes more.
+  #pagesWith(slot: number, chain: number, length: number): number {
+    const bytes = this.#table[chain + CHAIN_BYTES]!;
+    const end = bytes === 0 ? 0 : this.#table[chain + CHAIN_START]! + bytes;
+    const more = Math.ceil((end + length) / PAGE_BYTES) - Math.ceil(end / PAGE_BYTES);
+    return this.#pagesOf(slot) + more;
+  }
+
   // Keeps the reserve free. Aborted is whose pages times age, the time since the last progress, is the
   // most; that may be the one that asks.
-  #makeRoom(slot: number, chain: number, length: number): boolean {
+  #makeRoom(slot: number, pages: number, length: number): boolean {
     const needed = this.#pages.needed(length);
     while (this.#pages.available - needed < this.#reserve) {
-      const victim = this.#heaviest(slot, chain, length);
+      const victim = this.#heaviest(slot, pages);
       if (victim < 0) break;
       this.#abandon(victim);
       if (victim === slot) return false;
@@ -171,9 +187,9 @@ export class Backlog {
     this.drop(slot);
   }
 
-  // The slot whose pages weigh the most, with what `asker` wants in `chain` counted as its own; −1 when
+  // The slot whose pages weigh the most, with `asked` pages counted as the asker's; −1 when
   // nobody else has any. Of two that weigh the same, the larger.
-  #heaviest(asker: number, chain: number, length: number): number {
+  #heaviest(asker: number, asked: number): number {
     let [heaviest, most, size] = [-1, 0, 0];
     for (let slot = 0; slot < this.#connections.end; slot += 1) {
       if (slot === asker || this.#table[slot * COLUMNS + FD]! < 0) continue;
@@ -185,10 +201,6 @@ export class Backlog {
       }
     }
     if (heaviest < 0) return -1;
-    const bytes = this.#table[chain + CHAIN_BYTES]!;
-    const end = bytes === 0 ? 0 : this.#table[chain + CHAIN_START]! + bytes;
-    const more = Math.ceil((end + length) / PAGE_BYTES) - Math.ceil(end / PAGE_BYTES);
-    const asked = this.#pagesOf(asker) + more;
     return asked * this.#age(asker) > most ? asker : heaviest;
   }
 

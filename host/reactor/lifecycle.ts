@@ -87,6 +87,7 @@ export class Lifecycle {
     this.#table[base + BUSY] = 1;
     this.#table[base + FLAGS]! |= KNOWN;
     this.#times[slot * TIMES + LAST_PROGRESS] = this.#clock.now;
+    this.#backlog.open(slot);
     this.#deadlines.schedule(slot);
     return slot;
   }

@@ -451,7 +451,7 @@ test('the connection that asks is aborted when it holds the most', async (t) => 
 test('the longer a connection makes no progress, the less it may hold', async (t) => {
   const server = await scripted({ policy: pool });
   const idle = open(server, 'b .,200000,1,i;', 4);
-  server.advance(1_000);
+  server.advance(10_000);
   const larger = open(server, 'b .,500000,1,l;', 4);
   const asker = open(server, '', 4);
   server.connect().send('b 2,260000,1,a;');
@@ -486,6 +486,7 @@ test('held input counts towards the pool', async (t) => {
   const other = server.connect();
   holder.send('x'.repeat(400_000));
   other.send('R 0;');
+  server.advance(2_000);
   other.send('b 1,300000,1,a;');
   t.is(holder.closeReason, undefined);
   other.send('b 2,300000,1,a;');
