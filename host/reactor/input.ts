@@ -59,6 +59,7 @@ export class Input {
   readonly #times: Float64Array;
   readonly #bytesPerTurn: number;
   readonly #windowBytes: number;
+  readonly #maxFrameBytes: number;
   /** Number of the turn, in Int32: it tells apart the byte budgets of turns. */
   #turn = 0;
 
@@ -90,6 +91,7 @@ export class Input {
     this.#times = parts.connections.segment.times;
     this.#bytesPerTurn = parts.policy.bytesPerTurn;
     this.#windowBytes = parts.policy.receiveWindowBytes;
+    this.#maxFrameBytes = parts.policy.maxFrameBytes;
   }
 
   /** A turn begins: every connection has its byte budget again. */
@@ -170,8 +172,9 @@ export class Input {
     const left = total - consumed;
     if (left === 0) return;
     if (consumed > 0 || held === 0) this.#holdingSince(slot);
-    if ((this.#table[base + FLAGS]! & DECLINED) !== 0 && left >= this.#policy.maxFrameBytes) {
+    if ((this.#table[base + FLAGS]! & DECLINED) !== 0 && left >= this.#maxFrameBytes) {
       this.#stats.error('FRAME');
+      this.#observer.overlong(this.#table[base + HANDLE]!);
       this.#lifecycle.finish(slot, REASON_FRAME);
     } else if (this.#flow.heldDeliverable(slot)) this.#connections.pushReady(slot);
   }
@@ -181,13 +184,15 @@ export class Input {
     this.#deadlines.schedule(slot);
   }
 
-  // on_data until all is consumed, the guest wants more, or the budget is spent.
+  // on_data until all is consumed, the guest wants more, or the budget is spent. How much a receive has
+  // brought is TCP's doing: it must not decide how large a frame may be, so no call sees more than one.
   #offer(slot: number, total: number): number {
     const base = slot * COLUMNS;
     const { window } = this.#callbacks;
     let done = 0;
     for (let calls = this.#policy.callbacksPerTurn; calls > 0; calls -= 1) {
-      const consumed = this.#callbacks.data(slot, window + done, total - done);
+      const offered = Math.min(total - done, this.#maxFrameBytes);
+      const consumed = this.#callbacks.data(slot, window + done, offered);
       if (consumed === FAILED) return FAILED;
       this.#stats.message();
       done += consumed;
