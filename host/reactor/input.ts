@@ -94,13 +94,12 @@ export class Input {
     this.#maxFrameBytes = parts.policy.maxFrameBytes;
   }
 
-  /** A turn begins: every connection has its byte budget again. */
+  /** Every connection has its byte budget again. */
   nextTurn(): void {
     this.#turn = (this.#turn + 1) | 0;
   }
 
-  // One native call: what the previous callback sent, its state out, this one's state and held
-  // input in, and the receive behind it.
+  // One native call: what the previous callback sent, states and held input, and the receive behind it.
   /** @returns whether there was anything it could do: a budget may be spent */
   receive(slot: number): boolean {
     const base = slot * COLUMNS;
@@ -153,7 +152,7 @@ export class Input {
     this.#deliver(slot, held, total);
   }
 
-  // The window has `total` bytes, of which the first `held` are in the slot's pages as well.
+  // The window has `total` bytes, the first `held` of them in the slot's pages as well.
   #deliver(slot: number, held: number, total: number): void {
     const base = slot * COLUMNS;
     this.#table[base + WANT] = 0;
@@ -184,8 +183,8 @@ export class Input {
     this.#deadlines.schedule(slot);
   }
 
-  // on_data until all is consumed, the guest wants more, or the budget is spent. How much a receive has
-  // brought is TCP's doing: it must not decide how large a frame may be, so no call sees more than one.
+  // on_data until all is consumed, the guest wants more, or a budget is spent. No call sees more than the
+  // longest frame: what a receive brings is TCP's doing, and must not decide how long one may be.
   #offer(slot: number, total: number): number {
     const base = slot * COLUMNS;
     const { window } = this.#callbacks;
@@ -201,7 +200,7 @@ export class Input {
         this.#table[base + FLAGS]! |= DECLINED;
         break;
       }
-      if (!this.#mayOffer(slot, total - done)) break;
+      if (!this.#mayOffer(slot, total - done) || this.#clock.spent()) break;
       // What was sent to this connection alone may go out together with what comes next.
       if (this.#effects.mayCarry()) this.#callbacks.saveNow(slot);
       else if (!this.#sendFirst(slot, total - done)) break;
