@@ -35,11 +35,11 @@ export const settings = {
     why: 'the most that one receive can return; each worker has one such window, in guest memory',
   },
   maxFrameBytes: {
-    default: 64 * KiB,
+    default: 128 * KiB,
     min: 1 * KiB,
-    max: 8 * MiB,
+    max: 16 * MiB,
     unit: 'bytes',
-    why: 'unconsumed input at which a connection is closed; at most half the receive window',
+    why: 'the most input that one on_data is given; a guest that uses none of so much loses the connection; one receive window',
   },
   highWaterBytes: {
     default: 256 * KiB,
@@ -242,7 +242,8 @@ const relations = [
   ['lowWaterBytes', 'below', 'highWaterBytes'],
   ['highWaterBytes', 'at most', 'maxBacklogBytes'],
   ['maxBacklogBytes', 'at most', 'poolBytes'],
-  ['maxFrameBytes', 'at most half of', 'receiveWindowBytes'],
+  // What is held of a frame is less than this, so that the window always has room behind it.
+  ['maxFrameBytes', 'at most', 'receiveWindowBytes'],
   ['receiveWindowBytes', 'at most half of', 'guestMemoryBytes'],
   ['receiveWindowBytes', 'at most', 'maxStagedBytes'],
 ] as const satisfies readonly (readonly [SettingName, string, SettingName])[];
@@ -270,11 +271,28 @@ export function resolvePolicy(
     }
     policy[name as SettingName] = checkSetting(name as SettingName, value);
   }
-  // A caller who shrinks or widens the window means its dependants to follow unless named.
-  if (overrides.bytesPerTurn === undefined) policy.bytesPerTurn = policy.receiveWindowBytes;
-  checkRelations(policy, called);
-  checkHeadroom(policy, called);
+  const lifted = followWindow(policy, overrides);
+  const naming = (name: SettingName): string =>
+    lifted && name === 'receiveWindowBytes'
+      ? `${called(name)} (as large as ${called('maxFrameBytes')})`
+      : called(name);
+  checkRelations(policy, naming);
+  checkHeadroom(policy, naming);
   return policy;
+}
+
+// A caller who shrinks or widens the window means its dependants to follow unless named, and one who
+// asks for larger frames means the window to have room for them. Returns whether that widened it.
+function followWindow(
+  policy: Record<SettingName, number>,
+  { receiveWindowBytes, maxFrameBytes, bytesPerTurn }: Partial<Policy>,
+): boolean {
+  const lifts =
+    receiveWindowBytes === undefined && policy.maxFrameBytes > policy.receiveWindowBytes;
+  if (lifts) policy.receiveWindowBytes = policy.maxFrameBytes;
+  if (maxFrameBytes === undefined) policy.maxFrameBytes = policy.receiveWindowBytes;
+  if (bytesPerTurn === undefined) policy.bytesPerTurn = policy.receiveWindowBytes;
+  return lifts;
 }
 
 /** @throws WasmpollError ERR_POLICY when `value` is not a whole number in the row's range. */

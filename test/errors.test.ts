@@ -119,6 +119,7 @@ async function reactorOn(kernel: Kernel, module: Uint8Array = echoModule()) {
     close: (_connection, reason) => reasons.push(reason),
     restart: () => undefined,
     failure: () => undefined,
+    overlong: () => undefined,
     log: () => true,
   };
   const reactor = new Reactor({

@@ -55,7 +55,11 @@ const relations: [title: string, fits: Partial<Policy>, breaks: Partial<Policy>]
   ['lowWaterBytes', { lowWaterBytes: 262_143 }, { lowWaterBytes: 262_144 }],
   ['highWaterBytes', { highWaterBytes: 7 * MiB }, { highWaterBytes: 8 * MiB + 1 }],
   ['maxBacklogBytes', { maxBacklogBytes: 256 * MiB }, { maxBacklogBytes: 256 * MiB + 1 }],
-  ['maxFrameBytes', { receiveWindowBytes: 131_072 }, { receiveWindowBytes: 131_071 }],
+  [
+    'maxFrameBytes',
+    { maxFrameBytes: 131_072, receiveWindowBytes: 131_072 },
+    { maxFrameBytes: 131_072, receiveWindowBytes: 131_071 },
+  ],
   [
     'receiveWindowBytes',
     { receiveWindowBytes: MiB, guestMemoryBytes: 2 * MiB },
@@ -92,6 +96,33 @@ test('a message names settings as the caller does', (t) => {
 test('the budget of a turn follows the window unless it is given', (t) => {
   t.is(resolvePolicy({ receiveWindowBytes: MiB }).bytesPerTurn, MiB);
   t.is(resolvePolicy({ receiveWindowBytes: MiB, bytesPerTurn: 4096 }).bytesPerTurn, 4096);
+});
+
+test('the longest frame is one receive window unless it is given', (t) => {
+  t.is(resolvePolicy({ receiveWindowBytes: MiB }).maxFrameBytes, MiB);
+  t.is(resolvePolicy({ receiveWindowBytes: 4096 }).maxFrameBytes, 4096);
+  t.is(resolvePolicy({ receiveWindowBytes: MiB, maxFrameBytes: 4096 }).maxFrameBytes, 4096);
+});
+
+test('a longer frame alone widens the window and the budget of a turn', (t) => {
+  const { receiveWindowBytes, bytesPerTurn } = resolvePolicy({ maxFrameBytes: MiB });
+  t.deepEqual([receiveWindowBytes, bytesPerTurn], [MiB, MiB]);
+  t.is(resolvePolicy({ maxFrameBytes: 4096 }).receiveWindowBytes, 131_072);
+});
+
+test('what a longer frame demands of the other settings is said in terms of the frame', (t) => {
+  const fails = (overrides: Partial<Policy>, message: string) =>
+    t.throws(() => resolvePolicy(overrides), { code: 'ERR_POLICY', message });
+  fails(
+    { maxFrameBytes: 5 * MiB },
+    'policy.maxBacklogBytes: must be at least policy.highWaterBytes and twice ' +
+      'policy.receiveWindowBytes (as large as policy.maxFrameBytes) together (10747904), got 8388608',
+  );
+  fails(
+    { maxFrameBytes: MiB, guestMemoryBytes: MiB },
+    'policy.receiveWindowBytes (as large as policy.maxFrameBytes): must be at most half of ' +
+      'policy.guestMemoryBytes, got 1048576 and 1048576',
+  );
 });
 
 test('a sixteenth of the pool is its reserve, and a page at least', (t) => {

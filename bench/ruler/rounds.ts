@@ -29,6 +29,9 @@ const observer: Observer = {
   failure: (error) => {
     throw error;
   },
+  overlong: (connection) => {
+    throw new Error(`no frame of ${connection} is long`);
+  },
   log: () => true,
 };
 

@@ -2,8 +2,8 @@
 // connection is due next. It reads the table and the policy, and does nothing about what is due.
 
 import * as Numbers from '../memory/layout.ts';
+import { Timers } from '../memory/timers.ts';
 import type { Parts } from './parts.ts';
-import { Timers } from './timers.ts';
 
 const {
   BLOCKED,

@@ -59,6 +59,7 @@ export class Input {
   readonly #times: Float64Array;
   readonly #bytesPerTurn: number;
   readonly #windowBytes: number;
+  readonly #maxFrameBytes: number;
   /** Number of the turn, in Int32: it tells apart the byte budgets of turns. */
   #turn = 0;
 
@@ -90,15 +91,15 @@ export class Input {
     this.#times = parts.connections.segment.times;
     this.#bytesPerTurn = parts.policy.bytesPerTurn;
     this.#windowBytes = parts.policy.receiveWindowBytes;
+    this.#maxFrameBytes = parts.policy.maxFrameBytes;
   }
 
-  /** A turn begins: every connection has its byte budget again. */
+  /** Every connection has its byte budget again. */
   nextTurn(): void {
     this.#turn = (this.#turn + 1) | 0;
   }
 
-  // One native call: what the previous callback sent, its state out, this one's state and held
-  // input in, and the receive behind it.
+  // One native call: what the previous callback sent, states and held input, and the receive behind it.
   /** @returns whether there was anything it could do: a budget may be spent */
   receive(slot: number): boolean {
     const base = slot * COLUMNS;
@@ -151,7 +152,7 @@ export class Input {
     this.#deliver(slot, held, total);
   }
 
-  // The window has `total` bytes, of which the first `held` are in the slot's pages as well.
+  // The window has `total` bytes, the first `held` of them in the slot's pages as well.
   #deliver(slot: number, held: number, total: number): void {
     const base = slot * COLUMNS;
     this.#table[base + WANT] = 0;
@@ -166,8 +167,9 @@ export class Input {
     const left = total - consumed;
     if (left === 0) return;
     if (consumed > 0 || held === 0) this.#holdingSince(slot);
-    if ((this.#table[base + FLAGS]! & DECLINED) !== 0 && left >= this.#policy.maxFrameBytes) {
+    if ((this.#table[base + FLAGS]! & DECLINED) !== 0 && left >= this.#maxFrameBytes) {
       this.#stats.error('FRAME');
+      this.#observer.overlong(this.#table[base + HANDLE]!);
       this.#lifecycle.finish(slot, REASON_FRAME);
     } else if (this.#flow.heldDeliverable(slot)) this.#connections.pushReady(slot);
   }
@@ -177,13 +179,17 @@ export class Input {
     this.#deadlines.schedule(slot);
   }
 
-  // on_data until all is consumed, the guest wants more, or the budget is spent.
+  // on_data until all is consumed, the guest wants more, or a budget is spent. No call sees more than the
+  // longest frame: what a receive brings is TCP's doing, and must not decide how long one may be.
   #offer(slot: number, total: number): number {
     const base = slot * COLUMNS;
     const { window } = this.#callbacks;
     let done = 0;
     for (let calls = this.#policy.callbacksPerTurn; calls > 0; calls -= 1) {
-      const consumed = this.#callbacks.data(slot, window + done, total - done);
+      // Cheaper than Math.min, by the ruler.
+      let offered = total - done;
+      if (offered > this.#maxFrameBytes) offered = this.#maxFrameBytes;
+      const consumed = this.#callbacks.data(slot, window + done, offered);
       if (consumed === FAILED) return FAILED;
       this.#stats.message();
       done += consumed;
@@ -192,7 +198,7 @@ export class Input {
         this.#table[base + FLAGS]! |= DECLINED;
         break;
       }
-      if (!this.#mayOffer(slot, total - done)) break;
+      if (!this.#mayOffer(slot, total - done) || this.#clock.spent()) break;
       // What was sent to this connection alone may go out together with what comes next.
       if (this.#effects.mayCarry()) this.#callbacks.saveNow(slot);
       else if (!this.#sendFirst(slot, total - done)) break;

@@ -22,6 +22,8 @@ export interface Observer {
   restart(why: string): void;
   /** The replacement did not come up; connections were aborted, and new ones are refused. */
   failure(error: unknown): void;
+  /** The guest has used nothing of a whole `maxFrameBytes`: the connection is closed. */
+  overlong(connection: number): void;
   /** One line from the guest; the level is one of LOG_…. @returns false when it was dropped */
   log(level: number, text: string): boolean;
 }

@@ -79,7 +79,7 @@ export class Reactor {
 
   /** Whether `turn` should be called again at once. */
   get ready(): boolean {
-    return this.#parts.connections.ready > 0;
+    return this.#parts.connections.ready > 0 || this.#turn.pending;
   }
 
   /** When `turn` must be called at the latest, in the clock's milliseconds; Infinity for never. */
@@ -147,8 +147,13 @@ export class Reactor {
 
   /** Takes over the descriptors that the supervisor has handed over. */
   openHanded(): void {
-    const { control } = this.#parts;
-    for (let fd = control.take(); fd >= 0; fd = control.take()) this.open(fd);
+    const { control, clock } = this.#parts;
+    for (let fd = control.take(); fd >= 0; fd = control.take()) {
+      this.open(fd);
+      if (control.pending === 0 || !clock.spent()) continue;
+      this.#turn.signalAgain();
+      return;
+    }
   }
 
   /** From now on each connection is closed gracefully once it is quiet. */

@@ -7,34 +7,18 @@
 import { REASON_ERROR } from '../../assembly/abi.ts';
 import * as Rows from '../kernel/rows.ts';
 import * as Numbers from '../memory/layout.ts';
+import { Expiry } from './expiry.ts';
 import type { Parts } from './parts.ts';
-import type { Replacement } from './replacement.ts';
 import type { Works } from './wiring.ts';
 
 const { EVENT } = Rows;
-const {
-  BUSY,
-  CLOSING,
-  COLUMNS,
-  DOOMED,
-  FD,
-  FLAGS,
-  GUEST_TIMER,
-  HANDLE,
-  KNOWN,
-  LINGERING,
-  OUTPUT_BYTES,
-  REASON,
-  TIMES,
-  UNREAD,
-} = Numbers;
+const { BUSY, CLOSING, COLUMNS, DOOMED, FD, FLAGS, HANDLE, KNOWN, OUTPUT_BYTES, REASON, UNREAD } =
+  Numbers;
 
 // As many events as one wait brings; more wait in the kernel, which reports them in rotation.
 const EVENTS = 256;
-// After so many rounds, or so long, the event loop gets its turn: timers and promises of the
-// program that the server is embedded in.
+// After so many rounds, if the budget does not end the turn before, the event loop gets its own.
 const ROUNDS = 8;
-const TURN_MS = 10;
 
 // Handles that no connection has, since the generation of those starts at 1.
 /** The descriptor whose events are told by `signalled`. */
@@ -55,18 +39,23 @@ export class Turn {
   readonly #events = new Uint32Array(EVENTS * EVENT);
   readonly #connections: Parts['connections'];
   readonly #table: Int32Array;
-  readonly #times: Float64Array;
   readonly #input: Works['input'];
   readonly #lifecycle: Works['lifecycle'];
-  readonly #deadlines: Works['deadlines'];
   readonly #flow: Works['flow'];
   readonly #callbacks: Works['callbacks'];
-  readonly #replacement: Replacement;
+  readonly #expiry: Expiry;
   readonly #signalled: () => void;
   // Taken out of the table of constants, which is large: a look into it at each event would show.
   readonly #in: number;
   readonly #error: number;
   readonly #hangup: number;
+  /** How many events the last wait brought, and the first of them that is not served yet. */
+  #count = 0;
+  #next = 0;
+  /** The time was over before those that were ready had their turn: they are first in the next round. */
+  #readyFirst = false;
+  /** The budget has ended this round. */
+  #cut = false;
   /** Connections served in this round. */
   #served = 0;
   /** Rounds without timers, one after the other, since more events may have waited. */
@@ -85,13 +74,11 @@ export class Turn {
     this.#epoll = parts.epoll;
     this.#connections = parts.connections;
     this.#table = parts.connections.table;
-    this.#times = parts.connections.segment.times;
     this.#input = works.input;
     this.#lifecycle = works.lifecycle;
-    this.#deadlines = works.deadlines;
     this.#flow = works.flow;
     this.#callbacks = works.callbacks;
-    this.#replacement = works.callbacks.replacement;
+    this.#expiry = new Expiry(parts, works);
     this.#signalled = signalled;
     const { constants } = parts.kernel;
     this.#in = constants.EPOLLIN;
@@ -99,19 +86,28 @@ export class Turn {
     this.#hangup = constants.EPOLLHUP;
   }
 
+  /** Whether something was left over that no wait would report. */
+  get pending(): boolean {
+    return this.#next < this.#count || this.#signal;
+  }
+
+  /** `signalled` is to be called again in the next round. */
+  signalAgain(): void {
+    this.#signal = true;
+  }
+
   /** Serves what is ready, in several rounds and for a bounded time. */
   run(): void {
     this.#clock.refresh();
-    const end = this.#clock.now + TURN_MS;
+    this.#clock.begin();
     this.#input.nextTurn();
     for (let round = 0; round < ROUNDS; round += 1) {
-      const count = this.#wait(0);
-      this.#round(count);
+      this.#wait(0);
+      this.#round();
       // A lone client's next message is not there yet, and what is over its budget has to wait.
-      if (count <= 1 && this.#connections.ready === 0) break;
-      if (this.#served === 0) break;
-      this.#clock.refresh();
-      if (this.#clock.now >= end) break;
+      if (this.#count <= 1 && this.#connections.ready === 0) break;
+      if (this.#served === 0 || this.#cut) break;
+      if (this.#clock.ends()) break;
     }
   }
 
@@ -119,39 +115,63 @@ export class Turn {
    * Waits for events, and serves them in one round: in a thread whose event loop is watched along with
    * the connections.
    * @param ms at most so long; −1 for ever
-   * @returns true when the event loop has something to do
+   * @returns true when the event loop has something to do, or was kept from it for a whole budget
    */
   serve(ms: number): boolean {
     this.#loop = false;
-    const count = this.#wait(ms);
+    this.#wait(ms);
     this.#clock.refresh();
+    this.#clock.begin();
     this.#input.nextTurn();
-    this.#round(count);
-    return this.#loop;
+    this.#round();
+    return this.#loop || this.#cut;
   }
 
-  #wait(ms: number): number {
+  // Those whom the last budget did not reach come first. The kernel would report them behind those that
+  // were served, and cannot be asked for the other two descriptors alone: they count as readable.
+  #wait(ms: number): void {
+    if (this.#next < this.#count) {
+      this.#signal = true;
+      this.#loop = true;
+      return;
+    }
     const count = this.#epoll.wait(this.#events, ms);
     if (count < 0) throw new Error(`epoll_wait: ${this.#kernel.errorName(count)}`);
-    return count;
+    this.#count = count;
+    this.#next = 0;
   }
 
-  #round(count: number): void {
+  #round(): void {
     this.#served = 0;
-    for (let event = 0; event < count; event += 1) {
-      const at = event * EVENT;
-      this.#event(this.#events[at]! | 0, this.#events[at + 2]!);
-    }
+    const readyFirst = this.#readyFirst;
+    if (readyFirst) this.#serveReady();
+    if (!(readyFirst && this.#clock.spent())) this.#serveEvents();
     if (this.#signal) {
       this.#signal = false;
       this.#signalled();
     }
-    this.#serveReady();
+    const serves = !readyFirst && this.#connections.ready > 0 && !this.#clock.spent();
+    if (serves) this.#serveReady();
     this.rest();
+    this.#cut = this.#clock.over;
+    this.#readyFirst = this.#cut && !readyFirst && this.#next === this.#count;
     // Last, and not while more events wait: what came while this process stood still is progress, and
     // may put a timeout off. But not for ever.
-    this.#full = count < EVENTS ? 0 : (this.#full + 1) % ROUNDS;
-    if (this.#full === 0) this.#runTimers();
+    this.#full = this.#count < EVENTS && !this.#cut ? 0 : (this.#full + 1) % ROUNDS;
+    if (this.#full === 0) this.#expire();
+  }
+
+  #serveEvents(): void {
+    const events = this.#events;
+    const count = this.#count;
+    let event = this.#next;
+    while (event < count) {
+      const at = event * EVENT;
+      event += 1;
+      this.#event(events[at]! | 0, events[at + 2]!);
+      if (event < count && this.#clock.spent()) break;
+    }
+    this.#next = event;
   }
 
   #event(handle: number, mask: number): void {
@@ -205,25 +225,14 @@ export class Turn {
       this.#table[slot * COLUMNS + BUSY] = 1;
       this.#input.proceed(slot);
       this.#table[slot * COLUMNS + BUSY] = 0;
+      if (left > 1 && this.#clock.spent()) return;
     }
   }
 
-  #runTimers(): void {
-    const deadlines = this.#deadlines;
-    const { now } = this.#clock;
-    if (this.#replacement.retryAt <= now) this.#replacement.restart();
-    for (let slot = deadlines.shift(now); slot >= 0; slot = deadlines.shift(now)) {
-      const due = this.#times[slot * TIMES + GUEST_TIMER]!;
-      if (due !== 0 && due <= now) {
-        const flags = this.#table[slot * COLUMNS + FLAGS]!;
-        this.#table[slot * COLUMNS + BUSY] = 1;
-        this.#times[slot * TIMES + GUEST_TIMER] = 0;
-        if ((flags & (KNOWN | DOOMED | LINGERING)) === KNOWN) this.#callbacks.timer(slot);
-        this.#table[slot * COLUMNS + BUSY] = 0;
-      }
-      this.#lifecycle.timeOut(slot);
-      deadlines.schedule(slot);
-    }
+  #expire(): void {
+    // Under an attack no other time would be left for it.
+    if (this.#cut) this.#clock.extend();
+    this.#expiry.run();
     this.rest();
   }
 

@@ -33,9 +33,11 @@ export class ServerLog implements EngineObserver {
   readonly #logger: Logger;
   readonly #limit: RateLimit;
   readonly #debug: boolean;
+  readonly #maxFrameBytes: number;
 
   constructor(policy: Policy, logger: Logger = silent) {
     this.#logger = logger;
+    this.#maxFrameBytes = policy.maxFrameBytes;
     this.#limit = new RateLimit(policy.logLinesPerSecond, monotonicMs);
     this.#debug = logger.isLevelEnabled?.('debug') ?? logger !== silent;
   }
@@ -80,6 +82,12 @@ export class ServerLog implements EngineObserver {
   fail(error: Error): void {
     this.#logger.error({ code: (error as { code?: string }).code }, error.message);
     this.#emit('error', error);
+  }
+
+  overlong(id: number): void {
+    if (!this.#limit.admit()) return;
+    const fields = { id, maxFrameBytes: this.#maxFrameBytes };
+    this.#logger.warn(fields, 'closed: the guest used nothing of a whole maxFrameBytes');
   }
 
   log(level: number, text: string): boolean {

@@ -87,6 +87,7 @@ export class Harness {
       },
       restart: (why) => this.traps.push(why),
       failure: (error) => this.traps.push(String(error)),
+      overlong: () => undefined,
       log: (level, text) => limit.admit() && this.logs.push({ level, text }) > 0,
     };
     this.#reactor = new Reactor({

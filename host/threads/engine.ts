@@ -18,6 +18,8 @@ export interface EngineObserver {
   /** A guest failed, or hung, or its thread ended, and was replaced. */
   restart(why: string): void;
   failure(error: unknown): void;
+  /** A connection is closed since the guest has used nothing of a whole `maxFrameBytes`. */
+  overlong(id: number): void;
   /** @returns false when the line was dropped */
   log(level: number, text: string): boolean;
   /** A thread cannot be started for want of descriptors, or not any more: nothing is to be accepted then. */

@@ -40,6 +40,7 @@ export class InThread implements Engine {
       data: null,
       restart: this.#told((why) => observer.restart(why)),
       failure: this.#told((error) => observer.failure(error)),
+      overlong: this.#told((id) => observer.overlong(id)),
       log: this.#told((level, text) => observer.log(level, text)),
     };
     this.#reactor = new Reactor({

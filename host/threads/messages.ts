@@ -60,6 +60,7 @@ export type FromWorker =
   | { readonly kind: 'data'; readonly id: number; readonly bytes: Uint8Array }
   | { readonly kind: 'restart'; readonly why: string }
   | { readonly kind: 'failure'; readonly message: string }
+  | { readonly kind: 'overlong'; readonly id: number }
   | { readonly kind: 'log'; readonly level: number; readonly text: string }
   | { readonly kind: 'looked' }
   | { readonly kind: 'quiet' };

@@ -41,6 +41,10 @@ export class WorkerObserver implements Observer {
     this.#tell({ kind: 'failure', message: messageOf(error) });
   }
 
+  overlong(id: number): void {
+    if (this.#lines.admit()) this.#tell({ kind: 'overlong', id });
+  }
+
   log(level: number, text: string): boolean {
     if (!this.#lines.admit()) return false;
     this.#tell({ kind: 'log', level, text });

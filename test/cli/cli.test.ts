@@ -85,7 +85,10 @@ test('settings that do not fit each other are refused by their flags', async (t)
   await misuse(t, ['--low-water', '1MiB'], /--low-water: must be below --high-water, got 1048576/);
   await misuse(t, ['--pool', '1MiB'], /--max-backlog: must be at most --pool/);
   await misuse(t, ['--high-water', '9MiB'], /--high-water: must be at most --max-backlog/);
-  await misuse(t, ['--max-frame', '1MiB'], /--max-frame: must be at most half of --receive-window/);
+  const both = ['--max-frame', '1MiB', '--receive-window', '512KiB'];
+  await misuse(t, both, /--max-frame: must be at most --receive-window, got 1048576 and 524288/);
+  const lifted = /twice --receive-window \(as large as --max-frame\) together \(10747904\)/;
+  await misuse(t, ['--max-frame', '5MiB'], lifted);
   const small = ['--guest-memory', '64KiB'];
   await misuse(t, small, /--receive-window: must be at most half of --guest-memory/);
 });

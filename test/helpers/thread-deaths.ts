@@ -182,6 +182,7 @@ export class Place {
         failure: (error) => {
           if (!this.#dead) this.faults.push(`failure: ${String(error)}`);
         },
+        overlong: () => undefined,
         log: (_, text) => this.logs.push(text) > 0,
       },
       now: () => this.#now,

@@ -255,7 +255,7 @@ test('staged bytes over the cap of a callback are refused, and nothing is aborte
 });
 
 test('bytes sent from the window count against the cap of a callback as well', async (t) => {
-  const policy = { maxStagedBytes: 4 * KiB, receiveWindowBytes: 4 * KiB, maxFrameBytes: 2 * KiB };
+  const policy = { maxStagedBytes: 4 * KiB, receiveWindowBytes: 4 * KiB };
   const server = await scripted({ policy });
   const [peer, other] = [server.connect(), server.connect()];
   const padding = 'z'.repeat(3000);

@@ -207,6 +207,48 @@ test('nothing consumed of a full frame closes the connection', async (t) => {
   t.is(server.stats().errors.FRAME, 1);
 });
 
+test('no callback sees more than a frame, and the rest follows what it has used', async (t) => {
+  const server = await scripted({ policy: { maxFrameBytes: 4096 } });
+  const peer = open(server, 'q;m 1,1000000;');
+  const input = 'x'.repeat(10_000);
+  peer.send(input);
+  t.is(peer.text(), input);
+  t.is(server.stats().messages, 3);
+});
+
+test('how TCP has cut it does not decide whether a frame is too long', async (t) => {
+  for (const [length, reason] of [
+    [4096, undefined],
+    [4097, REASON_FRAME],
+  ] as const) {
+    const line = `${'x'.repeat(length - 1)}\n`;
+    for (const cut of [0, 1, 2000, 4095, 4096, length]) {
+      const server = await scripted({ policy: { maxFrameBytes: 4096 } });
+      const peer = open(server, 'q;m 2,0;');
+      peer.send(line.slice(0, cut));
+      peer.send(line.slice(cut));
+      t.is(peer.closeReason, reason, `${length} bytes cut at ${cut}`);
+      t.is(peer.text(), reason === undefined ? line : '');
+    }
+  }
+});
+
+test('a frame may be as long as the receive window, however it is cut', async (t) => {
+  for (const policy of [{}, { maxFrameBytes: 1 << 20 }]) {
+    const length = policy.maxFrameBytes ?? 128 << 10;
+    const line = `${'x'.repeat(length - 1)}\n`;
+    for (const cut of [0, 1, 70_000, length - 1]) {
+      const server = await scripted({ policy });
+      const peer = open(server, 'q;m 2,0;');
+      peer.send(line.slice(0, cut));
+      peer.send(line.slice(cut));
+      t.is(peer.text().length, length, `cut at ${cut}`);
+      peer.send(`x${line}`);
+      t.is(peer.closeReason, REASON_FRAME);
+    }
+  }
+});
+
 test('a full frame that is wanted and then consumed is fine', async (t) => {
   const server = await scripted({ policy: { maxFrameBytes: 4096 } });
   const peer = open(server, 'q;m 1,4096;w .,4096;');

@@ -46,6 +46,41 @@ test('every position at which a short input can be split gives the same echo', a
   t.deepEqual(leftovers(server), nothing);
 });
 
+// What each mode of the scripted guest takes for a frame, of a length in bytes.
+const framings: { readonly [mode: string]: (length: number) => string } = {
+  'm 2,0;': (length) => `${'l'.repeat(length - 1)}\n`,
+  'm 4,0;': (length) => String.fromCharCode(Math.min(127, length - 1)).padEnd(length, 'f'),
+  'm 1,700;': (length) => 'e'.repeat(length),
+};
+
+test('any split of frames around the limit gives the same answers and the same end', async (t) => {
+  const length = fc.oneof(fc.integer({ min: 1, max: 2500 }), fc.integer({ min: 1020, max: 1028 }));
+  const outcome = async (mode: string, parts: readonly string[]) => {
+    const policy = { ...small, receiveWindowBytes: 2048, maxFrameBytes: 1024 };
+    const server = await harness(scriptedModule, { policy });
+    const peer = open(server, `q;${mode}e e{E;}`);
+    for (const part of parts) peer.send(part);
+    peer.end();
+    const { errors } = server.stats();
+    return { text: peer.text(), reason: peer.closeReason, errors, left: leftovers(server) };
+  };
+  await fc.assert(
+    fc.asyncProperty(
+      fc.constantFrom(...Object.keys(framings)),
+      fc.array(length, { minLength: 1, maxLength: 6 }),
+      fc.array(fc.nat(8000), { maxLength: 12 }),
+      async (mode, lengths, cuts) => {
+        const input = lengths.map(framings[mode]!).join('');
+        const places = [0, ...cuts.filter((cut) => cut < input.length), input.length];
+        places.sort((a, b) => a - b);
+        const parts = places.slice(1).map((to, index) => input.slice(places[index], to));
+        t.deepEqual(await outcome(mode, parts), await outcome(mode, [input]));
+      },
+    ),
+    { numRuns: 200 },
+  );
+});
+
 interface Client {
   readonly peer: Peer;
   readonly id: number;

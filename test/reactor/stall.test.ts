@@ -34,6 +34,7 @@ for (const [name, turn] of Object.entries(TURNS)) {
         close: (_, reason) => reasons.push(reason),
         restart: (why) => t.fail(why),
         failure: (error) => t.fail(String(error)),
+        overlong: (connection) => t.fail(`${connection}`),
         log: () => true,
       },
       now: () => now,

@@ -9,7 +9,7 @@ import {
   REASON_SHUTDOWN,
   REASON_WRITE_TIMEOUT,
 } from '../../assembly/abi.ts';
-import { Timers } from '../../host/reactor/timers.ts';
+import { Timers } from '../../host/memory/timers.ts';
 import { echo, leftovers, logged, nothing, open, scripted, statuses } from '../helpers/guests.ts';
 
 test("the guest's timer runs out once, exactly at its time", async (t) => {

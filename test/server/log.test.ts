@@ -207,6 +207,31 @@ test('other levels show no clients, and silent nothing but where it listens', as
   }
 });
 
+for (const workers of ['0', '1']) {
+  test(`a frame that is too long is a warning without its data, so many a second: ${workers} workers`, async (t) => {
+    const limits = ['--max-frame', '1KiB', '--log-lines-per-second', '1'];
+    const server = await startCli(t, [...listen, ...limits, '--workers', workers, 'lines']);
+    for (let count = 0; count < 10; count += 1) {
+      const client = await connect(server.address, { owner: t });
+      await client.send('secret'.repeat(200));
+      await client.readAll();
+      client.end();
+    }
+    await server.written('stderr', /a whole maxFrameBytes/);
+    server.kill('SIGTERM');
+    t.deepEqual(await server.exited, DRAINED);
+    const lines = server.stderr.trimEnd().split('\n');
+    t.true(lines.length < 10);
+    for (const line of lines) {
+      const { level, id, maxFrameBytes, msg } = JSON.parse(line) as Record<string, unknown>;
+      const text = 'closed: the guest used nothing of a whole maxFrameBytes';
+      t.deepEqual({ level, maxFrameBytes, msg }, { level: 40, maxFrameBytes: 1024, msg: text });
+      t.is(typeof id, 'number');
+    }
+    t.notRegex(server.stderr, /secret/);
+  });
+}
+
 const redirects = [
   ['standard error closed', '2>&-', true],
   ['standard error full', '2>/dev/full', true],
