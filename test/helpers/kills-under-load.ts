@@ -15,6 +15,8 @@ export interface StormOptions {
   readonly seed: number;
   readonly workers?: number;
   readonly callbackTimeoutMs?: number;
+  /** What else happens in each round, just before a thread is lost; it may be going on then. */
+  readonly beside?: (server: Server, round: number) => Promise<void>;
 }
 
 export interface StormReport {
@@ -103,6 +105,7 @@ export async function storm(options: StormOptions): Promise<StormReport> {
     const probe = await connect(address);
     await probe.send('x');
     await probe.readExactly(1);
+    const going = options.beside?.(server, round);
     const restart = once<{ reason: string }>(server, 'restart');
     const begun = performance.now();
     let evil: Client | null = null;
@@ -126,6 +129,7 @@ export async function storm(options: StormOptions): Promise<StormReport> {
     if (evil !== null && (await evil.closed) === 'end') faults.push('the hung one got a FIN');
     evil?.destroy();
     probe.destroy();
+    await going;
   }
   running = false;
   await lanes;
