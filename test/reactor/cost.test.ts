@@ -141,13 +141,19 @@ for (const workers of ['0', '1']) {
       const calls = (name: RegExp): string[] =>
         tracing.calls(name).filter((line) => !line.includes(' resumed>'));
       const receives = calls(/^recv(from|msg)$/);
-      const thread = /^\d+/.exec(receives[0]!)![0];
+      const thread = `${/^\d+/.exec(receives[0]!)![0]} `;
+      // Of the thread that serves, while it does: starting and stopping take rounds as well, and the main
+      // thread's go on as time does.
+      const between = calls(/^(recv(from|msg)|epoll_pwait)$/).filter((line) =>
+        line.startsWith(thread),
+      );
+      const [first, last] = [between.indexOf(receives[0]!), between.lastIndexOf(receives.at(-1)!)];
+      const serving = between.slice(first, last);
       counts.push({
         receives: receives.length,
         sends: calls(/^send(to|msg)$/).length,
         waits: calls(/^epoll_wait$/).length,
-        // The main thread's go on as time does: it looks after the workers.
-        rounds: calls(/^epoll_pwait$/).filter((line) => line.startsWith(`${thread} `)).length,
+        rounds: serving.filter((line) => line.includes('epoll_pwait')).length,
       });
     }
     const more = (name: string): number => counts[1]![name]! - counts[0]![name]!;
