@@ -39,7 +39,7 @@ const pause = (milliseconds: number): Promise<void> =>
   new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 export async function storm(options: StormOptions): Promise<StormReport> {
-  const { rounds, kind, seed, workers = 1, callbackTimeoutMs = 80 } = options;
+  const { rounds, kind, seed, workers = 1, callbackTimeoutMs = 150 } = options;
   const threads = new Set<Worker>();
   const noted = (worker: Worker): void => {
     // One is kept ready, and serves nobody until it is needed.

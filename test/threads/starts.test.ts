@@ -268,7 +268,7 @@ test('100 hangs leave no descriptor behind', async (t) => {
     protocol: hazard(),
     listen: '127.0.0.1:0',
     workers: 2,
-    policy: { callbackTimeoutMs: 20, drainQuietMs: 0, graceMs: 1000, maxConnections: 64 },
+    policy: { callbackTimeoutMs: 100, drainQuietMs: 0, graceMs: 1000, maxConnections: 64 },
   });
   t.teardown(() => server.close());
   const address = server.addresses[0]!;
