@@ -283,7 +283,7 @@ test('hangs around swaps, round after round, lose the connections that hang and 
   const modules = [0, 16].map((at) =>
     counter({ letter: '0', at, from: 16 - at, version: at, migrate: [], onData: hangs }),
   );
-  const policy = { callbackTimeoutMs: 60 };
+  const policy = { callbackTimeoutMs: 150 };
   const server = await start(t, { protocol: modules[0]!, workers: 2, policy });
   const witnesses = await clients(t, server, 30);
   let going = true;
