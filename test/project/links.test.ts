@@ -109,3 +109,20 @@ test('docs/architecture.md says of each room what the lint lets it import', asyn
   });
   t.deepEqual(Object.fromEntries(said), rooms);
 });
+
+test('every path of the checkout that a document names is there', (t) => {
+  const layers = /`((?:host|native|assembly|test|bench|scripts|examples|docs)\/[\w./-]*)`/g;
+  const named = readable.flatMap((page) =>
+    [...document(page).matchAll(layers)].map(([, name]) => `${page}: ${name!}`),
+  );
+  const rooms = section(document('docs/architecture.md'), 'Rooms').matchAll(
+    /^\| `([a-z0-9/]+)\/` \|.* `([\w-]+\.ts)` \|$/gm,
+  );
+  for (const [, room, first] of rooms) named.push(`docs/architecture.md: host/${room}/${first}`);
+  t.true(named.length > 30);
+  const there = (entry: string): boolean => existsSync(path.join(root, entry.split(': ')[1]!));
+  t.deepEqual(
+    named.filter((entry) => !there(entry)),
+    [],
+  );
+});
