@@ -49,10 +49,10 @@ const outside = (link: string): string | null =>
 
 function inside(file: string, link: string, place: Place): string | null {
   const [target = '', anchor] = link.split('#');
-  const base = new URL(file, 'file:///root/');
+  const base = new URL(file, 'file:///package/');
   const url = new URL(target === '' ? base.pathname : target, base);
-  if (!url.pathname.startsWith('/root/')) return 'outside of the root';
-  const path = decodeURIComponent(url.pathname.slice('/root/'.length));
+  if (!url.pathname.startsWith('/package/')) return 'outside of the package';
+  const path = decodeURIComponent(url.pathname.slice('/package/'.length));
   if (!place.has(path)) return 'no such file';
   if (anchor === undefined) return null;
   if (!path.endsWith('.md')) return 'an anchor in a file that is not Markdown';

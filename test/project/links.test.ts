@@ -56,7 +56,7 @@ test('a link that leads nowhere is found, and says why', (t) => {
     'README.md: docs/gone.md: no such file',
     'README.md: bench/chart.svg: no such file',
     'README.md: docs/a.md#nowhere: no such heading',
-    'README.md: ../secret.md: outside of the root',
+    'README.md: ../secret.md: outside of the package',
     'README.md: http://example.org: only https: links lead outside',
     'README.md: lost.png: no such file',
     'README.md: lost.md: no such file',
