@@ -50,7 +50,11 @@ export class SpareThread {
       const thread = new Thread(this.#native, this.#script, {});
       this.#thread = thread;
       thread.counts = false;
-      thread.owner = { message: () => this.#begun(), ended: () => this.#retry() };
+      thread.owner = {
+        begun: () => this.#begun(),
+        message: () => undefined,
+        ended: () => this.#retry(),
+      };
     } catch (error) {
       if (!(error instanceof Error)) throw error;
       this.#retry();

@@ -9,7 +9,7 @@ import type { Native } from '../kernel/native.ts';
 // A thread's JavaScript heap holds the host's own objects, no connection's data.
 const HEAP_MB = 128;
 
-/** The first message of every thread: its script runs. */
+/** What a thread that may be kept ready says first, and its owner hears as `begun`. */
 export const BEGUN = 'begun';
 
 /** Reads a script for threads; scripts/bundle.mjs has made it, with all that it imports. */
@@ -17,6 +17,8 @@ export const readScript = (url: URL): string =>
   `${readFileSync(url, 'utf8')}\n//# sourceURL=${url.href}`;
 
 export interface ThreadOwner {
+  /** Its script runs. */
+  begun?(): void;
   message(message: unknown): void;
   /** @param error what the thread threw, or why it did not start; null when it was terminated */
   ended(code: number, error: unknown): void;
@@ -51,8 +53,12 @@ export class Thread {
       env: { ...process.env, NODE_OPTIONS: '' },
     });
     this.#worker.on('message', (message) => {
-      if (message === BEGUN) this.begun = true;
-      this.owner?.message(message);
+      if (message !== BEGUN) {
+        this.owner?.message(message);
+        return;
+      }
+      this.begun = true;
+      this.owner?.begun?.();
     });
     this.#worker.on('error', (error) => {
       this.#error = error;

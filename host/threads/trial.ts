@@ -10,7 +10,7 @@ import type { Policy } from '../policy.ts';
 import type { FromTrial, TrialData } from './messages.ts';
 import { Watchdog } from './seat/watchdog.ts';
 import type { SpareThread } from './spare-thread.ts';
-import { BEGUN, type Thread } from './thread.ts';
+import type { Thread } from './thread.ts';
 
 /**
  * Starts an instance of the module, and drops it.
@@ -46,7 +46,6 @@ export async function tryModule(
       }, watchdog.intervalMs);
       thread.owner = {
         message: (message) => {
-          if (message === BEGUN) return;
           const result = message as FromTrial;
           if ('layout' in result) resolve(result.layout);
           else reject(new WasmpollError('ERR_GUEST', result.error));

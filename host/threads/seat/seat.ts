@@ -7,7 +7,7 @@ import { monotonicMs } from '../../kernel/monotonic.ts';
 import { Backoff } from '../backoff.ts';
 import type { FromWorker, ToWorker, WorkerData } from '../messages.ts';
 import type { SpareThread } from '../spare-thread.ts';
-import { BEGUN, type Thread } from '../thread.ts';
+import type { Thread } from '../thread.ts';
 import type { SeatHoldings } from './holdings.ts';
 import { SeatOutage } from './outage.ts';
 import { type Candidate, SeatSwap } from './swap.ts';
@@ -107,9 +107,7 @@ export class Seat {
       return;
     }
     this.#thread.owner = {
-      message: (message) => {
-        if (message !== BEGUN) this.#receive(message as FromWorker);
-      },
+      message: (message) => this.#receive(message as FromWorker),
       ended: (code, error) => this.#ended(code, error),
     };
     this.#thread.post(data);

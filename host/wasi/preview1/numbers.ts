@@ -138,7 +138,6 @@ export const CLOCK_MONOTONIC = 1;
 export const CLOCK_PROCESS_CPUTIME = 2;
 export const CLOCK_THREAD_CPUTIME = 3;
 
-export const SIGNALS = 30;
 export const PREOPENTYPE_DIR = 0;
 
 export const RIFLAGS_PEEK = 1;
