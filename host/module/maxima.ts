@@ -34,7 +34,7 @@ export function* bounded(
  * `maxTableElements`: the first table gets what the minimums leave over, then the next. A minimum over the
  * limit is kept, and the engine refuses the module.
  */
-function limitEdits(
+export function limitEdits(
   binary: Uint8Array,
   { tables, memories, sections }: ParsedModule,
   maxPages: number,
@@ -68,12 +68,3 @@ function limitEdits(
   rewrite(MEMORY, memories, ({ maximum }) => Math.min(maximum ?? maxPages, maxPages));
   return edits;
 }
-
-/** A copy with the maxima alone. */
-export const withMemoryMaximum = (
-  binary: Uint8Array,
-  module: ParsedModule,
-  maxPages: number,
-  maxTableElements?: number,
-): Uint8Array<ArrayBuffer> =>
-  edited(binary, limitEdits(binary, module, maxPages, maxTableElements));

@@ -2,8 +2,9 @@
 
 import test from 'ava';
 import fc from 'fast-check';
-import { parseModule } from '../../host/module/binary.ts';
-import { withMemoryMaximum } from '../../host/module/maxima.ts';
+import { type ParsedModule, parseModule } from '../../host/module/binary.ts';
+import { edited } from '../../host/module/edits.ts';
+import { limitEdits } from '../../host/module/maxima.ts';
 import { BinaryError } from '../../host/module/reader.ts';
 import { functionType, signatureOf } from '../../host/module/signatures.ts';
 import {
@@ -24,6 +25,15 @@ import {
   typeBytes,
   vector,
 } from '../helpers/wasm.ts';
+
+/** A copy with the maxima alone. */
+const withMemoryMaximum = (
+  binary: Uint8Array,
+  module: ParsedModule,
+  maxPages: number,
+  maxTableElements?: number,
+): Uint8Array<ArrayBuffer> =>
+  edited(binary, limitEdits(binary, module, maxPages, maxTableElements));
 
 const rich = guest({
   imports: {
