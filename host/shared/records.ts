@@ -111,3 +111,25 @@ export const COUNT_MISSED = 10;
 export const COUNT_LEFT_OUT = 11;
 export const COUNT_POISONED = 12;
 export const COUNTS = 13;
+
+// What is charged to the bounds, in bytes: a formula, not what an allocator says, so that each
+// implementation refuses at the same record. Lengths are those of topics, data, keys and values.
+//   groupBytes: a topic that has members: CHARGE_TOPIC + its length; a pattern: CHARGE_LEVEL more for each
+//     of its levels (one, and one for each '/'); each membership: CHARGE_MEMBER; each retained message:
+//     CHARGE_RETAINED + topic + data.
+//   storeBytes: each key: CHARGE_KEY + key + value.
+//   queueBytes: each entry that waits for a seat: CHARGE_ENTRY, and a message topic + data, a reply its
+//     bytes, a record that was routed first + second, retained messages that are to follow a join and a
+//     gap the name they are for. A seat has one sum for all its queues. An entry is charged until a take
+//     finds that nobody is left for it.
+// Something fits when the sum with it is no more than the bound.
+export const CHARGE_TOPIC = 256;
+export const CHARGE_LEVEL = 128;
+export const CHARGE_MEMBER = 128;
+export const CHARGE_RETAINED = 256;
+export const CHARGE_KEY = 128;
+export const CHARGE_ENTRY = 64;
+/** Replies of up to so many bytes (a version and a number) are queued whatever waits. */
+export const REPLY_ALWAYS = 40;
+/** Members, nodes of patterns and entries for nobody that one take looks at before it says −1, about. */
+export const TAKE_STEPS = 1024;
