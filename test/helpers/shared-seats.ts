@@ -188,13 +188,16 @@ export class Seat {
     const indices = Array.from({ length: entries }, (_, index) => index);
     switch (kind) {
       case Records.BLOCK_MESSAGE: {
-        const [topicBytes, dataBytes] = [this.#word('BLOCK_TOPIC'), this.#word('BLOCK_DATA')];
+        const [topicBytes, dataBytes] = [
+          this.#word(Records.BLOCK_TOPIC),
+          this.#word(Records.BLOCK_DATA),
+        ];
         const text = textOf(this.#window.subarray(0, topicBytes + dataBytes));
         return {
           kind: 'message',
           topic: text.slice(0, topicBytes),
           data: text.slice(topicBytes),
-          flags: this.#word('BLOCK_FLAGS'),
+          flags: this.#word(Records.BLOCK_FLAGS),
           to: indices.map((index) => this.#recipient(index)),
         };
       }
@@ -210,8 +213,8 @@ export class Seat {
     }
   }
 
-  #word(name: 'BLOCK_TOPIC' | 'BLOCK_DATA' | 'BLOCK_FLAGS'): number {
-    return this.block[Records[name]]!;
+  #word(index: number): number {
+    return this.block[index]!;
   }
 
   #entry(index: number, column: number): number {
@@ -255,7 +258,7 @@ export class Seat {
       });
       at += Math.ceil((HEAD + first + second) / 8) * 8;
     }
-    assert.equal(at, this.#word('BLOCK_DATA'));
+    assert.equal(at, this.#word(Records.BLOCK_DATA));
     return records;
   }
 }
