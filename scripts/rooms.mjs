@@ -6,25 +6,29 @@ export const words = ['errors', 'policy', 'text', 'rate-limit'];
 
 /** Each room, and what it may import besides itself and the words: other rooms, or single files. */
 export const rooms = {
-  kernel: [],
+  shared: [],
+  kernel: ['shared/contract', 'shared/records'],
   module: ['module/cost'],
   'module/cost': ['module/binary', 'module/reader', 'module/slices'],
   epoll: ['kernel'],
   listen: ['kernel'],
   memory: ['kernel'],
-  guest: ['kernel', 'memory', 'module', 'guest/calls'],
-  'guest/calls': ['kernel', 'memory', 'guest/effects', 'guest/guest-host', 'guest/guest-memory'],
-  reactor: ['kernel', 'memory', 'module', 'guest'],
-  threads: ['kernel', 'memory', 'module', 'guest', 'reactor', 'threads/seat'],
+  guest: ['shared', 'kernel', 'memory', 'module', 'guest/calls'],
+  'guest/calls': [
+    ...['shared/records', 'kernel', 'memory'],
+    ...['guest/effects', 'guest/guest-host', 'guest/guest-memory', 'guest/shared-log'],
+  ],
+  reactor: ['shared', 'kernel', 'memory', 'module', 'guest'],
+  threads: ['shared', 'kernel', 'memory', 'module', 'guest', 'reactor', 'threads/seat'],
   'threads/seat': [
     ...['kernel', 'memory', 'module', 'guest'],
     ...['threads/backoff', 'threads/engine', 'threads/messages', 'threads/thread'],
     'threads/spare-thread',
   ],
-  server: ['kernel', 'module', 'listen', 'threads'],
+  server: ['shared', 'kernel', 'module', 'listen', 'threads'],
   wasi: ['kernel', 'module', 'listen', 'threads/thread', 'wasi/preview1'],
   'wasi/preview1': ['kernel'],
-  testing: ['kernel', 'memory', 'module', 'reactor'],
+  testing: ['shared', 'kernel', 'memory', 'module', 'reactor'],
   cli: ['listen', 'module', 'server', 'wasi'],
 };
 

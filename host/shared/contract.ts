@@ -99,27 +99,32 @@ export interface SharedSeat {
 // order of their levels, from the first on: '#' before '+' before the level itself; 'a/#' before 'a'. Who is
 // a member twice gets it twice. OTHERS leaves out all memberships of that connection.
 //
-// What is queued. A message, for each seat that has a member of the topic, or a member of any pattern. A
-// JOIN's retained messages, one entry, taken one by one in the order of their numbers, up to the JOIN's own;
-// it ends when the membership does, and when it is joined again, which starts anew. DIRECT: HANDLE is the
-// receiver, SEAT his seat; its tag is 0. Replies are not for handle 0.
+// What is queued. A message, for each seat that has a member of the topic, or a member of any pattern.
+// Retained messages for a JOIN, in one entry, if its topic has one, or for a pattern if there is any at all:
+// they are taken one by one in the order of their numbers, up to the JOIN's own. That ends when the
+// membership does, and when it is joined again, which starts anew. DIRECT: HANDLE is the receiver, SEAT his
+// seat; its tag is 0. Replies are not for handle 0. A seat is woken if something was queued (or joined a
+// gap) since a take of its own returned 0, but for the first time only; its own commit counts as the first.
 //
 // What does not fit. A message, or a JOIN's retained ones: instead of it a gap is queued, of the topic or of
 // the one connection, if it fits into twice the bound, and else for all connections with a membership, which
-// always fits. A gap joins the last entry for messages if that is a gap for all, or one of the same topic or
-// connection, which then has the newer number. OP_GAP queues one for all at each seat with members. A gap's
-// members are those of a message, with OTHERS forgotten; a gap for all goes to the connections in
-// ascending order of handles. Tags are those of members, and 0 in the last two kinds. DIRECT: only
-// COMMITTED_REFUSED. A reply of more than REPLY_ALWAYS bytes becomes LIMIT without bytes.
+// always fits. A gap joins the last entry for messages if nobody was told of that yet, and it is a gap for
+// all, or one of the same topic or connection, which then has the newer number. OP_GAP queues one for all at
+// each seat with members. A gap's members are those of a message, with OTHERS forgotten; a gap for all goes
+// to the connections in ascending order of handles. Tags are those of members, and 0 in the last two kinds.
+// DIRECT: only COMMITTED_REFUSED. A reply of more than REPLY_ALWAYS bytes becomes LIMIT without bytes.
 //
-// What is taken. Replies, messages and records take turns, beginning with replies; after one the next is
-// looked at first. In REPLIES the bytes of each begin at a multiple of 8, with zeros between; ENTRY_OFFSET
-// counts from the first byte written. BLOCK_DATA is the length of all that was written, in RECORDS too. Of
-// a record only SEAT differs from what was committed. A message's entry waits on while a block is full,
-// and retained ones of a JOIN until a take finds no more.
+// What is taken. Replies, messages and records take turns, beginning with replies; after one that was taken
+// from, or that −1 was said for, the next is looked at first. In REPLIES the bytes of each begin at a
+// multiple of 8, with zeros between; ENTRY_OFFSET counts from the first byte written, and is 0 where the
+// length is. BLOCK_DATA is the length of all that was written but for the topic, in RECORDS too. Of a record
+// only SEAT differs from what was committed. An entry for 256 members or more waits on until a take finds
+// fewer than 256, and retained ones of a JOIN until a take finds no more.
 //
 // Store. Versions count from 1, one for each PUT and ADD that succeeds. GET and ADD reply 8 bytes of
 // version, little endian, then the value; PUT the version; all else nothing. CONFLICT comes before LIMIT,
 // and DELETE of what is not there is ABSENT. PUT sets the TTL, ADD only of what was absent. ADD reads
 // -?digits[.digits][e[+-]digits], at most 32 bytes, and writes a number as JavaScript does. Before LIMIT is
 // said all that has expired is removed; counts may still have it.
+//
+// A seat that is closed is as if it were not there: its `check` is OK, its `commit` and `take` are 0.

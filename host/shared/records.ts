@@ -82,7 +82,7 @@ export const BLOCK_REPLIES = 3;
 export const BLOCK_RECORDS = 4;
 
 // What `commit` returns, as bits.
-/** Something waits for the seat that has committed: it is to take, and is not woken. */
+/** Something was queued for the seat that has committed: it is to take until that is 0, and is not woken. */
 export const COMMITTED_OWN = 1;
 /** A DIRECT message was left out: the seat is gone, or its queue is full. */
 export const COMMITTED_REFUSED = 2;
@@ -92,6 +92,7 @@ export const DELIVERED_RETAINED = 1;
 export const DELIVERED_DIRECT = 2;
 
 // What `count` tells, as columns of Float64.
+/** Topics and patterns that have members. */
 export const COUNT_TOPICS = 0;
 export const COUNT_MEMBERS = 1;
 export const COUNT_RETAINED = 2;
@@ -107,7 +108,7 @@ export const COUNT_PENDING = 7;
 export const COUNT_PUBLISHED = 8;
 export const COUNT_DELIVERED = 9;
 export const COUNT_MISSED = 10;
-/** Messages that were left out for a seat whose queue was full. */
+/** Messages (and the retained ones of a JOIN, as one) that were left out for a seat whose queue was full. */
 export const COUNT_LEFT_OUT = 11;
 export const COUNT_POISONED = 12;
 export const COUNTS = 13;

@@ -1,0 +1,60 @@
+// Retained: the last message of each topic that was published to be kept. It knows no members.
+
+import { CHARGE_RETAINED } from './records.ts';
+import type { Name } from './topics.ts';
+import { isFor } from './topics.ts';
+
+/** What was published. One object for all seats. */
+export interface Message {
+  readonly topic: string;
+  /** The topic's bytes, then the data's. */
+  readonly bytes: Uint8Array;
+  readonly number: number;
+  /** It ended a guest. */
+  poisoned: boolean;
+}
+
+export class Retained {
+  /** In the order of their numbers: one that is replaced goes to the end. */
+  readonly #messages = new Map<string, Message>();
+  bytes = 0;
+
+  get size(): number {
+    return this.#messages.size;
+  }
+
+  /** What keeping it would add to `bytes`: less than 0 if it replaces a longer one. */
+  charge(topic: string, dataBytes: number): number {
+    return chargeOf(topic.length + dataBytes) - this.#chargeAt(topic);
+  }
+
+  keep(message: Message): void {
+    this.drop(message.topic);
+    this.#messages.set(message.topic, message);
+    this.bytes += chargeOf(message.bytes.length);
+  }
+
+  drop(topic: string): void {
+    this.bytes -= this.#chargeAt(topic);
+    this.#messages.delete(topic);
+  }
+
+  /** Whether a join of this name may have to be told of some; of patterns it is not known yet. */
+  concerns(name: Name): boolean {
+    return name.pattern ? this.size > 0 : this.#messages.has(name.text);
+  }
+
+  /** Those for members of this name with a number above `after` and below `before`, in order. */
+  between(name: Name, after: number, before: number): Message[] {
+    return [...this.#messages.values()].filter(
+      ({ topic, number }) => number > after && number < before && isFor(name, topic),
+    );
+  }
+
+  #chargeAt(topic: string): number {
+    const kept = this.#messages.get(topic);
+    return kept === undefined ? 0 : chargeOf(kept.bytes.length);
+  }
+}
+
+const chargeOf = (bytes: number): number => CHARGE_RETAINED + bytes;
