@@ -11,6 +11,10 @@ export type Code =
   | 'ERR_TRAP'
   | 'ERR_HUNG'
   | 'ERR_CLOSED'
+  | 'ERR_LIMIT'
+  | 'ERR_CONFLICT'
+  | 'ERR_UNAVAILABLE'
+  | 'ERR_UNKNOWN'
   | 'ERR_EPOLL_CLOSED'
   | 'ERR_ADDON';
 
@@ -22,6 +26,20 @@ export class WasmpollError extends Error {
   constructor(code: Code, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
+  }
+}
+
+/** A request to the store that was refused, or whose answer did not come. */
+export class StoreError extends WasmpollError {
+  /**
+   * With ERR_UNKNOWN of a `put` or `add`: the version that the key has if it has happened, so that `get`
+   * can tell. Null otherwise.
+   */
+  readonly version: Uint8Array | null;
+
+  constructor(code: Code, message: string, version: Uint8Array | null = null) {
+    super(code, message);
+    this.version = version;
   }
 }
 

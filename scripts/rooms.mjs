@@ -7,6 +7,7 @@ export const words = ['errors', 'policy', 'text', 'rate-limit'];
 /** Each room, and what it may import besides itself and the words: other rooms, or single files. */
 export const rooms = {
   shared: [],
+  'shared/member': ['shared'],
   kernel: ['shared/contract', 'shared/records'],
   module: ['module/cost'],
   'module/cost': ['module/binary', 'module/reader', 'module/slices'],

@@ -3,7 +3,7 @@
 
 import { readFileSync } from 'node:fs';
 import test from 'ava';
-import { REASON_ERROR } from '../assembly/abi.ts';
+import { REASON_ERROR, STATUS_UNAVAILABLE, STATUS_UNKNOWN } from '../assembly/abi.ts';
 import { Epoll as EpollSet } from '../host/epoll/epoll.ts';
 import { type Code, type ServeOptions, serve, WasmpollError } from '../host/index.ts';
 import type { Addon } from '../host/kernel/addon.ts';
@@ -16,11 +16,13 @@ import { parseAddress } from '../host/listen/address.ts';
 import { loadModule } from '../host/module/protocol-module.ts';
 import { resolvePolicy } from '../host/policy.ts';
 import { type Observer, Reactor } from '../host/reactor/reactor.ts';
+import { OWN_SEAT } from '../host/shared/seats.ts';
 import { harness } from '../host/testing/harness.ts';
 import { runWasi } from '../host/wasi/run.ts';
 import { connect } from './helpers/client.ts';
 import { root } from './helpers/documents.ts';
 import { echoModule } from './helpers/guests.ts';
+import { OwnSide } from './helpers/own-side.ts';
 import { runScript, works } from './helpers/process.ts';
 import { command, hoards } from './helpers/wasi.ts';
 import { guest } from './helpers/wasm.ts';
@@ -46,6 +48,15 @@ const provocations: Record<Code, () => unknown> = {
     await server.close();
     await server.swap('echo');
   },
+  ERR_LIMIT: () => new OwnSide({ groupBytes: 0 }).listen('topic'),
+  ERR_CONFLICT: async () => {
+    const side = new OwnSide();
+    const put = side.member.store.put('key', 'value', { expected: new Uint8Array(8).fill(1) });
+    side.settle();
+    await put;
+  },
+  ERR_UNAVAILABLE: () => answered(STATUS_UNAVAILABLE),
+  ERR_UNKNOWN: () => answered(STATUS_UNKNOWN),
   ERR_EPOLL_CLOSED: () => {
     const epoll = new EpollSet();
     epoll.close();
@@ -53,6 +64,18 @@ const provocations: Record<Code, () => unknown> = {
   },
   ERR_ADDON: () => loadNative('/nowhere'),
 };
+
+/** A request to a store that gives this answer. */
+async function answered(status: number): Promise<void> {
+  const side = new OwnSide();
+  side.member.route(({ seat, handle, tag }) => {
+    side.twin.reply(seat, handle, tag, status, new Uint8Array(0));
+  });
+  side.twin.routeStore(OWN_SEAT);
+  const asked = side.member.store.get('key');
+  side.settle();
+  await asked;
+}
 
 test('every error code is known and can be met', async (t) => {
   const source = readFileSync(`${root}host/errors.ts`, 'utf8');
