@@ -17,6 +17,17 @@ export const CLOSE_GRACEFUL = 0;
 export const CLOSE_ABORT = 1;
 export const CLOSE_OUTPUT = 2;
 
+// The last argument of join() and leave().
+export const JOIN_PATTERN = 1;
+
+// The last argument of publish(), as bits.
+export const PUBLISH_RETAIN = 1;
+export const PUBLISH_OTHERS = 2;
+
+// What on_message() is told of a message, as bits.
+export const MESSAGE_RETAINED = 1;
+export const MESSAGE_DIRECT = 2;
+
 // The first argument of log().
 export const LOG_DEBUG = 0;
 export const LOG_INFO = 1;

@@ -20,6 +20,14 @@
 #define WASMPOLL_CLOSE_ABORT 1
 #define WASMPOLL_CLOSE_OUTPUT 2
 
+#define WASMPOLL_JOIN_PATTERN 1
+
+#define WASMPOLL_PUBLISH_RETAIN 1
+#define WASMPOLL_PUBLISH_OTHERS 2
+
+#define WASMPOLL_MESSAGE_RETAINED 1
+#define WASMPOLL_MESSAGE_DIRECT 2
+
 #define WASMPOLL_LOG_DEBUG 0
 #define WASMPOLL_LOG_INFO 1
 #define WASMPOLL_LOG_WARN 2
@@ -60,6 +68,26 @@ WASMPOLL_IMPORT(now)
 double wasmpoll_now(void);
 WASMPOLL_IMPORT(log)
 void wasmpoll_log(int32_t level, const void *text, int32_t length);
+WASMPOLL_IMPORT(join)
+int32_t wasmpoll_join(int32_t connection, int32_t tag, const void *topic, int32_t topic_length,
+                      int32_t flags);
+WASMPOLL_IMPORT(leave)
+int32_t wasmpoll_leave(int32_t connection, const void *topic, int32_t topic_length, int32_t flags);
+WASMPOLL_IMPORT(publish)
+int32_t wasmpoll_publish(const void *topic, int32_t topic_length, const void *data, int32_t length,
+                         int32_t flags);
+WASMPOLL_IMPORT(store_get)
+int32_t wasmpoll_store_get(int32_t connection, int32_t tag, const void *key, int32_t key_length);
+WASMPOLL_IMPORT(store_put)
+int32_t wasmpoll_store_put(int32_t connection, int32_t tag, const void *key, int32_t key_length,
+                           const void *value, int32_t value_length, const void *expected,
+                           uint32_t ttl_ms);
+WASMPOLL_IMPORT(store_delete)
+int32_t wasmpoll_store_delete(int32_t connection, int32_t tag, const void *key, int32_t key_length,
+                              const void *expected);
+WASMPOLL_IMPORT(store_add)
+int32_t wasmpoll_store_add(int32_t connection, int32_t tag, const void *key, int32_t key_length,
+                           double delta, uint32_t ttl_ms);
 
 // The two exports that every guest needs besides on_data, once in one file of the guest: blocks are cut
 // from the end of memory as it grows, 16-byte aligned, never freed.

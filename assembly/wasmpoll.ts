@@ -19,3 +19,51 @@ export declare function peer_address(connection: i32, buffer: usize, capacity: i
 export declare function now(): f64;
 /** Logs a line of UTF-8 at LOG_DEBUG to LOG_ERROR. */
 export declare function log(level: i32, text: usize, length: i32): void;
+/** Makes the connection a member; `tag` comes back with each message. JOIN_PATTERN: the topic has `+` and `#`. @returns a status */
+export declare function join(
+  connection: i32,
+  tag: i32,
+  topic: usize,
+  topic_length: i32,
+  flags: i32,
+): i32;
+/** @returns a status; OK if it was no member */
+export declare function leave(connection: i32, topic: usize, topic_length: i32, flags: i32): i32;
+/** To all who are members when the callback has returned. PUBLISH_RETAIN keeps it for those who join later, or deletes it with no data; PUBLISH_OTHERS leaves out this connection. @returns a status */
+export declare function publish(
+  topic: usize,
+  topic_length: i32,
+  data: usize,
+  length: i32,
+  flags: i32,
+): i32;
+/** Asks for a value: on_reply brings 8 bytes of version, then the value, or ABSENT. @returns a status */
+export declare function store_get(connection: i32, tag: i32, key: usize, key_length: i32): i32;
+/** `expected` is 0 or the address of a version; eight zeros mean absent. A `ttl_ms` of 0 is for ever. on_reply brings the new version, or CONFLICT. @returns a status */
+export declare function store_put(
+  connection: i32,
+  tag: i32,
+  key: usize,
+  key_length: i32,
+  value: usize,
+  value_length: i32,
+  expected: usize,
+  ttl_ms: u32,
+): i32;
+/** on_reply brings OK, ABSENT or CONFLICT. @returns a status */
+export declare function store_delete(
+  connection: i32,
+  tag: i32,
+  key: usize,
+  key_length: i32,
+  expected: usize,
+): i32;
+/** Adds to a decimal number; what is absent counts as 0, and gets the TTL. on_reply brings 8 bytes of version, then the number as text. @returns a status */
+export declare function store_add(
+  connection: i32,
+  tag: i32,
+  key: usize,
+  key_length: i32,
+  delta: f64,
+  ttl_ms: u32,
+): i32;

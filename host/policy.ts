@@ -223,6 +223,90 @@ export const settings = {
     unit: 'count',
     why: 'lines that the guest may log per second; the rest are counted and dropped',
   },
+  maxJoins: {
+    default: 256,
+    min: 1,
+    max: 65_536,
+    unit: 'count',
+    why: 'topics and patterns that one connection may have joined',
+  },
+  maxTopicBytes: {
+    default: 1 * KiB,
+    min: 1,
+    max: 64 * KiB,
+    unit: 'bytes',
+    why: 'the longest topic or pattern; it has to fit the receive window together with a message',
+  },
+  maxMessageBytes: {
+    default: 64 * KiB,
+    min: 1,
+    max: 8 * MiB,
+    unit: 'bytes',
+    why: 'the longest message that may be published',
+  },
+  groupBytes: {
+    default: 64 * MiB,
+    min: 64 * KiB,
+    max: 1024 * MiB,
+    unit: 'bytes',
+    why: 'topics, members and retained messages of the whole server',
+  },
+  queueBytes: {
+    default: 16 * MiB,
+    min: 64 * KiB,
+    max: 1024 * MiB,
+    unit: 'bytes',
+    why: 'messages and replies that wait for one worker, or for the program; what does not fit is left out, and its members are told',
+  },
+  messagesPerTurn: {
+    default: 256,
+    min: 1,
+    max: 65_536,
+    unit: 'count',
+    why: 'messages and replies that a worker delivers before input gets its turn',
+  },
+  storeBytes: {
+    default: 64 * MiB,
+    min: 64 * KiB,
+    max: 1024 * MiB,
+    unit: 'bytes',
+    why: 'keys and values of the whole server; when it is full, writes are refused and nothing is thrown out',
+  },
+  maxKeyBytes: {
+    default: 512,
+    min: 1,
+    max: 64 * KiB,
+    unit: 'bytes',
+    why: 'the longest key',
+  },
+  maxValueBytes: {
+    default: 64 * KiB,
+    min: 1,
+    max: 8 * MiB,
+    unit: 'bytes',
+    why: 'the longest value; it has to fit the receive window together with its version',
+  },
+  maxRequests: {
+    default: 64,
+    min: 1,
+    max: 65_536,
+    unit: 'count',
+    why: 'requests to the store of one connection that are not replied to yet',
+  },
+  maxPending: {
+    default: 65_536,
+    min: 256,
+    max: 1_048_576,
+    unit: 'count',
+    why: 'requests to the store of the whole server that are not replied to yet; each worker has its share',
+  },
+  requestTimeoutMs: {
+    default: 5_000,
+    min: 1,
+    max: DAY_MS,
+    unit: 'ms',
+    why: 'time for a reply from a store outside the process',
+  },
 } as const satisfies Record<string, Setting>;
 
 export type SettingName = keyof typeof settings;
@@ -247,6 +331,9 @@ const relations = [
   ['receiveWindowBytes', 'at most half of', 'guestMemoryBytes'],
   ['receiveWindowBytes', 'at most', 'maxStagedBytes'],
 ] as const satisfies readonly (readonly [SettingName, string, SettingName])[];
+
+/** Bytes of a version, which stands before the value that a store replies with. */
+export const VERSION_BYTES = 8;
 
 /** The pages that are kept free, a sixteenth: below it connections are aborted. */
 export const reservePages = (policy: Policy): number =>
@@ -278,21 +365,32 @@ export function resolvePolicy(
       : called(name);
   checkRelations(policy, naming);
   checkHeadroom(policy, naming);
+  checkWindow(policy, naming);
   return policy;
 }
 
 // A caller who shrinks or widens the window means its dependants to follow unless named, and one who
 // asks for larger frames means the window to have room for them. Returns whether that widened it.
-function followWindow(
-  policy: Record<SettingName, number>,
-  { receiveWindowBytes, maxFrameBytes, bytesPerTurn }: Partial<Policy>,
-): boolean {
+function followWindow(policy: Record<SettingName, number>, overrides: Partial<Policy>): boolean {
+  const { receiveWindowBytes, maxFrameBytes, bytesPerTurn } = overrides;
   const lifts =
     receiveWindowBytes === undefined && policy.maxFrameBytes > policy.receiveWindowBytes;
   if (lifts) policy.receiveWindowBytes = policy.maxFrameBytes;
   if (maxFrameBytes === undefined) policy.maxFrameBytes = policy.receiveWindowBytes;
   if (bytesPerTurn === undefined) policy.bytesPerTurn = policy.receiveWindowBytes;
+  shrinkWith(policy, overrides);
   return lifts;
+}
+
+// What is delivered lies in the window as well: by default no message or value is longer than it has room for.
+function shrinkWith(policy: Record<SettingName, number>, overrides: Partial<Policy>): void {
+  const window = policy.receiveWindowBytes;
+  const most = (name: SettingName, bytes: number): void => {
+    if (overrides[name] === undefined) policy[name] = Math.max(1, Math.min(policy[name], bytes));
+  };
+  most('maxTopicBytes', Math.floor(window / 2));
+  most('maxMessageBytes', window - policy.maxTopicBytes);
+  most('maxValueBytes', window - VERSION_BYTES);
 }
 
 /** @throws WasmpollError ERR_POLICY when `value` is not a whole number in the row's range. */
@@ -328,5 +426,21 @@ function checkHeadroom(policy: Policy, called: (name: SettingName) => string): v
     'ERR_POLICY',
     `${called('maxBacklogBytes')}: must be at least ${called('highWaterBytes')} and twice ` +
       `${called('receiveWindowBytes')} together (${needed}), got ${policy.maxBacklogBytes}`,
+  );
+}
+
+// The window has room for whatever is delivered in one piece.
+function checkWindow(policy: Policy, called: (name: SettingName) => string): void {
+  const window = policy.receiveWindowBytes;
+  const message = policy.maxTopicBytes + policy.maxMessageBytes;
+  const value = VERSION_BYTES + policy.maxValueBytes;
+  if (message <= window && value <= window) return;
+  const [what, needed] =
+    message > window
+      ? [`${called('maxTopicBytes')} and ${called('maxMessageBytes')} together`, message]
+      : [`${called('maxValueBytes')} and ${VERSION_BYTES}`, value];
+  throw new WasmpollError(
+    'ERR_POLICY',
+    `${called('receiveWindowBytes')}: must be at least ${what} (${needed}), got ${window}`,
   );
 }

@@ -63,7 +63,8 @@ export class Effects {
   /** Bytes that were sent since the batch was performed last, wherever they lie. */
   #waiting = 0;
   #bytes = 0;
-  #slot = -1;
+  /** The connection in whose callback we are. */
+  slot = -1;
   /** The first row of the running callback. */
   mark = 0;
   /** Nothing was asked for but sends to the connection in whose callback we are. */
@@ -85,7 +86,7 @@ export class Effects {
   begin(slot: number): void {
     this.mark = this.#batch.count;
     this.#bytes = 0;
-    this.#slot = slot;
+    this.slot = slot;
     this.plain = true;
     this.pending = false;
   }
@@ -134,7 +135,7 @@ export class Effects {
     }
     this.#bytes += length;
     this.#waiting += length;
-    if (slot !== this.#slot) this.plain = false;
+    if (slot !== this.slot) this.plain = false;
     if (waiting === 0) this.#batch.send(slot, table[base + FD]!, buffer, from, length);
     else {
       this.pending = true;

@@ -4,12 +4,14 @@ import type { Batch } from '../kernel/batch.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Connections } from '../memory/connections.ts';
 import type { Effects } from './effects.ts';
+import type { SharedLog } from './shared-log.ts';
 
 /** There once the start-up is over. */
 export interface GuestHost {
   readonly batch: Batch;
   readonly connections: Connections;
   readonly effects: Effects;
+  readonly shared: SharedLog;
   readonly clock: Clock;
   /** The peer's address as text, or '' when it is gone. */
   peerAddress(slot: number): string;

@@ -19,6 +19,25 @@ const { GUEST_BUFFER } = Numbers;
 type Callback2 = (connection: number, state: number) => void;
 type Callback3 = (connection: number, state: number, reason: number) => void;
 type Callback4 = (connection: number, state: number, data: number, length: number) => number;
+/** Topic and data, an address and a length each, lie in the receive window. */
+type Delivery = (
+  connection: number,
+  state: number,
+  tag: number,
+  flags: number,
+  topic: number,
+  topicLength: number,
+  data: number,
+  length: number,
+) => void;
+type Reply = (
+  connection: number,
+  state: number,
+  tag: number,
+  status: number,
+  data: number,
+  length: number,
+) => void;
 type Migration = (
   connection: number,
   old: number,
@@ -35,6 +54,9 @@ export class Guest {
   readonly onTimer: Callback2 | null;
   readonly onRestore: Callback2 | null;
   readonly onClose: Callback3 | null;
+  readonly onMessage: Delivery | null;
+  readonly onMissed: Callback2 | null;
+  readonly onReply: Reply | null;
   readonly migrate: Migration | null;
   /** Bytes of a connection's state block. */
   readonly stateBytes: number;
@@ -70,6 +92,9 @@ export class Guest {
       this.onTimer = optional<Callback2>(exports, 'on_timer');
       this.onRestore = optional<Callback2>(exports, 'on_restore');
       this.onClose = optional<Callback3>(exports, 'on_close');
+      this.onMessage = optional<Delivery>(exports, 'on_message');
+      this.onMissed = optional<Callback2>(exports, 'on_missed');
+      this.onReply = optional<Reply>(exports, 'on_reply');
       this.migrate = optional<Migration>(exports, 'migrate');
       this.stateBytes = (optional<() => number>(exports, 'state_size')?.() ?? 0) >>> 0;
       this.stateVersion = optional<() => number>(exports, 'state_version')?.() ?? 0;

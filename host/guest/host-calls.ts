@@ -5,6 +5,7 @@ import type { Policy } from '../policy.ts';
 import { printable } from '../text.ts';
 import { ConnectionCalls } from './calls/connection-calls.ts';
 import { Gate } from './calls/gate.ts';
+import { SharedCalls } from './calls/shared-calls.ts';
 import { Surroundings } from './calls/surroundings.ts';
 import type { Family, Functions, GuestHost } from './guest-host.ts';
 
@@ -15,7 +16,11 @@ export class HostCalls {
 
   constructor(policy: Policy) {
     this.gate = new Gate(policy);
-    this.#families = [new ConnectionCalls(this.gate, policy), new Surroundings(this.gate)];
+    this.#families = [
+      new ConnectionCalls(this.gate, policy),
+      new SharedCalls(this.gate, policy),
+      new Surroundings(this.gate),
+    ];
   }
 
   /** From here on the functions do what they are for; `window` is the receive window's address. */

@@ -1,6 +1,7 @@
 // Control words: the few that a worker and its supervisor share besides the segment: who is in the
 // guest, which descriptors are on their way, what was counted. It knows the words' protocol only.
 
+import { BLOCK } from '../shared/records.ts';
 import { STATS } from './stats.ts';
 
 // Int32 words. Each has one writer, but for SEQUENCE, which is exchanged.
@@ -19,6 +20,7 @@ const RING = 16;
 /** Descriptors that can be on their way to a worker. */
 const RING_WORDS = 4096;
 const BYTES = (RING + RING_WORDS) * 4;
+const BLOCK_OFFSET = BYTES + STATS * 8;
 
 /** What SEQUENCE holds when the worker was given up: neither odd nor a number it would reach. */
 const CONDEMNED = -2;
@@ -27,6 +29,8 @@ export class ControlWords {
   readonly buffer: ArrayBufferLike;
   /** For `Stats`. */
   readonly counts: Float64Array;
+  /** What was taken for the seat from shared state, and how far it is served. */
+  readonly block: Int32Array;
   readonly #words: Int32Array;
   readonly #watched: boolean;
   #sequence: number;
@@ -40,11 +44,12 @@ export class ControlWords {
     this.#watched = watched;
     this.#words = new Int32Array(buffer, 0, RING + RING_WORDS);
     this.counts = new Float64Array(buffer, BYTES, STATS);
+    this.block = new Int32Array(buffer, BLOCK_OFFSET, BLOCK);
     this.#sequence = this.#words[SEQUENCE]!;
   }
 
   /** Size of a buffer for it. */
-  static readonly bytes = BYTES + STATS * 8;
+  static readonly bytes = BLOCK_OFFSET + BLOCK * 4;
 
   // The worker's side.
 

@@ -5,7 +5,7 @@
 // message import this one as a whole and rebind what they need: `const { FD, FLAGS } = Numbers`.
 
 // A connection's row in the table, as Int32 columns.
-export const COLUMNS = 25;
+export const COLUMNS = 26;
 /** The handle under which guest and epoll know the connection; changes when the slot is freed. */
 export const HANDLE = 0;
 export const FLAGS = 1;
@@ -44,6 +44,8 @@ export const UNSAVED = 22;
 export const LAYOUT = 23;
 /** Bytes that have moved into or out of its pages since MOVED_SINCE. */
 export const MOVED = 24;
+/** Requests to the store that it was not told the result of. */
+export const REQUESTS = 25;
 
 // A connection's times, as Float64 columns in monotonic milliseconds; 0 is unset.
 export const TIMES = 6;
@@ -87,6 +89,10 @@ export const QUEUED = 1 << 13;
 export const DRAINED = 1 << 14;
 /** In the list of slots whose backlog has changed. */
 export const TOUCHED = 1 << 15;
+/** It may have memberships or requests, which end with it. */
+export const SHARING = 1 << 16;
+/** Messages for it were lost, and it was not told. */
+export const MISSED = 1 << 17;
 
 /** Any of these, and nothing is received, unless the connection is closing. */
 export const UNREAD = PAUSED | BLOCKED | ENDED;
@@ -100,6 +106,8 @@ export const STAGING_BUFFER = 2;
 export const STATES_BUFFER = 3;
 /** The state blocks that a swap replaces. */
 export const BEFORE_BUFFER = 4;
+/** What the running callback asks of shared state. */
+export const LOG_BUFFER = 5;
 
 /** No buffer is larger, since I/O rows name places in it by Int32. */
 export const MAX_BYTES = 2 ** 31 - 1;

@@ -18,6 +18,13 @@ export const guestImports: { readonly [module: string]: { readonly [name: string
     peer_address: '(i32, i32, i32) -> i32',
     now: '() -> f64',
     log: '(i32, i32, i32) -> ()',
+    join: '(i32, i32, i32, i32, i32) -> i32',
+    leave: '(i32, i32, i32, i32) -> i32',
+    publish: '(i32, i32, i32, i32, i32) -> i32',
+    store_get: '(i32, i32, i32, i32) -> i32',
+    store_put: '(i32, i32, i32, i32, i32, i32, i32, i32) -> i32',
+    store_delete: '(i32, i32, i32, i32, i32) -> i32',
+    store_add: '(i32, i32, i32, i32, f64, i32) -> i32',
   },
   env: { abort: '(i32, i32, i32, i32) -> ()' },
 };
@@ -42,6 +49,20 @@ export const optionalExports: { readonly [name: string]: string } = {
   on_close: '(i32, i32, i32) -> ()',
   on_restore: '(i32, i32) -> ()',
   migrate: '(i32, i32, i32, i32, i32) -> ()',
+  on_message: '(i32, i32, i32, i32, i32, i32, i32, i32) -> ()',
+  on_missed: '(i32, i32) -> ()',
+  on_reply: '(i32, i32, i32, i32, i32, i32) -> ()',
+};
+
+/** What else a guest must export if it exports this. */
+export const exportCompanions: { readonly [name: string]: string } = { on_message: 'on_missed' };
+
+/** What else a guest must export if it imports this. */
+export const importCompanions: { readonly [name: string]: string } = {
+  store_get: 'on_reply',
+  store_put: 'on_reply',
+  store_delete: 'on_reply',
+  store_add: 'on_reply',
 };
 
 const WASM_FILE = 'give a compiled core WebAssembly file (.wasm)';
@@ -76,6 +97,7 @@ export const rules = {
   'import type': 'declare it as docs/abi.md does',
   'missing export': 'export it as docs/abi.md describes',
   'export type': 'declare it as docs/abi.md does',
+  'missing callback': 'export it as docs/abi.md describes',
   engine: 'build it without features that this engine lacks',
   'compile limit': 'make the module smaller or raise compileTimeoutMs',
 } as const satisfies Record<BinaryRule, string> & Record<string, string>;

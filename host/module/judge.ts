@@ -20,6 +20,7 @@ export interface GuestInterface {
   readonly checkExports?: (names: ReadonlySet<string>) => void;
   readonly checkUnknown?: (imports: readonly ImportItem[]) => void;
   readonly checkMissing?: (names: ReadonlySet<string>, missing: readonly string[]) => void;
+  readonly checkTogether?: (names: ReadonlySet<string>, imports: readonly ImportItem[]) => void;
 }
 
 /** What both kinds of source tell; `type` is null where only the kind is known. */
@@ -114,6 +115,7 @@ function checkInterface(
     difference(item, item.name, expectedExport(guestInterface, item.name)),
   );
   if (wrong.length > 0) throw new Refusal('export type', listed(wrong));
+  guestInterface.checkTogether?.(names, imports);
   return new Set(present);
 }
 

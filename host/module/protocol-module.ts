@@ -3,7 +3,9 @@
 
 import {
   ABI_VERSION,
+  exportCompanions,
   guestImports,
+  importCompanions,
   MARKER,
   optionalExports,
   requiredExports,
@@ -40,7 +42,22 @@ const abi: GuestInterface = {
     if (!names.has('_start')) return;
     throw new Refusal('WASI', `it exports _start, as a command does, and not ${listed(missing)}`);
   },
+  checkTogether(names, imports) {
+    for (const [name, needed] of Object.entries(exportCompanions)) {
+      if (names.has(name) && !names.has(needed)) refuseWithout(needed, `exports ${name}`);
+    }
+    for (const item of imports) {
+      const needed = item.module === 'wasmpoll' ? importCompanions[item.name] : undefined;
+      if (needed !== undefined && !names.has(needed)) {
+        refuseWithout(needed, `imports ${fullName(item)}`);
+      }
+    }
+  },
 };
+
+function refuseWithout(needed: string, why: string): never {
+  throw new Refusal('missing callback', `it ${why}, and does not export ${needed}`);
+}
 
 /**
  * Checks a module against ABI 1 and the policy, imposes the limits, and compiles it; see `loadGuest`.

@@ -43,6 +43,7 @@ export class Apply {
   readonly #times: Float64Array;
   readonly #clock: Parts['clock'];
   readonly #stats: Parts['stats'];
+  readonly #shared: Parts['shared'];
   readonly #backlog: Backlog;
   readonly #flow: Flow;
   readonly #lifecycle: Lifecycle;
@@ -61,6 +62,7 @@ export class Apply {
     this.#times = parts.connections.segment.times;
     this.#clock = parts.clock;
     this.#stats = parts.stats;
+    this.#shared = parts.shared;
     this.#backlog = backlog;
     this.#flow = flow;
     this.#lifecycle = lifecycle;
@@ -69,6 +71,8 @@ export class Apply {
 
   /** Applies what the callback asked for, whose rows start at `mark`. Its SENDs stay queued. */
   from(mark: number): void {
+    // First: what it asks of topics and keys holds before anything else of it can be seen.
+    if (this.#shared.length > 0) this.#shared.commit(this.#clock.now);
     const { rows, count } = this.#batch;
     for (let row = mark; row < count; row += 1) {
       if (rows[row * ROW + ROW_KIND]! >= EFFECT_APPEND) this.#effect(row);

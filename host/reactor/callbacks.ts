@@ -32,13 +32,14 @@ type Callback2 = (connection: number, state: number) => void;
 
 export class Callbacks implements Entrance {
   readonly replacement: Replacement;
-  #guest: Guest;
+  /** The instance that callbacks go to. */
+  guest: Guest;
   /** Bytes of a connection's state block. */
   #stateBytes = 0;
   /** The slot whose committed state is in the guest's state block, or −1. */
   #resident = -1;
   /** What the guest failed of, last. */
-  #why: unknown = null;
+  why: unknown = null;
   readonly #parts: Parts;
   readonly #host: GuestHost;
   readonly #segment: Segment;
@@ -67,15 +68,15 @@ export class Callbacks implements Entrance {
       },
     };
     this.replacement = new Replacement(parts, output, started, this);
-    this.#guest = started.guest;
-    this.#guest.connect(this.#host);
+    this.guest = started.guest;
+    this.guest.connect(this.#host);
     this.bindStates();
   }
 
   /** From now on callbacks go to this instance, which knows no connection yet. */
   install(guest: Guest): void {
     guest.connect(this.#host);
-    this.#guest = guest;
+    this.guest = guest;
     this.#resident = -1;
   }
 
@@ -90,12 +91,12 @@ export class Callbacks implements Entrance {
 
   /** Address of the receive window in the guest's memory. */
   get window(): number {
-    return this.#guest.window;
+    return this.guest.window;
   }
 
   /** A copy of guest memory, for those who watch. */
   read(address: number, length: number): Uint8Array {
-    return this.#guest.memory.read(address, length);
+    return this.guest.memory.read(address, length);
   }
 
   /** Queues what the guest needs before a callback of this slot: its state block. */
@@ -106,7 +107,7 @@ export class Callbacks implements Entrance {
       STATES_BUFFER,
       this.#stateOf(slot),
       GUEST_BUFFER,
-      this.#guest.state,
+      this.guest.state,
       stateBytes,
     );
     this.#resident = slot;
@@ -114,7 +115,7 @@ export class Callbacks implements Entrance {
 
   /** The guest's state block becomes zero, and is the slot's. */
   clear(slot: number): void {
-    this.#guest.clearState();
+    this.guest.clearState();
     this.#resident = slot;
   }
 
@@ -126,7 +127,7 @@ export class Callbacks implements Entrance {
     this.#output.unsaved = slot;
     this.#batch.copy(
       GUEST_BUFFER,
-      this.#guest.state,
+      this.guest.state,
       STATES_BUFFER,
       this.#stateOf(slot),
       stateBytes,
@@ -138,7 +139,7 @@ export class Callbacks implements Entrance {
     const stateBytes = this.#stateBytes;
     if (stateBytes === 0 || this.#resident !== slot) return;
     const target = this.#stateOf(slot);
-    this.#batch.copyNow(GUEST_BUFFER, this.#guest.state, STATES_BUFFER, target, stateBytes);
+    this.#batch.copyNow(GUEST_BUFFER, this.guest.state, STATES_BUFFER, target, stateBytes);
   }
 
   #stateOf(slot: number): number {
@@ -147,8 +148,8 @@ export class Callbacks implements Entrance {
 
   /** on_data; state and data are in the guest. @returns bytes consumed, or FAILED */
   data(slot: number, address: number, length: number): number {
-    const guest = this.#guest;
-    this.#begin(guest, slot);
+    const guest = this.guest;
+    this.begin(guest, slot);
     let consumed = 0;
     try {
       try {
@@ -171,9 +172,9 @@ export class Callbacks implements Entrance {
 
   /** on_end; state and data are in the guest. @returns 0 to close, or FAILED */
   end(slot: number, address: number, length: number): number {
-    const guest = this.#guest;
+    const guest = this.guest;
     if (guest.onEnd === null) return 0;
-    this.#begin(guest, slot);
+    this.begin(guest, slot);
     let keep = 0;
     try {
       try {
@@ -184,21 +185,21 @@ export class Callbacks implements Entrance {
     } catch (thrown) {
       return this.#failed(slot, thrown);
     }
-    return this.#returned(slot) ? Number(keep !== 0) : this.#failed(slot, this.#why);
+    return this.returned(slot) ? Number(keep !== 0) : this.#failed(slot, this.why);
   }
 
   /** on_open; the slot may have been another connection's, whose state the guest still has. */
   open(slot: number): void {
     if (this.#resident === slot) this.#resident = -1;
-    this.#notify(slot, this.#guest.onOpen);
+    this.#notify(slot, this.guest.onOpen);
   }
 
   drain(slot: number): void {
-    this.#notify(slot, this.#guest.onDrain);
+    this.#notify(slot, this.guest.onDrain);
   }
 
   timer(slot: number): void {
-    this.#notify(slot, this.#guest.onTimer);
+    this.#notify(slot, this.guest.onTimer);
   }
 
   /** on_close, once: the handle is already unknown to the guest's host functions. */
@@ -206,7 +207,7 @@ export class Callbacks implements Entrance {
     const base = slot * COLUMNS;
     if ((this.#table[base + FLAGS]! & KNOWN) === 0) return;
     this.#table[base + FLAGS]! &= ~KNOWN;
-    const { onClose } = this.#guest;
+    const { onClose } = this.guest;
     if (onClose === null || this.replacement.retryAt !== Infinity) return;
     const reason = this.#table[base + REASON]!;
     this.#notify(slot, (connection, state) => onClose(connection, state, reason));
@@ -216,12 +217,12 @@ export class Callbacks implements Entrance {
     if (callback === null) return;
     this.load(slot);
     this.#output.run();
-    if (!this.enter(slot, callback)) this.#failed(slot, this.#why);
+    if (!this.enter(slot, callback)) this.#failed(slot, this.why);
   }
 
   // Whoever takes a guest for hung does so between `enter` and `leave`, and nothing is done by the
   // host in between but to answer host calls.
-  #begin(guest: Guest, slot: number): void {
+  begin(guest: Guest, slot: number): void {
     this.#effects.begin(slot);
     guest.gate.enter();
     this.#control.enter(slot);
@@ -229,8 +230,8 @@ export class Callbacks implements Entrance {
 
   /** @returns false when the guest failed; #why says how */
   enter(slot: number, callback: Callback2): boolean {
-    const guest = this.#guest;
-    this.#begin(guest, slot);
+    const guest = this.guest;
+    this.begin(guest, slot);
     try {
       try {
         callback(this.#table[slot * COLUMNS + HANDLE]!, guest.state);
@@ -238,16 +239,16 @@ export class Callbacks implements Entrance {
         this.#control.leave();
       }
     } catch (thrown) {
-      this.#why = thrown;
+      this.why = thrown;
       return false;
     }
-    return this.#returned(slot);
+    return this.returned(slot);
   }
 
-  #returned(slot: number): boolean {
-    const guest = this.#guest;
+  returned(slot: number): boolean {
+    const guest = this.guest;
     guest.memory.review();
-    this.#why = guest.gate.dead;
+    this.why = guest.gate.dead;
     if (guest.gate.dead !== null) return false;
     if (this.#effects.pending) this.#apply.from(this.#effects.mark);
     this.save(slot);
@@ -257,7 +258,7 @@ export class Callbacks implements Entrance {
   // The callback's effects are taken back, those of earlier ones go out, the connection is lost,
   // and a fresh instance is told of all the others.
   #failed(slot: number, why: unknown): number {
-    this.#why = why;
+    this.why = why;
     this.lose(slot);
     this.replacement.restart();
     return FAILED;
@@ -265,10 +266,11 @@ export class Callbacks implements Entrance {
 
   lose(slot: number): void {
     const { stats, connections, observer } = this.#parts;
-    const why = this.#why;
+    const why = this.why;
     this.#effects.rollback();
+    this.#parts.shared.rollback();
     // Its memory may have grown before it failed, and what earlier callbacks sent still lies there.
-    this.#guest.memory.review();
+    this.guest.memory.review();
     this.#output.run();
     stats.trapped();
     connections.doom(slot, REASON_TRAP);

@@ -21,6 +21,7 @@ const {
   OUTPUT_BYTES,
   OUTPUT_SINCE,
   PAUSED,
+  REQUESTS,
   TIMES,
 } = Numbers;
 
@@ -104,8 +105,11 @@ export class Deadlines {
       : this.#times[slot * TIMES + LAST_PROGRESS]! + idleTimeoutMs;
   }
 
+  // Whoever waits for a reply has something to say yet, most likely.
   quiet(slot: number): number {
-    if (!this.#draining || this.#table[slot * COLUMNS + OUTPUT_BYTES]! > 0) return Infinity;
+    const base = slot * COLUMNS;
+    if (!this.#draining || this.#table[base + OUTPUT_BYTES]! > 0) return Infinity;
+    if (this.#table[base + REQUESTS]! > 0) return Infinity;
     return this.#times[slot * TIMES + LAST_PROGRESS]! + this.#policy.drainQuietMs;
   }
 }

@@ -33,6 +33,7 @@ const {
   MASK,
   OUTPUT_BYTES,
   REASON,
+  SHARING,
   TIMES,
 } = Numbers;
 
@@ -49,6 +50,7 @@ export class Lifecycle {
   readonly #epoll: Parts['epoll'];
   readonly #clock: Parts['clock'];
   readonly #stats: Parts['stats'];
+  readonly #shared: Parts['shared'];
   readonly #policy: Parts['policy'];
   readonly #in: number;
 
@@ -63,6 +65,7 @@ export class Lifecycle {
     this.#epoll = parts.epoll;
     this.#clock = parts.clock;
     this.#stats = parts.stats;
+    this.#shared = parts.shared;
     this.#policy = parts.policy;
     this.#in = parts.kernel.constants.EPOLLIN;
     this.#flow = flow;
@@ -125,6 +128,7 @@ export class Lifecycle {
     }
     if ((flags & CLOSING) === 0 || (flags & LINGERING) !== 0) return false;
     this.#table[base + FLAGS]! |= LINGERING;
+    this.#part(slot);
     this.#times[slot * TIMES + LINGER_UNTIL] = this.#clock.now + this.#policy.lingerMs;
     this.#deadlines.schedule(slot);
     return true;
@@ -144,7 +148,13 @@ export class Lifecycle {
     else this.#kernel.close(fd);
     this.#backlog.drop(slot);
     this.#deadlines.forget(slot);
+    this.#part(slot);
     return true;
+  }
+
+  // The guest's last callback for it comes next: what it publishes there is not for itself.
+  #part(slot: number): void {
+    if ((this.#table[slot * COLUMNS + FLAGS]! & SHARING) !== 0) this.#shared.leave(slot);
   }
 
   /** Applies the host's own timeouts to a connection whose deadline has come. */

@@ -2,6 +2,7 @@
 // fields what it uses on the way of a message, and asks for the rest here. It knows no order of events.
 
 import { Effects, effectRows } from '../guest/effects.ts';
+import { SharedLog } from '../guest/shared-log.ts';
 import { Batch } from '../kernel/batch.ts';
 import { Clock } from '../kernel/clock.ts';
 import type { BufferConstructor, Epoll, Kernel } from '../kernel/contract.ts';
@@ -11,6 +12,7 @@ import { Pages } from '../memory/pages.ts';
 import { type Buffers, Segment } from '../memory/segment.ts';
 import { Stats } from '../memory/stats.ts';
 import { PAGE_BYTES, type Policy } from '../policy.ts';
+import type { SharedSeat } from '../shared/contract.ts';
 
 /** What happens to connections and the guest, for those who watch. Null costs nothing. */
 export interface Observer {
@@ -40,6 +42,7 @@ export interface Parts {
   readonly batch: Batch;
   readonly pages: Pages;
   readonly effects: Effects;
+  readonly shared: SharedLog;
 }
 
 /** What the parts are made from. */
@@ -53,6 +56,10 @@ export interface Materials {
   readonly control: ControlWords;
   /** An epoll that outlives the reactor; one of its own when not given. */
   readonly epoll?: Epoll;
+  /** Its place in what connections share; without one the guest is answered STATE. */
+  readonly seat?: SharedSeat;
+  /** The store's requests wait for somebody who performs them. */
+  readonly routed?: boolean;
 }
 
 // Rows for what the host queues besides held input and effects: receives, state blocks, a backlog's front.
@@ -63,7 +70,7 @@ const HOST_ROWS = 64;
  * @throws WasmpollError ERR_POLICY when the segment would be too large
  */
 export function makeParts(
-  { kernel, policy, observer, now, buffer, control, epoll }: Materials,
+  { kernel, policy, observer, now, buffer, control, epoll, seat, routed }: Materials,
   { stateBytes, stateVersion }: { stateBytes: number; stateVersion: number },
   existing?: Buffers,
 ): Parts {
@@ -74,6 +81,8 @@ export function makeParts(
   // Held input is copied in, and out again at the same time as another connection's.
   const heldRows = 2 * Math.ceil(receiveWindowBytes / PAGE_BYTES);
   const batch = new Batch(kernel, effectRows(policy) + heldRows + HOST_ROWS, buffer);
+  const effects = new Effects(connections, batch, policy);
+  const access = { seat: seat ?? null, block: control.block, routed: routed ?? false };
   return {
     kernel,
     epoll: epoll ?? kernel.epoll(),
@@ -85,6 +94,7 @@ export function makeParts(
     connections,
     batch,
     pages: new Pages(segment, batch),
-    effects: new Effects(connections, batch, policy),
+    effects,
+    shared: new SharedLog(connections, batch, effects, policy, access),
   };
 }

@@ -4,7 +4,7 @@
 import { startGuest } from '../guest/guest.ts';
 import type { BufferConstructor, Epoll } from '../kernel/contract.ts';
 import { ControlWords } from '../memory/control-words.ts';
-import { BUSY, COLUMNS, HANDLE } from '../memory/layout.ts';
+import { BUSY, CLOSING, COLUMNS, FLAGS, HANDLE } from '../memory/layout.ts';
 import { type Layout, type StateBlocks, statesAfter } from '../memory/state-blocks.ts';
 import type { Snapshot } from '../memory/stats.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
@@ -37,6 +37,8 @@ export class Reactor {
   readonly #works: Works;
   readonly #turn: Turn;
   readonly #buffer: BufferConstructor;
+  /** Descriptors that were handed over are not taken over yet. */
+  #waiting = false;
 
   /** @throws WasmpollError ERR_GUEST when the guest's start-up fails. */
   constructor(options: ReactorOptions) {
@@ -51,7 +53,9 @@ export class Reactor {
   }
 
   #takeUp(remains: Remains): void {
+    this.#works.delivery.inherit(remains.slot);
     new Recovery(this.#parts, this.#works).run(remains);
+    this.#parts.shared.adopt();
     this.#works.callbacks.replacement.restore();
     this.#turn.rest();
     this.#publish();
@@ -72,6 +76,18 @@ export class Reactor {
     return this.#parts.epoll;
   }
 
+  /** Descriptors that are to become connections. */
+  get waiting(): number {
+    return this.#parts.control.pending;
+  }
+
+  /** Whether a connection is there that messages can be for. */
+  has(handle: number): boolean {
+    const { connections } = this.#parts;
+    const slot = connections.find(handle);
+    return slot >= 0 && (connections.table[slot * COLUMNS + FLAGS]! & CLOSING) === 0;
+  }
+
   /** Open connections, those included that linger. */
   get connections(): number {
     return this.#parts.connections.open;
@@ -85,7 +101,9 @@ export class Reactor {
   /** When `turn` must be called at the latest, in the clock's milliseconds; Infinity for never. */
   get deadline(): number {
     const { deadlines, callbacks } = this.#works;
-    return Math.min(deadlines.earliest, callbacks.replacement.retryAt);
+    const { retryAt, paidAt } = callbacks.replacement;
+    const opening = this.#waiting ? paidAt : Infinity;
+    return Math.min(deadlines.earliest, retryAt, opening);
   }
 
   snapshot(): Snapshot {
@@ -100,9 +118,15 @@ export class Reactor {
     stats.hold(connections.open, this.#works.backlog.bytes, used * PAGE_BYTES);
   }
 
+  /** Something may wait for its seat: shared state says so where no descriptor can. */
+  wake(): void {
+    this.#parts.shared.due = true;
+  }
+
   /** Serves what is ready, for a bounded time. @returns true when it should be called again at once */
   turn(): boolean {
     this.#turn.run();
+    if (this.#waiting) this.openHanded();
     this.#publish();
     return this.ready;
   }
@@ -115,6 +139,7 @@ export class Reactor {
    */
   serve(ms: number): boolean {
     const loop = this.#turn.serve(ms);
+    if (this.#waiting) this.openHanded();
     this.#publish();
     return loop;
   }
@@ -145,11 +170,31 @@ export class Reactor {
     this.#publish();
   }
 
-  /** Takes over the descriptors that the supervisor has handed over. */
+  /** As `open`, behind those that wait already to be taken over. */
+  admit(fd: number): void {
+    const { kernel, clock, control, stats } = this.#parts;
+    clock.refresh();
+    if (control.hand(fd)) {
+      this.openHanded();
+      return;
+    }
+    kernel.close(fd);
+    stats.refused();
+  }
+
+  /**
+   * Takes over the descriptors that were handed over. None is, as long as those who are connected have not been
+   * served for the time that restarts of the guest have taken from them: whoever makes it fail again and again
+   * has to come back for each time.
+   */
   openHanded(): void {
     const { control, clock } = this.#parts;
-    for (let fd = control.take(); fd >= 0; fd = control.take()) {
-      this.open(fd);
+    const { replacement } = this.#works.callbacks;
+    this.#waiting = false;
+    while (control.pending > 0) {
+      this.#waiting = clock.now < replacement.paidAt;
+      if (this.#waiting) return;
+      this.open(control.take());
       if (control.pending === 0 || !clock.spent()) continue;
       this.#turn.signalAgain();
       return;
@@ -159,6 +204,7 @@ export class Reactor {
   /** From now on each connection is closed gracefully once it is quiet. */
   drain(): void {
     this.#parts.clock.refresh();
+    this.#openWaiting();
     this.#works.deadlines.drain();
   }
 
@@ -166,9 +212,17 @@ export class Reactor {
   abort(reason: number): void {
     const { clock, connections } = this.#parts;
     clock.refresh();
+    this.#openWaiting();
     connections.each((slot) => connections.doom(slot, reason));
     this.#turn.rest();
     this.#publish();
+  }
+
+  // At the end nobody is kept waiting.
+  #openWaiting(): void {
+    if (!this.#waiting) return;
+    this.#works.callbacks.replacement.paidAt = 0;
+    this.openHanded();
   }
 
   /**

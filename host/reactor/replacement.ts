@@ -49,6 +49,8 @@ export interface Entrance {
 export class Replacement {
   /** When to try again to start a guest; Infinity while one is running. */
   retryAt = Infinity;
+  /** When those who are connected will have had the time back that restarts have taken from them. */
+  paidAt = 0;
   readonly #parts: Parts;
   readonly #output: Output;
   readonly #entrance: Entrance;
@@ -75,6 +77,15 @@ export class Replacement {
 
   /** Starts a fresh instance; connections whose on_restore fails in it are lost as well. */
   restart(): void {
+    const { clock } = this.#parts;
+    clock.refresh();
+    const began = clock.now;
+    this.#restart();
+    clock.refresh();
+    this.paidAt = Math.max(this.paidAt, clock.now) + clock.now - began;
+  }
+
+  #restart(): void {
     const { policy, control } = this.#parts;
     this.retryAt = Infinity;
     do {
@@ -113,7 +124,7 @@ export class Replacement {
     this.#next = null;
     const guest = startGuest(module, policy, control);
     const layout = { bytes: guest.stateBytes, version: guest.stateVersion };
-    checkTakeover(connections.segment.states, layout, module, policy);
+    checkTakeover(this.#module, connections.segment.states, layout, module, policy);
     this.#next = { module, guest };
     return layout;
   }

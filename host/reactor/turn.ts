@@ -43,6 +43,7 @@ export class Turn {
   readonly #lifecycle: Works['lifecycle'];
   readonly #flow: Works['flow'];
   readonly #callbacks: Works['callbacks'];
+  readonly #delivery: Works['delivery'];
   readonly #expiry: Expiry;
   readonly #signalled: () => void;
   // Taken out of the table of constants, which is large: a look into it at each event would show.
@@ -78,6 +79,7 @@ export class Turn {
     this.#lifecycle = works.lifecycle;
     this.#flow = works.flow;
     this.#callbacks = works.callbacks;
+    this.#delivery = works.delivery;
     this.#expiry = new Expiry(parts, works);
     this.#signalled = signalled;
     const { constants } = parts.kernel;
@@ -88,7 +90,7 @@ export class Turn {
 
   /** Whether something was left over that no wait would report. */
   get pending(): boolean {
-    return this.#next < this.#count || this.#signal;
+    return this.#next < this.#count || this.#signal || this.#delivery.due;
   }
 
   /** `signalled` is to be called again in the next round. */
@@ -144,17 +146,22 @@ export class Turn {
   #round(): void {
     this.#served = 0;
     const readyFirst = this.#readyFirst;
+    const deliveryFirst = this.#delivery.first;
+    if (deliveryFirst) this.#delivery.run();
     if (readyFirst) this.#serveReady();
-    if (!(readyFirst && this.#clock.spent())) this.#serveEvents();
+    if (!((readyFirst || deliveryFirst) && this.#clock.spent())) this.#serveEvents();
     if (this.#signal) {
       this.#signal = false;
+      this.#delivery.signalled();
       this.#signalled();
     }
+    if (this.#delivery.due && !deliveryFirst && !this.#clock.over) this.#delivery.run();
     const serves = !readyFirst && this.#connections.ready > 0 && !this.#clock.spent();
     if (serves) this.#serveReady();
     this.rest();
     this.#cut = this.#clock.over;
     this.#readyFirst = this.#cut && !readyFirst && this.#next === this.#count;
+    this.#delivery.first = this.#cut && !deliveryFirst && this.#delivery.due;
     // Last, and not while more events wait: what came while this process stood still is progress, and
     // may put a timeout off. But not for ever.
     this.#full = this.#count < EVENTS && !this.#cut ? 0 : (this.#full + 1) % ROUNDS;
@@ -223,6 +230,7 @@ export class Turn {
       if (slot < 0) return;
       this.#served += 1;
       this.#table[slot * COLUMNS + BUSY] = 1;
+      this.#delivery.catchUp(slot);
       this.#input.proceed(slot);
       this.#table[slot * COLUMNS + BUSY] = 0;
       if (left > 1 && this.#clock.spent()) return;

@@ -5,6 +5,7 @@ import { Apply } from './apply.ts';
 import { Backlog } from './backlog.ts';
 import { Callbacks } from './callbacks.ts';
 import { Deadlines } from './deadlines.ts';
+import { Delivery } from './delivery.ts';
 import { Flow } from './flow.ts';
 import { Input } from './input.ts';
 import { Lifecycle } from './lifecycle.ts';
@@ -20,6 +21,7 @@ export interface Works {
   readonly lifecycle: Lifecycle;
   readonly callbacks: Callbacks;
   readonly input: Input;
+  readonly delivery: Delivery;
 }
 
 /** @param started the instance that serves first */
@@ -32,5 +34,6 @@ export function wire(parts: Parts, started: Started): Works {
   const apply = new Apply(parts, backlog, flow, lifecycle, deadlines);
   const callbacks = new Callbacks(parts, output, lifecycle, apply, started);
   const input = new Input(parts, output, backlog, flow, lifecycle, deadlines, callbacks);
-  return { backlog, deadlines, flow, lifecycle, callbacks, input };
+  const delivery = new Delivery(parts, flow, deadlines, callbacks);
+  return { backlog, deadlines, flow, lifecycle, callbacks, input, delivery };
 }

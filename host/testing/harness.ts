@@ -9,12 +9,15 @@ import { loadModule, type ModuleSource } from '../module/protocol-module.ts';
 import { type Policy, resolvePolicy } from '../policy.ts';
 import { RateLimit } from '../rate-limit.ts';
 import { type Observer, Reactor } from '../reactor/reactor.ts';
+import type { SharedCounts } from '../shared/counts.ts';
 import { Peer } from './peer.ts';
+import { Program } from './program.ts';
 
-export { WasmpollError } from '../errors.ts';
+export { StoreError, WasmpollError } from '../errors.ts';
 export type { Snapshot } from '../memory/stats.ts';
 export type { ModuleSource } from '../module/protocol-module.ts';
 export type { Policy } from '../policy.ts';
+export type { SharedCounts } from '../shared/counts.ts';
 export { Peer } from './peer.ts';
 
 export interface HarnessOptions {
@@ -50,14 +53,22 @@ export async function harness(
   return new Harness(module, policy, options.buffer ?? ArrayBuffer);
 }
 
+export interface HarnessStats extends Snapshot {
+  /** Topics and keys, of the guest and of the test. */
+  shared: SharedCounts;
+}
+
 export class Harness {
   /** Lines that the guest has logged. */
   readonly logs: LogLine[] = [];
   /** Why the guest was replaced, once for each time. */
   readonly traps: string[] = [];
+  /** The store, as `server.store` is. A promise settles when the call returns that has brought the answer. */
+  readonly store: Program['store'];
   readonly #policy: Policy;
   readonly #name: string;
   readonly #kernel = new Loopback();
+  readonly #program: Program;
   readonly #reactor: Reactor;
   readonly #events = new Uint32Array(3);
   readonly #peers = new Map<number, Peer>();
@@ -65,6 +76,8 @@ export class Harness {
   #now = 1;
   #ports = 49_152;
   #opening: Peer | null = null;
+  /** What a subscriber does is settled with what it was called for. */
+  #settling = false;
 
   /** Use `harness()`. */
   constructor(
@@ -77,7 +90,9 @@ export class Harness {
     const limit = new RateLimit(policy.logLinesPerSecond, () => this.#now);
     const observer: Observer = {
       open: (connection) => {
-        if (this.#opening !== null) this.#peers.set(connection, this.#opening);
+        if (this.#opening === null) return;
+        this.#opening.connection = connection;
+        this.#peers.set(connection, this.#opening);
       },
       data: null,
       close: (connection, reason) => {
@@ -90,6 +105,11 @@ export class Harness {
       overlong: () => undefined,
       log: (level, text) => limit.admit() && this.logs.push({ level, text }) > 0,
     };
+    this.#program = new Program(policy, () => this.#now, {
+      wake: () => this.#reactor.wake(),
+      settle: () => this.settle(),
+    });
+    this.store = this.#program.store;
     this.#reactor = new Reactor({
       kernel: this.#kernel,
       module,
@@ -97,6 +117,7 @@ export class Harness {
       observer,
       now: () => this.#now,
       buffer,
+      seat: this.#program.seat,
     });
   }
 
@@ -105,8 +126,36 @@ export class Harness {
     return this.#now;
   }
 
-  stats(): Snapshot {
-    return this.#reactor.snapshot();
+  stats(): HarnessStats {
+    return { ...this.#reactor.snapshot(), shared: this.#program.counts };
+  }
+
+  /** Messages that the test has missed, by topic, as `server.on('missed')` tells. */
+  get missed(): readonly string[] {
+    return this.#program.missed;
+  }
+
+  /**
+   * Has the handler called with what is published to the topic from now on, as `server.subscribe()` does.
+   * @param options `pattern`: the topic has `+` and `#`
+   * @returns stops it
+   */
+  subscribe(...args: Parameters<Program['subscribe']>): () => void {
+    return this.#program.subscribe(...args);
+  }
+
+  /** Publishes, as `server.publish()` does. */
+  publish(...args: Parameters<Program['publish']>): void {
+    this.#program.publish(...args);
+  }
+
+  /**
+   * Gives one connection a message, as `server.send()` does.
+   * @param connection `Peer.connection`
+   * @returns whether it is on its way
+   */
+  send(connection: number, topic: string, data: string | Uint8Array): boolean {
+    return this.#program.send(this.#reactor.has(connection), connection, topic, data);
   }
 
   /**
@@ -158,7 +207,16 @@ export class Harness {
 
   /** Runs turns until nothing is ready. Every other method does so itself. */
   settle(): void {
-    const epoll = this.#reactor.epoll;
-    while (this.#reactor.turn() || epoll.wait(this.#events, 0) > 0);
+    if (this.#settling) return;
+    this.#settling = true;
+    try {
+      while (this.#program.turn() || this.#reactor.turn() || this.#readable());
+    } finally {
+      this.#settling = false;
+    }
+  }
+
+  #readable(): boolean {
+    return this.#reactor.epoll.wait(this.#events, 0) > 0;
   }
 }

@@ -7,6 +7,8 @@ import { NO_ROOM, type Socket } from '../kernel/loopback-socket.ts';
 export class Peer {
   /** One of REASON_… once the connection is over for the guest; undefined before. */
   closeReason: number | undefined;
+  /** The connection's number, as the guest knows it and `Harness.send` takes it; 0 if it was refused. */
+  connection = 0;
   readonly #socket: Socket;
   readonly #settle: () => void;
 

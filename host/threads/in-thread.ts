@@ -70,10 +70,14 @@ export class InThread implements Engine {
   }
 
   #turned(): void {
-    if (!this.#ending || this.#reactor.connections > 0) return;
+    if (!this.#ending || this.#load > 0) return;
     this.#ending = false;
     this.#driver?.yield();
     this.#engineObserver.quiet();
+  }
+
+  get #load(): number {
+    return this.#reactor.connections + this.#reactor.waiting;
   }
 
   admit(most: number): void {
@@ -90,13 +94,13 @@ export class InThread implements Engine {
   }
 
   accept(fd: number): void {
-    if (this.#reactor.connections >= this.#most) this.#look();
-    if (this.#reactor.connections >= this.#most) {
+    if (this.#load >= this.#most) this.#look();
+    if (this.#load >= this.#most) {
       this.#native.close(fd);
       this.#refused += 1;
       return;
     }
-    this.#reactor.open(fd);
+    this.#reactor.admit(fd);
     this.#driver!.schedule();
   }
 

@@ -261,10 +261,12 @@ export class Supervisor implements Engine {
   }
 }
 
-/** The part of the policy that one worker keeps to: the pool is shared out, all else is each's. */
+/** The part of the policy that one worker keeps to: what is the whole server's is shared out. */
 function sharePolicy(policy: Policy, workers: number): Policy {
   const poolBytes = Math.floor(policy.poolBytes / workers);
-  if (poolBytes >= policy.maxBacklogBytes) return { ...policy, poolBytes };
+  // No policy allows for fewer requests than there may be workers.
+  const maxPending = Math.floor(policy.maxPending / workers);
+  if (poolBytes >= policy.maxBacklogBytes) return { ...policy, poolBytes, maxPending };
   throw new WasmpollError(
     'ERR_POLICY',
     `policy.poolBytes: must be at least maxBacklogBytes for each of ${workers} workers, ` +

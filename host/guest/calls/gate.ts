@@ -9,6 +9,10 @@ const BROKEN = 'a host function was interrupted, as by a stack that is full';
 
 /** A host function of up to three numbers. */
 type Call = (a: number, b: number, c: number) => number;
+/** One of up to eight. */
+type WideCall = (
+  ...values: [number, number, number, number, number, number, number, number]
+) => number;
 
 export class Gate {
   readonly memory: GuestMemory;
@@ -49,6 +53,17 @@ export class Gate {
     return (a, b, c) => {
       try {
         return this.admit() ? call(a, b, c) : STATUS_STATE;
+      } catch (thrown) {
+        throw this.broken(thrown);
+      }
+    };
+  }
+
+  /** As `guarded`, for functions of more numbers. */
+  wide(call: WideCall): WideCall {
+    return (a, b, c, d, e, f, g, h) => {
+      try {
+        return this.admit() ? call(a, b, c, d, e, f, g, h) : STATUS_STATE;
       } catch (thrown) {
         throw this.broken(thrown);
       }

@@ -2,9 +2,9 @@
 // method, and says what it takes. It asks nobody whether there is room.
 
 import { WasmpollError } from '../../errors.ts';
+import { VERSION_BYTES } from '../../policy.ts';
 import { isPattern, isTopic } from '../names.ts';
 
-export const VERSION_BYTES = 8;
 /** The longest time to live: 49 days, as u32 has it. */
 const LONGEST_MS = 2 ** 32 - 1;
 

@@ -1,8 +1,8 @@
 // Drafts: records as objects, for a program's own side and for engines, which write and read them one at a
 // time. What guests ask for is written elsewhere, without an object. It knows the form, and no meaning.
 
+import { ALIGNMENT, HEAD_BYTES, WORD } from '../form.ts';
 import {
-  RECORD,
   RECORD_FIRST,
   RECORD_FLAGS,
   RECORD_HANDLE,
@@ -14,9 +14,6 @@ import {
   RECORD_VALUE,
 } from '../records.ts';
 
-const WORD = 4;
-const HEAD_BYTES = RECORD * WORD;
-const ALIGNMENT = 8;
 const NOTHING = new Uint8Array(0);
 
 export interface SharedRecord {

@@ -10,8 +10,9 @@ import {
   STATUS_UNKNOWN,
 } from '../../../assembly/abi.ts';
 import { type Code, StoreError, WasmpollError } from '../../errors.ts';
+import { VERSION_BYTES } from '../../policy.ts';
 import { FLAG_EXPECTED, OP_ADD, OP_DELETE, OP_GET, OP_PUT } from '../records.ts';
-import { toBytes, toDelta, toKey, toTtl, toVersion, VERSION_BYTES } from './arguments.ts';
+import { toBytes, toDelta, toKey, toTtl, toVersion } from './arguments.ts';
 import type { Draft } from './drafts.ts';
 
 const LARGEST_TAG = 0x7fff_ffff;

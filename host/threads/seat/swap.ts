@@ -49,9 +49,9 @@ export class SeatSwap {
     return this.#prepared !== null;
   }
 
-  /** @throws WasmpollError ERR_GUEST when the module cannot take over the state blocks */
+  /** @throws WasmpollError ERR_GUEST when the module cannot take over */
   check({ module, layout }: Candidate): void {
-    checkTakeover(this.states!, layout, module, this.#policy);
+    checkTakeover(this.module, this.states!, layout, module, this.#policy);
   }
 
   /**

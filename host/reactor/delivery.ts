@@ -1,0 +1,216 @@
+// Delivery: messages and replies go to those of this seat whom they are for, a block at a time. The block
+// lies in shared memory and says how far it is served, so that a successor goes on with it. It does not know
+// who has published, nor when a turn has time for it.
+//
+// A row is busy before the position moves on, and until its callback has returned: wherever a thread ends, an
+// entry was delivered, or is left to the successor, or costs its own connection and no other.
+
+import * as Numbers from '../memory/layout.ts';
+import * as Records from '../shared/records.ts';
+import type { Callbacks } from './callbacks.ts';
+import type { Deadlines } from './deadlines.ts';
+import type { Flow } from './flow.ts';
+import type { Parts } from './parts.ts';
+import { SharedCallbacks } from './shared-callbacks.ts';
+
+const { BLOCKED, BUSY, CLOSING, COLUMNS, DOOMED, FLAGS, MISSED, REQUESTS } = Numbers;
+const {
+  BLOCK_COUNT,
+  BLOCK_DATA,
+  BLOCK_ENTRIES,
+  BLOCK_FLAGS,
+  BLOCK_INSIDE,
+  BLOCK_KIND,
+  BLOCK_MESSAGE,
+  BLOCK_POSITION,
+  BLOCK_REPLIES,
+  BLOCK_TOPIC,
+  ENTRY,
+  ENTRY_HANDLE,
+  ENTRY_LENGTH,
+  ENTRY_OFFSET,
+  ENTRY_STATUS,
+  ENTRY_TAG,
+} = Records;
+
+/** Any of these, and nothing is delivered. */
+const OVER = CLOSING | DOOMED;
+
+export class Delivery {
+  readonly #connections: Parts['connections'];
+  readonly #table: Int32Array;
+  readonly #clock: Parts['clock'];
+  readonly #shared: Parts['shared'];
+  readonly #block: Int32Array;
+  readonly #flow: Flow;
+  readonly #deadlines: Deadlines;
+  readonly #callbacks: Callbacks;
+  readonly #into: SharedCallbacks;
+  readonly #perTurn: number;
+  readonly #windowBytes: number;
+  /** The budget has kept it from what is due: it comes first in the next round. */
+  first = false;
+  /** The window has the bytes of the block. */
+  #written = false;
+
+  constructor(parts: Parts, flow: Flow, deadlines: Deadlines, callbacks: Callbacks) {
+    this.#connections = parts.connections;
+    this.#table = parts.connections.table;
+    this.#clock = parts.clock;
+    this.#shared = parts.shared;
+    this.#block = parts.control.block;
+    this.#flow = flow;
+    this.#deadlines = deadlines;
+    this.#callbacks = callbacks;
+    this.#into = new SharedCallbacks(parts, callbacks);
+    this.#perTurn = parts.policy.messagesPerTurn;
+    this.#windowBytes = parts.policy.receiveWindowBytes;
+  }
+
+  /** Something may wait. */
+  get due(): boolean {
+    return this.#shared.due;
+  }
+
+  /** The seat's descriptor was readable, which may be for other reasons. */
+  signalled(): void {
+    if (this.#shared.seat !== null) this.#shared.due = true;
+  }
+
+  /** Delivers what waits, as much of it as the budget allows; `due` stays when there may be more. */
+  run(): void {
+    // Input has come into the window since.
+    this.#written = false;
+    for (let left = this.#perTurn; left > 0 && this.#more(); left -= 1) {
+      this.#next();
+      if (this.#clock.spent()) return;
+    }
+  }
+
+  /**
+   * Whether there is an entry to serve. What callbacks have sent from the window goes out before other bytes
+   * come there.
+   */
+  #more(): boolean {
+    const block = this.#block;
+    const rest = block[BLOCK_POSITION]! < block[BLOCK_COUNT]!;
+    if (rest && this.#written) return true;
+    this.#flow.flush();
+    const { memory, window } = this.#callbacks.guest;
+    const seat = this.#shared.seat!;
+    this.#written = true;
+    if (rest) {
+      seat.again(memory.bytes, window);
+      return true;
+    }
+    const taken = seat.take(memory.bytes, window, this.#windowBytes, this.#clock.now);
+    if (taken === 0) this.#shared.due = false;
+    return taken > 0;
+  }
+
+  #next(): void {
+    const block = this.#block;
+    const table = this.#table;
+    const position = block[BLOCK_POSITION]!;
+    const at = BLOCK_ENTRIES + position * ENTRY;
+    const reply = block[BLOCK_KIND] === BLOCK_REPLIES;
+    const slot = this.#connections.find(block[at + ENTRY_HANDLE]!);
+    const base = slot * COLUMNS;
+    if (slot < 0 || this.#withheld(slot, reply)) {
+      if (slot >= 0 && reply) this.#shared.replied(slot);
+      block[BLOCK_POSITION] = position + 1;
+      return;
+    }
+    this.#callbacks.load(slot);
+    // Nothing of others is on its way while the guest runs: if it does not return, that would be lost.
+    this.#flow.flush();
+    const flags = table[base + FLAGS]!;
+    if ((flags & (reply ? OVER : OVER | BLOCKED)) !== 0) return;
+    table[base + BUSY] = 1;
+    block[BLOCK_POSITION] = position + 1;
+    if (reply) this.#reply(slot, at);
+    else if (block[BLOCK_KIND] !== BLOCK_MESSAGE) this.#tell(slot);
+    else if ((flags & MISSED) === 0 || this.#caughtUp(slot)) this.#message(slot, at);
+    table[base + BUSY] = 0;
+  }
+
+  // Who is closing gets nothing. A slow one is told later that it has missed messages.
+  #withheld(slot: number, reply: boolean): boolean {
+    const at = slot * COLUMNS + FLAGS;
+    const flags = this.#table[at]!;
+    if ((flags & OVER) !== 0) return true;
+    if (reply || (flags & BLOCKED) === 0) return false;
+    this.#table[at] = flags | MISSED;
+    return true;
+  }
+
+  #message(slot: number, at: number): void {
+    const block = this.#block;
+    block[BLOCK_INSIDE] = 1;
+    const tag = block[at + ENTRY_TAG]!;
+    const [topic, data] = [block[BLOCK_TOPIC]!, block[BLOCK_DATA]!];
+    if (!this.#into.message(slot, tag, block[BLOCK_FLAGS]!, topic, data)) {
+      this.#callbacks.lose(slot);
+      // Before a fresh instance is told of the others: nobody is given this message again.
+      this.#shared.seat!.poison();
+      block[BLOCK_INSIDE] = 0;
+      this.#restart();
+      return;
+    }
+    block[BLOCK_INSIDE] = 0;
+  }
+
+  #reply(slot: number, at: number): void {
+    const block = this.#block;
+    this.#shared.replied(slot);
+    const [tag, status] = [block[at + ENTRY_TAG]!, block[at + ENTRY_STATUS]!];
+    const [offset, length] = [block[at + ENTRY_OFFSET]!, block[at + ENTRY_LENGTH]!];
+    if (!this.#into.reply(slot, tag, status, offset, length)) this.#fail(slot);
+    // It may be quiet now.
+    else if (this.#table[slot * COLUMNS + REQUESTS] === 0) this.#deadlines.schedule(slot);
+  }
+
+  /** on_missed; the state is in the guest. */
+  #tell(slot: number): void {
+    this.#table[slot * COLUMNS + FLAGS]! &= ~MISSED;
+    if (!this.#into.missed(slot)) this.#fail(slot);
+  }
+
+  // Tells it what it has missed. @returns whether it can be given the message that comes next
+  #caughtUp(slot: number): boolean {
+    this.#tell(slot);
+    this.#flow.flush();
+    return !this.#withheld(slot, false);
+  }
+
+  /** Tells a connection, busy, what it has missed, unless it is nothing, or the connection is slow still. */
+  catchUp(slot: number): void {
+    if ((this.#table[slot * COLUMNS + FLAGS]! & MISSED) === 0) return;
+    if (this.#withheld(slot, false)) return;
+    this.#callbacks.load(slot);
+    this.#flow.flush();
+    if (!this.#withheld(slot, false)) this.#tell(slot);
+  }
+
+  #fail(slot: number): void {
+    this.#callbacks.lose(slot);
+    this.#restart();
+  }
+
+  // The bytes of the block were in the memory of the instance before.
+  #restart(): void {
+    this.#callbacks.replacement.restart();
+    this.#written = false;
+  }
+
+  /**
+   * First of all that a successor does: a message that has ended its predecessor ends nobody else.
+   * @param slot in whose callback the predecessor ended; below 0 for none
+   */
+  inherit(slot: number): void {
+    const block = this.#block;
+    if (block[BLOCK_INSIDE] === 0) return;
+    if (slot >= 0) this.#shared.seat?.poison();
+    block[BLOCK_INSIDE] = 0;
+  }
+}

@@ -1,0 +1,69 @@
+// Shared callbacks: the way into the guest with what was taken from shared state: on_message, on_missed,
+// on_reply. It knows where the bytes lie, and not who is served next.
+
+import * as Numbers from '../memory/layout.ts';
+import type { Callbacks } from './callbacks.ts';
+import type { Parts } from './parts.ts';
+
+const { COLUMNS, HANDLE } = Numbers;
+
+/** Each tells whether the guest has returned; if not, `Callbacks.lose` is next. */
+export class SharedCallbacks {
+  readonly #callbacks: Callbacks;
+  readonly #control: Parts['control'];
+  readonly #table: Int32Array;
+
+  constructor(parts: Parts, callbacks: Callbacks) {
+    this.#callbacks = callbacks;
+    this.#control = parts.control;
+    this.#table = parts.connections.table;
+  }
+
+  /** on_message; the state is in the guest, topic and data one after the other in the window. */
+  message(slot: number, tag: number, flags: number, topic: number, data: number): boolean {
+    const callbacks = this.#callbacks;
+    const { guest } = callbacks;
+    const { onMessage, state, window } = guest;
+    if (onMessage === null) return true;
+    const handle = this.#table[slot * COLUMNS + HANDLE]!;
+    callbacks.begin(guest, slot);
+    try {
+      try {
+        onMessage(handle, state, tag, flags, window, topic, window + topic, data);
+      } finally {
+        this.#control.leave();
+      }
+    } catch (thrown) {
+      callbacks.why = thrown;
+      return false;
+    }
+    return callbacks.returned(slot);
+  }
+
+  /** on_reply; the state is in the guest, the bytes in the window from `offset` on. */
+  reply(slot: number, tag: number, status: number, offset: number, length: number): boolean {
+    const callbacks = this.#callbacks;
+    const { guest } = callbacks;
+    const { onReply, state, window } = guest;
+    if (onReply === null) return true;
+    const handle = this.#table[slot * COLUMNS + HANDLE]!;
+    callbacks.begin(guest, slot);
+    try {
+      try {
+        onReply(handle, state, tag, status, window + offset, length);
+      } finally {
+        this.#control.leave();
+      }
+    } catch (thrown) {
+      callbacks.why = thrown;
+      return false;
+    }
+    return callbacks.returned(slot);
+  }
+
+  /** on_missed; the state is in the guest. */
+  missed(slot: number): boolean {
+    const { onMissed } = this.#callbacks.guest;
+    return onMissed === null || this.#callbacks.enter(slot, onMissed);
+  }
+}
