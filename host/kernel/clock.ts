@@ -17,7 +17,7 @@ export class Clock {
   now = 0;
   /** Whether the turn's time was over at the last look. */
   over = false;
-  /** Callbacks until the next look. A field that is not private costs less on the way of a message. */
+  /** Callbacks until the next look; whoever counts them down by himself writes it back. */
   left = 0;
   readonly #read: () => number;
   /** When the turn ends, and when the time was last looked at. */
@@ -63,10 +63,11 @@ export class Clock {
   spent(): boolean {
     const left = this.left - 1;
     this.left = left;
-    return left < 0 && this.#look();
+    return left < 0 && this.look();
   }
 
-  #look(): boolean {
+  /** Looks at the time, and says until when not to look again. @returns `over` */
+  look(): boolean {
     const now = this.#read();
     if (now - this.#seen > SLOW_MS) this.#exactUntil = now + EXACT_MS;
     this.#seen = now;
