@@ -7,6 +7,10 @@ export const STATUS_CLOSED = -1;
 export const STATUS_BOUNDS = -2;
 export const STATUS_LIMIT = -3;
 export const STATUS_STATE = -4;
+export const STATUS_ABSENT = -5;
+export const STATUS_CONFLICT = -6;
+export const STATUS_UNAVAILABLE = -7;
+export const STATUS_UNKNOWN = -8;
 
 // The second argument of close().
 export const CLOSE_GRACEFUL = 0;

@@ -12,7 +12,8 @@ export const rooms = {
   epoll: ['kernel'],
   listen: ['kernel'],
   memory: ['kernel'],
-  guest: ['kernel', 'memory', 'module'],
+  guest: ['kernel', 'memory', 'module', 'guest/calls'],
+  'guest/calls': ['kernel', 'memory', 'guest/effects', 'guest/guest-host', 'guest/guest-memory'],
   reactor: ['kernel', 'memory', 'module', 'guest'],
   threads: ['kernel', 'memory', 'module', 'guest', 'reactor', 'threads/seat'],
   'threads/seat': [

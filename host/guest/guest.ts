@@ -6,11 +6,13 @@ import type { ControlWords } from '../memory/control-words.ts';
 import * as Numbers from '../memory/layout.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
 import type { Policy } from '../policy.ts';
+import type { Gate } from './calls/gate.ts';
+import type { GuestHost } from './guest-host.ts';
 import type { GuestMemory } from './guest-memory.ts';
-import { type GuestHost, HostCalls } from './host-calls.ts';
+import { HostCalls } from './host-calls.ts';
 import { trapOf } from './trap.ts';
 
-export type { GuestHost } from './host-calls.ts';
+export type { GuestHost } from './guest-host.ts';
 
 const { GUEST_BUFFER } = Numbers;
 
@@ -42,8 +44,9 @@ export class Guest {
   /** Address of the receive window. */
   readonly window: number;
   /** Whoever enters the guest looks at these two around each callback. */
-  readonly calls: HostCalls;
+  readonly gate: Gate;
   readonly memory: GuestMemory;
+  readonly #calls: HostCalls;
   readonly #policy: Policy;
 
   /**
@@ -52,10 +55,11 @@ export class Guest {
    */
   constructor(module: GuestModule, policy: Policy) {
     this.#policy = policy;
-    this.calls = new HostCalls(policy);
-    this.memory = this.calls.memory;
+    this.#calls = new HostCalls(policy);
+    this.gate = this.#calls.gate;
+    this.memory = this.gate.memory;
     try {
-      const instance = new WebAssembly.Instance(module.module, this.calls.imports());
+      const instance = new WebAssembly.Instance(module.module, this.#calls.imports());
       const { exports } = instance;
       this.memory.attach(exports.memory as WebAssembly.Memory);
       optional<() => void>(exports, '_initialize')?.();
@@ -82,7 +86,7 @@ export class Guest {
       this.#refuseOverlap();
       this.memory.clear(this.window, policy.receiveWindowBytes);
       this.clearState();
-      if (this.calls.dead !== null) throw new Error(this.calls.dead);
+      if (this.gate.dead !== null) throw new Error(this.gate.dead);
     } catch (thrown) {
       throw new WasmpollError('ERR_GUEST', `${module.name}: start-up failed: ${trapOf(thrown)}`);
     }
@@ -90,7 +94,7 @@ export class Guest {
 
   /** Gives the guest its host functions; from here on it may be entered. */
   connect(host: GuestHost): void {
-    this.calls.connect(host, this.window);
+    this.#calls.connect(host, this.window);
     this.memory.follow((bytes) => host.batch.bind(GUEST_BUFFER, bytes));
   }
 

@@ -161,7 +161,7 @@ export class Callbacks implements Entrance {
       return this.#failed(slot, thrown);
     }
     guest.memory.review();
-    if (guest.calls.dead !== null) return this.#failed(slot, guest.calls.dead);
+    if (guest.gate.dead !== null) return this.#failed(slot, guest.gate.dead);
     if (consumed > length) {
       return this.#failed(slot, `on_data consumed ${consumed} of ${length} bytes`);
     }
@@ -223,7 +223,7 @@ export class Callbacks implements Entrance {
   // host in between but to answer host calls.
   #begin(guest: Guest, slot: number): void {
     this.#effects.begin(slot);
-    guest.calls.enter();
+    guest.gate.enter();
     this.#control.enter(slot);
   }
 
@@ -247,8 +247,8 @@ export class Callbacks implements Entrance {
   #returned(slot: number): boolean {
     const guest = this.#guest;
     guest.memory.review();
-    this.#why = guest.calls.dead;
-    if (guest.calls.dead !== null) return false;
+    this.#why = guest.gate.dead;
+    if (guest.gate.dead !== null) return false;
     if (this.#effects.pending) this.#apply.from(this.#effects.mark);
     this.save(slot);
     return true;

@@ -1,0 +1,72 @@
+// Connection calls: the host functions that name a connection. Each checks what it is given and passes it
+// on to the effects, which do the rest.
+
+import { STATUS_BOUNDS, STATUS_CLOSED, STATUS_STATE } from '../../../assembly/abi.ts';
+import type { Policy } from '../../policy.ts';
+import type { Effects } from '../effects.ts';
+import type { Family, Functions, GuestHost } from '../guest-host.ts';
+import type { GuestMemory } from '../guest-memory.ts';
+import type { Gate } from './gate.ts';
+
+export class ConnectionCalls implements Family {
+  readonly #gate: Gate;
+  readonly #memory: GuestMemory;
+  readonly #windowBytes: number;
+  /** Address of the receive window. */
+  #window = 0;
+  /** Both null before `connect`. */
+  #host: GuestHost | null = null;
+  #effects: Effects | null = null;
+
+  constructor(gate: Gate, policy: Policy) {
+    this.#gate = gate;
+    this.#memory = gate.memory;
+    this.#windowBytes = policy.receiveWindowBytes;
+  }
+
+  connect(host: GuestHost, window: number): void {
+    this.#window = window;
+    this.#host = host;
+    this.#effects = host.effects;
+  }
+
+  functions(): Functions {
+    const gate = this.#gate;
+    const memory = this.#memory;
+    const windowBytes = this.#windowBytes;
+    return {
+      send: (connection: number, data: number, length: number): number => {
+        try {
+          if (!gate.admit()) return STATUS_STATE;
+          const from = data >>> 0;
+          const bytes = length >>> 0;
+          if (!memory.within(from, bytes)) return STATUS_BOUNDS;
+          const window = this.#window;
+          const inWindow = from >= window && from + bytes <= window + windowBytes;
+          return this.#effects!.send(connection, from, bytes, inWindow);
+        } catch (thrown) {
+          throw gate.broken(thrown);
+        }
+      },
+      close: gate.guarded((connection, how) => this.#effects!.close(connection, how)),
+      pause: gate.guarded((connection) => this.#effects!.pause(connection)),
+      resume: gate.guarded((connection) => this.#effects!.resume(connection)),
+      want: gate.guarded((connection, bytes) => this.#effects!.want(connection, bytes)),
+      set_timer: gate.guarded((connection, milliseconds) =>
+        this.#effects!.timer(connection, milliseconds),
+      ),
+      peer_address: gate.guarded((connection, buffer, capacity) =>
+        this.#peerAddress(connection, buffer >>> 0, capacity >>> 0),
+      ),
+    };
+  }
+
+  #peerAddress(connection: number, buffer: number, capacity: number): number {
+    if (!this.#memory.within(buffer, capacity)) return STATUS_BOUNDS;
+    const slot = this.#host!.connections.find(connection);
+    if (slot < 0) return STATUS_CLOSED;
+    const text = new TextEncoder().encode(this.#host!.peerAddress(slot));
+    this.#memory.write(buffer, text, Math.min(text.length, capacity));
+    return text.length;
+  }
+}

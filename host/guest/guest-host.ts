@@ -1,0 +1,30 @@
+// Guest host: what a guest reaches through its imports, as those who answer see it. Types only.
+
+import type { Batch } from '../kernel/batch.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { Connections } from '../memory/connections.ts';
+import type { Effects } from './effects.ts';
+
+/** There once the start-up is over. */
+export interface GuestHost {
+  readonly batch: Batch;
+  readonly connections: Connections;
+  readonly effects: Effects;
+  readonly clock: Clock;
+  /** The peer's address as text, or '' when it is gone. */
+  peerAddress(slot: number): string;
+  log(level: number, text: string): void;
+}
+
+/** Host functions of one import module, by name. */
+export interface Functions {
+  readonly [name: string]: (...values: number[]) => unknown;
+}
+
+/** Host functions that belong together. */
+export interface Family {
+  /** What the guest may import; called once, before the start-up. */
+  functions(): Functions;
+  /** The start-up is over. `window` is the address of the receive window. */
+  connect(host: GuestHost, window: number): void;
+}
