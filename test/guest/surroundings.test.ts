@@ -5,16 +5,7 @@ import test from 'ava';
 import { REASON_TRAP, STATUS_LIMIT } from '../../assembly/abi.ts';
 import { type Harness, harness, type Peer } from '../../host/testing/harness.ts';
 import { compiledGuest } from '../helpers/guests.ts';
-import {
-  call,
-  drop,
-  get,
-  getGlobal,
-  guest,
-  i32,
-  setGlobal,
-  store,
-} from '../helpers/wasm.ts';
+import { call, drop, get, getGlobal, guest, i32, setGlobal, store } from '../helpers/wasm.ts';
 
 const module = compiledGuest('surroundings');
 const start = (options: Parameters<typeof harness>[1] = {}): Promise<Harness> =>
