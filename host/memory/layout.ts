@@ -44,8 +44,10 @@ export const UNSAVED = 22;
 export const LAYOUT = 23;
 /** Bytes that have moved into or out of its pages since MOVED_SINCE. */
 export const MOVED = 24;
+/** The number of the listener that it came by. */
+export const LISTENER = 25;
 /** Requests to the store that it was not told the result of. */
-export const REQUESTS = 25;
+export const REQUESTS = 26;
 
 // A connection's times, as Float64 columns in monotonic milliseconds; 0 is unset.
 export const TIMES = 6;
