@@ -64,8 +64,8 @@ for (const [name, { imports, exports }] of Object.entries(bundled)) {
 
 const EVERYTHING = `
 import {
-  close, config, log, measure, metric, now, pause, peer_address, property, random, resume, send, set_timer,
-  wall_clock, want,
+  close, config, join, leave, log, measure, metric, now, pause, peer_address, property, publish, random, resume,
+  send, set_timer, store_add, store_delete, store_get, store_put, wall_clock, want,
 } from 'wasmpoll/assembly';
 
 export * from 'wasmpoll/assembly/guest';
@@ -82,6 +82,13 @@ export function on_data(connection: i32, state: usize, data: usize, length: i32)
   random(data, length);
   config(data, length);
   measure(metric(length, data, length), wall_clock());
+  join(connection, length, data, length, 0);
+  leave(connection, data, length, 0);
+  publish(data, length, data, length, 0);
+  store_get(connection, length, data, length);
+  store_put(connection, length, data, length, data, length, data, 0);
+  store_delete(connection, length, data, length, data);
+  store_add(connection, length, data, length, now(), 0);
   log(length, data, <i32>now());
   return length;
 }
@@ -149,7 +156,7 @@ test('the header for C declares every host function as the host has it', (t) => 
   );
   const functions = [...declared].map(([, imported, result, name, parameters]) => {
     t.is(name, imported);
-    const types = parameters === 'void' ? [] : parameters!.split(', ').map(wasmType);
+    const types = parameters === 'void' ? [] : parameters!.split(/,\s+/).map(wasmType);
     return [name, `(${types.join(', ')}) -> ${wasmType(result!)}`];
   });
   t.deepEqual(Object.fromEntries(functions), hostFunctions);

@@ -291,6 +291,18 @@ const broken: Broken[] = [
     found: /memory, wasmpoll_abi_1, on_data/,
   },
   {
+    title: 'a guest with on_message that could not be told what it has missed',
+    source: guest({ functions: { on_message: [] } }),
+    rule: 'missing callback',
+    found: /it exports on_message, and does not export on_missed/,
+  },
+  {
+    title: 'a guest that asks the store and would hear no answer',
+    source: guest({ imports: { 'wasmpoll.store_get': '(i32, i32, i32, i32) -> i32' } }),
+    rule: 'missing callback',
+    found: /it imports wasmpoll\.store_get, and does not export on_reply/,
+  },
+  {
     title: 'exports of other types',
     source: guest({
       functions: {

@@ -67,6 +67,11 @@ test('stats count connections, bytes and messages', async (t) => {
     guestTraps: 0,
     logLinesDropped: 0,
     guest: {},
+    shared: {
+      ...{ topics: 0, members: 0, retained: 0, groupBytes: 0 },
+      ...{ keys: 0, storeBytes: 0, queueBytes: 0, pending: 0 },
+      ...{ published: 0, delivered: 0, missed: 0, leftOut: 0, poisoned: 0 },
+    },
   });
 });
 
