@@ -5,7 +5,7 @@
 // message import this one as a whole and rebind what they need: `const { FD, FLAGS } = Numbers`.
 
 // A connection's row in the table, as Int32 columns.
-export const COLUMNS = 26;
+export const COLUMNS = 27;
 /** The handle under which guest and epoll know the connection; changes when the slot is freed. */
 export const HANDLE = 0;
 export const FLAGS = 1;
