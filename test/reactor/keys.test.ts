@@ -10,11 +10,15 @@ import {
   STATUS_LIMIT,
   STATUS_OK,
   STATUS_STATE,
+  STATUS_UNAVAILABLE,
+  STATUS_UNKNOWN,
 } from '../../assembly/abi.ts';
 import { Loopback } from '../../host/kernel/loopback.ts';
 import { loadModule } from '../../host/module/protocol-module.ts';
 import { resolvePolicy } from '../../host/policy.ts';
 import { Reactor } from '../../host/reactor/reactor.ts';
+import type { SharedSeat } from '../../host/shared/contract.ts';
+import { Twin } from '../../host/shared/twin.ts';
 import type { Harness } from '../../host/testing/harness.ts';
 import { logged } from '../helpers/guests.ts';
 import { runs, sharing, sharingModule } from '../helpers/sharing.ts';
@@ -48,7 +52,8 @@ test('requests are answered in the order asked, with their tags, after the callb
 test('an expected version decides whether a key is set or deleted', async (t) => {
   const server = await sharing();
   const peer = server.connect();
-  const script = 'u . 1 0 0 k a;u . 2 0 0 k b;u . 3 0 1 k c;u . 4 0 1 k d;d . 5 1 k;d . 6 2 k;u . 7 0 0 k e;';
+  const script =
+    'u . 1 0 0 k a;u . 2 0 0 k b;u . 3 0 1 k c;u . 4 0 1 k d;d . 5 1 k;d . 6 2 k;u . 7 0 0 k e;';
   t.deepEqual(runs(server, peer, script).log, [
     'reply 0 1 0 1 ',
     'reply 0 2 -6',
@@ -222,10 +227,15 @@ test('a swap changes nothing of requests and keys', async (t) => {
   t.deepEqual(runs(server, peer, 'g . 2 k;').log, ['reply 0 2 0 1 v']);
 });
 
-test('without shared state all of it is answered STATE', async (t) => {
-  const policy = resolvePolicy({ maxConnections: 4, poolBytes: 1 << 20, maxBacklogBytes: 1 << 20 });
+/** A reactor on the simulated network, whose store requests are left to the test. */
+async function place(seat?: SharedSeat) {
+  const policy = resolvePolicy({
+    ...{ maxConnections: 4, poolBytes: 1 << 20, maxBacklogBytes: 1 << 20, drainQuietMs: 100 },
+    lingerMs: 0,
+  });
   const kernel = new Loopback();
   const lines: string[] = [];
+  const clock = { now: 1 };
   const reactor = new Reactor({
     kernel,
     module: await loadModule(sharingModule, policy),
@@ -237,29 +247,66 @@ test('without shared state all of it is answered STATE', async (t) => {
       overlong: () => undefined,
       log: (_level, text) => lines.push(text) > 0,
     },
-    now: () => 1,
+    now: () => clock.now,
     buffer: ArrayBuffer,
+    ...(seat === undefined ? {} : { seat, routed: true }),
   });
   const { fd, client } = kernel.connect(1 << 16, 'unix:');
   reactor.open(fd);
+  const run = (commands = ''): string[] => {
+    if (commands !== '') client.send(new TextEncoder().encode(commands));
+    while (reactor.turn());
+    return lines.splice(0);
+  };
+  return { reactor, clock, run };
+}
+
+test('without shared state all of it is answered STATE', async (t) => {
+  const { run } = await place();
   const commands = 'j . 0 0 a;l . 0 a;p 0 a b;g . 1 k;u . 2 0 -1 k v;d . 3 -1 k;a . 4 0 1 k;';
-  client.send(new TextEncoder().encode(commands));
-  while (reactor.turn());
-  t.deepEqual(lines, [`= ${Array(7).fill(STATUS_STATE).join(' ')}`]);
+  t.deepEqual(run(commands), [`= ${Array(7).fill(STATUS_STATE).join(' ')}`]);
 });
 
-/** Requests of the guest are answered by the test, which has a seat of its own. */
+const twin = (limits = {}): Twin => {
+  const bounds = { groupBytes: 1 << 20, queueBytes: 1 << 20, storeBytes: 1 << 20, maxJoins: 8 };
+  const shared = new Twin({ ...bounds, ...limits }, () => undefined);
+  shared.open(0, -1);
+  shared.open(1, -1);
+  shared.routeStore(0);
+  return shared;
+};
+
 test('a drain waits for replies', async (t) => {
-  const server = await sharing({ policy: { drainQuietMs: 100 } });
-  const peer = server.connect();
-  const release = server.holdStore();
-  runs(server, peer, 'g . 1 k;');
-  server.drain();
-  server.advance(1000);
-  t.is(peer.closeReason, undefined);
-  release();
-  t.deepEqual(told(server).slice(0, 1), ['reply 0 1 -5']);
-  server.advance(100);
-  peer.end();
-  t.is(peer.closeReason, REASON_SHUTDOWN);
+  const shared = twin();
+  const { reactor, clock, run } = await place(shared.seat(1));
+  t.deepEqual(
+    run('e 0 {};g . 1 k;H;').map((line) => line.split(' ')[1]),
+    ['0'],
+  );
+  reactor.drain();
+  clock.now += 1000;
+  t.deepEqual([run(), reactor.connections], [[], 1]);
+  shared.reply(1, (1 << 2) | 0, 1, 0, new Uint8Array(8));
+  reactor.wake();
+  t.deepEqual(run(), ['reply 0 1 0 0 ']);
+  clock.now += 1000;
+  t.deepEqual([run(), reactor.connections], [[`close 0 ${REASON_SHUTDOWN}`], 1]);
+});
+
+test('a request that finds no room where it is queued for another one is LIMIT at once', async (t) => {
+  const { run } = await place(twin({ queueBytes: 4096 }).seat(1));
+  t.deepEqual(run('u . 1 0 -1 k *3000;g . 2 k;u . 3 0 -1 k *3000;'), [
+    `= ${OK} ${OK} ${STATUS_LIMIT}`,
+  ]);
+});
+
+test('replies of statuses that only a store elsewhere has are passed on', async (t) => {
+  const shared = twin();
+  const { reactor, run } = await place(shared.seat(1));
+  run('u . 1 0 -1 k v;g . 2 k;');
+  const handle = (1 << 2) | 0;
+  shared.reply(1, handle, 1, STATUS_UNKNOWN, Uint8Array.of(7, 0, 0, 0, 0, 0, 0, 0));
+  shared.reply(1, handle, 2, STATUS_UNAVAILABLE, new Uint8Array(0));
+  reactor.wake();
+  t.deepEqual(run(), [`reply 0 1 ${STATUS_UNKNOWN} 7 `, `reply 0 2 ${STATUS_UNAVAILABLE}`]);
 });

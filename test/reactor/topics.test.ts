@@ -282,12 +282,21 @@ test('a message in whose callback the guest traps is given to nobody else, and t
   peers[1]!.send('e 0 {T;};');
   server.logs.splice(0);
   server.publish('room', 'poison');
-  t.deepEqual(told(server), ['message 0 0 0 room poison', 'message 1 1 0 room poison', 'missed 2', 'missed 3', 'close 1 8']);
+  t.deepEqual(told(server), [
+    'message 0 0 0 room poison',
+    'message 1 1 0 room poison',
+    'missed 2',
+    'missed 3',
+    'close 1 8',
+  ]);
   t.is(server.traps.length, 1);
   t.is(server.stats().guestTraps, 1);
   t.like(server.stats().shared, { poisoned: 1 });
   server.publish('room', 'x');
-  t.deepEqual(told(server), [0, 2, 3].map((index) => `message ${index} ${index} 0 room x`));
+  t.deepEqual(
+    told(server),
+    [0, 2, 3].map((index) => `message ${index} ${index} 0 room x`),
+  );
 });
 
 test('a trap in on_missed costs one connection, and the others are told as well', async (t) => {
