@@ -12,7 +12,7 @@
     {
       'target_name': 'wasmpoll',
       'sources': [
-        'addon.cc', 'address.cc', 'arguments.cc', 'backend.cc', 'constants.cc', 'epoll.cc', 'error.cc',
+        'addon.cc', 'address.cc', 'arguments.cc', 'backend.cc', 'bound.cc', 'constants.cc', 'epoll.cc', 'error.cc',
         'file.cc', 'io.cc', 'loop_callback.cc', 'ownership.cc', 'socket.cc', 'stream.cc', 'vector.cc',
         'watcher.cc',
       ],
