@@ -3,17 +3,26 @@
 import type { Batch } from '../kernel/batch.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Connections } from '../memory/connections.ts';
+import type { Metrics } from '../memory/metrics.ts';
 import type { Effects } from './effects.ts';
+import type { Facts } from './facts.ts';
+
+/** There from the start-up on. */
+export interface Environment {
+  readonly clock: Clock;
+  /** Fills at most 64 KiB with random bytes. */
+  readonly random: (bytes: Uint8Array) => void;
+  /** One line, fit to be shown; the level is one of LOG_…. */
+  readonly log: (level: number, text: string) => void;
+}
 
 /** There once the start-up is over. */
 export interface GuestHost {
   readonly batch: Batch;
   readonly connections: Connections;
   readonly effects: Effects;
-  readonly clock: Clock;
-  /** The peer's address as text, or '' when it is gone. */
-  peerAddress(slot: number): string;
-  log(level: number, text: string): void;
+  readonly facts: Facts;
+  readonly metrics: Metrics;
 }
 
 /** Host functions of one import module, by name. */

@@ -5,17 +5,25 @@ import type { Policy } from '../policy.ts';
 import { printable } from '../text.ts';
 import { ConnectionCalls } from './calls/connection-calls.ts';
 import { Gate } from './calls/gate.ts';
+import { MetricCalls } from './calls/metric-calls.ts';
 import { Surroundings } from './calls/surroundings.ts';
-import type { Family, Functions, GuestHost } from './guest-host.ts';
+import type { Environment, Family, Functions, GuestHost } from './guest-host.ts';
 
 export class HostCalls {
   readonly gate: Gate;
+  readonly metrics: MetricCalls;
   /** What is imported from `wasmpoll`. */
   readonly #families: readonly Family[];
 
-  constructor(policy: Policy) {
-    this.gate = new Gate(policy);
-    this.#families = [new ConnectionCalls(this.gate, policy), new Surroundings(this.gate)];
+  constructor(policy: Policy, environment: Environment, config: Uint8Array) {
+    const gate = new Gate(policy);
+    this.gate = gate;
+    this.metrics = new MetricCalls(gate);
+    this.#families = [
+      new ConnectionCalls(gate, policy),
+      new Surroundings(gate, environment, config),
+      this.metrics,
+    ];
   }
 
   /** From here on the functions do what they are for; `window` is the receive window's address. */

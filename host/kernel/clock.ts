@@ -22,6 +22,10 @@ export class Clock {
   /** Callbacks until the next look; whoever counts them down by himself writes it back. */
   left = 0;
   readonly #read: () => number;
+  readonly #readWall: () => number;
+  #wall = 0;
+  /** The `now` at which the wall's time was read. */
+  #wallAt = Number.NaN;
   /** When the turn ends, and when the time was last looked at. */
   #end = 0;
   #seen = 0;
@@ -29,9 +33,23 @@ export class Clock {
   #stride = 1;
   #exactUntil = 0;
 
-  constructor(read: () => number) {
+  /**
+   * @param read monotonic milliseconds
+   * @param readWall milliseconds since 1970
+   */
+  constructor(read: () => number, readWall: () => number) {
     this.#read = read;
+    this.#readWall = readWall;
     this.refresh();
+  }
+
+  /** Milliseconds since 1970, the same as long as `now` is. */
+  get wall(): number {
+    if (this.#wallAt !== this.now) {
+      this.#wallAt = this.now;
+      this.#wall = this.#readWall();
+    }
+    return this.#wall;
   }
 
   refresh(): void {

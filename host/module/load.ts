@@ -16,6 +16,8 @@ export interface GuestModule {
   readonly name: string;
   /** The exports of the guest interface that it has. */
   readonly exports: ReadonlySet<string>;
+  /** What the operator gives each of its instances; the loader leaves it out. */
+  readonly config?: Uint8Array;
 }
 
 /** Paths, bundled names and URLs are resolved before. */

@@ -1,12 +1,17 @@
 // Connection calls: the host functions that name a connection. Each checks what it is given and passes it
 // on to the effects, which do the rest.
 
-import { STATUS_BOUNDS, STATUS_CLOSED, STATUS_STATE } from '../../../assembly/abi.ts';
+import * as Abi from '../../../assembly/abi.ts';
 import type { Policy } from '../../policy.ts';
 import type { Effects } from '../effects.ts';
 import type { Family, Functions, GuestHost } from '../guest-host.ts';
 import type { GuestMemory } from '../guest-memory.ts';
 import type { Gate } from './gate.ts';
+
+const { STATUS_ABSENT, STATUS_BOUNDS, STATUS_CLOSED, STATUS_STATE } = Abi;
+
+// Longer than any key there is.
+const KEY_BYTES = 64;
 
 export class ConnectionCalls implements Family {
   readonly #gate: Gate;
@@ -58,6 +63,15 @@ export class ConnectionCalls implements Family {
       peer_address: gate.guarded((connection, buffer, capacity) =>
         this.#peerAddress(connection, buffer >>> 0, capacity >>> 0),
       ),
+      property: (connection, key, keyLength, buffer, capacity): number => {
+        try {
+          if (!gate.admit()) return STATUS_STATE;
+          const [at, length] = [key! >>> 0, keyLength! >>> 0];
+          return this.#property(connection!, at, length, buffer! >>> 0, capacity! >>> 0);
+        } catch (thrown) {
+          throw gate.broken(thrown);
+        }
+      },
     };
   }
 
@@ -65,8 +79,30 @@ export class ConnectionCalls implements Family {
     if (!this.#memory.within(buffer, capacity)) return STATUS_BOUNDS;
     const slot = this.#host!.connections.find(connection);
     if (slot < 0) return STATUS_CLOSED;
-    const text = new TextEncoder().encode(this.#host!.peerAddress(slot));
-    this.#memory.write(buffer, text, Math.min(text.length, capacity));
-    return text.length;
+    return this.#give(this.#host!.facts.peerAddress(slot), buffer, capacity);
+  }
+
+  #property(
+    connection: number,
+    key: number,
+    keyLength: number,
+    buffer: number,
+    capacity: number,
+  ): number {
+    if (!this.#memory.within(key, keyLength)) return STATUS_BOUNDS;
+    if (!this.#memory.within(buffer, capacity)) return STATUS_BOUNDS;
+    const slot = this.#host!.connections.find(connection);
+    if (slot < 0) return STATUS_CLOSED;
+    if (keyLength > KEY_BYTES) return STATUS_ABSENT;
+    const name = new TextDecoder().decode(this.#memory.read(key, keyLength));
+    const value = this.#host!.facts.property(slot, name);
+    return value === null ? STATUS_ABSENT : this.#give(value, buffer, capacity);
+  }
+
+  /** As much of the text as there is room for. @returns its full length */
+  #give(text: string, buffer: number, capacity: number): number {
+    const bytes = new TextEncoder().encode(text);
+    this.#memory.write(buffer, bytes, Math.min(bytes.length, capacity));
+    return bytes.length;
   }
 }

@@ -16,10 +16,11 @@ export class Gate {
   dead: string | null = null;
   readonly #perCallback: number;
   #open = false;
-  #left = 0;
+  #left: number;
 
   constructor(policy: Policy) {
     this.#perCallback = policy.hostCallsPerCallback;
+    this.#left = this.#perCallback;
     this.memory = new GuestMemory(policy.guestMemoryBytes, (why) => {
       this.dead ??= why;
     });
@@ -44,11 +45,32 @@ export class Gate {
     return false;
   }
 
+  /** As `admit`, and in the start-up, too, from when the memory is known. */
+  admitEarly(): boolean {
+    if (this.#open) return this.admit();
+    if (!this.memory.attached || this.dead !== null) return false;
+    this.#left -= 1;
+    if (this.#left >= 0) return true;
+    this.dead = `more than ${this.#perCallback} host calls in the start-up`;
+    return false;
+  }
+
   /** The function, for a guest: STATE when it is not admitted. */
   guarded(call: Call): Call {
     return (a, b, c) => {
       try {
         return this.admit() ? call(a, b, c) : STATUS_STATE;
+      } catch (thrown) {
+        throw this.broken(thrown);
+      }
+    };
+  }
+
+  /** As `guarded`, for functions that work in the start-up, too. */
+  guardedEarly(call: Call): Call {
+    return (a, b, c) => {
+      try {
+        return this.admitEarly() ? call(a, b, c) : STATUS_STATE;
       } catch (thrown) {
         throw this.broken(thrown);
       }
