@@ -11,6 +11,8 @@ const CALLBACKS = 16;
 // loaded machine takes the processor away for less.
 const SLOW_MS = 250;
 const EXACT_MS = 600_000;
+// More than a turn between two looks may be either. For so long a message costs a look more.
+const SUSPECT_MS = 100;
 
 export class Clock {
   /** Monotonic milliseconds, as of the last `refresh`. Never 0, which means "unset" in the table. */
@@ -87,7 +89,11 @@ export class Clock {
   /** Looks at the time, and says until when not to look again. @returns `over` */
   look(): boolean {
     const now = this.#read();
-    if (now - this.#seen > SLOW_MS) this.#exactUntil = now + EXACT_MS;
+    const passed = now - this.#seen;
+    if (passed > TURN_MS) {
+      const exactMs = passed > SLOW_MS ? EXACT_MS : SUSPECT_MS;
+      this.#exactUntil = Math.max(this.#exactUntil, now + exactMs);
+    }
     this.#seen = now;
     this.#stride = now < this.#exactUntil ? 1 : Math.min(CALLBACKS, this.#stride * 2);
     this.over = now >= this.#end;
