@@ -3,6 +3,7 @@
 import type { SharedLimits } from '../../host/shared/contract.ts';
 import * as Records from '../../host/shared/records.ts';
 import { Twin } from '../../host/shared/twin.ts';
+import type { Subject } from './shared-programs.ts';
 import { roomy, Seat } from './shared-seats.ts';
 
 export interface Seats {
@@ -29,4 +30,17 @@ export function counted(shared: { count(columns: Float64Array): void }, column: 
   const columns = new Float64Array(Records.COUNTS);
   shared.count(columns);
   return columns[numbers[column]!]!;
+}
+
+export function twinSubject(limits: SharedLimits): Subject {
+  const woken = new Set<number>();
+  return {
+    shared: new Twin(limits, (seat) => woken.add(seat)),
+    eventFd: () => 0,
+    woken() {
+      const seats = [...woken].sort((a, b) => a - b);
+      woken.clear();
+      return seats;
+    },
+  };
 }

@@ -106,6 +106,27 @@ test('a gap that some were told of is followed by another', (t) => {
   );
 });
 
+test('a gap that joins another is for those as well who joined between the two', (t) => {
+  const { one } = twinOfTwo({ queueBytes: 200 });
+  const long = publish(0, 'a', 'x'.repeat(200));
+  one.commit([join(1, 10, 'a'), long, join(2, 20, 'a'), long, join(3, 30, 'a')]);
+  t.deepEqual(one.takeAll(), [missed([1, 10], [2, 20])]);
+});
+
+test('a gap for all that some were told of is followed by another, and that is the last', (t) => {
+  const { twin, one } = twinOfTwo();
+  const handles = Array.from({ length: ENTRIES + 1 }, (_, index) => index + 1);
+  one.commit([...handles.map((handle) => join(handle, 0, 'a')), gap]);
+  t.is(kinds([one.take()])[0], 'missed');
+  one.commit([gap, gap]);
+  t.is(counted(twin, 'COUNT_QUEUE_BYTES'), 2 * CHARGE_ENTRY);
+  const told = one.takeAll().flatMap((event) => (event.kind === 'missed' ? event.to : []));
+  t.deepEqual(
+    told.map(([handle]) => handle),
+    [ENTRIES + 1, ...handles],
+  );
+});
+
 test('at twice the bound one gap tells all who are members of anything', (t) => {
   const { twin, one } = twinOfTwo({ queueBytes: 300 });
   one.commit([join(9, 90, 'a'), join(-3, 0, 'b'), join(4, 40, 'c'), join(4, 41, 'd')]);
