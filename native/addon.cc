@@ -1,5 +1,6 @@
 // The addon's entry. Nothing here or below is global and mutable but the owners of descriptors
-// (ownership.cc), so it loads in any number of threads; what a thread has hangs on its own objects.
+// (ownership.cc) and the table of what threads share (shared.cc), so it loads in any number of threads; what
+// a thread has hangs on its own objects.
 #include <napi.h>
 
 #include "backend.h"
@@ -8,6 +9,7 @@
 #include "file.h"
 #include "io.h"
 #include "ownership.h"
+#include "shared.h"
 #include "socket.h"
 #include "stream.h"
 #include "vector.h"
@@ -26,6 +28,7 @@ Napi::Object Start(Napi::Env env, Napi::Object exports) {
   wasmpoll::Epoll::Register(env, exports);
   wasmpoll::Io::Register(env, exports);
   wasmpoll::Watcher::Register(env, exports);
+  wasmpoll::Shared::Register(env, exports);
   return exports;
 }
 

@@ -83,15 +83,16 @@ void* Arguments::View(size_t index, const char* name, napi_typedarray_type type,
   if (status == napi_ok && found == type) return data;
   *length = 0;
   WrongType(index, name,
-            type == napi_uint8_array    ? "a Uint8Array"
-            : type == napi_uint32_array ? "a Uint32Array"
-                                        : "an Int32Array");
+            type == napi_uint8_array     ? "a Uint8Array"
+            : type == napi_uint32_array  ? "a Uint32Array"
+            : type == napi_float64_array ? "a Float64Array"
+                                         : "an Int32Array");
   return nullptr;
 }
 
-Bytes Arguments::Range(size_t index, size_t shortest) {
+Bytes Arguments::Range(size_t index, size_t shortest, const char* name) {
   size_t size = 0;
-  auto* const data = static_cast<uint8_t*>(View(index, "view", napi_uint8_array, &size));
+  auto* const data = static_cast<uint8_t*>(View(index, name, napi_uint8_array, &size));
   const double offset = Number(index + 1, "offset", 0, kMaxSafeInteger);
   const double length = Number(index + 2, "length", static_cast<double>(shortest), kMaxSafeInteger);
   if (failed_) return {nullptr, 0};
@@ -99,7 +100,7 @@ Bytes Arguments::Range(size_t index, size_t shortest) {
   const auto count = static_cast<uint64_t>(length);
   if (start > size || count > size - start) {
     OutOfRange("offset " + std::to_string(start) + " and length " + std::to_string(count) +
-               " leave the view of " + std::to_string(size) + " bytes");
+               " leave the " + name + " of " + std::to_string(size) + " bytes");
     return {nullptr, 0};
   }
   return {data == nullptr ? nullptr : data + start, count};

@@ -75,7 +75,7 @@ class Arguments {
   void* View(size_t index, const char* name, napi_typedarray_type type, size_t* length,
              napi_value* buffer = nullptr);
   // The arguments (view, offset, length) from `index` on, checked against each other.
-  Bytes Range(size_t index, size_t shortest);
+  Bytes Range(size_t index, size_t shortest, const char* name = "view");
 
   // `<function>: <text>` as a RangeError or TypeError.
   void OutOfRange(const std::string& text);

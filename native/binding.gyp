@@ -12,9 +12,11 @@
     {
       'target_name': 'wasmpoll',
       'sources': [
-        'addon.cc', 'address.cc', 'arguments.cc', 'backend.cc', 'constants.cc', 'epoll.cc', 'error.cc',
-        'file.cc', 'io.cc', 'loop_callback.cc', 'ownership.cc', 'socket.cc', 'stream.cc', 'vector.cc',
-        'watcher.cc',
+        'addon.cc', 'address.cc', 'arguments.cc', 'backend.cc', 'bound.cc', 'constants.cc',
+        'decimal.cc', 'epoll.cc', 'error.cc', 'file.cc', 'hash.cc', 'io.cc', 'loop_callback.cc',
+        'members.cc', 'ownership.cc', 'patterns.cc', 'queue.cc', 'record.cc', 'seat.cc', 'shared.cc',
+        'shared_seat.cc', 'socket.cc', 'state.cc', 'state_commit.cc', 'state_take.cc', 'store.cc',
+        'stream.cc', 'topics.cc', 'topics_walk.cc', 'vector.cc', 'watcher.cc',
       ],
       # The last one: in a thread that is being terminated nothing can be thrown, and without it a call
       # that comes just then aborts the process.

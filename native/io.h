@@ -6,6 +6,8 @@
 
 #include <napi.h>
 
+#include "bound.h"
+
 namespace wasmpoll {
 
 // The layout of a row; host/kernel/native.ts refuses an addon whose numbers differ.
@@ -33,17 +35,6 @@ class Io : public Napi::ObjectWrap<Io> {
   explicit Io(const Napi::CallbackInfo& info);
 
  private:
-  // Memory of a typed array, and what is needed to notice that it is gone. Memory of a
-  // SharedArrayBuffer never goes; an ArrayBuffer can be detached (memory.grow, transfer) or shrink.
-  struct Bound {
-    uint8_t* data = nullptr;
-    uint64_t length = 0;
-    bool detachable = false;
-    Napi::Reference<Napi::Value> view;
-
-    void Bind(napi_env env, napi_value value, napi_value buffer, void* start, uint64_t count);
-    bool Intact(napi_env env) const;
-  };
   class Batch;
 
   void Bind(const Napi::CallbackInfo& info);

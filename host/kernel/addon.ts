@@ -1,6 +1,7 @@
 // The types of the addon: what each call takes, answers and throws. Nothing here runs; native.ts makes
 // the addon a kernel.
 
+import type { Shared, SharedLimits, SharedSeat } from '../shared/contract.ts';
 import type { ConstantName } from './constant-names.ts';
 import type { Backend, Epoll, Io, Kernel, Result, Watcher } from './contract.ts';
 
@@ -141,6 +142,8 @@ export interface NativeCalls {
    * its number then keeps it when the thread ends.
    */
   identify(fd: number): void;
+  /** The seat of a Shared with this id, which any thread of the process has made. A RangeError if it is not open. */
+  seat(id: number, seat: number): SharedSeat;
   errorName(errno: number): string;
   /** The soft limit of open descriptors; Infinity if there is none. */
   fileLimit(): number;
@@ -154,6 +157,7 @@ export interface Native extends Kernel, NativeCalls {
   readonly constants: NativeConstants;
   /** A new set; or, with `fd`, a borrowed one, which close() leaves open. */
   epoll(fd?: number): NativeEpoll;
+  shared(limits: SharedLimits): Shared;
   readonly Watcher: WatcherClass;
   readonly Backend: BackendClass;
 }
@@ -180,6 +184,7 @@ export interface Addon extends NativeCalls {
   readonly layout: Readonly<Record<string, number>>;
   readonly Epoll: new (fd?: number) => NativeEpoll;
   readonly Io: new (rows: Int32Array) => Io;
+  readonly Shared: new (limits: SharedLimits) => Shared;
   readonly Watcher: WatcherClass;
   readonly Backend: BackendClass;
 }

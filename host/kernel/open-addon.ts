@@ -2,6 +2,8 @@
 // from where no file can be found.
 
 import { messageOf, WasmpollError } from '../errors.ts';
+import type { SharedLimits } from '../shared/contract.ts';
+import * as records from '../shared/records.ts';
 import type { Addon, Native } from './addon.ts';
 import { names } from './constant-names.ts';
 import * as rows from './rows.ts';
@@ -18,7 +20,7 @@ export const openNative = (file: string): Native => toNative(open(file), file);
  * @throws WasmpollError ERR_ADDON when it is of another version
  */
 export function toNative(addon: Addon, file: string): Native {
-  const expected: Readonly<Record<string, unknown>> = { ...rows };
+  const expected: Readonly<Record<string, unknown>> = { ...rows, ...records };
   const differing = Object.keys(expected).filter((name) => addon.layout?.[name] !== expected[name]);
   const missing = names.filter((name) => typeof addon.constants?.[name] !== 'number');
   if (differing.length + missing.length > 0) {
@@ -28,12 +30,13 @@ export function toNative(addon: Addon, file: string): Native {
       `${file} is of another version (${what} differ): build or install it again`,
     );
   }
-  const { Epoll, Io, layout: _layout, ...calls } = addon;
+  const { Epoll, Io, Shared, layout: _layout, ...calls } = addon;
   return Object.freeze({
     ...calls,
     file,
     epoll: (fd?: number) => new Epoll(fd),
     io: (rows: Int32Array) => new Io(rows),
+    shared: (limits: SharedLimits) => new Shared(limits),
   });
 }
 

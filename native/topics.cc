@@ -1,0 +1,206 @@
+// Joining, leaving, and what is kept, with an account of what each is charged.
+#include "topics.h"
+
+#include <algorithm>
+
+namespace wasmpoll {
+
+Topics::Topics(double bytes, int joins) : limit_(bytes), most_joins_(joins) {}
+
+uint32_t Topics::ChargeOf(std::string_view text, bool pattern) {
+  size_t charge = kChargeTopic + text.size();
+  if (pattern) charge += kChargeLevel * (1 + std::count(text.begin(), text.end(), '/'));
+  return static_cast<uint32_t>(charge);
+}
+
+bool Topics::Fits(const Record& record, int seat, int joins) {
+  int64_t charge = 0;
+  if (record.op == kOpJoin) {
+    const bool pattern = record.Is(kFlagPattern);
+    Group* const group = FindGroup(record.first, pattern);
+    Connection* const connection = Find(seat, record.handle);
+    if (connection != nullptr && group != nullptr && Find(connection, group) != nullptr) return true;
+    const size_t known = connection == nullptr ? 0 : connection->memberships.size();
+    if (known + joins >= most_joins_) return false;
+    charge = kChargeMember;
+    if (group == nullptr || group->empty()) charge += ChargeOf(record.first, pattern);
+  } else if (record.op == kOpPublish && record.Is(kFlagRetain) && !record.second.empty()) {
+    charge = static_cast<int64_t>(kChargeRetained + record.first.size() + record.second.size());
+    const Topic* const topic = Find(HashOf(record.first), record.first);
+    if (topic != nullptr && topic->kept) {
+      charge -= static_cast<int64_t>(kChargeRetained + topic->kept->length());
+    }
+  } else {
+    return true;
+  }
+  return static_cast<double>(static_cast<int64_t>(bytes_) + charge) <= limit_;
+}
+
+Topics::Topic* Topics::Find(uint64_t hash, std::string_view name) const {
+  return topics_.Find(hash, [&](const Topic& topic) { return topic.name == name; });
+}
+
+Topics::Topic* Topics::FindOrAdd(uint64_t hash, std::string_view name) {
+  Topic* topic = Find(hash, name);
+  if (topic != nullptr) return topic;
+  topic = new Topic;
+  topic->hash = hash;
+  topic->name = name;
+  topic->charge = ChargeOf(name, false);
+  topics_.Insert(topic);
+  return topic;
+}
+
+Group* Topics::FindGroup(std::string_view text, bool pattern) {
+  if (pattern) return patterns_.Find(text);
+  return Find(HashOf(text), text);
+}
+
+Topics::Connection* Topics::Find(int seat, int handle) const {
+  return connections_.Find(HashOf(seat, handle), [&](const Connection& connection) {
+    return connection.seat == seat && connection.handle == handle;
+  });
+}
+
+Topics::Membership* Topics::Find(Connection* connection, const Group* group) {
+  auto& all = connection->memberships;
+  const auto found = std::lower_bound(
+      all.begin(), all.end(), group,
+      [](const Membership& one, const Group* wanted) { return one.group < wanted; });
+  return found == all.end() || found->group != group ? nullptr : &*found;
+}
+
+Topics::Seat& Topics::At(int seat) {
+  if (seats_.size() <= static_cast<size_t>(seat)) seats_.resize(seat + 1);
+  return seats_[seat];
+}
+
+uint64_t Topics::Join(int seat, const Record& record, bool* kept) {
+  const bool pattern = record.Is(kFlagPattern);
+  const uint64_t number = NextNumber();
+  Group* group;
+  if (pattern) {
+    group = patterns_.Add(record.first);
+    group->charge = ChargeOf(record.first, true);
+    *kept = kept_.size() > unkept_;
+  } else {
+    Topic* const topic = FindOrAdd(HashOf(record.first), record.first);
+    *kept = static_cast<bool>(topic->kept);
+    group = topic;
+  }
+  Connection* connection = Find(seat, record.handle);
+  if (connection == nullptr) {
+    connection = new Connection;
+    connection->hash = HashOf(seat, record.handle);
+    connection->seat = seat;
+    connection->handle = record.handle;
+    connections_.Insert(connection);
+    At(seat).handles.insert(record.handle);
+  } else if (Membership* const known = Find(connection, group)) {
+    group->At(seat)->Find(known->number)->tag = record.tag;
+    known->joined = number;
+    return number;
+  }
+  if (group->empty()) {
+    bytes_ += group->charge;
+    ++joined_;
+  }
+  group->Append(seat, {number, record.handle, record.tag});
+  if (pattern) ++At(seat).patterns;
+  bytes_ += kChargeMember;
+  ++members_;
+  auto& all = connection->memberships;
+  const auto place = std::lower_bound(
+      all.begin(), all.end(), group,
+      [](const Membership& one, const Group* wanted) { return one.group < wanted; });
+  all.insert(place, {group, number, number});
+  return number;
+}
+
+void Topics::Leave(int seat, const Record& record) {
+  Connection* const connection = Find(seat, record.handle);
+  if (connection == nullptr) return;
+  Group* const group = FindGroup(record.first, record.Is(kFlagPattern));
+  Membership* const membership = group == nullptr ? nullptr : Find(connection, group);
+  if (membership == nullptr) return;
+  RemoveMember(seat, *membership);
+  auto& all = connection->memberships;
+  all.erase(all.begin() + (membership - all.data()));
+  if (all.empty()) return RemoveConnection(connection);
+  if (all.size() < all.capacity() / 4) all.shrink_to_fit();
+}
+
+void Topics::RemoveMember(int seat, const Membership& membership) {
+  Group* const group = membership.group;
+  group->Remove(seat, membership.number);
+  if (group->pattern) --At(seat).patterns;
+  bytes_ -= kChargeMember;
+  --members_;
+  if (!group->empty()) return;
+  bytes_ -= group->charge;
+  --joined_;
+  if (group->pattern) {
+    patterns_.Prune(static_cast<Patterns::Node*>(group));
+  } else {
+    Prune(static_cast<Topic*>(group));
+  }
+}
+
+void Topics::RemoveConnection(Connection* connection) {
+  for (const Membership& one : connection->memberships) RemoveMember(connection->seat, one);
+  At(connection->seat).handles.erase(connection->handle);
+  connections_.Remove(connection);
+  delete connection;
+}
+
+void Topics::LeaveAll(int seat, int handle) {
+  Connection* const connection = Find(seat, handle);
+  if (connection != nullptr) RemoveConnection(connection);
+}
+
+void Topics::Prune(Topic* topic) {
+  if (!topic->empty() || topic->kept) return;
+  topics_.Remove(topic);
+  delete topic;
+}
+
+void Topics::Unkeep(Topic* topic) {
+  if (!topic->kept) return;
+  bytes_ -= kChargeRetained + topic->kept->length();
+  topic->kept = {};
+  const auto found = std::lower_bound(
+      kept_.begin(), kept_.end(), topic->kept_number,
+      [](const Kept& kept, uint64_t number) { return kept.number < number; });
+  found->topic = nullptr;
+  if (++unkept_ * 2 <= kept_.size()) return;
+  std::erase_if(kept_, [](const Kept& kept) { return kept.topic == nullptr; });
+  kept_.shrink_to_fit();
+  unkept_ = 0;
+}
+
+void Topics::Keep(const Ref<Message>& message, uint64_t number) {
+  if (message->data_length == 0) {
+    Topic* const topic = Find(message->hash, message->topic());
+    if (topic == nullptr) return;
+    Unkeep(topic);
+    return Prune(topic);
+  }
+  Topic* const topic = FindOrAdd(message->hash, message->topic());
+  Unkeep(topic);
+  topic->kept = message;
+  topic->kept_number = number;
+  kept_.push_back({number, topic});
+  bytes_ += kChargeRetained + message->length();
+}
+
+void Topics::Clear() {
+  topics_.Clear([](Topic* topic) { delete topic; });
+  patterns_.Clear();
+  connections_.Clear([](Connection* connection) { delete connection; });
+  seats_ = {};
+  kept_ = {};
+  unkept_ = members_ = joined_ = 0;
+  bytes_ = 0;
+}
+
+}  // namespace wasmpoll
