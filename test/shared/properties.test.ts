@@ -16,7 +16,7 @@ const onlyTopics: Weights = { ...everything, gaps: 0, requests: 0 };
 const onlyKeys: Weights = { ...everything, topics: 0, gaps: 0, directs: 0, requests: 1 };
 const tight: SharedLimits = { groupBytes: 4000, queueBytes: 600, storeBytes: 500, maxJoins: 4 };
 
-const RUNS = 200;
+const RUNS = 100;
 
 interface Setting {
   readonly weights: Weights;
