@@ -7,13 +7,16 @@ export const words = ['errors', 'policy', 'text', 'rate-limit', 'config'];
 /** Each room, and what it may import besides itself and the words: other rooms, or single files. */
 export const rooms = {
   kernel: [],
-  module: ['module/cost'],
+  module: ['module/cost', 'wasi/preview1/interface'],
   'module/cost': ['module/binary', 'module/reader', 'module/slices'],
   epoll: ['kernel'],
   listen: ['kernel'],
   memory: ['kernel'],
-  guest: ['kernel', 'memory', 'module', 'guest/calls'],
-  'guest/calls': ['kernel', 'memory', 'guest/effects', 'guest/guest-host', 'guest/guest-memory'],
+  guest: ['kernel', 'memory', 'module', 'guest/calls', 'wasi/preview1/interface'],
+  'guest/calls': [
+    ...['kernel', 'memory', 'guest/effects', 'guest/guest-host', 'guest/guest-memory'],
+    'wasi/preview1/numbers',
+  ],
   reactor: ['kernel', 'memory', 'module', 'guest'],
   threads: ['kernel', 'memory', 'module', 'guest', 'reactor', 'threads/seat'],
   'threads/seat': [

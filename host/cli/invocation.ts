@@ -15,12 +15,16 @@ import {
   refuse,
   refuseRepetition,
 } from './command-line.ts';
+import { type ConfigFlags, parseSet } from './config-file.ts';
 import { flagOf, policyFrom, settingNames } from './flags.ts';
 import type { Signals } from './signals.ts';
 
 const DEFAULT_ADDRESS = '127.0.0.1:33445';
 const LEVELS = ['debug', 'info', 'warn', 'error', 'silent'];
-interface Flags {
+// Flags that mean nothing to a command.
+const SERVER_ONLY = ['--workers', '--log-level', '--config-file', '--set'];
+
+interface Flags extends ConfigFlags {
   listen?: string[];
   workers: number | 'auto';
   logLevel: string;
@@ -50,10 +54,19 @@ function serveCommand(): ReturnType<typeof makeCommand> {
         .choices(LEVELS)
         .default('info'),
     )
+    .option(
+      '--config-file <PATH>',
+      "what the guest's config gives it, at most 1 MiB; SIGHUP reads it again (default: none)",
+    )
+    .option(
+      '--set <KEY=VALUE>',
+      'a line for config, behind those of --config-file; repeatable (default: none)',
+      parseSet,
+    )
     .addHelpText('after', '\nTo run a program for WASI preview 1: wasmpoll run <module>')
     .allowExcessArguments(false);
   addSettings(command, settingNames);
-  refuseRepetition(command, ['listen']);
+  refuseRepetition(command, ['listen', 'set']);
   return command;
 }
 
@@ -73,7 +86,7 @@ function readArguments(): Invocation {
   const policy = policyFrom(command.opts());
   resolvePolicy(policy, flagOf);
   const serverOnly = command.options
-    .filter(({ long }) => long === '--workers' || long === '--log-level')
+    .filter(({ long }) => SERVER_ONLY.includes(long!))
     .filter((option) => command.getOptionValueSource(option.attributeName()) === 'cli')
     .map(({ long }) => long!);
   const [protocol] = command.processedArgs as [string];
@@ -102,7 +115,7 @@ async function run(
   // Loaded after the usage is known to be right, so that --help needs no addon.
   const { runServer } = await import('./serve.ts');
   const { listen = [DEFAULT_ADDRESS], workers, logLevel } = flags;
-  await runServer({ protocol, listen, workers, policy }, logLevel, signals);
+  await runServer({ protocol, listen, workers, policy }, flags, logLevel, signals);
 }
 
 /** Does what the arguments say, and leaves the exit status. */
