@@ -9,15 +9,16 @@ export const rooms = {
   shared: [],
   'shared/member': ['shared'],
   kernel: ['shared/contract', 'shared/records'],
-  module: ['module/cost'],
+  module: ['module/cost', 'wasi/preview1/interface'],
   'module/cost': ['module/binary', 'module/reader', 'module/slices'],
   epoll: ['kernel'],
   listen: ['kernel'],
   memory: ['kernel', 'shared/records'],
-  guest: ['shared', 'kernel', 'memory', 'module', 'guest/calls'],
+  guest: ['shared', 'kernel', 'memory', 'module', 'guest/calls', 'wasi/preview1/interface'],
   'guest/calls': [
     ...['shared/records', 'kernel', 'memory'],
     ...['guest/effects', 'guest/guest-host', 'guest/guest-memory', 'guest/shared-log'],
+    'wasi/preview1/numbers',
   ],
   reactor: ['shared', 'kernel', 'memory', 'module', 'guest'],
   engines: [
