@@ -165,9 +165,10 @@ export class Delivery {
     this.#shared.replied(slot);
     const [tag, status] = [block[at + ENTRY_TAG]!, block[at + ENTRY_STATUS]!];
     const [offset, length] = [block[at + ENTRY_OFFSET]!, block[at + ENTRY_LENGTH]!];
-    if (!this.#into.reply(slot, tag, status, offset, length)) this.#fail(slot);
+    const returned = this.#into.reply(slot, tag, status, offset, length);
+    if (!returned) this.#fail(slot);
     // It may be quiet now.
-    else if (this.#table[slot * COLUMNS + REQUESTS] === 0) this.#deadlines.schedule(slot);
+    if (this.#table[slot * COLUMNS + REQUESTS] === 0) this.#deadlines.schedule(slot);
   }
 
   /** on_missed; the state is in the guest. */

@@ -48,6 +48,9 @@ let self: i32 = 0;
 let state: usize = 0;
 let cursor: usize = 0;
 let limit: usize = 0;
+// What on_message or on_reply was given.
+let given: usize = 0;
+let givenBytes: i32 = 0;
 
 export function state_size(): i32 {
   return <i32>offsetof<State>() + SCRIPTS * SCRIPT_BYTES;
@@ -84,6 +87,8 @@ export function on_message(
   text(topic, topicLength);
   text(data, length);
   flush();
+  given = data;
+  givenBytes = length;
   stored(ON_MESSAGE);
 }
 
@@ -111,6 +116,8 @@ export function on_reply(
     text(data + 8, length - 8);
   }
   flush();
+  given = data + 8;
+  givenBytes = length - 8;
   stored(ON_REPLY);
 }
 
@@ -287,6 +294,7 @@ function command(): void {
   else if (letter === 0x64) doDelete();
   else if (letter === 0x61) doAdd();
   else if (letter === 0x73) doSend();
+  else if (letter === 0x45) field(send(self, given, givenBytes));
   else if (letter === 0x78) field(close(self, number()));
   else if (letter === 0x50) field(pause(self));
   else if (letter === 0x74) field(set_timer(self, number()));

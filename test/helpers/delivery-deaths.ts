@@ -1,0 +1,360 @@
+// Members of a room on a simulated kernel, whose thread ends at any step of a delivery; the topics and keys
+// are the twin's, and outlive it. Same script, same messages, whatever step is chosen.
+
+import type { Epoll, Io, Kernel } from '../../host/kernel/contract.ts';
+import type { Loopback } from '../../host/kernel/loopback.ts';
+import type { Socket } from '../../host/kernel/loopback-socket.ts';
+import type { ControlWords } from '../../host/memory/control-words.ts';
+import type * as Columns from '../../host/memory/layout.ts';
+import type { StateBlocks } from '../../host/memory/state-blocks.ts';
+import type { GuestModule } from '../../host/module/protocol-module.ts';
+import type { Policy } from '../../host/policy.ts';
+import type { Reactor } from '../../host/reactor/reactor.ts';
+import type { Remains } from '../../host/reactor/recovery.ts';
+import type { SharedSeat } from '../../host/shared/contract.ts';
+import { countsOf } from '../../host/shared/counts.ts';
+import { Member } from '../../host/shared/member/member.ts';
+import { OWN_SEAT, seatOf } from '../../host/shared/seats.ts';
+import { Twin } from '../../host/shared/twin.ts';
+import { steppedHost } from './statement-steps.ts';
+
+const SEAT = seatOf(0);
+const REASON = 13;
+
+class Death extends Error {}
+
+export interface SharingHost {
+  Reactor: typeof Reactor;
+  ControlWords: typeof ControlWords;
+  Loopback: typeof Loopback;
+  columns: typeof Columns;
+  module: GuestModule;
+  policy: Policy;
+}
+
+/** Loads the host with steps, and the guest in it. */
+export async function sharingHost(name: string, guest: Uint8Array): Promise<SharingHost> {
+  const load = steppedHost(name);
+  const [reactor, control, loopback, columns, modules, policies] = (await Promise.all(
+    [
+      ...['reactor/reactor', 'memory/control-words', 'kernel/loopback', 'memory/layout'],
+      ...['module/protocol-module', 'policy'],
+    ].map((file) => load(`host/${file}`)),
+  )) as [
+    { Reactor: typeof Reactor },
+    { ControlWords: typeof ControlWords },
+    { Loopback: typeof Loopback },
+    typeof Columns,
+    typeof import('../../host/module/protocol-module.ts'),
+    typeof import('../../host/policy.ts'),
+  ];
+  const policy = policies.resolvePolicy({
+    maxConnections: 16,
+    poolBytes: 1 << 20,
+    maxBacklogBytes: 256 << 10,
+    highWaterBytes: 64 << 10,
+    lowWaterBytes: 16 << 10,
+    receiveWindowBytes: 16 << 10,
+    maxStagedBytes: 64 << 10,
+    maxStagedSends: 64,
+    messagesPerTurn: 3,
+    logLinesPerSecond: 1_000_000,
+  });
+  const module = await modules.loadModule(guest, policy);
+  return { ...reactor, ...control, ...loopback, columns, module, policy };
+}
+
+export interface RoomOutcome {
+  /** Steps of the first thread; with no death, all there are. */
+  readonly steps: number;
+  readonly deaths: number;
+  readonly lost: number;
+  readonly faults: string[];
+}
+
+interface Guest {
+  readonly name: string;
+  readonly socket: Socket;
+  received: string;
+}
+
+class Room {
+  readonly faults: string[] = [];
+  readonly member: Member;
+  steps = 0;
+  died = 0;
+  /** Deaths in a callback: a message may have been poisoned. */
+  inside = 0;
+  readonly #host: SharingHost;
+  readonly #kernel: Loopback;
+  readonly #epoll: Epoll;
+  readonly #twin: Twin;
+  readonly #deaths: number[];
+  readonly #guests = new Map<string, Guest>();
+  #left = 0;
+  #dead = false;
+  #running = false;
+  #control: ControlWords;
+  #segment!: ArrayBufferLike;
+  #states!: StateBlocks;
+  #reactor: Reactor;
+  #frozen: Pick<Remains, 'segment' | 'states'> & { control: SharedArrayBuffer } = null!;
+  #lost = { slot: -1, reason: REASON };
+
+  constructor(host: SharingHost, deaths: readonly number[]) {
+    this.#host = host;
+    this.#deaths = [...deaths];
+    this.#kernel = new host.Loopback();
+    this.#epoll = this.#kernel.epoll();
+    this.#twin = new Twin(host.policy, () => undefined);
+    this.#twin.open(OWN_SEAT, -1);
+    this.#twin.open(SEAT, -1);
+    const observer = { missed: () => undefined, failed: () => undefined, wake: () => undefined };
+    this.member = new Member(this.#twin, host.policy, observer, () => 1);
+    this.#control = new host.ControlWords(new SharedArrayBuffer(host.ControlWords.bytes));
+    globalThis.wasmpollStep = undefined;
+    this.#reactor = this.#start(null);
+  }
+
+  /** From here on steps count. */
+  arm(): void {
+    this.#left = this.#deaths.shift() ?? Infinity;
+    this.steps = 0;
+    this.#dead = false;
+    globalThis.wasmpollStep = () => this.#step();
+  }
+
+  #step(): void {
+    if (!this.#running) return;
+    if (this.#dead) throw new Death();
+    this.steps += 1;
+    if (this.steps < this.#left) return;
+    this.#dead = true;
+    this.#frozen = {
+      segment: this.#segment.slice(0),
+      control: this.#control.buffer.slice(0) as SharedArrayBuffer,
+      states: { ...this.#states, buffer: this.#states.buffer.slice(0) },
+    };
+    throw new Death();
+  }
+
+  // A thread ends before or after such a call, never in it; what is dead calls nobody.
+  #whole<Method extends (...args: never[]) => unknown>(method: Method): Method {
+    return ((...args: never[]) => {
+      if (this.#dead) throw new Death();
+      globalThis.wasmpollStep?.();
+      const answer = method(...args);
+      globalThis.wasmpollStep?.();
+      return answer;
+    }) as Method;
+  }
+
+  #seat(): SharedSeat {
+    const seat = this.#twin.seat(SEAT);
+    return {
+      bind: this.#whole(seat.bind.bind(seat)),
+      check: this.#whole(seat.check.bind(seat)),
+      commit: this.#whole(seat.commit.bind(seat)),
+      take: this.#whole(seat.take.bind(seat)),
+      again: this.#whole(seat.again.bind(seat)),
+      poison: this.#whole(seat.poison.bind(seat)),
+      leaveAll: this.#whole(seat.leaveAll.bind(seat)),
+      adopt: this.#whole(seat.adopt.bind(seat)),
+    };
+  }
+
+  #wrapped(): Kernel {
+    const kernel = this.#kernel;
+    const io = (rows: Int32Array): Io => {
+      const real = kernel.io(rows);
+      return { bind: real.bind.bind(real), run: this.#whole(real.run.bind(real)) };
+    };
+    return {
+      constants: kernel.constants,
+      epoll: () => kernel.epoll(),
+      io,
+      shutdown: this.#whole(kernel.shutdown.bind(kernel)),
+      close: this.#whole(kernel.close.bind(kernel)),
+      reset: this.#whole(kernel.reset.bind(kernel)),
+      peerAddress: (fd) => kernel.peerAddress(fd),
+      localAddress: (fd) => kernel.localAddress(fd),
+      errorName: (errno) => kernel.errorName(errno),
+    };
+  }
+
+  #start(remains: Remains | null): Reactor {
+    const place = this;
+    class Noted extends SharedArrayBuffer {
+      constructor(bytes: number) {
+        super(bytes);
+        if (bytes > 1 << 20) place.#segment = this;
+      }
+    }
+    if (remains !== null) [this.#segment, this.#states] = [remains.segment, remains.states];
+    const epoll = this.#epoll;
+    const reactor = new this.#host.Reactor({
+      kernel: this.#wrapped(),
+      module: this.#host.module,
+      policy: this.#host.policy,
+      observer: {
+        ...{ open: null, data: null, close: null },
+        restart: (why) => this.#dead || this.faults.push(`restart: ${why}`),
+        failure: (error) => this.#dead || this.faults.push(`failure: ${String(error)}`),
+        overlong: () => undefined,
+        log: () => true,
+      },
+      now: () => 1,
+      buffer: Noted,
+      control: this.#control,
+      epoll: {
+        fd: 0,
+        add: this.#whole(epoll.add.bind(epoll)),
+        modify: this.#whole(epoll.modify.bind(epoll)),
+        remove: this.#whole(epoll.remove.bind(epoll)),
+        wait: this.#whole(epoll.wait.bind(epoll)),
+        close: () => undefined,
+      },
+      seat: this.#seat(),
+      ...(remains === null ? {} : { remains }),
+    });
+    this.#states = reactor.states;
+    return reactor;
+  }
+
+  #run(what: () => void): void {
+    this.#running = true;
+    try {
+      what();
+    } catch (thrown) {
+      if (!this.#dead) throw thrown;
+    }
+    this.#running = false;
+    while (this.#dead) this.#replace();
+  }
+
+  // What the supervisor does.
+  #replace(): void {
+    this.died += 1;
+    const { segment, states, control } = this.#frozen;
+    this.#control = new this.#host.ControlWords(control);
+    const inside = this.#control.inside && this.#control.slot >= 0;
+    if (inside) this.inside += 1;
+    if (inside) this.#lost = { slot: this.#control.slot, reason: REASON };
+    else if (this.#control.hasRecovered) this.#lost = { slot: -1, reason: REASON };
+    this.#control.reset();
+    this.arm();
+    this.#running = true;
+    try {
+      this.#reactor = this.#start({ segment, states, before: null, ...this.#lost });
+    } catch (thrown) {
+      if (!this.#dead) throw thrown;
+    }
+    this.#running = false;
+  }
+
+  connect(name: string, script: string): void {
+    const { fd, client } = this.#kernel.connect(1 << 20, 'unix:');
+    this.#guests.set(name, { name, socket: client, received: '' });
+    this.#run(() => this.#reactor.open(fd));
+    this.say(name, script);
+    this.settle();
+  }
+
+  say(name: string, script: string): void {
+    this.#guests.get(name)!.socket.send(new TextEncoder().encode(script));
+  }
+
+  /** As a seat's eventfd does it. */
+  wake(): void {
+    this.#reactor.wake();
+    this.settle();
+  }
+
+  settle(): void {
+    const events = new Uint32Array(3);
+    for (let more = true, rounds = 0; more; rounds += 1) {
+      if (rounds > 10_000) throw new Error('it does not come to rest');
+      this.#run(() => {
+        more = this.#reactor.turn();
+      });
+      // A successor looks at its queues whether it was woken or not.
+      more = more || this.#reactor.ready || this.#epoll.wait(events, 0) > 0;
+    }
+    for (const guest of this.#guests.values()) {
+      guest.received += new TextDecoder().decode(guest.socket.drain());
+    }
+  }
+
+  lost(name: string): boolean {
+    const { socket } = this.#guests.get(name)!;
+    return socket.reset || socket.resetTold;
+  }
+
+  received(name: string): string {
+    return this.#guests.get(name)!.received;
+  }
+
+  /** Everybody goes, and nothing is kept. */
+  end(): void {
+    globalThis.wasmpollStep = undefined;
+    for (const { socket } of this.#guests.values()) socket.abort();
+    this.settle();
+    this.wake();
+    const { members, pending, queueBytes } = countsOf(this.#twin);
+    const left = [this.#reactor.connections, members, pending, queueBytes].join(' ');
+    if (left !== '0 0 0 0') this.faults.push(`left at the end: ${left}`);
+  }
+}
+
+const MEMBERS = ['m1', 'm2', 'm3', 'm4', 'm5'];
+// A message, what was missed, a reply: each goes to the peer.
+const SCRIPT = 'e 0 {E;};e 2 {s !;};e 1 {E;};j . 0 0 room;';
+
+/** What a member may have got: each token once, in order, or `!` for those that a poisoned message cost. */
+function wrong(got: string, wanted: string, poisoned: boolean): boolean {
+  let at = 0;
+  for (const token of got) {
+    if (token === '!') {
+      if (!poisoned) return true;
+      continue;
+    }
+    const next = wanted.indexOf(token, at);
+    if (next < 0 || (next > at && !got.includes('!'))) return true;
+    at = next + 1;
+  }
+  return at < wanted.length && !got.includes('!');
+}
+
+/** The evening. */
+export function evening(host: SharingHost, deaths: readonly number[]): RoomOutcome {
+  const room = new Room(host, deaths);
+  for (const name of MEMBERS) room.connect(name, SCRIPT);
+  room.connect('speaker', 'e 1 {};');
+  room.arm();
+  room.member.publish('room', 'a');
+  room.wake();
+  room.say('speaker', 'p 0 room b;p 0 room c;');
+  room.say('m1', 'a . 1 0 1 count;');
+  room.say('m2', 'a . 1 0 1 count;');
+  room.settle();
+  room.member.publish('room', 'd');
+  room.wake();
+  const { steps } = room;
+  globalThis.wasmpollStep = undefined;
+  const { faults, inside } = room;
+  const names = [...MEMBERS, 'speaker'];
+  const lost = names.filter((name) => room.lost(name));
+  if (lost.length > 2 * deaths.length) faults.push(`lost: ${lost.join(', ')}`);
+  const spoken = MEMBERS.some((name) => /[bc]/.test(room.received(name)));
+  if (!spoken && inside === 0 && !room.lost('speaker')) faults.push('nobody has heard the speaker');
+  for (const name of MEMBERS.filter((name) => !room.lost(name))) {
+    const got = room.received(name);
+    const messages = got.replaceAll(/\d/g, '');
+    if (wrong(messages, spoken ? 'abcd' : 'ad', inside > 0)) faults.push(`${name} has got ${got}`);
+    const replies = got.replaceAll(/\D/g, '');
+    const asked = name === 'm1' || name === 'm2';
+    if (replies.length !== Number(asked)) faults.push(`${name} has got the replies ${replies}`);
+  }
+  room.end();
+  return { steps, deaths: room.died, lost: lost.length, faults };
+}
