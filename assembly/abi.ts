@@ -23,6 +23,11 @@ export const LOG_INFO = 1;
 export const LOG_WARN = 2;
 export const LOG_ERROR = 3;
 
+// The first argument of metric().
+export const METRIC_COUNTER = 0;
+export const METRIC_GAUGE = 1;
+export const METRIC_HISTOGRAM = 2;
+
 // Why a connection ended: the last argument of on_close().
 export const REASON_PEER = 1;
 export const REASON_GUEST = 2;

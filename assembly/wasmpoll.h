@@ -25,6 +25,10 @@
 #define WASMPOLL_LOG_WARN 2
 #define WASMPOLL_LOG_ERROR 3
 
+#define WASMPOLL_METRIC_COUNTER 0
+#define WASMPOLL_METRIC_GAUGE 1
+#define WASMPOLL_METRIC_HISTOGRAM 2
+
 #define WASMPOLL_REASON_PEER 1
 #define WASMPOLL_REASON_GUEST 2
 #define WASMPOLL_REASON_FRAME 3
@@ -56,8 +60,20 @@ WASMPOLL_IMPORT(set_timer)
 int32_t wasmpoll_set_timer(int32_t connection, int32_t milliseconds);
 WASMPOLL_IMPORT(peer_address)
 int32_t wasmpoll_peer_address(int32_t connection, void *buffer, int32_t capacity);
+WASMPOLL_IMPORT(property)
+int32_t wasmpoll_property(int32_t connection, const void *key, int32_t key_length, void *buffer, int32_t capacity);
 WASMPOLL_IMPORT(now)
 double wasmpoll_now(void);
+WASMPOLL_IMPORT(wall_clock)
+double wasmpoll_wall_clock(void);
+WASMPOLL_IMPORT(random)
+int32_t wasmpoll_random(void *buffer, int32_t length);
+WASMPOLL_IMPORT(config)
+int32_t wasmpoll_config(void *buffer, int32_t capacity);
+WASMPOLL_IMPORT(metric)
+int32_t wasmpoll_metric(int32_t kind, const void *name, int32_t length);
+WASMPOLL_IMPORT(measure)
+int32_t wasmpoll_measure(int32_t id, double value);
 WASMPOLL_IMPORT(log)
 void wasmpoll_log(int32_t level, const void *text, int32_t length);
 

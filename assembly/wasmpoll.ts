@@ -15,7 +15,25 @@ export declare function want(connection: i32, bytes: i32): i32;
 export declare function set_timer(connection: i32, milliseconds: i32): i32;
 /** Writes the peer's address as UTF-8, cut at `capacity`. @returns its full length, or a status */
 export declare function peer_address(connection: i32, buffer: usize, capacity: i32): i32;
+/** Writes a fact about the connection, named by UTF-8, cut at `capacity`. @returns its full length, or a status */
+export declare function property(
+  connection: i32,
+  key: usize,
+  key_length: i32,
+  buffer: usize,
+  capacity: i32,
+): i32;
 /** Monotonic milliseconds; the same during one callback. */
 export declare function now(): f64;
+/** Milliseconds since 1970; the same during one callback. */
+export declare function wall_clock(): f64;
+/** Fills at most 64 KiB with random bytes, fit for keys. @returns a status */
+export declare function random(buffer: usize, length: i32): i32;
+/** Writes what the operator has configured, cut at `capacity`; in start-up, too. @returns its full length, or a status */
+export declare function config(buffer: usize, capacity: i32): i32;
+/** Declares a METRIC_…, in start-up only. @returns its number for `measure`, or a status */
+export declare function metric(kind: i32, name: usize, length: i32): i32;
+/** Adds to a counter, sets a gauge, or records a value in a histogram. @returns a status */
+export declare function measure(id: i32, value: f64): i32;
 /** Logs a line of UTF-8 at LOG_DEBUG to LOG_ERROR. */
 export declare function log(level: i32, text: usize, length: i32): void;

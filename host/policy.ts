@@ -174,6 +174,13 @@ export const settings = {
     unit: 'ms',
     why: 'time without input or unsent output before a drain closes a connection',
   },
+  tickMs: {
+    default: 0,
+    min: 0,
+    max: DAY_MS,
+    unit: 'ms',
+    why: "time between two calls of the guest's on_tick; 0 turns it off",
+  },
   guestMemoryBytes: {
     default: 64 * MiB,
     min: 64 * KiB,

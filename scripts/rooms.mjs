@@ -2,7 +2,7 @@
 // docs/architecture.md says what each room is for, and scripts/layers.mjs holds the code to it.
 
 /** Files at the root of host/ that every room may import. */
-export const words = ['errors', 'policy', 'text', 'rate-limit'];
+export const words = ['errors', 'policy', 'text', 'rate-limit', 'config'];
 
 /** Each room, and what it may import besides itself and the words: other rooms, or single files. */
 export const rooms = {
@@ -13,7 +13,11 @@ export const rooms = {
   epoll: ['kernel'],
   listen: ['kernel'],
   memory: ['kernel'],
-  guest: ['shared', 'kernel', 'memory', 'module'],
+  guest: ['shared', 'kernel', 'memory', 'module', 'guest/calls'],
+  'guest/calls': [
+    ...['shared', 'kernel', 'memory'],
+    ...['guest/effects', 'guest/guest-host', 'guest/guest-memory'],
+  ],
   reactor: ['shared', 'kernel', 'memory', 'module', 'guest'],
   threads: ['shared', 'kernel', 'memory', 'module', 'guest', 'reactor', 'threads/seat'],
   'threads/seat': [
@@ -36,5 +40,9 @@ export const limits = {
   filesOf: { 'wasi/preview1': 20 },
   imports: 10,
   /** Those that put the parts together. */
-  importsOf: { 'host/reactor/reactor.ts': 14, 'host/server/serve.ts': 14 },
+  importsOf: {
+    'host/reactor/parts.ts': 14,
+    'host/reactor/reactor.ts': 14,
+    'host/server/serve.ts': 14,
+  },
 };

@@ -121,6 +121,10 @@ export class NullKernel implements Kernel {
     return 0;
   }
 
+  localAddress(): string {
+    return '';
+  }
+
   peerAddress(): string {
     return 'unix:';
   }

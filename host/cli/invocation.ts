@@ -87,7 +87,10 @@ async function run(
 ): Promise<void> {
   leaveMissingFolder();
   const { isCommand } = await import('../wasi/command.ts');
-  const { source } = await resolveProtocol(protocol, resolvePolicy(policy).maxModuleBytes);
+  const { runDefault } = await import('../wasi/policy.ts');
+  // A command may be larger. Whether a protocol is too large the server says.
+  const mostBytes = policy.maxModuleBytes ?? runDefault('maxModuleBytes');
+  const { source } = await resolveProtocol(protocol, mostBytes);
   if (isCommand(source)) {
     const { runUnasked } = await import('./run.ts');
     const [flag] = serverOnly;

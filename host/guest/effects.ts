@@ -45,6 +45,10 @@ export const EFFECT_WANT = 20;
 export const EFFECT_TIMER = 21;
 /** The connection went over its backlog limit. */
 export const EFFECT_LIMIT = 22;
+// Kinds from here on belong to no connection, and their columns are their own.
+export const EFFECT_APART = 32;
+/** The metric's number in ROW_SLOT, the value's halves in ROW_VALUE and ROW_BUFFER. */
+export const EFFECT_MEASURE = 32;
 
 // Rows and bytes of earlier callbacks that may wait while a connection's next one runs.
 const CARRIED_ROWS = 256;
@@ -59,6 +63,9 @@ export class Effects {
   readonly #connections: Connections;
   readonly #policy: Policy;
   readonly #staging: Uint8Array;
+  readonly #double = new Float64Array(1);
+  /** Its halves. */
+  readonly #halves = new Int32Array(this.#double.buffer);
   #stagingUsed = 0;
   /** Bytes that were sent since the batch was performed last, wherever they lie. */
   #waiting = 0;
@@ -178,6 +185,15 @@ export class Effects {
     return this.#simple(EFFECT_TIMER, handle, milliseconds);
   }
 
+  /** The number is of a metric that there is, and the value one that it may have. */
+  measure(id: number, value: number): number {
+    if (!this.#room()) return STATUS_LIMIT;
+    this.#double[0] = value;
+    this.pending = true;
+    this.#batch.effect(EFFECT_MEASURE, id, this.#halves[0]!, this.#halves[1]!, 0);
+    return STATUS_OK;
+  }
+
   #simple(kind: number, handle: number, value: number): number {
     const slot = this.#connections.find(handle);
     if (slot < 0) return STATUS_CLOSED;
@@ -207,6 +223,7 @@ export class Effects {
     for (let row = this.mark; row < this.#batch.count; row += 1) {
       const base = rows[row * ROW + ROW_SLOT]! * COLUMNS;
       const kind = rows[row * ROW + ROW_KIND]!;
+      if (kind >= EFFECT_APART) continue;
       if (kind === KIND_SEND || kind === EFFECT_APPEND) this.#table[base + STAGED_BYTES] = 0;
       this.#table[base + STAGED_FLAGS] = 0;
     }

@@ -23,6 +23,10 @@ export class GuestMemory {
     this.refresh();
   }
 
+  get attached(): boolean {
+    return this.#memory !== null;
+  }
+
   /** Calls `moved` with the bytes, now and whenever they are other ones. */
   follow(moved: (bytes: Uint8Array) => void): void {
     this.#moved = moved;
@@ -58,6 +62,11 @@ export class GuestMemory {
 
   clear(address: number, length: number): void {
     this.#bytes.fill(0, address, address + length);
+  }
+
+  /** The bytes themselves, as long as the memory does not grow. */
+  view(address: number, length: number): Uint8Array {
+    return this.#bytes.subarray(address, address + length);
   }
 
   /** A copy. */

@@ -2,18 +2,19 @@
 // in its memory. It does not know when a callback is due, nor what host calls do.
 
 import { WasmpollError } from '../errors.ts';
-import type { ControlWords } from '../memory/control-words.ts';
 import * as Numbers from '../memory/layout.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
 import type { Policy } from '../policy.ts';
+import type { Gate } from './calls/gate.ts';
+import type { Environment, GuestHost } from './guest-host.ts';
 import type { GuestMemory } from './guest-memory.ts';
-import { type GuestHost, HostCalls } from './host-calls.ts';
+import { HostCalls } from './host-calls.ts';
 import { trapOf } from './trap.ts';
-
-export type { GuestHost } from './host-calls.ts';
 
 const { GUEST_BUFFER } = Numbers;
 
+/** One that no connection is given to. */
+type Callback0 = () => void;
 type Callback2 = (connection: number, state: number) => void;
 type Callback3 = (connection: number, state: number, reason: number) => void;
 type Callback4 = (connection: number, state: number, data: number, length: number) => number;
@@ -33,6 +34,8 @@ export class Guest {
   readonly onTimer: Callback2 | null;
   readonly onRestore: Callback2 | null;
   readonly onClose: Callback3 | null;
+  readonly onStart: Callback0 | null;
+  readonly onTick: Callback0 | null;
   readonly migrate: Migration | null;
   /** Bytes of a connection's state block. */
   readonly stateBytes: number;
@@ -42,23 +45,25 @@ export class Guest {
   /** Address of the receive window. */
   readonly window: number;
   /** Whoever enters the guest looks at these two around each callback. */
-  readonly calls: HostCalls;
+  readonly gate: Gate;
   readonly memory: GuestMemory;
+  readonly #calls: HostCalls;
   readonly #policy: Policy;
 
   /**
-   * Instantiates the module and runs its start-up, in which host functions do nothing.
+   * Instantiates the module and runs its start-up, in which most host functions do nothing.
    * @throws WasmpollError ERR_GUEST when the start-up traps or breaks the contract.
    */
-  constructor(module: GuestModule, policy: Policy) {
+  constructor(module: GuestModule, policy: Policy, environment: Environment) {
     this.#policy = policy;
-    this.calls = new HostCalls(policy);
-    this.memory = this.calls.memory;
+    this.#calls = new HostCalls(policy, environment, module.config ?? new Uint8Array(0));
+    this.gate = this.#calls.gate;
+    this.memory = this.gate.memory;
     try {
-      const instance = new WebAssembly.Instance(module.module, this.calls.imports());
+      const instance = new WebAssembly.Instance(module.module, this.#calls.imports());
       const { exports } = instance;
       this.memory.attach(exports.memory as WebAssembly.Memory);
-      optional<() => void>(exports, '_initialize')?.();
+      optional<Callback0>(exports, '_initialize')?.();
       this.onData = exports.on_data as Callback4;
       this.onEnd = optional<Callback4>(exports, 'on_end');
       this.onOpen = optional<Callback2>(exports, 'on_open');
@@ -66,6 +71,8 @@ export class Guest {
       this.onTimer = optional<Callback2>(exports, 'on_timer');
       this.onRestore = optional<Callback2>(exports, 'on_restore');
       this.onClose = optional<Callback3>(exports, 'on_close');
+      this.onStart = optional<Callback0>(exports, 'on_start');
+      this.onTick = optional<Callback0>(exports, 'on_tick');
       this.migrate = optional<Migration>(exports, 'migrate');
       this.stateBytes = (optional<() => number>(exports, 'state_size')?.() ?? 0) >>> 0;
       this.stateVersion = optional<() => number>(exports, 'state_version')?.() ?? 0;
@@ -82,7 +89,7 @@ export class Guest {
       this.#refuseOverlap();
       this.memory.clear(this.window, policy.receiveWindowBytes);
       this.clearState();
-      if (this.calls.dead !== null) throw new Error(this.calls.dead);
+      if (this.gate.dead !== null) throw new Error(this.gate.dead);
     } catch (thrown) {
       throw new WasmpollError('ERR_GUEST', `${module.name}: start-up failed: ${trapOf(thrown)}`);
     }
@@ -90,7 +97,8 @@ export class Guest {
 
   /** Gives the guest its host functions; from here on it may be entered. */
   connect(host: GuestHost): void {
-    this.calls.connect(host, this.window);
+    this.#calls.connect(host, this.window);
+    host.metrics.adopt(this.#calls.metrics.declared);
     this.memory.follow((bytes) => host.batch.bind(GUEST_BUFFER, bytes));
   }
 
@@ -114,16 +122,6 @@ export class Guest {
   /** The state block becomes zero. */
   clearState(): void {
     this.memory.clear(this.state, this.stateBytes);
-  }
-}
-
-/** Starts an instance; as long as that takes the worker counts as inside the guest. */
-export function startGuest(module: GuestModule, policy: Policy, control: ControlWords): Guest {
-  control.enter(-1);
-  try {
-    return new Guest(module, policy);
-  } finally {
-    control.leave();
   }
 }
 

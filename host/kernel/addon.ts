@@ -60,7 +60,6 @@ export interface NativeCalls {
   shutdown(fd: number, how: number): Result;
   close(fd: number): Result;
   reset(fd: number): Result;
-  /** In the form of `peerAddress`. */
   localAddress(fd: number): string | Result;
   peerAddress(fd: number): string | Result;
   setOption(fd: number, level: number, option: number, value: number): Result;

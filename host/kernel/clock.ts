@@ -11,15 +11,21 @@ const CALLBACKS = 16;
 // loaded machine takes the processor away for less.
 const SLOW_MS = 250;
 const EXACT_MS = 600_000;
+// More than a turn between two looks may be either. For so long a message costs a look more.
+const SUSPECT_MS = 100;
 
 export class Clock {
   /** Monotonic milliseconds, as of the last `refresh`. Never 0, which means "unset" in the table. */
   now = 0;
   /** Whether the turn's time was over at the last look. */
   over = false;
-  /** Callbacks until the next look. A field that is not private costs less on the way of a message. */
+  /** Callbacks until the next look; whoever counts them down by himself writes it back. */
   left = 0;
   readonly #read: () => number;
+  readonly #readWall: () => number;
+  #wall = 0;
+  /** The `now` at which the wall's time was read. */
+  #wallAt = Number.NaN;
   /** When the turn ends, and when the time was last looked at. */
   #end = 0;
   #seen = 0;
@@ -27,9 +33,23 @@ export class Clock {
   #stride = 1;
   #exactUntil = 0;
 
-  constructor(read: () => number) {
+  /**
+   * @param read monotonic milliseconds
+   * @param readWall milliseconds since 1970
+   */
+  constructor(read: () => number, readWall: () => number) {
     this.#read = read;
+    this.#readWall = readWall;
     this.refresh();
+  }
+
+  /** Milliseconds since 1970, the same as long as `now` is. */
+  get wall(): number {
+    if (this.#wallAt !== this.now) {
+      this.#wallAt = this.now;
+      this.#wall = this.#readWall();
+    }
+    return this.#wall;
   }
 
   refresh(): void {
@@ -63,12 +83,17 @@ export class Clock {
   spent(): boolean {
     const left = this.left - 1;
     this.left = left;
-    return left < 0 && this.#look();
+    return left < 0 && this.look();
   }
 
-  #look(): boolean {
+  /** Looks at the time, and says until when not to look again. @returns `over` */
+  look(): boolean {
     const now = this.#read();
-    if (now - this.#seen > SLOW_MS) this.#exactUntil = now + EXACT_MS;
+    const passed = now - this.#seen;
+    if (passed > TURN_MS) {
+      const exactMs = passed > SLOW_MS ? EXACT_MS : SUSPECT_MS;
+      this.#exactUntil = Math.max(this.#exactUntil, now + exactMs);
+    }
     this.#seen = now;
     this.#stride = now < this.#exactUntil ? 1 : Math.min(CALLBACKS, this.#stride * 2);
     this.over = now >= this.#end;

@@ -75,6 +75,8 @@ export interface Kernel {
   reset(fd: number): Result;
   /** `127.0.0.1:80`, `[::1]:80`, `unix:/path`, `unix:` for an unnamed one, or −errno. */
   peerAddress(fd: number): string | Result;
+  /** This end's, in the same form. */
+  localAddress(fd: number): string | Result;
   /** The name of an errno (`ECONNRESET`); takes the number with either sign. */
   errorName(errno: number): string;
 }

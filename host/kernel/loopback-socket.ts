@@ -24,7 +24,9 @@ export class Socket {
   #chunks: Uint8Array[] = [];
   #bytes = 0;
   peer: Socket | null = null;
+  /** What the other end is called, and what this one is. */
   address = '';
+  local = '';
   /** The other end has sent its FIN. */
   ended = false;
   /** This end has. */

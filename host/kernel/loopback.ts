@@ -152,12 +152,13 @@ export class Loopback implements Kernel {
   readonly #sockets = new Map<number, Socket>();
 
   /** @returns the server's end as a descriptor, and the client's as an object */
-  connect(capacity: number, address: string): { fd: number; client: Socket } {
+  connect(capacity: number, address: string, local = ''): { fd: number; client: Socket } {
     const server = new Socket(capacity);
     const client = new Socket(capacity);
     server.peer = client;
     client.peer = server;
     server.address = address;
+    server.local = local;
     // The lowest free number, as Linux gives it, so that numbers are reused as early as there.
     let fd = 3;
     while (this.#sockets.has(fd)) fd += 1;
@@ -199,6 +200,10 @@ export class Loopback implements Kernel {
 
   peerAddress(fd: number): string | Result {
     return this.socket(fd)?.address ?? -EBADF;
+  }
+
+  localAddress(fd: number): string | Result {
+    return this.socket(fd)?.local ?? -EBADF;
   }
 
   errorName(errno: number): string {

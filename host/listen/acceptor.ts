@@ -17,7 +17,7 @@ export class Acceptor {
   readonly #native: Native;
   readonly #listeners: readonly Listener[];
   readonly #acceptsPerTurn: number;
-  readonly #accepted: (fd: number) => void;
+  readonly #accepted: (fd: number, listener: number) => void;
   readonly #failed: (error: SystemError) => void;
   readonly #epoll: Epoll;
   readonly #watcher: Watcher;
@@ -33,14 +33,14 @@ export class Acceptor {
   readonly #starved = new Set<number>();
 
   /**
-   * @param accepted takes over each descriptor
+   * @param accepted takes over each descriptor, and is told by which of the listeners it came
    * @param failed is told why a listener pauses, once until it accepts again, or for ever stops
    */
   constructor(parts: {
     native: Native;
     listeners: readonly Listener[];
     acceptsPerTurn: number;
-    accepted: (fd: number) => void;
+    accepted: (fd: number, listener: number) => void;
     failed: (error: SystemError) => void;
   }) {
     this.#native = parts.native;
@@ -120,7 +120,7 @@ export class Acceptor {
       const result = this.#native.accept(fd);
       if (result >= 0) {
         if (this.#starved.size > 0) this.#starved.delete(index);
-        this.#accepted(result);
+        this.#accepted(result, index);
       } else if (result === -this.#native.constants.EAGAIN) return;
       else if (!this.#passing.has(-result)) {
         this.#stop(index, -result);
@@ -166,7 +166,7 @@ export class Acceptor {
     const { fd } = this.#listeners[index]!;
     for (let tries = 0; tries < LONGEST_QUEUE; tries += 1) {
       const result = this.#native.accept(fd);
-      if (result >= 0) this.#accepted(result);
+      if (result >= 0) this.#accepted(result, index);
       else if (!this.#passing.has(-result)) return;
     }
   }

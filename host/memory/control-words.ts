@@ -16,9 +16,19 @@ const TAKEN = 6;
 const RECOVERED = 7;
 const INTERESTS = 8;
 const RING = 16;
-/** Descriptors that can be on their way to a worker. */
-const RING_WORDS = 4096;
+/** Descriptors that can be on their way to a worker, each with the number of its listener. */
+const RING_ENTRIES = 4096;
+const ENTRY_WORDS = 2;
+const RING_WORDS = RING_ENTRIES * ENTRY_WORDS;
 const BYTES = (RING + RING_WORDS) * 4;
+/** Where the entry of this number lies; numbers wrap around. */
+const entryAt = (index: number): number => RING + ((index >>> 0) % RING_ENTRIES) * ENTRY_WORDS;
+
+// Places in the guest that belong to no connection: in SLOT, in place of one.
+/** Its start-up. */
+export const IN_START_UP = -1;
+export const IN_ON_START = -2;
+export const IN_ON_TICK = -3;
 
 /** What SEQUENCE holds when the worker was given up: neither odd nor a number it would reach. */
 const CONDEMNED = -2;
@@ -30,6 +40,8 @@ export class ControlWords {
   readonly #words: Int32Array;
   readonly #watched: boolean;
   #sequence: number;
+  /** The number of the listener that the descriptor came by which was taken last. */
+  listener = 0;
 
   /**
    * Over a new buffer, or over the one that another thread made.
@@ -48,7 +60,7 @@ export class ControlWords {
 
   // The worker's side.
 
-  /** The worker enters the guest for a slot, or for start-up with −1: odd until it has left. */
+  /** The worker enters the guest for a slot, or for one of IN_…: odd until it has left. */
   enter(slot: number): void {
     if (!this.#watched) return;
     this.#words[SLOT] = slot;
@@ -75,7 +87,9 @@ export class ControlWords {
   take(): number {
     const head = this.#words[RING_HEAD]!;
     if (head === Atomics.load(this.#words, RING_TAIL)) return -1;
-    const fd = this.#words[RING + ((head >>> 0) % RING_WORDS)]!;
+    const at = entryAt(head);
+    const fd = this.#words[at]!;
+    this.listener = this.#words[at + 1]!;
     this.#words[TAKEN] = fd + 1;
     Atomics.store(this.#words, RING_HEAD, (head + 1) | 0);
     return fd;
@@ -90,7 +104,7 @@ export class ControlWords {
   get taken(): number {
     const [taken, head] = [this.#words[TAKEN]! - 1, this.#words[RING_HEAD]!];
     // Noted before it leaves the ring: one that is still in front there was not taken.
-    const front = this.#words[RING + ((head >>> 0) % RING_WORDS)];
+    const front = this.#words[entryAt(head)];
     return this.pending > 0 && front === taken ? -1 : taken;
   }
 
@@ -137,7 +151,7 @@ export class ControlWords {
     return sequence === CONDEMNED || sequence % 2 === 1;
   }
 
-  /** The slot in whose callback the worker is or was last; −1 for none. */
+  /** The slot in whose callback the worker is or was last, or one of IN_…. */
   get slot(): number {
     return Atomics.load(this.#words, SLOT);
   }
@@ -157,11 +171,13 @@ export class ControlWords {
     Atomics.store(this.#words, INTERESTS, bits);
   }
 
-  /** Hands a descriptor over. @returns false when too many are on their way */
-  hand(fd: number): boolean {
+  /** Hands a descriptor over, with the number of the listener that it came by. @returns false when too many are on their way */
+  hand(fd: number, listener = 0): boolean {
     const tail = this.#words[RING_TAIL]!;
-    if (this.pending >= RING_WORDS) return false;
-    this.#words[RING + ((tail >>> 0) % RING_WORDS)] = fd;
+    if (this.pending >= RING_ENTRIES) return false;
+    const at = entryAt(tail);
+    this.#words[at] = fd;
+    this.#words[at + 1] = listener;
     Atomics.store(this.#words, RING_TAIL, (tail + 1) | 0);
     return true;
   }

@@ -5,7 +5,7 @@
 // message import this one as a whole and rebind what they need: `const { FD, FLAGS } = Numbers`.
 
 // A connection's row in the table, as Int32 columns.
-export const COLUMNS = 25;
+export const COLUMNS = 26;
 /** The handle under which guest and epoll know the connection; changes when the slot is freed. */
 export const HANDLE = 0;
 export const FLAGS = 1;
@@ -44,6 +44,8 @@ export const UNSAVED = 22;
 export const LAYOUT = 23;
 /** Bytes that have moved into or out of its pages since MOVED_SINCE. */
 export const MOVED = 24;
+/** The number of the listener that it came by. */
+export const LISTENER = 25;
 
 // A connection's times, as Float64 columns in monotonic milliseconds; 0 is unset.
 export const TIMES = 6;

@@ -1,6 +1,10 @@
 // Stats: what a reactor has counted, in an array that another thread may read and that outlives the
 // reactor. Doubles, because counts of bytes pass 2^32 within minutes.
 
+import type { GuestMetrics } from './metrics.ts';
+
+export type { GuestMetric, GuestMetrics, Histogram } from './metrics.ts';
+
 // Failures of the host's own making, each with its column; errnos have one each behind them.
 const KINDS = [
   'LIMIT',
@@ -49,7 +53,12 @@ export interface Snapshot {
   errors: Record<string, number>;
   guestTraps: number;
   logLinesDropped: number;
+  /** The guest's own metrics, by name. */
+  guest: GuestMetrics;
 }
+
+/** All but what the guest counts. */
+export type Counts = Omit<Snapshot, 'guest'>;
 
 export class Stats {
   readonly #counts: Float64Array;
@@ -108,7 +117,7 @@ export class Stats {
     for (let column = 0; column < STATS; column += 1) sum[column]! += this.#counts[column]!;
   }
 
-  snapshot(errorName: (errno: number) => string): Snapshot {
+  snapshot(errorName: (errno: number) => string): Counts {
     const counts = this.#counts;
     const errors: Record<string, number> = {};
     for (const [index, kind] of KINDS.entries()) {

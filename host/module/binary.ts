@@ -80,7 +80,10 @@ export function* parseSteps(binary: Uint8Array): Generator<void, ParsedModule> {
   let globals = 0;
   let start: number | null = null;
   const readers: Record<string, (section: Reader) => Generator<void, void> | undefined> = {
-    type: (section) => each(section, 'types', () => readRecursiveTypes(section, types)),
+    type: (section) => {
+      section.atMost('bytes of types', section.left);
+      return each(section, 'types', () => readRecursiveTypes(section, types));
+    },
     import: (section) =>
       each(section, 'imports', () => {
         const item = readImport(section);
@@ -180,7 +183,7 @@ function namesIn(binary: Uint8Array, custom: readonly Section[]): ParsedModule['
 }
 
 /** Reads a vector; yields after each portion. */
-function* each(
+export function* each(
   section: Reader,
   what: keyof typeof MOST,
   read: () => undefined | Generator<void, void>,

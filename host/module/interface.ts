@@ -16,7 +16,13 @@ export const guestImports: { readonly [module: string]: { readonly [name: string
     want: '(i32, i32) -> i32',
     set_timer: '(i32, i32) -> i32',
     peer_address: '(i32, i32, i32) -> i32',
+    property: '(i32, i32, i32, i32, i32) -> i32',
     now: '() -> f64',
+    wall_clock: '() -> f64',
+    random: '(i32, i32) -> i32',
+    config: '(i32, i32) -> i32',
+    metric: '(i32, i32, i32) -> i32',
+    measure: '(i32, f64) -> i32',
     log: '(i32, i32, i32) -> ()',
   },
   env: { abort: '(i32, i32, i32, i32) -> ()' },
@@ -42,6 +48,8 @@ export const optionalExports: { readonly [name: string]: string } = {
   on_close: '(i32, i32, i32) -> ()',
   on_restore: '(i32, i32) -> ()',
   migrate: '(i32, i32, i32, i32, i32) -> ()',
+  on_start: '() -> ()',
+  on_tick: '() -> ()',
 };
 
 const WASM_FILE = 'give a compiled core WebAssembly file (.wasm)';

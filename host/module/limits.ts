@@ -3,6 +3,7 @@
 import type { Policy } from '../policy.ts';
 import { type ParsedModule, WASM_PAGE_BYTES } from './binary.ts';
 import { scanBodies } from './cost/bodies.ts';
+import { countElements } from './cost/elements.ts';
 import { functionName, longestName } from './names.ts';
 import { Refusal } from './refusal.ts';
 import { parameterCount } from './signatures.ts';
@@ -23,6 +24,9 @@ const GLOBALS = 10_000;
 // An exception lies on the engine's heap, and a recursion can hold one in each of its frames. C++, setjmp
 // and Haskell have one value.
 const TAG_VALUES = 16;
+// An instance that starts writes those of active segments into its tables, a second for 300 million. Compilers
+// list each function once; what is listed for `ref.func` alone needs no table.
+const MORE_ELEMENTS = 10_000;
 
 // Real modules cost up to 14 a byte; with the longest argument lists it could be 258,000.
 const COST_PER_BYTE = 32;
@@ -63,14 +67,23 @@ export function checkLimits(binary: Uint8Array, module: ParsedModule, limits: Mo
 }
 
 /**
- * @throws Refusal when a function costs too much to compile, or all of them more than their size explains
- * @throws BinaryError when a body cannot be read
+ * @throws Refusal when a function costs too much to compile, or all of them more than their size explains, or
+ *   when it lists more elements than its tables may hold
+ * @throws BinaryError when a segment or a body cannot be read
  */
 export function* checkCosts(
   binary: Uint8Array,
   module: ParsedModule,
-  { maxFunctionCost }: ModuleLimits,
+  { maxFunctionCost, maxTableElements }: ModuleLimits,
 ): Generator<void, void> {
+  const [elements, mostElements] = [
+    yield* countElements(binary, module),
+    maxTableElements + MORE_ELEMENTS,
+  ];
+  if (elements > mostElements) {
+    const found = `its segments list ${elements} elements, over ${mostElements}`;
+    throw new Refusal('table limit', found);
+  }
   const { worst, cost, total } = yield* scanBodies(binary, module);
   if (cost > maxFunctionCost) {
     const name = functionName(binary, module, worst);

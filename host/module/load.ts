@@ -16,10 +16,17 @@ export interface GuestModule {
   readonly name: string;
   /** The exports of the guest interface that it has. */
   readonly exports: ReadonlySet<string>;
+  /** What the operator gives each of its instances; the loader leaves it out. */
+  readonly config?: Uint8Array;
 }
 
 /** Paths, bundled names and URLs are resolved before. */
 export type ModuleSource = Uint8Array | ArrayBuffer | WebAssembly.Module;
+
+/** Bytes that nobody else has, as those of a file that was read for this: they need no copy. */
+export interface OwnBytes {
+  readonly own: Uint8Array;
+}
 
 /**
  * Checks a module against an interface and the limits, imposes those on memory and tables, and compiles
@@ -33,7 +40,7 @@ export type ModuleSource = Uint8Array | ArrayBuffer | WebAssembly.Module;
  * @throws WasmpollError ERR_MODULE: `<name>: <rule>: <what was found>; <what to do>`, see its `rules`.
  */
 export async function loadGuest(
-  source: ModuleSource,
+  source: ModuleSource | OwnBytes,
   limits: ModuleLimits,
   name: string,
   guestInterface: GuestInterface,
@@ -63,8 +70,10 @@ export async function loadGuest(
 
 // A copy: the caller may change the bytes, or another thread if they are in shared memory.
 function bytesOf(source: unknown, limits: ModuleLimits): Uint8Array {
+  const { own } = (source ?? {}) as Partial<OwnBytes>;
   let bytes: Uint8Array;
-  if (ArrayBuffer.isView(source)) {
+  if (own instanceof Uint8Array) bytes = own;
+  else if (ArrayBuffer.isView(source)) {
     bytes = new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
   } else if (source instanceof ArrayBuffer) bytes = new Uint8Array(source);
   else
@@ -72,5 +81,5 @@ function bytesOf(source: unknown, limits: ModuleLimits): Uint8Array {
   if (bytes.length > limits.maxModuleBytes) {
     throw new Refusal('size limit', `${bytes.length} bytes, over ${limits.maxModuleBytes}`);
   }
-  return new Uint8Array(bytes);
+  return bytes === own ? own : new Uint8Array(bytes);
 }

@@ -22,11 +22,7 @@ export function* bounded(
   edits.sort((a, b) => a.from - b.from);
   const { length } = binary;
   if (names !== null) edits.push({ from: length, to: length, by: [names] });
-  // Each of these copies all of it, and so does the engine.
-  yield;
-  const copy = edited(binary, edits);
-  yield;
-  return copy;
+  return yield* edited(binary, edits);
 }
 
 /**

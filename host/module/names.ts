@@ -20,25 +20,59 @@ export function* shortNames(
   binary: Uint8Array,
   module: ParsedModule,
 ): Generator<void, Uint8Array | null> {
-  const entries: Uint8Array[] = [];
+  const entries = new Written();
+  let [count, last] = [0, -1];
   yield* readNames(binary, module, (index, name) => {
-    const text = shortName(name);
-    entries.push(unsigned(index), unsigned(text.length), text);
+    // The format wants them in order; a hostile file could name one function a million times.
+    if (index <= last) return;
+    last = index;
+    count += 1;
+    entries.unsigned(index);
+    entries.name(name);
   });
-  if (entries.length === 0) return null;
-  const count = unsigned(entries.length / 3);
-  const size = entries.reduce((sum, { length }) => sum + length, count.length);
-  const head = [NAME_SECTION, Uint8Array.of(FUNCTION_NAMES), unsigned(size), count];
-  const content = head.reduce((sum, { length }) => sum + length, 0) + size - count.length;
+  if (count === 0) return null;
+  const counted = unsigned(count);
+  const size = unsigned(counted.length + entries.length);
+  const head = [NAME_SECTION, Uint8Array.of(FUNCTION_NAMES), size, counted];
+  const content = head.reduce((sum, { length }) => sum + length, entries.length);
   const section = new Uint8Array(1 + unsigned(content).length + content);
   let at = 1;
-  for (const pieces of [[unsigned(content)], head, entries]) {
-    for (const piece of pieces) {
-      section.set(piece, at);
-      at += piece.length;
-    }
+  for (const piece of [unsigned(content), ...head, entries.bytes]) {
+    section.set(piece, at);
+    at += piece.length;
   }
   return section;
+}
+
+/** Bytes that are written one after the other. */
+class Written {
+  length = 0;
+  #room = new Uint8Array(4096);
+
+  get bytes(): Uint8Array {
+    return this.#room.subarray(0, this.length);
+  }
+
+  unsigned(value: number): void {
+    this.#add(unsigned(value));
+  }
+
+  name(name: Uint8Array): void {
+    const text = shortName(name);
+    this.unsigned(text.length);
+    this.#add(text);
+  }
+
+  #add(piece: Uint8Array): void {
+    const end = this.length + piece.length;
+    if (end > this.#room.length) {
+      const more = new Uint8Array(2 * end);
+      more.set(this.bytes);
+      this.#room = more;
+    }
+    this.#room.set(piece, this.length);
+    this.length = end;
+  }
 }
 
 /** What a function is called, for a message: by its export or its name; empty when it has neither. */

@@ -11,7 +11,7 @@ import {
 } from './interface.ts';
 import { fullName, type GuestInterface } from './judge.ts';
 import type { ModuleLimits } from './limits.ts';
-import { type GuestModule, loadGuest, type ModuleSource } from './load.ts';
+import { type GuestModule, loadGuest, type ModuleSource, type OwnBytes } from './load.ts';
 import { listed, Refusal } from './refusal.ts';
 
 export type { GuestModule, ModuleSource } from './load.ts';
@@ -47,7 +47,7 @@ const abi: GuestInterface = {
  * @throws WasmpollError ERR_MODULE: `<name>: <rule>: <what was found>; <what to do>`, see `rules`.
  */
 export const loadModule = (
-  source: ModuleSource,
+  source: ModuleSource | OwnBytes,
   limits: ModuleLimits,
   name = 'guest',
 ): Promise<GuestModule> => loadGuest(source, limits, name, abi);

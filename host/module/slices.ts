@@ -1,12 +1,18 @@
 // Slices: long work on a module in portions, so that the thread that serves is not held up. It knows
 // how to wait for the event loop, and nothing of the work, which yields after each portion.
 
-/** Between two portions everything else gets its turn. */
+// Longer, and the connections of that thread would notice; shorter, and waiting would take more than work.
+const SLICE_MS = 5;
+
+/** After each slice everything else gets its turn. */
 export async function inSlices<T>(work: Generator<void, T>): Promise<T> {
+  let end = performance.now() + SLICE_MS;
   for (;;) {
     const { done, value } = work.next();
     if (done === true) return value;
+    if (performance.now() < end) continue;
     await new Promise<void>(pause);
+    end = performance.now() + SLICE_MS;
   }
 }
 
@@ -24,5 +30,8 @@ function pause(resolve: () => void): void {
   else setTimeout(resolve);
 }
 
-/** About so many bytes of a module make a portion: a few milliseconds. */
-export const PORTION_BYTES = 65_536;
+/** About so many bytes of a module are read in one go: a millisecond, even of the shortest functions. */
+export const PORTION_BYTES = 4096;
+
+/** So many bytes are copied in one go: a millisecond, if the memory is new. */
+export const COPIED_BYTES = 1 << 20;

@@ -59,7 +59,8 @@ export async function loadProtocol(
   limits: ModuleLimits,
 ): Promise<GuestModule> {
   const { name, source } = await resolveProtocol(protocol, limits.maxModuleBytes);
-  return loadModule(source, limits, name);
+  const read = typeof protocol === 'string' || protocol instanceof URL;
+  return loadModule(read ? { own: source as Uint8Array } : source, limits, name);
 }
 
 /**

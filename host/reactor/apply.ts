@@ -14,9 +14,11 @@ import type { Parts } from './parts.ts';
 
 const { ROW_SLOT, ROW_VALUE } = Batches;
 const {
+  EFFECT_APART,
   EFFECT_APPEND,
   EFFECT_CLOSE,
   EFFECT_LIMIT,
+  EFFECT_MEASURE,
   EFFECT_PAUSE,
   EFFECT_RESUME,
   EFFECT_TIMER,
@@ -43,6 +45,10 @@ export class Apply {
   readonly #times: Float64Array;
   readonly #clock: Parts['clock'];
   readonly #stats: Parts['stats'];
+  readonly #metrics: Parts['metrics'];
+  readonly #double = new Float64Array(1);
+  /** Its halves. */
+  readonly #halves = new Int32Array(this.#double.buffer);
   readonly #backlog: Backlog;
   readonly #flow: Flow;
   readonly #lifecycle: Lifecycle;
@@ -61,6 +67,7 @@ export class Apply {
     this.#times = parts.connections.segment.times;
     this.#clock = parts.clock;
     this.#stats = parts.stats;
+    this.#metrics = parts.metrics;
     this.#backlog = backlog;
     this.#flow = flow;
     this.#lifecycle = lifecycle;
@@ -71,8 +78,21 @@ export class Apply {
   from(mark: number): void {
     const { rows, count } = this.#batch;
     for (let row = mark; row < count; row += 1) {
-      if (rows[row * ROW + ROW_KIND]! >= EFFECT_APPEND) this.#effect(row);
+      const kind = rows[row * ROW + ROW_KIND]!;
+      if (kind >= EFFECT_APART) this.#apart(row);
+      else if (kind >= EFFECT_APPEND) this.#effect(row);
     }
+  }
+
+  #apart(row: number): void {
+    const { rows } = this.#batch;
+    const at = row * ROW;
+    const kind = rows[at + ROW_KIND]!;
+    this.#batch.cancel(row);
+    if (kind !== EFFECT_MEASURE) return;
+    this.#halves[0] = rows[at + ROW_VALUE]!;
+    this.#halves[1] = rows[at + ROW_BUFFER]!;
+    this.#metrics.record(rows[at + ROW_SLOT]!, this.#double[0]!);
   }
 
   #effect(row: number): void {

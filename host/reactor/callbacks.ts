@@ -3,12 +3,12 @@
 // It does not know when a callback is due.
 
 import { REASON_TRAP } from '../../assembly/abi.ts';
-import type { Guest, GuestHost } from '../guest/guest.ts';
+import type { Guest } from '../guest/guest.ts';
 import { trapOf } from '../guest/trap.ts';
+import { IN_ON_TICK } from '../memory/control-words.ts';
 import * as Numbers from '../memory/layout.ts';
 import type { Segment } from '../memory/segment.ts';
 import type { Apply } from './apply.ts';
-import type { Lifecycle } from './lifecycle.ts';
 import type { Output } from './output.ts';
 import type { Parts } from './parts.ts';
 import { type Entrance, Replacement, type Started } from './replacement.ts';
@@ -40,7 +40,6 @@ export class Callbacks implements Entrance {
   /** What the guest failed of, last. */
   #why: unknown = null;
   readonly #parts: Parts;
-  readonly #host: GuestHost;
   readonly #segment: Segment;
   readonly #table: Int32Array;
   readonly #batch: Parts['batch'];
@@ -50,7 +49,7 @@ export class Callbacks implements Entrance {
   readonly #apply: Apply;
 
   /** @throws WasmpollError ERR_GUEST when the instance does not fit the state blocks that there are */
-  constructor(parts: Parts, output: Output, lifecycle: Lifecycle, apply: Apply, started: Started) {
+  constructor(parts: Parts, output: Output, apply: Apply, started: Started) {
     this.#parts = parts;
     this.#segment = parts.connections.segment;
     this.#table = parts.connections.table;
@@ -59,27 +58,18 @@ export class Callbacks implements Entrance {
     this.#control = parts.control;
     this.#output = output;
     this.#apply = apply;
-    this.#host = {
-      ...parts,
-      peerAddress: (slot) => lifecycle.peerAddress(slot),
-      log: (level, text) => {
-        if (!parts.observer.log(level, text)) parts.stats.logDropped();
-      },
-    };
     this.replacement = new Replacement(parts, output, started, this);
     this.#guest = started.guest;
-    this.#guest.connect(this.#host);
+    this.#guest.connect(this.#parts);
     this.bindStates();
   }
 
-  /** From now on callbacks go to this instance, which knows no connection yet. */
   install(guest: Guest): void {
-    guest.connect(this.#host);
+    guest.connect(this.#parts);
     this.#guest = guest;
     this.#resident = -1;
   }
 
-  /** The segment has other state blocks than before. */
   bindStates(): void {
     const { states, before } = this.#segment;
     this.#stateBytes = states.bytes;
@@ -161,7 +151,7 @@ export class Callbacks implements Entrance {
       return this.#failed(slot, thrown);
     }
     guest.memory.review();
-    if (guest.calls.dead !== null) return this.#failed(slot, guest.calls.dead);
+    if (guest.gate.dead !== null) return this.#failed(slot, guest.gate.dead);
     if (consumed > length) {
       return this.#failed(slot, `on_data consumed ${consumed} of ${length} bytes`);
     }
@@ -201,6 +191,14 @@ export class Callbacks implements Entrance {
     this.#notify(slot, this.#guest.onTimer);
   }
 
+  /** on_tick, which belongs to no connection. */
+  tick(): void {
+    const { onTick } = this.#guest;
+    if (onTick === null || this.replacement.retryAt !== Infinity) return;
+    this.#output.run();
+    if (!this.enter(IN_ON_TICK, onTick)) this.#failed(IN_ON_TICK, this.#why);
+  }
+
   /** on_close, once: the handle is already unknown to the guest's host functions. */
   close(slot: number): void {
     const base = slot * COLUMNS;
@@ -223,17 +221,17 @@ export class Callbacks implements Entrance {
   // host in between but to answer host calls.
   #begin(guest: Guest, slot: number): void {
     this.#effects.begin(slot);
-    guest.calls.enter();
+    guest.gate.enter();
     this.#control.enter(slot);
   }
 
-  /** @returns false when the guest failed; #why says how */
   enter(slot: number, callback: Callback2): boolean {
     const guest = this.#guest;
     this.#begin(guest, slot);
     try {
       try {
-        callback(this.#table[slot * COLUMNS + HANDLE]!, guest.state);
+        if (slot >= 0) callback(this.#table[slot * COLUMNS + HANDLE]!, guest.state);
+        else callback(0, 0);
       } finally {
         this.#control.leave();
       }
@@ -247,10 +245,12 @@ export class Callbacks implements Entrance {
   #returned(slot: number): boolean {
     const guest = this.#guest;
     guest.memory.review();
-    this.#why = guest.calls.dead;
-    if (guest.calls.dead !== null) return false;
+    this.#why = guest.gate.dead;
+    if (guest.gate.dead !== null) return false;
     if (this.#effects.pending) this.#apply.from(this.#effects.mark);
-    this.save(slot);
+    // What belongs to no connection may have written to the block of one: it is loaded again.
+    if (slot >= 0) this.save(slot);
+    else this.#resident = -1;
     return true;
   }
 
@@ -263,15 +263,18 @@ export class Callbacks implements Entrance {
     return FAILED;
   }
 
-  lose(slot: number): void {
+  get failure(): string {
+    return trapOf(this.#why);
+  }
+
+  lose(slot: number, what = ''): void {
     const { stats, connections, observer } = this.#parts;
-    const why = this.#why;
     this.#effects.rollback();
     // Its memory may have grown before it failed, and what earlier callbacks sent still lies there.
     this.#guest.memory.review();
     this.#output.run();
     stats.trapped();
-    connections.doom(slot, REASON_TRAP);
-    observer.restart(typeof why === 'string' ? why : trapOf(why));
+    if (slot >= 0) connections.doom(slot, REASON_TRAP);
+    observer.restart(what + this.failure);
   }
 }

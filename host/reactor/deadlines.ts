@@ -33,8 +33,11 @@ export class Deadlines {
   readonly #timers: Timers;
   /** Connections are closed when they fall quiet. */
   #draining = false;
+  /** When on_tick is due next. */
+  #tick: number;
 
-  constructor({ connections, policy }: Parts) {
+  constructor({ connections, policy, clock }: Parts) {
+    this.#tick = policy.tickMs === 0 ? Infinity : clock.now + policy.tickMs;
     this.#connections = connections;
     this.#table = connections.table;
     this.#times = connections.segment.times;
@@ -42,9 +45,17 @@ export class Deadlines {
     this.#timers = new Timers(connections.segment.connections);
   }
 
-  /** When a connection is to be looked at, first of all. */
+  /** When a connection is to be looked at, or on_tick is due, whichever is first. */
   get earliest(): number {
-    return this.#timers.next;
+    return Math.min(this.#timers.next, this.#tick);
+  }
+
+  /** Whether on_tick is due by now, once each time. Those that were missed are not made up for. */
+  takeTick(now: number): boolean {
+    if (this.#tick > now) return false;
+    const { tickMs } = this.#policy;
+    this.#tick = this.#tick + tickMs > now ? this.#tick + tickMs : now + tickMs;
+    return true;
   }
 
   /** Takes a connection that is to be looked at by now; −1 when there is none. */

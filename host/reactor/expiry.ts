@@ -1,5 +1,5 @@
-// Expiry: what is done when a time has come: the guest's timers, the host's timeouts, and another try to
-// start the guest. It does not know when a turn may spend time on it.
+// Expiry: what is done when a time has come: on_tick, the guest's timers, the host's timeouts, and
+// another try to start the guest. It does not know when a turn may spend time on it.
 
 import * as Numbers from '../memory/layout.ts';
 import type { Parts } from './parts.ts';
@@ -30,6 +30,7 @@ export class Expiry {
     const { replacement } = this.#callbacks;
     const { now } = this.#clock;
     if (replacement.retryAt <= now) replacement.restart();
+    if (deadlines.takeTick(now)) this.#callbacks.tick();
     for (let slot = deadlines.shift(now); slot >= 0; slot = deadlines.shift(now)) {
       const due = this.#times[slot * TIMES + GUEST_TIMER]!;
       if (due !== 0 && due <= now) {

@@ -30,6 +30,7 @@ const {
   LAST_PROGRESS,
   LINGERING,
   LINGER_UNTIL,
+  LISTENER,
   MASK,
   OUTPUT_BYTES,
   REASON,
@@ -71,9 +72,10 @@ export class Lifecycle {
 
   /**
    * Takes a descriptor into the table, busy, and has it watched.
+   * @param listener the number of the one that it came by
    * @returns −1 when it cannot: the descriptor stays the caller's
    */
-  open(fd: number): number {
+  open(fd: number, listener: number): number {
     const slot = this.#connections.take(fd);
     if (slot < 0) return -1;
     const base = slot * COLUMNS;
@@ -84,6 +86,7 @@ export class Lifecycle {
       return -1;
     }
     this.#table[base + MASK] = this.#in;
+    this.#table[base + LISTENER] = listener;
     this.#table[base + BUSY] = 1;
     this.#table[base + FLAGS]! |= KNOWN;
     this.#times[slot * TIMES + LAST_PROGRESS] = this.#clock.now;
@@ -171,11 +174,5 @@ export class Lifecycle {
       if (this.#table[base + OUTPUT_BYTES]! > 0) this.#connections.doom(slot, REASON_IDLE);
       else this.finish(slot, REASON_IDLE);
     } else if (this.#deadlines.quiet(slot) <= now) this.finish(slot, REASON_SHUTDOWN);
-  }
-
-  /** The peer's address as text, or '' when it is gone. */
-  peerAddress(slot: number): string {
-    const address = this.#kernel.peerAddress(this.#table[slot * COLUMNS + FD]!);
-    return typeof address === 'string' ? address : '';
   }
 }

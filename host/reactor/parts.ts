@@ -2,15 +2,17 @@
 // fields what it uses on the way of a message, and asks for the rest here. It knows no order of events.
 
 import { Effects, effectRows } from '../guest/effects.ts';
+import { Facts } from '../guest/facts.ts';
+import type { Ground, GroundOptions } from '../guest/start.ts';
 import { Batch } from '../kernel/batch.ts';
-import { Clock } from '../kernel/clock.ts';
+import type { Clock } from '../kernel/clock.ts';
 import type { BufferConstructor, Epoll, Kernel } from '../kernel/contract.ts';
 import { Connections } from '../memory/connections.ts';
-import type { ControlWords } from '../memory/control-words.ts';
+import { Metrics } from '../memory/metrics.ts';
 import { Pages } from '../memory/pages.ts';
 import { type Buffers, Segment } from '../memory/segment.ts';
 import { Stats } from '../memory/stats.ts';
-import { PAGE_BYTES, type Policy } from '../policy.ts';
+import { PAGE_BYTES } from '../policy.ts';
 
 /** What happens to connections and the guest, for those who watch. Null costs nothing. */
 export interface Observer {
@@ -28,14 +30,14 @@ export interface Observer {
   log(level: number, text: string): boolean;
 }
 
-export interface Parts {
+export interface Parts extends Ground {
   readonly kernel: Kernel;
   readonly epoll: Epoll;
-  readonly policy: Policy;
   readonly observer: Observer;
-  readonly control: ControlWords;
   readonly clock: Clock;
   readonly stats: Stats;
+  readonly metrics: Metrics;
+  readonly facts: Facts;
   readonly connections: Connections;
   readonly batch: Batch;
   readonly pages: Pages;
@@ -43,14 +45,14 @@ export interface Parts {
 }
 
 /** What the parts are made from. */
-export interface Materials {
+export interface Materials extends GroundOptions {
   readonly kernel: Kernel;
-  readonly policy: Policy;
   readonly observer: Observer;
-  /** Monotonic milliseconds. */
-  readonly now: () => number;
+  /** The operator's names for the listeners, by their numbers. */
+  readonly listeners?: readonly string[];
   readonly buffer: BufferConstructor;
-  readonly control: ControlWords;
+  /** Where metrics are kept; in a buffer of its own when not given. */
+  readonly metrics?: ArrayBufferLike;
   /** An epoll that outlives the reactor; one of its own when not given. */
   readonly epoll?: Epoll;
 }
@@ -63,10 +65,12 @@ const HOST_ROWS = 64;
  * @throws WasmpollError ERR_POLICY when the segment would be too large
  */
 export function makeParts(
-  { kernel, policy, observer, now, buffer, control, epoll }: Materials,
+  { kernel, observer, buffer, listeners = [], metrics, epoll }: Materials,
+  ground: Ground,
   { stateBytes, stateVersion }: { stateBytes: number; stateVersion: number },
   existing?: Buffers,
 ): Parts {
+  const { policy, control, environment } = ground;
   const { maxConnections, poolBytes, receiveWindowBytes } = policy;
   const sizes = { connections: maxConnections, stateBytes, stateVersion, poolBytes };
   const segment = new Segment(sizes, buffer, existing);
@@ -75,13 +79,14 @@ export function makeParts(
   const heldRows = 2 * Math.ceil(receiveWindowBytes / PAGE_BYTES);
   const batch = new Batch(kernel, effectRows(policy) + heldRows + HOST_ROWS, buffer);
   return {
+    ...ground,
     kernel,
     epoll: epoll ?? kernel.epoll(),
-    policy,
     observer,
-    control,
-    clock: new Clock(now),
+    clock: environment.clock,
     stats: new Stats(control.counts),
+    metrics: new Metrics(metrics ?? new buffer(Metrics.bytes)),
+    facts: new Facts(kernel, connections, listeners),
     connections,
     batch,
     pages: new Pages(segment, batch),

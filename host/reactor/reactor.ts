@@ -1,9 +1,9 @@
 // Reactor: the connections of one thread and the guest that serves them, as whoever runs the thread sees
 // them: commands, turns, and what is known at any time. What a turn does is in turn.ts.
 
-import { startGuest } from '../guest/guest.ts';
+import { makeGround, startGuest } from '../guest/start.ts';
 import type { BufferConstructor, Epoll } from '../kernel/contract.ts';
-import { ControlWords } from '../memory/control-words.ts';
+import { ControlWords, IN_ON_START } from '../memory/control-words.ts';
 import { BUSY, COLUMNS, HANDLE } from '../memory/layout.ts';
 import { type Layout, type StateBlocks, statesAfter } from '../memory/state-blocks.ts';
 import type { Snapshot } from '../memory/stats.ts';
@@ -40,21 +40,25 @@ export class Reactor {
 
   /** @throws WasmpollError ERR_GUEST when the guest's start-up fails. */
   constructor(options: ReactorOptions) {
-    const { module, policy, buffer, remains } = options;
+    const { module, buffer, remains } = options;
     const control = options.control ?? new ControlWords(new buffer(ControlWords.bytes), false);
-    const guest = startGuest(module, policy, control);
+    const materials = { ...options, control };
+    const ground = makeGround(materials);
+    const guest = startGuest(module, ground);
     this.#buffer = buffer;
-    this.#parts = makeParts({ ...options, control }, guest, remains);
+    this.#parts = makeParts(materials, ground, guest, remains);
     this.#works = wire(this.#parts, { module, guest });
     this.#turn = new Turn(this.#parts, this.#works, options.signalled ?? (() => undefined));
-    if (remains !== undefined) this.#takeUp(remains);
-  }
-
-  #takeUp(remains: Remains): void {
-    new Recovery(this.#parts, this.#works).run(remains);
-    this.#works.callbacks.replacement.restore();
+    if (remains === undefined) this.#works.callbacks.replacement.begin();
+    else this.#takeUp(remains);
     this.#turn.rest();
     this.#publish();
+  }
+
+  // An on_start that the thread before has not returned from is not tried again.
+  #takeUp(remains: Remains): void {
+    new Recovery(this.#parts, this.#works).run(remains);
+    this.#works.callbacks.replacement.restore(remains.slot !== IN_ON_START);
   }
 
   /** What a successor needs to go on when this thread is gone. */
@@ -89,9 +93,10 @@ export class Reactor {
   }
 
   snapshot(): Snapshot {
-    const { kernel, stats } = this.#parts;
+    const { kernel, stats, metrics } = this.#parts;
     this.#publish();
-    return stats.snapshot((errno) => kernel.errorName(errno));
+    const counts = stats.snapshot((errno) => kernel.errorName(errno));
+    return { ...counts, guest: metrics.snapshot() };
   }
 
   #publish(): void {
@@ -122,13 +127,14 @@ export class Reactor {
   /**
    * Takes over a connected, non-blocking stream socket. When the table is full or the guest is
    * down, it is closed at once, without data.
+   * @param listener the number of the one that it came by
    */
-  open(fd: number): void {
-    const { kernel, clock, control, stats, connections, observer } = this.#parts;
+  open(fd: number, listener = 0): void {
+    const { kernel, clock, control, stats, connections, facts, observer } = this.#parts;
     const { lifecycle, callbacks } = this.#works;
     clock.refresh();
     this.#turn.rest();
-    const slot = callbacks.replacement.retryAt === Infinity ? lifecycle.open(fd) : -1;
+    const slot = callbacks.replacement.retryAt === Infinity ? lifecycle.open(fd, listener) : -1;
     control.placed();
     if (slot < 0) {
       kernel.close(fd);
@@ -138,7 +144,7 @@ export class Reactor {
     }
     stats.connected();
     const { table } = connections;
-    observer.open?.(table[slot * COLUMNS + HANDLE]!, lifecycle.peerAddress(slot));
+    observer.open?.(table[slot * COLUMNS + HANDLE]!, facts.peerAddress(slot));
     callbacks.open(slot);
     table[slot * COLUMNS + BUSY] = 0;
     this.#turn.rest();
@@ -149,7 +155,7 @@ export class Reactor {
   openHanded(): void {
     const { control, clock } = this.#parts;
     for (let fd = control.take(); fd >= 0; fd = control.take()) {
-      this.open(fd);
+      this.open(fd, control.listener);
       if (control.pending === 0 || !clock.spent()) continue;
       this.#turn.signalAgain();
       return;

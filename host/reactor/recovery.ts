@@ -2,6 +2,7 @@
 // It decides which connections are whole; everything that can be derived is derived anew.
 
 import { REASON_ERROR } from '../../assembly/abi.ts';
+import { IN_START_UP } from '../memory/control-words.ts';
 import {
   BUSY,
   CHAIN_BYTES,
@@ -26,7 +27,7 @@ import type { Works } from './wiring.ts';
 
 /** What a reactor has left behind. */
 export interface Remains extends Buffers {
-  /** The slot in whose callback it ended; −1 when it was in none. */
+  /** The slot in whose callback it ended, or one of IN_…; IN_START_UP when it was in none. */
   readonly slot: number;
   /** Why that connection is lost: one of REASON_…. */
   readonly reason: number;
@@ -74,7 +75,7 @@ export class Recovery {
       const whole = this.#claim(base, scan);
       const admitted = (table[base + FLAGS]! & (KNOWN | LINGERING)) !== 0;
       // What is staged for others while a callback runs is that callback's alone: it goes with it.
-      const staged = remains.slot < 0 && table[base + STAGED_BYTES] !== 0;
+      const staged = remains.slot === IN_START_UP && table[base + STAGED_BYTES] !== 0;
       const moving = table[base + BUSY] !== 0 || table[base + UNSAVED] !== 0 || staged;
       // First: should this thread end as well, the next one finds no other sign of it.
       if (!whole || !admitted || moving) connections.doom(slot, REASON_ERROR);

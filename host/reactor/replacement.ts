@@ -4,8 +4,9 @@
 
 import { REASON_TRAP } from '../../assembly/abi.ts';
 import { WasmpollError } from '../errors.ts';
-import { type Guest, startGuest } from '../guest/guest.ts';
+import { type Guest, startGuest } from '../guest/start.ts';
 import { checkTakeover } from '../guest/takeover.ts';
+import { IN_ON_START } from '../memory/control-words.ts';
 import {
   BEFORE_BUFFER,
   BUSY,
@@ -40,10 +41,18 @@ export interface Entrance {
   load(slot: number): void;
   /** The guest's state block becomes zero, and is the slot's. */
   clear(slot: number): void;
-  /** @returns false when the guest failed */
+  /**
+   * @param slot or one of IN_…
+   * @returns false when the guest failed
+   */
   enter(slot: number, callback: (connection: number, state: number) => void): boolean;
-  /** Gives up the connection in whose callback the guest failed, and all that it asked for. */
-  lose(slot: number): void;
+  /** What the guest failed of, last. */
+  readonly failure: string;
+  /**
+   * Gives up the connection in whose callback the guest failed, if it is one's, and all that it asked for.
+   * @param what stands before why it failed, for those who watch
+   */
+  lose(slot: number, what?: string): void;
 }
 
 export class Replacement {
@@ -73,23 +82,51 @@ export class Replacement {
     throw new WasmpollError('ERR_GUEST', `${this.#module.name}: ${found}`);
   }
 
-  /** Starts a fresh instance; connections whose on_restore fails in it are lost as well. */
-  restart(): void {
-    const { policy, control } = this.#parts;
+  /**
+   * The first instance goes into service.
+   * @throws WasmpollError ERR_GUEST when its on_start fails
+   */
+  begin(): void {
+    const { onStart } = this.#guest;
+    if (onStart === null || this.#entrance.enter(IN_ON_START, onStart)) return;
+    const why = this.#entrance.failure;
+    throw new WasmpollError('ERR_GUEST', `${this.#module.name}: on_start failed: ${why}`);
+  }
+
+  /**
+   * Starts a fresh instance; connections whose on_restore fails in it are lost as well.
+   * @param starts false when on_start is not to be called, since it has failed before
+   */
+  restart(starts = true): void {
     this.retryAt = Infinity;
-    do {
+    for (let calls = starts; ; ) {
       try {
-        this.#install(this.#checked(startGuest(this.#module, policy, control)));
+        this.#install(this.#checked(startGuest(this.#module, this.#parts)));
       } catch (error) {
         this.#giveUp(error);
         return;
       }
-    } while (!this.#restored());
+      if (!this.#restored()) continue;
+      if (!calls || this.#begun()) return;
+      calls = false;
+    }
   }
 
-  /** Tells the instance of every connection, as one that took over from another thread must. */
-  restore(): void {
-    if (!this.#restored()) this.restart();
+  /**
+   * Tells the instance of every connection, as one that took over from another thread must.
+   * @param starts as for `restart`
+   */
+  restore(starts = true): void {
+    if (!this.#restored()) this.restart(starts);
+    else if (starts && !this.#begun()) this.restart(false);
+  }
+
+  /** on_start. @returns false when the guest failed: the next instance goes into service without it */
+  #begun(): boolean {
+    const { onStart } = this.#guest;
+    if (onStart === null || this.#entrance.enter(IN_ON_START, onStart)) return true;
+    this.#entrance.lose(IN_ON_START, 'on_start is left out, since it failed: ');
+    return false;
   }
 
   #install(guest: Guest): void {
@@ -109,9 +146,9 @@ export class Replacement {
    * @throws WasmpollError ERR_GUEST when it does not start or cannot take over the state blocks
    */
   prepare(module: GuestModule): Layout {
-    const { policy, control, connections } = this.#parts;
+    const { policy, connections } = this.#parts;
     this.#next = null;
-    const guest = startGuest(module, policy, control);
+    const guest = startGuest(module, this.#parts);
     const layout = { bytes: guest.stateBytes, version: guest.stateVersion };
     checkTakeover(connections.segment.states, layout, module, policy);
     this.#next = { module, guest };

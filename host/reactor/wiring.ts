@@ -30,7 +30,7 @@ export function wire(parts: Parts, started: Started): Works {
   const flow = new Flow(parts, output, deadlines);
   const lifecycle = new Lifecycle(parts, output, backlog, flow, deadlines);
   const apply = new Apply(parts, backlog, flow, lifecycle, deadlines);
-  const callbacks = new Callbacks(parts, output, lifecycle, apply, started);
+  const callbacks = new Callbacks(parts, output, apply, started);
   const input = new Input(parts, output, backlog, flow, lifecycle, deadlines, callbacks);
   return { backlog, deadlines, flow, lifecycle, callbacks, input };
 }

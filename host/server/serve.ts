@@ -51,8 +51,8 @@ async function start(
   try {
     engine =
       workers === 0
-        ? new InThread(native, module, policy, log, Driver)
-        : await Supervisor.start(native, module, policy, workers, log);
+        ? new InThread(native, module, policy, texts, log, Driver)
+        : await Supervisor.start(native, module, policy, texts, workers, log);
     signal?.throwIfAborted();
     for (const address of addresses) listeners.push(new Listener(native, address, policy));
     admit(engine, policy, options);

@@ -47,7 +47,7 @@ export class Server extends EventEmitter<ServerEvents> {
       native,
       listeners,
       acceptsPerTurn: policy.acceptsPerTurn,
-      accepted: (fd) => engine.accept(fd),
+      accepted: (fd, listener) => engine.accept(fd, listener),
       failed: (error) => log.fail(error),
     });
     log.whenStarving = (starved) => this.#acceptor.rest(starved);

@@ -2,32 +2,28 @@
 // Everything that this file imports runs in a browser page; none of it knows Node.
 
 import { REASON_SHUTDOWN } from '../../assembly/abi.ts';
-import type { BufferConstructor } from '../kernel/contract.ts';
 import { Loopback } from '../kernel/loopback.ts';
 import type { Snapshot } from '../memory/stats.ts';
 import { loadModule, type ModuleSource } from '../module/protocol-module.ts';
-import { type Policy, resolvePolicy } from '../policy.ts';
+import type { Policy } from '../policy.ts';
 import { RateLimit } from '../rate-limit.ts';
 import { type Observer, Reactor } from '../reactor/reactor.ts';
+import {
+  type ConnectOptions,
+  configBytes,
+  type HarnessGround,
+  type HarnessOptions,
+  LISTENER,
+  resolveOptions,
+} from './options.ts';
 import { Peer } from './peer.ts';
 
 export { WasmpollError } from '../errors.ts';
-export type { Snapshot } from '../memory/stats.ts';
+export type { GuestMetric, GuestMetrics, Histogram, Snapshot } from '../memory/stats.ts';
 export type { ModuleSource } from '../module/protocol-module.ts';
 export type { Policy } from '../policy.ts';
+export type { ConnectOptions, HarnessOptions } from './options.ts';
 export { Peer } from './peer.ts';
-
-export interface HarnessOptions {
-  /**
-   * As for `serve()`; the harness starts with room for 64 connections, a pool of 16 MiB, and so many
-   * log lines that a test misses none.
-   */
-  policy?: Partial<Policy>;
-  /** The name in messages about the module. */
-  name?: string;
-  /** Where connections are kept; ArrayBuffer by default, which every page has. */
-  buffer?: BufferConstructor;
-}
 
 /** A line that the guest has logged; the level is one of LOG_…. */
 export interface LogLine {
@@ -44,10 +40,9 @@ export async function harness(
   source: ModuleSource,
   options: HarnessOptions = {},
 ): Promise<Harness> {
-  const small = { maxConnections: 64, poolBytes: 16 * 1024 * 1024, logLinesPerSecond: 1_000_000 };
-  const policy = resolvePolicy({ ...small, ...options.policy });
-  const module = await loadModule(source, policy, options.name);
-  return new Harness(module, policy, options.buffer ?? ArrayBuffer);
+  const ground = resolveOptions(options);
+  const module = await loadModule(source, ground.policy, options.name);
+  return new Harness(module, ground);
 }
 
 export class Harness {
@@ -62,6 +57,8 @@ export class Harness {
   readonly #events = new Uint32Array(3);
   readonly #peers = new Map<number, Peer>();
   readonly #capacity = 16 * 1024 * 1024;
+  readonly #listeners = [LISTENER];
+  #config: Uint8Array;
   #now = 1;
   #ports = 49_152;
   #opening: Peer | null = null;
@@ -69,11 +66,11 @@ export class Harness {
   /** Use `harness()`. */
   constructor(
     module: Awaited<ReturnType<typeof loadModule>>,
-    policy: Policy,
-    buffer: BufferConstructor,
+    { policy, config, buffer, random, wallClock }: HarnessGround,
   ) {
     this.#policy = policy;
     this.#name = module.name;
+    this.#config = config;
     const limit = new RateLimit(policy.logLinesPerSecond, () => this.#now);
     const observer: Observer = {
       open: (connection) => {
@@ -92,10 +89,13 @@ export class Harness {
     };
     this.#reactor = new Reactor({
       kernel: this.#kernel,
-      module,
+      module: { ...module, config },
       policy,
       observer,
       now: () => this.#now,
+      wallNow: () => wallClock + this.#now,
+      random,
+      listeners: this.#listeners,
       buffer,
     });
   }
@@ -113,12 +113,14 @@ export class Harness {
    * Connects a peer. Its receive buffer and the server's hold `bufferBytes` each (16 MiB by
    * default): with a small one the guest meets a peer that does not read.
    */
-  connect(options: { address?: string; bufferBytes?: number } = {}): Peer {
-    const address = options.address ?? `127.0.0.1:${this.#ports++}`;
-    const { fd, client } = this.#kernel.connect(options.bufferBytes ?? this.#capacity, address);
+  connect(options: ConnectOptions = {}): Peer {
+    const { address = `127.0.0.1:${this.#ports++}`, bufferBytes = this.#capacity } = options;
+    const { listener = LISTENER, local = listener } = options;
+    if (!this.#listeners.includes(listener)) this.#listeners.push(listener);
+    const { fd, client } = this.#kernel.connect(bufferBytes, address, local);
     const peer = new Peer(client, () => this.settle());
     this.#opening = peer;
-    this.#reactor.open(fd);
+    this.#reactor.open(fd, this.#listeners.indexOf(listener));
     this.#opening = null;
     this.settle();
     return peer;
@@ -126,10 +128,14 @@ export class Harness {
 
   /**
    * Swaps the module under the live connections, as `server.swap()` does.
-   * @throws WasmpollError ERR_MODULE or ERR_GUEST; the module before goes on then
+   * @param options `config`: another one than before
+   * @throws WasmpollError ERR_MODULE, ERR_GUEST or ERR_OPTION; the module before goes on then
    */
-  async swap(source: ModuleSource): Promise<void> {
-    this.#reactor.swap(await loadModule(source, this.#policy, this.#name));
+  async swap(source: ModuleSource, options: Pick<HarnessOptions, 'config'> = {}): Promise<void> {
+    const config = options.config === undefined ? this.#config : configBytes(options.config);
+    const module = await loadModule(source, this.#policy, this.#name);
+    this.#reactor.swap({ ...module, config });
+    this.#config = config;
     this.settle();
   }
 

@@ -21,7 +21,7 @@ export class Admission {
   readonly #seats: () => Seats;
   /** More than any seat's load. */
   readonly #penalty: number;
-  #waiting: number[] = [];
+  #waiting: { readonly fd: number; readonly listener: number }[] = [];
   #looking = false;
   #closed = false;
 
@@ -33,17 +33,17 @@ export class Admission {
   }
 
   /** The descriptor is a seat's from here on, or closed. */
-  enter(fd: number): void {
-    if (this.#hand(fd)) return;
+  enter(fd: number, listener: number): void {
+    if (this.#hand(fd, listener)) return;
     if (this.#waiting.length >= this.mostWaiting) {
       this.#refuse(fd);
       return;
     }
-    this.#waiting.push(fd);
+    this.#waiting.push({ fd, listener });
     if (!this.#looking) void this.#look();
   }
 
-  #hand(fd: number): boolean {
+  #hand(fd: number, listener: number): boolean {
     let [chosen, least, total]: [Seat | null, number, number] = [null, Infinity, 0];
     const { open, draining } = this.#seats();
     for (const seat of open) {
@@ -54,7 +54,7 @@ export class Admission {
       if (cost < least) [chosen, least] = [seat, cost];
     }
     for (const seat of draining) total += seat.holdings.load;
-    return total < this.most && chosen?.holdings.hand(fd) === true;
+    return total < this.most && chosen?.holdings.hand(fd, listener) === true;
   }
 
   async #look(): Promise<void> {
@@ -64,7 +64,9 @@ export class Admission {
     this.#looking = false;
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const fd of waiting) if (this.#closed || !this.#hand(fd)) this.#refuse(fd);
+    for (const { fd, listener } of waiting) {
+      if (this.#closed || !this.#hand(fd, listener)) this.#refuse(fd);
+    }
   }
 
   #refuse(fd: number): void {
@@ -75,7 +77,7 @@ export class Admission {
   /** Nobody is let in any more. */
   close(): void {
     this.#closed = true;
-    for (const fd of this.#waiting) this.#refuse(fd);
+    for (const { fd } of this.#waiting) this.#refuse(fd);
     this.#waiting = [];
   }
 }

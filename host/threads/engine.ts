@@ -47,8 +47,11 @@ export const interestsOf = (bits: number): Interests => ({
 });
 
 export interface Engine {
-  /** Takes over a connected descriptor, or closes it when there is no room. */
-  accept(fd: number): void;
+  /**
+   * Takes over a connected descriptor, or closes it when there is no room.
+   * @param listener the number of the one that it came by
+   */
+  accept(fd: number, listener: number): void;
   /**
    * No more than so many connections may be open at once; as many as the policy says before.
    * @param waiting so many more may wait while it is looked whether there is room

@@ -29,6 +29,7 @@ export class InThread implements Engine {
     native: Native,
     module: GuestModule,
     policy: Policy,
+    listeners: readonly string[],
     observer: EngineObserver,
     Driver: LoopDriverClass,
   ) {
@@ -47,6 +48,7 @@ export class InThread implements Engine {
       kernel: native,
       module,
       policy,
+      listeners,
       observer: this.#observer,
       now: monotonicMs,
       buffer: SharedArrayBuffer,
@@ -89,14 +91,14 @@ export class InThread implements Engine {
     this.#driver!.schedule();
   }
 
-  accept(fd: number): void {
+  accept(fd: number, listener: number): void {
     if (this.#reactor.connections >= this.#most) this.#look();
     if (this.#reactor.connections >= this.#most) {
       this.#native.close(fd);
       this.#refused += 1;
       return;
     }
-    this.#reactor.open(fd);
+    this.#reactor.open(fd, listener);
     this.#driver!.schedule();
   }
 

@@ -12,6 +12,9 @@ export interface WorkerData {
   readonly module: GuestModule;
   readonly policy: Policy;
   readonly control: SharedArrayBuffer;
+  readonly metrics: SharedArrayBuffer;
+  /** The operator's names for the listeners, by their numbers. */
+  readonly listeners: readonly string[];
   /** Belongs to the seat, registrations included; the eventfd is in it with token 0. */
   readonly epollFd: number;
   readonly eventFd: number;

@@ -51,6 +51,8 @@ class SeatWorker {
       now: monotonicMs,
       buffer: SharedArrayBuffer,
       control,
+      metrics: data.metrics,
+      listeners: data.listeners,
       epoll: native.epoll(data.epollFd),
       signalled: () => {
         drainEventFd(native, data.eventFd);

@@ -3,7 +3,7 @@
 
 import { WasmpollError } from '../errors.ts';
 import type { Native } from '../kernel/native.ts';
-import { STATS, Stats } from '../memory/stats.ts';
+import { Tally } from '../memory/tally.ts';
 import type { Policy } from '../policy.ts';
 import { Admission } from './admission.ts';
 import type { Engine, EngineObserver, Interests, ServerStats } from './engine.ts';
@@ -28,17 +28,24 @@ export class Supervisor implements Engine {
   #seats: Seat[] = [];
   /** Seats that a swap has replaced and whose connections drain, with the end of their patience. */
   readonly #retired = new Map<Seat, NodeJS.Timeout>();
-  /** What seats have counted that are gone. */
-  readonly #past = new Float64Array(STATS);
+  readonly #tally: Tally;
   #pastRestarts = 0;
   /** Seats that were ever made: each has a number of its own. */
   #made = 0;
   #ending = false;
   #closed = false;
   readonly #share: Policy;
+  readonly #listeners: readonly string[];
   #last: NodeJS.Timeout | undefined;
 
-  private constructor(native: Native, policy: Policy, workers: number, observer: EngineObserver) {
+  private constructor(
+    native: Native,
+    policy: Policy,
+    listeners: readonly string[],
+    workers: number,
+    observer: EngineObserver,
+  ) {
+    this.#listeners = listeners;
     this.#native = native;
     this.#policy = policy;
     this.#observer = observer;
@@ -48,10 +55,11 @@ export class Supervisor implements Engine {
       draining: this.#retired.keys(),
     }));
     this.#threads = new SpareThread(native);
+    this.#tally = new Tally((errno) => native.errorName(errno));
   }
 
   #makeSeat(module: GuestModule): Seat {
-    const holdings = new SeatHoldings(this.#native, this.#share);
+    const holdings = new SeatHoldings(this.#native, this.#share, this.#listeners);
     const seat = new Seat(this.#made, holdings, this.#threads, module, {
       message: (seat, message) => this.#receive(seat, message),
       died: (seat, why) => this.#died(seat, why),
@@ -67,16 +75,18 @@ export class Supervisor implements Engine {
 
   /**
    * Starts the workers.
+   * @param listeners the operator's names for them, by their numbers
    * @throws WasmpollError ERR_GUEST when a guest does not start, ERR_POLICY when the pool cannot be shared
    */
   static async start(
     native: Native,
     module: GuestModule,
     policy: Policy,
+    listeners: readonly string[],
     workers: number,
     observer: EngineObserver,
   ): Promise<Supervisor> {
-    const supervisor = new Supervisor(native, policy, workers, observer);
+    const supervisor = new Supervisor(native, policy, listeners, workers, observer);
     try {
       // One after the other: those that are there are closed when the next one fails.
       for (let made = 0; made < workers; made += 1) {
@@ -93,8 +103,8 @@ export class Supervisor implements Engine {
     return supervisor;
   }
 
-  accept(fd: number): void {
-    this.#admission.enter(fd);
+  accept(fd: number, listener: number): void {
+    this.#admission.enter(fd, listener);
   }
 
   #receive(seat: Seat, message: FromSeat): void {
@@ -143,11 +153,8 @@ export class Supervisor implements Engine {
   }
 
   snapshot(): ServerStats {
-    const sum = new Float64Array(STATS);
-    new Stats(this.#past).addTo(sum);
     const all = this.#all;
-    for (const { holdings } of all) holdings.stats.addTo(sum);
-    const snapshot = new Stats(sum).snapshot((errno) => this.#native.errorName(errno));
+    const snapshot = this.#tally.snapshot(all.map(({ holdings }) => holdings));
     snapshot.connections.refused += this.#admission.refused;
     const restarts = all.reduce((sum, seat) => sum + seat.restarts, this.#pastRestarts);
     const ready = all.filter((seat) => seat.ready).length;
@@ -218,9 +225,8 @@ export class Supervisor implements Engine {
     clearTimeout(this.#retired.get(seat));
     await seat.close();
     if (!this.#retired.delete(seat)) return;
-    const { stats } = seat.holdings;
-    stats.hold(0, 0, 0);
-    stats.addTo(this.#past);
+    const others = this.#all.map(({ holdings }) => holdings);
+    this.#tally.gone(seat.holdings, others);
     this.#pastRestarts += seat.restarts;
     this.#finishIfQuiet();
   }

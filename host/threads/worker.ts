@@ -3,7 +3,8 @@
 
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { messageOf } from '../errors.ts';
-import { startGuest } from '../guest/guest.ts';
+import { makeGround, startGuest } from '../guest/start.ts';
+import { monotonicMs } from '../kernel/monotonic.ts';
 import { openNative } from '../kernel/open-addon.ts';
 import { ControlWords } from '../memory/control-words.ts';
 import type { FromTrial, Task, TrialData } from './messages.ts';
@@ -23,7 +24,12 @@ port.postMessage(BEGUN);
 function tryModule({ module, policy, control }: TrialData): void {
   const tell = (message: FromTrial): void => port.postMessage(message);
   try {
-    const guest = startGuest(module, policy, new ControlWords(control));
+    const observer = { log: () => true };
+    const words = new ControlWords(control);
+    const guest = startGuest(
+      module,
+      makeGround({ policy, control: words, observer, now: monotonicMs }),
+    );
     tell({ layout: { bytes: guest.stateBytes, version: guest.stateVersion } });
   } catch (error) {
     tell({ error: messageOf(error) });

@@ -3,18 +3,19 @@
 
 import { leb, name } from './wasm.ts';
 
-const bytes = (...pieces: readonly (Uint8Array | readonly number[])[]): Buffer =>
+export const bytes = (...pieces: readonly (Uint8Array | readonly number[])[]): Buffer =>
   Buffer.concat(pieces.map((piece) => (piece instanceof Uint8Array ? piece : Buffer.from(piece))));
 
-const repeat = (count: number, ...code: number[]): Buffer =>
+export const repeat = (count: number, ...code: number[]): Buffer =>
   Buffer.alloc(code.length * count, Buffer.from(code));
 
-const sectionOf = (id: number, content: Uint8Array): Buffer =>
+export const sectionOf = (id: number, content: Uint8Array): Buffer =>
   bytes([id, ...leb(content.length)], content);
 
-const vectorOf = (items: readonly Uint8Array[]): Buffer => bytes(leb(items.length), ...items);
+export const vectorOf = (items: readonly Uint8Array[]): Buffer =>
+  bytes(leb(items.length), ...items);
 
-const withLength = (content: Uint8Array): Buffer => bytes(leb(content.length), content);
+export const withLength = (content: Uint8Array): Buffer => bytes(leb(content.length), content);
 
 const functionType = (params: number, results: number): Buffer =>
   bytes([0x60, ...leb(params)], repeat(params, I32), leb(results), repeat(results, I32));
@@ -99,7 +100,7 @@ export function hostileGuest(spec: HostileSpec): Uint8Array<ArrayBuffer> {
   );
 }
 
-const nameOf = (text: string): Buffer => withLength(Buffer.from(text));
+export const nameOf = (text: string): Buffer => withLength(Buffer.from(text));
 
 function namesOf(length: number): Buffer {
   const text = nameOf('f'.repeat(length));

@@ -229,6 +229,7 @@ export class Place {
       close: (fd) => gone(fd, () => kernel.close(fd)),
       reset: (fd) => gone(fd, () => kernel.reset(fd)),
       peerAddress: (fd) => kernel.peerAddress(fd),
+      localAddress: (fd) => kernel.localAddress(fd),
       errorName: (errno) => kernel.errorName(errno),
     };
   }

@@ -68,6 +68,14 @@ test('wasmpoll run and workers 0 refuse it, too', async (t) => {
   t.regex(run.stderr, /compile cost: function 0 \(_start\) costs/);
 });
 
+test('many functions with many locals are refused: the engine would write down each of them', async (t) => {
+  const binary = hostileGuest({ onOpen: { locals: 49_990, code: none }, copies: 20_000 });
+  await t.throwsAsync(loadModule(binary, policy, 'bomb'), {
+    code: 'ERR_MODULE',
+    message: /^bomb: compile cost: its functions cost \d+, over \d+; /,
+  });
+});
+
 // 7.9 million units each. Together they are allowed only where the limit is raised.
 const justBelow = (functions: number) => bomb(IF, 3900, 1000, functions);
 

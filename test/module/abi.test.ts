@@ -63,7 +63,10 @@ for (const [name, { imports, exports }] of Object.entries(bundled)) {
 }
 
 const EVERYTHING = `
-import { close, log, now, pause, peer_address, resume, send, set_timer, want } from 'wasmpoll/assembly';
+import {
+  close, config, log, measure, metric, now, pause, peer_address, property, random, resume, send, set_timer,
+  wall_clock, want,
+} from 'wasmpoll/assembly';
 
 export * from 'wasmpoll/assembly/guest';
 
@@ -75,6 +78,10 @@ export function on_data(connection: i32, state: usize, data: usize, length: i32)
   want(connection, length);
   set_timer(connection, length);
   peer_address(connection, data, length);
+  property(connection, data, length, data, length);
+  random(data, length);
+  config(data, length);
+  measure(metric(length, data, length), wall_clock());
   log(length, data, <i32>now());
   return length;
 }
@@ -135,7 +142,7 @@ test('the header for C has the numbers of assembly/abi.ts', (t) => {
 test('the header for C declares every host function as the host has it', (t) => {
   const wasmType = (text: string): string => {
     if (text.includes('*') || text.includes('int32_t')) return 'i32';
-    return text.includes('double') ? 'f64' : '()';
+    return text.startsWith('double') ? 'f64' : '()';
   };
   const declared = header.matchAll(
     /^WASMPOLL_IMPORT\((\w+)\)\n(\w+ )wasmpoll_(\w+)\(([^)]*)\);$/gm,
@@ -154,13 +161,15 @@ const rows = (heading: string): string[][] =>
     .map(([, row]) => row!.split('|').map((cell) => cell.trim()))
     .filter(([first]) => !/^(?:export|import|status|reason|---|)$/.test(first!));
 
+const parameterType = (text: string): string => /: (f64)$/.exec(text)?.[1] ?? 'i32';
+
 /** `` `on_data(a, b) → c` `` as a name and a type. Parameters and results are i32 if not said. */
 function documented(cell: string): Signatures {
   const found = cell.matchAll(/`(\w+)(?:\(([^)]*)\)(?: → (\w+(?: ≥ 0)?))?)?`/g);
   return Object.fromEntries(
     [...found].map(([, name, parameters, result]) => {
       if (parameters === undefined) return [name, name];
-      const types = parameters === '' ? [] : parameters.split(', ').map(() => 'i32');
+      const types = parameters === '' ? [] : parameters.split(', ').map(parameterType);
       const to = result === undefined ? '()' : result === 'f64' ? 'f64' : 'i32';
       return [name, `(${types.join(', ')}) -> ${to}`];
     }),
@@ -210,6 +219,15 @@ test('docs/abi.md has every way to close with its number', (t) => {
     Number(value),
   ]);
   t.deepEqual(Object.fromEntries(ways), numbers('CLOSE_'));
+});
+
+test('docs/abi.md has every kind of metric with its number', (t) => {
+  const row = rows('Imports').find(([first]) => first!.startsWith('`metric('))!;
+  const kinds = [...row[1]!.matchAll(/\b([A-Z]+) \((\d)\)/g)].map(([, name, value]) => [
+    name,
+    Number(value),
+  ]);
+  t.deepEqual(Object.fromEntries(kinds), numbers('METRIC_'));
 });
 
 test('every close reason has a name of its own in events', (t) => {

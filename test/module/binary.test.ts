@@ -7,6 +7,7 @@ import { edited } from '../../host/module/edits.ts';
 import { limitEdits } from '../../host/module/maxima.ts';
 import { BinaryError } from '../../host/module/reader.ts';
 import { functionType, signatureOf } from '../../host/module/signatures.ts';
+import { atOnce } from '../../host/module/slices.ts';
 import {
   assemble,
   call,
@@ -33,7 +34,7 @@ const withMemoryMaximum = (
   maxPages: number,
   maxTableElements?: number,
 ): Uint8Array<ArrayBuffer> =>
-  edited(binary, limitEdits(binary, module, maxPages, maxTableElements));
+  atOnce(edited(binary, limitEdits(binary, module, maxPages, maxTableElements)));
 
 const rich = guest({
   imports: {
@@ -189,8 +190,8 @@ const garbage: [title: string, binary: Uint8Array, refusal: RegExp][] = [
   ],
   [
     'too many types in one group',
-    rawModule(section(1, [1, 0x4e, ...leb(1_000_001)])),
-    /^too many: 1000001 types/,
+    rawModule(section(1, [1, 0x4e, ...leb(5001)])),
+    /^too many: 5001 types/,
   ],
 ];
 
@@ -447,7 +448,7 @@ test('a minimum over the imposed maximum is left for the engine to refuse', (t) 
 });
 
 // No clock: a reader that is not linear would run into the time limit of the test runner.
-test('as much as engines take is read', (t) => {
+test('as much as there may be is read', (t) => {
   const many = (count: number, id: number, item: number[]) => {
     const [head, size] = [leb(count), item.length];
     const content = new Uint8Array(head.length + count * size);
@@ -457,16 +458,16 @@ test('as much as engines take is read', (t) => {
   };
   const binary = join(
     rawModule(),
-    many(1_000_000, 1, typeBytes('(i32) -> i32')),
-    many(100_000, 2, [...name('m'), ...name('n'), 0, 5]),
-    many(900_000, 3, [7]),
-    many(100_000, 4, [0x70, 0, 1]),
-    many(100_000, 7, [...name('f'), 0, 9]),
+    many(5_000, 1, typeBytes('(i32) -> i32')),
+    many(10_000, 2, [...name('m'), ...name('n'), 0, 5]),
+    many(640_000, 3, [7]),
+    many(100, 4, [0x70, 0, 1]),
+    many(10_000, 7, [...name('f'), 0, 9]),
   );
   const parsed = parseModule(binary);
-  t.is(parsed.functions.length, 1_000_000);
-  t.is(parsed.exports.length, 100_000);
-  const limited = parseModule(withMemoryMaximum(binary, parsed, 1, 100_005));
+  t.is(parsed.functions.length, 650_000);
+  t.is(parsed.exports.length, 10_000);
+  const limited = parseModule(withMemoryMaximum(binary, parsed, 1, 105));
   t.is(limited.tables[0]?.limits.maximum, 6);
   t.is(limited.tables[1]?.limits.maximum, 1);
 });

@@ -4,6 +4,7 @@
 import test from 'ava';
 import { parseModule } from '../../host/module/binary.ts';
 import { type Costs, scanBodies } from '../../host/module/cost/bodies.ts';
+import { countElements } from '../../host/module/cost/elements.ts';
 import { BinaryError, type BinaryRule } from '../../host/module/reader.ts';
 import { atOnce } from '../../host/module/slices.ts';
 import { compiledGuest, echoModule, linesModule } from '../helpers/guests.ts';
@@ -60,6 +61,45 @@ for (const [title, body, units] of kinds) {
     t.true(each >= units && each < units + 700, `${each} for ${units}`);
   });
 }
+
+test('a local counts where it is declared', (t) => {
+  t.true(costOf([], 2000) - costOf([], 1000) >= 1000);
+});
+
+test('the elements of every kind of segment are counted', (t) => {
+  const [at, two, expressions] = [
+    [0x41, 0, 0x0b],
+    [2, 0, 0],
+    [2, 0xd2, 0, 0x0b, 0xd2, 0, 0x0b],
+  ];
+  const segments = [
+    [0, ...at, ...two],
+    [1, 0, ...two],
+    [2, 0, ...at, 0, ...two],
+    [3, 0, ...two],
+    [4, ...at, ...expressions],
+    [5, 0x70, ...expressions],
+    [6, 0, ...at, 0x70, ...expressions],
+    [7, 0x70, ...expressions],
+  ];
+  const withSegments = (...list: number[][]): Uint8Array<ArrayBuffer> =>
+    rawModule(
+      section(1, [1, 0x60, 0, 0]),
+      section(3, [1, 0]),
+      section(4, [1, 0x70, 0, 4]),
+      section(9, [list.length, ...list.flat()]),
+      section(10, [1, 2, 0, 0x0b]),
+    );
+  const count = (binary: Uint8Array): number => atOnce(countElements(binary, parseModule(binary)));
+  for (const segment of segments) {
+    t.true(WebAssembly.validate(withSegments(segment)));
+    t.is(count(withSegments(segment)), 2);
+  }
+  t.is(count(withSegments(...segments)), 16);
+  t.is(count(rawModule()), 0);
+  const error = t.throws(() => count(withSegments([8, 0])), { instanceOf: BinaryError });
+  t.is(error?.rule, 'unsupported');
+});
 
 test('operands count as locals do', (t) => {
   const body = (operands: number): Code => [

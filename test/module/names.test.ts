@@ -41,6 +41,17 @@ test('a damaged name section, and names of functions that are not there, are ign
   t.regex(await stackOf(withNames(trapping, [[99, 'nobody']])), /wasm-function\[3\]/);
 });
 
+test('of names that are out of order only those in order are kept, and the first of each', async (t) => {
+  const all: [number, string][] = [
+    [ON_OPEN, 'first'],
+    [ON_OPEN, 'second'],
+    [0, 'late'],
+  ];
+  const { module } = await loadModule(withNames(trapping, all), policy);
+  const [content] = WebAssembly.Module.customSections(module, 'name');
+  t.deepEqual([...new Uint8Array(content!)], [1, 8, 1, ON_OPEN, ...name('first')]);
+});
+
 test('other custom sections do not reach the engine', async (t) => {
   const binary = Uint8Array.from([...trapping, ...section(0, [...name('producers'), 1, 2, 3])]);
   const { module } = await loadModule(binary, policy);

@@ -114,6 +114,24 @@ for (const [name, turn] of Object.entries(turns)) {
     t.true(waited <= BUDGET_MS + 16, `${waited} ms`);
   });
 
+  test(`callbacks of 15 ms overrun one turn, and no other: ${name}()`, async (t) => {
+    const { reactor, control, connect } = await setUp(t);
+    const attacker = connect(1);
+    // Looks at the clock become rare.
+    for (let round = 0; round < 200; round += 1) {
+      attacker.send(new Uint8Array(50));
+      turn(reactor);
+    }
+    control.ms = 15;
+    attacker.send(new Uint8Array(1000));
+    turn(reactor);
+    for (let round = 0; round < 10; round += 1) {
+      const before = control.entered;
+      turn(reactor);
+      t.is(control.entered - before, 1);
+    }
+  });
+
   test(`behind 299 attackers another connection waits for one callback of each, or two: ${name}()`, async (t) => {
     const { reactor, control, connect } = await setUp(t);
     const attackers = Array.from({ length: 299 }, () => connect(1));

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { REASON_PEER } from '../../assembly/abi.ts';
 import { Guest } from '../../host/guest/guest.ts';
+import { Clock } from '../../host/kernel/clock.ts';
 import { loadModule } from '../../host/module/protocol-module.ts';
 import { resolvePolicy } from '../../host/policy.ts';
 import { harness, WasmpollError } from '../../host/testing/harness.ts';
@@ -65,6 +66,7 @@ test('stats count connections, bytes and messages', async (t) => {
     errors: {},
     guestTraps: 0,
     logLinesDropped: 0,
+    guest: {},
   });
 });
 
@@ -159,7 +161,14 @@ test('the receive window and the state block are zeroed at the start', async (t)
     functions: { state_size: [i32(100)] },
     data: [{ at: 4096, bytes: 'x'.repeat(4000) }],
   });
-  const made = new Guest(await loadModule(module, policy), policy);
+  const made = new Guest(await loadModule(module, policy), policy, {
+    clock: new Clock(
+      () => 1,
+      () => 0,
+    ),
+    random: () => undefined,
+    log: () => undefined,
+  });
   t.true(made.memory.read(made.window, 2048).every((byte) => byte === 0));
   t.true(made.memory.read(made.state, 100).every((byte) => byte === 0));
   t.is(made.state % 16, 0);

@@ -20,7 +20,7 @@ import {
 } from '../helpers/process.ts';
 import { traced } from '../helpers/strace.ts';
 import { command, echoes, grows, hoards, prints, spins, tells, writesOn } from '../helpers/wasi.ts';
-import { call, forever, i32, unreachable } from '../helpers/wasm.ts';
+import { call, forever, i32, leb, unreachable } from '../helpers/wasm.ts';
 
 const LOCAL = ['--listen', '127.0.0.1:0'];
 
@@ -245,6 +245,20 @@ test('without run, the module’s exports tell a command from a protocol', async
   t.is(String(await client.readExactly(1)), 'x');
   const wrong = await runCli([file, '--idle-timeout', '5s']);
   refused(t, wrong, 1, /^wasmpoll: --idle-timeout: a command has no such setting$/m);
+});
+
+test('without run, a command may be larger than a protocol, up to what --max-module says', async (t) => {
+  const padded = (binary: Uint8Array): Uint8Array =>
+    Buffer.concat([
+      binary,
+      Uint8Array.from([0, ...leb(65 << 20), 1, 0x70]),
+      Buffer.alloc((65 << 20) - 2),
+    ]);
+  const large = written(t, padded(prints('a command')));
+  t.like(await runCli([large]), { code: 0, stdout: 'a command', stderr: '' });
+  const over = /has \d+ bytes, over 67108864; /;
+  refused(t, await runCli([large, '--max-module', '64MiB']), 1, over);
+  refused(t, await runCli([written(t, padded(await echoModule())), ...LOCAL]), 1, over);
 });
 
 test('a standard error that cannot be written changes nothing', async (t) => {

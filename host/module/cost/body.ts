@@ -35,6 +35,7 @@ export class Body {
       code.valueType();
     });
     this.#locals = locals;
+    this.cost = weights.LOCAL * locals;
     this.#blocks.enter(0, arities.results(type));
   }
 

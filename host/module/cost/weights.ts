@@ -16,6 +16,9 @@ export const PAIR = 1 / 8;
 // The optimising compiler merges, for each branch to a label, each local that is assigned inside.
 export const MERGE = 9;
 export const LOOP_MERGES = 2;
+// A local that is declared: 1 to 2 ns each time the body is checked, which an engine does with every function
+// before the module can be used.
+export const LOCAL = 1;
 // Instructions that copy no state: all; those that reach into memory; calls and other long code.
 export const INSTRUCTION = 8;
 export const ACCESS = 8;

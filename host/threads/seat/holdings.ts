@@ -4,13 +4,14 @@
 import { REASON_ERROR, REASON_HUNG, REASON_TRAP } from '../../../assembly/abi.ts';
 import { makeEventFd, ringEventFd } from '../../kernel/event-fd.ts';
 import type { Native, NativeEpoll } from '../../kernel/native.ts';
-import { ControlWords } from '../../memory/control-words.ts';
+import { ControlWords, IN_START_UP } from '../../memory/control-words.ts';
 import { COLUMNS, DOOMED, FD, FLAGS, MASK, OPEN, REASON } from '../../memory/layout.ts';
+import { Metrics } from '../../memory/metrics.ts';
 import { Stats } from '../../memory/stats.ts';
 import type { Policy } from '../../policy.ts';
 import { bitsOf, type Interests, interestsOf } from '../engine.ts';
 
-const NOBODY = { slot: -1, reason: REASON_TRAP };
+const NOBODY = { slot: IN_START_UP, reason: REASON_TRAP };
 
 /** Where a thread was when it ended. */
 export interface End {
@@ -25,18 +26,24 @@ export class SeatHoldings {
   readonly policy: Policy;
   readonly control: ControlWords;
   readonly stats: Stats;
+  readonly metrics = new Metrics(new SharedArrayBuffer(Metrics.bytes));
   /** Null before the first thread serves. */
   segment: SharedArrayBuffer | null = null;
   /** In whose callback a thread ended, as long as no successor has taken note of it. */
   lost = NOBODY;
   readonly #native: Native;
+  readonly #listeners: readonly string[];
   readonly #epoll: NativeEpoll;
   readonly #eventFd: number;
   #handed = 0;
   #callbacksAtStart = 0;
 
-  /** @throws a SystemError when there is no descriptor left */
-  constructor(native: Native, policy: Policy) {
+  /**
+   * @param listeners the operator's names for them, by their numbers
+   * @throws a SystemError when there is no descriptor left
+   */
+  constructor(native: Native, policy: Policy, listeners: readonly string[]) {
+    this.#listeners = listeners;
     this.#native = native;
     this.policy = policy;
     this.control = new ControlWords(new SharedArrayBuffer(ControlWords.bytes));
@@ -57,6 +64,8 @@ export class SeatHoldings {
       kind: 'seat' as const,
       policy: this.policy,
       control: this.control.buffer as SharedArrayBuffer,
+      metrics: this.metrics.buffer as SharedArrayBuffer,
+      listeners: this.#listeners,
       epollFd: this.#epoll.fd,
       eventFd: this.#eventFd,
     };
@@ -79,7 +88,7 @@ export class SeatHoldings {
   /** The thread is gone: whom it has cost is noted, and the words are made ready for the next one. */
   ended(hung: boolean): End {
     const { inside, slot, callbacks, hasRecovered } = this.control;
-    const inCallback = inside && slot >= 0;
+    const inCallback = inside && slot !== IN_START_UP;
     if (inCallback) this.lost = { slot, reason: hung ? REASON_HUNG : REASON_TRAP };
     else if (hasRecovered) this.lost = NOBODY;
     this.control.reset();
@@ -92,8 +101,8 @@ export class SeatHoldings {
   }
 
   /** @returns false when too many are on their way; the descriptor stays the caller's then */
-  hand(fd: number): boolean {
-    if (!this.control.hand(fd)) return false;
+  hand(fd: number, listener: number): boolean {
+    if (!this.control.hand(fd, listener)) return false;
     this.#handed = (this.#handed + 1) | 0;
     ringEventFd(this.#native, this.#eventFd);
     return true;

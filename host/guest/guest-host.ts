@@ -1,0 +1,39 @@
+// Guest host: what a guest reaches through its imports, as those who answer see it. Types only.
+
+import type { Batch } from '../kernel/batch.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { Connections } from '../memory/connections.ts';
+import type { Metrics } from '../memory/metrics.ts';
+import type { Effects } from './effects.ts';
+import type { Facts } from './facts.ts';
+
+/** There from the start-up on. */
+export interface Environment {
+  readonly clock: Clock;
+  /** Fills at most 64 KiB with random bytes. */
+  readonly random: (bytes: Uint8Array) => void;
+  /** One line, fit to be shown; the level is one of LOG_…. */
+  readonly log: (level: number, text: string) => void;
+}
+
+/** There once the start-up is over. */
+export interface GuestHost {
+  readonly batch: Batch;
+  readonly connections: Connections;
+  readonly effects: Effects;
+  readonly facts: Facts;
+  readonly metrics: Metrics;
+}
+
+/** Host functions of one import module, by name. */
+export interface Functions {
+  readonly [name: string]: (...values: number[]) => unknown;
+}
+
+/** Host functions that belong together. */
+export interface Family {
+  /** What the guest may import; called once, before the start-up. */
+  functions(): Functions;
+  /** The start-up is over. `window` is the address of the receive window. */
+  connect(host: GuestHost, window: number): void;
+}

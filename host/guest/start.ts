@@ -1,0 +1,62 @@
+// Start: an instance is started on its ground, which is the same for each that follows it. It knows what
+// has to be there, and not what an instance is for.
+
+import { Clock } from '../kernel/clock.ts';
+import { type ControlWords, IN_START_UP } from '../memory/control-words.ts';
+import { Stats } from '../memory/stats.ts';
+import type { GuestModule } from '../module/protocol-module.ts';
+import type { Policy } from '../policy.ts';
+import { Guest } from './guest.ts';
+import type { Environment } from './guest-host.ts';
+
+export type { Guest } from './guest.ts';
+
+/** What an instance is started with besides its module. */
+export interface Ground {
+  readonly policy: Policy;
+  readonly control: ControlWords;
+  readonly environment: Environment;
+}
+
+/** What ground is made from. */
+export interface GroundOptions {
+  readonly policy: Policy;
+  readonly control: ControlWords;
+  /** Takes a line of the guest's, with one of LOG_…; false when it was dropped. */
+  readonly observer: { log(level: number, text: string): boolean };
+  /** Monotonic milliseconds. */
+  readonly now: () => number;
+  /** Milliseconds since 1970; the system's when not given. */
+  readonly wallNow?: () => number;
+  /** Fills at most 64 KiB; with bytes fit for keys when not given. */
+  readonly random?: (bytes: Uint8Array) => void;
+}
+
+export function makeGround({
+  policy,
+  control,
+  observer,
+  now,
+  wallNow,
+  random,
+}: GroundOptions): Ground {
+  const stats = new Stats(control.counts);
+  const environment: Environment = {
+    clock: new Clock(now, wallNow ?? Date.now),
+    random: random ?? ((bytes) => void crypto.getRandomValues(bytes)),
+    log: (level, text) => {
+      if (!observer.log(level, text)) stats.logDropped();
+    },
+  };
+  return { policy, control, environment };
+}
+
+/** Starts an instance; as long as that takes the worker counts as inside the guest. */
+export function startGuest(module: GuestModule, { policy, control, environment }: Ground): Guest {
+  control.enter(IN_START_UP);
+  try {
+    return new Guest(module, policy, environment);
+  } finally {
+    control.leave();
+  }
+}

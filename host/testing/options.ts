@@ -1,0 +1,60 @@
+// Options of the harness: what they are, and what holds without them. It starts nothing.
+
+import { configBytes } from '../config.ts';
+import type { BufferConstructor } from '../kernel/contract.ts';
+import { type Policy, resolvePolicy } from '../policy.ts';
+import { seeded } from './seeded.ts';
+
+export { configBytes } from '../config.ts';
+
+// 2000-01-01T00:00:00Z.
+const WALL_CLOCK = 946_684_800_000;
+/** The property `listener` of a connection that was not given another. */
+export const LISTENER = '127.0.0.1:33445';
+
+export interface HarnessOptions {
+  /**
+   * As for `serve()`; the harness starts with room for 64 connections, a pool of 16 MiB, and so many
+   * log lines that a test misses none.
+   */
+  policy?: Partial<Policy>;
+  /** The name in messages about the module. */
+  name?: string;
+  /** What the guest is given by `config`; empty by default. */
+  config?: string | Uint8Array;
+  /** Decides what `random` gives the guest; 1 by default. */
+  seed?: number;
+  /** Milliseconds since 1970 when the virtual clock stands at 0; the start of 2000 by default. */
+  wallClock?: number;
+  /** Where connections are kept; ArrayBuffer by default, which every page has. */
+  buffer?: BufferConstructor;
+}
+
+/** The other end of a connection, and where it comes in. */
+export interface ConnectOptions {
+  /** What the guest is told of by `peer_address`. */
+  address?: string;
+  /** The property `listener`, as `--listen` would have it. */
+  listener?: string;
+  /** The property `local`; the same as `listener` by default. */
+  local?: string;
+  bufferBytes?: number;
+}
+
+/** What a harness is made with. */
+export interface HarnessGround {
+  readonly policy: Policy;
+  readonly config: Uint8Array;
+  readonly buffer: BufferConstructor;
+  readonly random: (bytes: Uint8Array) => void;
+  readonly wallClock: number;
+}
+
+/** @throws WasmpollError ERR_POLICY or ERR_OPTION */
+export function resolveOptions(options: HarnessOptions): HarnessGround {
+  const { buffer = ArrayBuffer, seed = 1, wallClock = WALL_CLOCK } = options;
+  const small = { maxConnections: 64, poolBytes: 16 * 1024 * 1024, logLinesPerSecond: 1_000_000 };
+  const policy = resolvePolicy({ ...small, ...options.policy });
+  const config = configBytes(options.config);
+  return { policy, config, buffer, random: seeded(seed), wallClock };
+}
