@@ -74,6 +74,7 @@ class State {
   // What the seat was rung by, to be let go of once the lock is released.
   std::shared_ptr<Wake> CloseLocked(int seat);
 
+  bool IsIdle(Seat& seat);
   int TakeReplies(Seat& seat, const Target& target);
   int TakeMessages(Seat& seat, const Target& target);
   int TakeRecords(Seat& seat, const Target& target);
