@@ -136,6 +136,13 @@ void State::Find(Seat& seat, Item& item, Recipients* recipients, Found* found, b
   found->message = item.message;
 }
 
+size_t State::Again(Seat& seat, char* bytes, size_t room) {
+  const Guard taking(seat.taking);
+  const size_t length = seat.present.length();
+  if (length > 0 && length <= room) seat.present.Write(bytes);
+  return length;
+}
+
 void State::Poison(Seat& seat, int32_t* block) {
   const Guard taking(seat.taking);
   if (seat.present.Poison(block)) ++poisoned_;
