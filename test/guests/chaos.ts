@@ -4,13 +4,19 @@
 
 import {
   close,
+  config,
   log,
+  measure,
+  metric,
   now,
   pause,
   peer_address,
+  property,
+  random,
   resume,
   send,
   set_timer,
+  wall_clock,
   want,
 } from '../../assembly/wasmpoll';
 
@@ -31,6 +37,24 @@ let opened: i32 = 0;
 
 export function state_size(): i32 {
   return <i32>offsetof<State>();
+}
+
+export function _initialize(): void {
+  store<u8>(buffer, 0x61);
+  for (let kind: i32 = -1; kind < 4; kind += 1) metric(kind, buffer, 1);
+  store<u8>(buffer, 0x62);
+  metric(2, buffer, 1);
+  metric(0, buffer, -1);
+  config(buffer, i32.MAX_VALUE);
+}
+
+export function on_start(): void {
+  measure(0, 1);
+}
+
+export function on_tick(): void {
+  measure(1, now());
+  if (load<u8>(buffer) === 1) unreachable();
 }
 
 export function on_open(connection: i32, _state: usize): void {
@@ -138,7 +162,19 @@ function run(connection: i32, state: usize, data: usize, length: i32): i32 {
     else if (operation < 25) log(a, data, b & 31);
     else if (operation < 26) log(a, a, b);
     else if (operation < 28) send(who, buffer, b & 0x7fff);
-    else send(who, a, b);
+    else if (operation < 30) send(who, a, b);
+    else result ^= surroundings(who, b & 7, a, b, data);
   }
   return result;
+}
+
+function surroundings(who: i32, which: i32, a: i32, b: i32, data: usize): i32 {
+  if (which === 0) return random(a, b);
+  if (which === 1) return config(a, b);
+  if (which === 2) return property(who, data, b & 15, a, b);
+  if (which === 3) return property(who, a, b, a, b);
+  if (which === 4) return measure(a & 3, <f64>b / <f64>(a & 1));
+  if (which === 5) return measure(a, wall_clock());
+  if (which === 6) return metric(a, data, b);
+  return random(buffer, 1);
 }

@@ -5,7 +5,7 @@ import test from 'ava';
 import { type ServeOptions, type Server, serve } from '../../host/index.ts';
 import { type Client, connect } from '../helpers/client.ts';
 import { compiledGuest } from '../helpers/guests.ts';
-import { until } from '../helpers/proc.ts';
+import { descriptorCount, until } from '../helpers/proc.ts';
 import { temporary } from '../helpers/process.ts';
 
 interface Owner {
@@ -109,6 +109,17 @@ for (const workers of [0, 1]) {
     t.pass();
   });
 }
+
+test.serial(
+  'an on_start that traps at the start leaves no descriptor behind, workers 0',
+  async (t) => {
+    const refuse = () => t.throwsAsync(start(t, { workers: 0, config: 'start trap' }));
+    await refuse();
+    const before = descriptorCount(process.pid);
+    for (let count = 0; count < 20; count += 1) await refuse();
+    t.true(descriptorCount(process.pid) < before + 20);
+  },
+);
 
 test('a configuration that is too large is refused before anything starts', async (t) => {
   const config = 'x'.repeat(1024 * 1024 + 1);
