@@ -14,6 +14,7 @@ import {
   wrongType,
 } from '../helpers/native.ts';
 import { get, join, publish, put, roomy, Seat, writeRecord } from '../helpers/shared-seats.ts';
+import { ENDS, end, thread } from '../helpers/threads.ts';
 
 const HEAD = Records.RECORD * 4;
 
@@ -189,7 +190,7 @@ test('the columns and lists that are filled have room for all', (t) => {
   outOfRange(t, () => shared.reply(-1, 1, 1, 0, window));
 });
 
-test('the eventfd of a seat is closed with the seat, or with what it belongs to', async (t) => {
+test.serial('the eventfd of a seat is closed with the seat, or with what it belongs to', async (t) => {
   const before = descriptors();
   const shared = native.shared(roomy);
   shared.open(0, native.eventfd(0));
@@ -216,4 +217,27 @@ test('a seat rings its eventfd, once for all that waits', (t) => {
   const count = new Uint8Array(8);
   t.is(native.read(fd, count, 0, 8), 8);
   t.deepEqual([...count], [1, 0, 0, 0, 0, 0, 0, 0]);
+  shared.release();
 });
+
+for (const how of ENDS) {
+  test.serial(`what a thread shares ends with it, and not before: ${how}`, async (t) => {
+    const before = descriptors();
+    const [worker, id] = await thread(
+      t,
+      `
+      const shared = native.shared(${JSON.stringify(roomy)});
+      shared.open(0, native.eventfd(0));
+      shared.open(1, native.eventfd(0));
+      globalThis.kept = [shared, shared.seat(0)];
+      say(shared.id);`,
+    );
+    const seat = new Seat(native.seat(id as number, 1));
+    t.is(seat.commit([join(1, 1, 'topic'), publish(0, 'topic', 'data')]), Records.COMMITTED_OWN);
+    await end(worker, how);
+    t.is(seat.commit([publish(0, 'topic', 'data')]), 0);
+    t.deepEqual(seat.take(), { kind: 'nothing' });
+    outOfRange(t, () => native.seat(id as number, 1));
+    t.deepEqual(descriptors(), before);
+  });
+}
