@@ -110,13 +110,8 @@ export class Callbacks implements Entrance {
     if (stateBytes === 0 || this.#resident !== slot) return;
     this.#table[slot * COLUMNS + UNSAVED] = 1;
     this.#output.unsaved = slot;
-    this.#batch.copy(
-      GUEST_BUFFER,
-      this.guest.state,
-      STATES_BUFFER,
-      this.#stateOf(slot),
-      stateBytes,
-    );
+    const target = this.#stateOf(slot);
+    this.#batch.copy(GUEST_BUFFER, this.guest.state, STATES_BUFFER, target, stateBytes);
   }
 
   /** As `save`, at once: another callback of the slot comes before the batch is performed. */
@@ -239,14 +234,20 @@ export class Callbacks implements Entrance {
   }
 
   returned(slot: number): boolean {
+    if (!this.settled()) return false;
+    // What belongs to no connection may have written to the block of one: it is loaded again.
+    if (slot >= 0) this.save(slot);
+    else this.#resident = -1;
+    return true;
+  }
+
+  /** As `returned`; the state is still to be saved. */
+  settled(): boolean {
     const guest = this.guest;
     guest.memory.review();
     this.why = guest.gate.dead;
     if (guest.gate.dead !== null) return false;
     if (this.#effects.pending) this.#apply.from(this.#effects.mark);
-    // What belongs to no connection may have written to the block of one: it is loaded again.
-    if (slot >= 0) this.save(slot);
-    else this.#resident = -1;
     return true;
   }
 

@@ -42,6 +42,7 @@ export class Delivery {
   readonly #clock: Parts['clock'];
   readonly #shared: Parts['shared'];
   readonly #block: Int32Array;
+  readonly #effects: Parts['effects'];
   readonly #flow: Flow;
   readonly #deadlines: Deadlines;
   readonly #callbacks: Callbacks;
@@ -52,6 +53,8 @@ export class Delivery {
   first = false;
   /** The window has the bytes of the block. */
   #written = false;
+  /** What is queued is the next entry's own connection's, and may go out with what that sends. */
+  #carried = false;
 
   constructor(parts: Parts, flow: Flow, deadlines: Deadlines, callbacks: Callbacks) {
     this.#connections = parts.connections;
@@ -59,6 +62,7 @@ export class Delivery {
     this.#clock = parts.clock;
     this.#shared = parts.shared;
     this.#block = parts.control.block;
+    this.#effects = parts.effects;
     this.#flow = flow;
     this.#deadlines = deadlines;
     this.#callbacks = callbacks;
@@ -81,6 +85,7 @@ export class Delivery {
   run(): void {
     // Input has come into the window since.
     this.#written = false;
+    this.#carried = false;
     for (let left = this.#perTurn; left > 0 && this.#more(); left -= 1) {
       this.#next();
       if (this.#clock.spent()) return;
@@ -123,7 +128,8 @@ export class Delivery {
     }
     this.#callbacks.load(slot);
     // Nothing of others is on its way while the guest runs: if it does not return, that would be lost.
-    this.#flow.flush();
+    if (!this.#carried) this.#flow.flush();
+    this.#carried = false;
     const flags = table[base + FLAGS]!;
     if ((flags & (reply ? OVER : OVER | BLOCKED)) !== 0) return;
     table[base + BUSY] = 1;
@@ -165,10 +171,22 @@ export class Delivery {
     this.#shared.replied(slot);
     const [tag, status] = [block[at + ENTRY_TAG]!, block[at + ENTRY_STATUS]!];
     const [offset, length] = [block[at + ENTRY_OFFSET]!, block[at + ENTRY_LENGTH]!];
-    const returned = this.#into.reply(slot, tag, status, offset, length);
-    if (!returned) this.#fail(slot);
+    if (!this.#into.reply(slot, tag, status, offset, length)) this.#fail(slot);
+    else this.#saved(slot, at);
     // It may be quiet now.
     if (this.#table[slot * COLUMNS + REQUESTS] === 0) this.#deadlines.schedule(slot);
+  }
+
+  // The state that a reply left is saved at once, if the next one is for the same connection and nothing else
+  // has to be done before.
+  #saved(slot: number, at: number): void {
+    const block = this.#block;
+    this.#carried =
+      block[BLOCK_POSITION]! < block[BLOCK_COUNT]! &&
+      block[at + ENTRY + ENTRY_HANDLE] === block[at + ENTRY_HANDLE] &&
+      this.#effects.mayCarry();
+    if (this.#carried) this.#callbacks.saveNow(slot);
+    else this.#callbacks.save(slot);
   }
 
   /** on_missed; the state is in the guest. */

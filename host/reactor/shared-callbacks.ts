@@ -40,7 +40,7 @@ export class SharedCallbacks {
     return callbacks.returned(slot);
   }
 
-  /** on_reply; the state is in the guest, the bytes in the window from `offset` on. */
+  /** on_reply; the state is in the guest and to be saved, the bytes in the window from `offset` on. */
   reply(slot: number, tag: number, status: number, offset: number, length: number): boolean {
     const callbacks = this.#callbacks;
     const { guest } = callbacks;
@@ -58,7 +58,7 @@ export class SharedCallbacks {
       callbacks.why = thrown;
       return false;
     }
-    return callbacks.returned(slot);
+    return callbacks.settled();
   }
 
   /** on_missed; the state is in the guest. */
