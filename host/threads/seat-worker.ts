@@ -54,6 +54,8 @@ class SeatWorker {
       metrics: data.metrics,
       listeners: data.listeners,
       epoll: native.epoll(data.epollFd),
+      seat: native.seat(data.shared.id, data.shared.seat),
+      routed: data.shared.routed,
       signalled: () => {
         drainEventFd(native, data.eventFd);
         // Who listens before a connection comes is told of it: messages may be read later than it.
