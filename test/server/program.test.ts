@@ -176,6 +176,28 @@ test('a program that does not keep pace misses messages, and is told which subsc
   await until(() => server.stats().shared.queueBytes === 0);
 });
 
+test('a process that is there for one server has the same', async (t) => {
+  const url = (file: string): string => JSON.stringify(new URL(file, import.meta.url).href);
+  const { stdout, stderr } = await runScript(`
+    import { serveAlone } from ${url('../../host/server/serve.js')};
+    import { connect } from ${url('../helpers/client.js')};
+    import { compiledGuest } from ${url('../helpers/guests.js')};
+    const protocol = compiledGuest('relay');
+    const server = await serveAlone({ protocol, listen: '127.0.0.1:0', workers: 0 });
+    const opened = new Promise((resolve) => server.once('open', resolve));
+    const client = await connect(server.addresses[0]);
+    const { id } = await opened;
+    const heard = new Promise((resolve) => {
+      server.subscribe('room', (data) => resolve(Buffer.from(data).toString()));
+    });
+    await client.send('from the client');
+    console.log(await heard, server.send(id, 'topic', 'to the client'));
+    console.log(String(await client.readExactly(13)), await server.store.add('count', 1));
+    client.end();
+    await server.close();`);
+  t.is(stdout, 'from the client true\nto the client 1\n', stderr);
+});
+
 test('a subscription alone does not keep the process alive, nor does the end of the server take one', async (t) => {
   const index = JSON.stringify(new URL('../../host/index.js', import.meta.url).href);
   const { stdout, stderr } = await runScript(`
