@@ -19,14 +19,12 @@ export const OWN_SEAT_DESCRIPTORS = 2;
 /** Turns that may follow one another before the event loop has its own: a program may await in a loop. */
 const TURNS = 256;
 
+const closed = (): Error => new WasmpollError('ERR_CLOSED', 'the server is closed');
+const refuse = (): Promise<never> => Promise.reject(closed());
+/** The store of a server that was closed before anybody asked. */
+const nothing: Store = { get: refuse, put: refuse, delete: refuse, add: refuse };
+
 export class OwnSeat {
-  /** Rejects as `Store` says; its first use makes the seat. */
-  readonly store: Store = {
-    get: async (key) => this.member.store.get(key),
-    put: async (key, value, options) => this.member.store.put(key, value, options),
-    delete: async (key, options) => this.member.store.delete(key, options),
-    add: async (key, delta, options) => this.member.store.add(key, delta, options),
-  };
   readonly #native: Common['native'];
   readonly #shared: Common['shared'];
   readonly #policy: Policy;
@@ -50,10 +48,15 @@ export class OwnSeat {
     return countsOf(this.#shared);
   }
 
+  /** Its methods reject when the server is closed. @throws a SystemError when there is no descriptor left */
+  get store(): Store {
+    return this.#closed && this.#member === null ? nothing : this.member.store;
+  }
+
   /** @throws WasmpollError ERR_CLOSED; a SystemError when there is no descriptor left */
   get member(): Member {
     if (this.#member !== null) return this.#member;
-    if (this.#closed) throw new WasmpollError('ERR_CLOSED', 'the server is closed');
+    if (this.#closed) throw closed();
     const fd = makeEventFd(this.#native);
     try {
       this.#watcher = new this.#native.Watcher(fd, () => this.#signalled(fd));
