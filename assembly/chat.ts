@@ -1,9 +1,8 @@
-// Chat: a line from one member goes to all others. Names live in the state blocks; the list of
-// members is a cache, rebuilt by on_restore. A member that does not read costs the others nothing.
-// A line reaches as many members as a callback may have sends; a larger room needs that limit raised.
+// Chat: a line from one member goes to all others, whichever worker serves them: members join a topic. All
+// that is known of a member lies in its state block. A member that does not read costs the others nothing.
 
-import { CLOSE_ABORT, CLOSE_GRACEFUL } from './abi';
-import { close, pause, resume, send, set_timer } from './wasmpoll';
+import { CLOSE_ABORT, CLOSE_GRACEFUL, PUBLISH_OTHERS } from './abi';
+import { close, join, pause, publish, resume, send, set_timer } from './wasmpoll';
 
 export * from './guest';
 
@@ -20,30 +19,31 @@ const CAUGHT_UP_BYTES: i32 = 16 * 1024;
 const WARN_MS: i32 = 1000;
 const DROP_MS: i32 = 4000;
 
-// 0        4          8                  40
-// | length | searched | name, NAME_BYTES |
+// 0        4          8        12       16                 48
+// | length | searched | missed | warned | name, NAME_BYTES |
 @unmanaged
 class State {
   /** Bytes of the name; 0 before it is given. */
   length: i32;
   /** Bytes at the front of the unconsumed input that hold no newline. */
   searched: i32;
+  /** 1 while it has so much unread text that lines are withheld from it. */
+  missed: i32;
+  /** 1 once it was told that it will be dropped. */
+  warned: i32;
 }
 
 const NAME: usize = offsetof<State>();
 
-class Member {
-  /** Text was withheld from it, in lines. */
-  missed: i32 = 0;
-  warned: bool = false;
+/** Where a line is put together; a longer one gets a larger block. */
+let line: usize = 0;
+let capacity: i32 = 0;
 
-  constructor(public readonly connection: i32) {}
-}
-
-const members: Member[] = [];
-
+const ROOM = String.UTF8.encode('chat');
 const PROMPT = String.UTF8.encode('name? ');
 const NAME_RULE = String.UTF8.encode('a name has 1 to 32 printable characters; name? ');
+const FULL = String.UTF8.encode('* the room is full\n');
+const TOO_LONG = String.UTF8.encode('* the line is too long\n');
 const STAR = String.UTF8.encode('* ');
 const COLON = String.UTF8.encode(': ');
 const JOINED = String.UTF8.encode(' has joined\n');
@@ -69,7 +69,7 @@ export function on_data(connection: i32, state: usize, data: usize, length: i32)
   if (end < 0) return 0;
   let text = end;
   if (text > 0 && load<u8>(data + text - 1) === RETURN) text -= 1;
-  if (member.length === 0) join(connection, state, data, text);
+  if (member.length === 0) enter(connection, state, data, text);
   else if (is(data, text, QUIT)) {
     tell(connection, BYE);
     close(connection, CLOSE_GRACEFUL);
@@ -77,49 +77,70 @@ export function on_data(connection: i32, state: usize, data: usize, length: i32)
   return end + 1;
 }
 
-export function on_timer(connection: i32, _state: usize): void {
-  const member = find_member(connection);
-  if (member === null) return;
-  if (send(connection, 0, 0) <= CAUGHT_UP_BYTES) {
-    caught_up(member);
+// A member that does not read is not read from either.
+export function on_message(
+  connection: i32,
+  state: usize,
+  _tag: i32,
+  _flags: i32,
+  _topic: usize,
+  _topicLength: i32,
+  data: usize,
+  length: i32,
+): void {
+  const member = changetype<State>(state);
+  if (member.missed !== 0) return;
+  if (send(connection, 0, 0) <= SLOW_BYTES) {
+    send(connection, data, length);
     return;
   }
-  if (member.warned) {
+  member.missed = 1;
+  pause(connection);
+  set_timer(connection, WARN_MS);
+}
+
+export function on_missed(connection: i32, state: usize): void {
+  // It will be told when it has caught up.
+  if (changetype<State>(state).missed === 0) tell(connection, MISSED);
+}
+
+export function on_timer(connection: i32, state: usize): void {
+  const member = changetype<State>(state);
+  if (send(connection, 0, 0) <= CAUGHT_UP_BYTES) {
+    catch_up(connection, member);
+    return;
+  }
+  if (member.warned !== 0) {
     close(connection, CLOSE_ABORT);
     return;
   }
-  member.warned = true;
+  member.warned = 1;
   tell(connection, WARNING);
   set_timer(connection, DROP_MS);
 }
 
-export function on_drain(connection: i32, _state: usize): void {
-  const member = find_member(connection);
-  if (member !== null && member.missed > 0) caught_up(member);
+export function on_drain(connection: i32, state: usize): void {
+  const member = changetype<State>(state);
+  if (member.missed !== 0) catch_up(connection, member);
 }
 
-export function on_close(connection: i32, state: usize, _reason: i32): void {
-  for (let index = 0; index < members.length; index += 1) {
-    if (members[index].connection !== connection) continue;
-    members.splice(index, 1);
-    announce(connection, state, LEFT);
-    return;
-  }
+export function on_close(_connection: i32, state: usize, _reason: i32): void {
+  if (changetype<State>(state).length > 0) announce(state, LEFT);
 }
 
-export function on_restore(connection: i32, state: usize): void {
-  if (changetype<State>(state).length > 0) members.push(new Member(connection));
-}
-
-function join(connection: i32, state: usize, name: usize, length: i32): void {
+function enter(connection: i32, state: usize, name: usize, length: i32): void {
   if (!printable(name, length)) {
     tell(connection, NAME_RULE);
     return;
   }
+  if (join(connection, 0, changetype<usize>(ROOM), ROOM.byteLength, 0) < 0) {
+    tell(connection, FULL);
+    close(connection, CLOSE_GRACEFUL);
+    return;
+  }
   changetype<State>(state).length = length;
   memory.copy(state + NAME, name, length);
-  members.push(new Member(connection));
-  announce(connection, state, JOINED);
+  announce(state, JOINED);
 }
 
 function printable(text: usize, length: i32): bool {
@@ -131,24 +152,33 @@ function printable(text: usize, length: i32): bool {
   return true;
 }
 
-function say(from: i32, state: usize, text: usize, length: i32): void {
+function say(connection: i32, state: usize, text: usize, length: i32): void {
   const name = changetype<State>(state).length;
-  const line = new ArrayBuffer(name + COLON.byteLength + length + END.byteLength);
-  let at = put(changetype<usize>(line), state + NAME, name);
+  const most = name + COLON.byteLength + length + END.byteLength;
+  let at = put(begin(most), state + NAME, name);
   at = put(at, changetype<usize>(COLON), COLON.byteLength);
   at = put(at, text, length);
   put(at, changetype<usize>(END), END.byteLength);
-  broadcast(from, line);
+  if (tell_others(most) < 0) tell(connection, TOO_LONG);
 }
 
 /** `* NAME has …` to all but the one whom it is about. */
-function announce(about: i32, state: usize, what: ArrayBuffer): void {
+function announce(state: usize, what: ArrayBuffer): void {
   const name = changetype<State>(state).length;
-  const line = new ArrayBuffer(STAR.byteLength + name + what.byteLength);
-  let at = put(changetype<usize>(line), changetype<usize>(STAR), STAR.byteLength);
+  const most = STAR.byteLength + name + what.byteLength;
+  let at = put(begin(most), changetype<usize>(STAR), STAR.byteLength);
   at = put(at, state + NAME, name);
   put(at, changetype<usize>(what), what.byteLength);
-  broadcast(about, line);
+  tell_others(most);
+}
+
+/** @returns where a line of so many bytes is put together */
+function begin(bytes: i32): usize {
+  if (bytes > capacity) {
+    capacity = max(bytes, 2 * capacity);
+    line = heap.alloc(<usize>capacity);
+  }
+  return line;
 }
 
 /** @returns the address behind what was written */
@@ -157,40 +187,17 @@ function put(target: usize, text: usize, length: i32): usize {
   return target + length;
 }
 
-// One send a member: a line is whole or missing, and no other comes between its parts.
-function broadcast(from: i32, line: ArrayBuffer): void {
-  for (let index = 0; index < members.length; index += 1) {
-    const member = members[index];
-    if (member.connection !== from && listening(member)) tell(member.connection, line);
-  }
+/** @returns a status */
+function tell_others(length: i32): i32 {
+  return publish(changetype<usize>(ROOM), ROOM.byteLength, line, length, PUBLISH_OTHERS);
 }
 
-/** Whether the member can be given a line; one that does not read is not read from either. */
-function listening(member: Member): bool {
-  if (member.missed > 0) {
-    member.missed += 1;
-    return false;
-  }
-  if (send(member.connection, 0, 0) <= SLOW_BYTES) return true;
-  member.missed = 1;
-  pause(member.connection);
-  set_timer(member.connection, WARN_MS);
-  return false;
-}
-
-function caught_up(member: Member): void {
+function catch_up(connection: i32, member: State): void {
   member.missed = 0;
-  member.warned = false;
-  set_timer(member.connection, 0);
-  tell(member.connection, MISSED);
-  resume(member.connection);
-}
-
-function find_member(connection: i32): Member | null {
-  for (let index = 0; index < members.length; index += 1) {
-    if (members[index].connection === connection) return members[index];
-  }
-  return null;
+  member.warned = 0;
+  set_timer(connection, 0);
+  tell(connection, MISSED);
+  resume(connection);
 }
 
 function tell(connection: i32, text: ArrayBuffer): void {

@@ -1,7 +1,7 @@
 // The package's main entry: what a host application embeds.
 
 export type { Code } from './errors.ts';
-export { WasmpollError } from './errors.ts';
+export { StoreError, WasmpollError } from './errors.ts';
 export type { GuestMetric, GuestMetrics, Histogram, Snapshot } from './memory/stats.ts';
 export type { ModuleSource } from './module/protocol-module.ts';
 export type { Policy, Setting, SettingName, Unit } from './policy.ts';
@@ -10,8 +10,11 @@ export type { ServerEvents } from './server/events.ts';
 export type { Logger } from './server/logger.ts';
 export type { ServeOptions, SwapOptions } from './server/options.ts';
 export { serve } from './server/serve.ts';
+export type { ServerStats } from './server/server.ts';
 export { Server } from './server/server.ts';
-export type { ServerStats } from './threads/engine.ts';
+export type { SharedCounts } from './shared/counts.ts';
+export type { Expectation, Store, StoredValue, TimeToLive } from './shared/member/requests.ts';
+export type { MessageHandler, MessageInfo, Subscription } from './shared/member/subscriptions.ts';
 export type { Stdio } from './wasi/inheritance.ts';
 export type { RunOptions } from './wasi/options.ts';
 export type { RunPolicy } from './wasi/policy.ts';

@@ -10,7 +10,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /** The protocols that come with the package, and the AssemblyScript runtime each needs. */
-export const protocols = { chat: 'incremental', echo: 'stub', lines: 'stub' };
+export const protocols = { chat: 'stub', echo: 'stub', lines: 'stub' };
 
 /** What runs in threads of its own. */
 const threadScripts = ['host/threads/worker.js', 'host/wasi/preview1/worker.js'];

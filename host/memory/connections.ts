@@ -5,6 +5,7 @@ import * as Numbers from './layout.ts';
 import type { Segment } from './segment.ts';
 
 const {
+  CLOSING,
   COLUMNS,
   DOOMED,
   FD,
@@ -12,6 +13,7 @@ const {
   HANDLE,
   KNOWN,
   LAYOUT,
+  LINGERING,
   LINK,
   MASK,
   OPEN,
@@ -27,6 +29,16 @@ const {
 // A handle is not given out again before this many other slots were freed after it, unless the
 // table is full: stale handles that a guest kept stay recognisable for longer.
 const RESERVED_SLOTS = 1024;
+
+/** Bits of a handle that name the slot; the others are its generation. */
+const slotBitsOf = (connections: number): number => Math.max(1, 32 - Math.clz32(connections - 1));
+
+/** Whether a handle names a connection that is open, and stays so for now: any thread may ask. */
+export function isOpen(table: Int32Array, connections: number, handle: number): boolean {
+  const slot = handle & (2 ** slotBitsOf(connections) - 1);
+  if (slot >= connections || table[slot * COLUMNS + HANDLE] !== handle) return false;
+  return (table[slot * COLUMNS + FLAGS]! & (OPEN | CLOSING | LINGERING | DOOMED)) === OPEN;
+}
 
 export class Connections {
   readonly segment: Segment;
@@ -51,7 +63,7 @@ export class Connections {
   constructor(segment: Segment) {
     this.segment = segment;
     this.table = segment.table;
-    this.slotBits = Math.max(1, 32 - Math.clz32(segment.connections - 1));
+    this.slotBits = slotBitsOf(segment.connections);
     this.slotMask = 2 ** this.slotBits - 1;
     this.#touched = new Int32Array(segment.connections);
   }

@@ -7,19 +7,25 @@ import { messageOf } from '../errors.ts';
 import { monotonicMs } from '../kernel/monotonic.ts';
 import type { Policy } from '../policy.ts';
 import { RateLimit } from '../rate-limit.ts';
+import type { Subscription } from '../shared/member/subscriptions.ts';
 import type { EngineObserver, Interests } from '../threads/engine.ts';
 import { bytesText, type Logger, logAt, silent } from './logger.ts';
 
 export interface ServerEvents {
-  /** A connection was accepted. */
+  /** A connection was accepted; `server.send` takes its id until it is closed. */
   open: [{ id: number; address: string }];
   /** A connection is over; `reason` as in docs/abi.md. */
   close: [{ id: number; reason: string }];
+  /** Messages for one of the server's own subscriptions were lost, or may have been. */
+  missed: [Subscription];
   /** The guest failed or hung, and was replaced. */
   restart: [{ reason: string }];
   /** The module was swapped; `protocol` is the new one's name. */
   swap: [{ protocol: string }];
-  /** Something failed that does not end the server: a listener pauses, a guest did not come up. */
+  /**
+   * Something failed that does not end the server: a listener pauses, a guest did not come up, a handler of
+   * `subscribe` threw.
+   */
   error: [Error];
 }
 
@@ -90,6 +96,16 @@ export class ServerLog implements EngineObserver {
   fail(error: Error): void {
     this.#logger.error({ code: (error as { code?: string }).code }, error.message);
     this.#emit('error', error);
+  }
+
+  /** A handler of the program's own failed. */
+  failed(error: unknown): void {
+    this.failure(error);
+  }
+
+  missed(subscription: Subscription): void {
+    if (this.#limit.admit()) this.#logger.warn({ ...subscription }, 'messages were missed');
+    this.#emit('missed', subscription);
   }
 
   overlong(id: number): void {

@@ -7,17 +7,19 @@ import { fitDescriptors, waitingPossible } from '../listen/capacity.ts';
 import { Listener } from '../listen/listener.ts';
 import { loadProtocol } from '../module/source.ts';
 import { type Policy, resolvePolicy } from '../policy.ts';
-import type { Engine } from '../threads/engine.ts';
+import { type Engine, makeCommon } from '../threads/engine.ts';
 import { InThread } from '../threads/in-thread.ts';
 import { OwnLoop } from '../threads/own-loop.ts';
 import { SharedLoop } from '../threads/shared-loop.ts';
 import { Supervisor } from '../threads/supervisor.ts';
 import { ServerLog } from './events.ts';
 import { checkOptions, configOf, type ServeOptions, workersOf } from './options.ts';
+import { OWN_SEAT_DESCRIPTORS, OwnSeat } from './own-seat.ts';
 import { Server } from './server.ts';
 
 // Its epoll, and the duplicate that the event loop watches.
 const ACCEPTOR_DESCRIPTORS = 2;
+const LATER_DESCRIPTORS = ACCEPTOR_DESCRIPTORS + OWN_SEAT_DESCRIPTORS;
 
 /**
  * Loads the protocol, starts its guest and listens. All of that has succeeded when it resolves.
@@ -48,29 +50,32 @@ async function start(
   const log = new ServerLog(policy, options.logger);
   const workers = workersOf(options);
   const listeners: Listener[] = [];
+  const common = makeCommon(native, policy, { listeners: texts, routed: false });
+  const own = new OwnSeat(common, policy, log);
   let engine: Engine | null = null;
   try {
     engine =
       workers === 0
-        ? new InThread(native, module, policy, texts, log, Driver)
-        : await Supervisor.start(native, module, policy, texts, workers, log);
+        ? new InThread(common, module, policy, log, Driver)
+        : await Supervisor.start(common, module, policy, workers, log);
     signal?.throwIfAborted();
     for (const address of addresses) listeners.push(new Listener(native, address, policy));
     admit(engine, policy, options);
     log.serving(module);
-    const server = new Server(engine, listeners, policy, log, config);
+    const server = new Server(engine, own, listeners, policy, log, config);
     closeOn(signal, server);
     return server;
   } catch (error) {
     for (const listener of listeners) closeQuietly(listener);
     await engine?.close();
+    own.close();
     throw error;
   }
 }
 
 /** Counts what is open once nearly all is, and leaves the rest of the descriptors to connections. */
 function admit(engine: Engine, policy: Policy, options: ServeOptions): void {
-  const maxConnections = fitDescriptors(native, policy.maxConnections, ACCEPTOR_DESCRIPTORS);
+  const maxConnections = fitDescriptors(native, policy.maxConnections, LATER_DESCRIPTORS);
   engine.admit(maxConnections, waitingPossible(native));
   if (maxConnections >= (options.policy?.maxConnections ?? 0)) return;
   options.logger?.warn({ maxConnections }, 'maxConnections: lowered to the descriptor limit');

@@ -9,9 +9,16 @@ import { Acceptor } from '../listen/acceptor.ts';
 import type { Listener } from '../listen/listener.ts';
 import { loadProtocol } from '../module/source.ts';
 import type { Policy } from '../policy.ts';
-import type { Engine, ServerStats } from '../threads/engine.ts';
+import type { Engine, EngineStats } from '../threads/engine.ts';
 import type { ServerEvents, ServerLog } from './events.ts';
 import type { ServeOptions, SwapOptions } from './options.ts';
+import type { MessageHandler, OwnSeat, SharedCounts, Store } from './own-seat.ts';
+
+/** What `server.stats()` returns. */
+export interface ServerStats extends EngineStats {
+  /** Topics and keys. */
+  shared: SharedCounts;
+}
 
 export class Server extends EventEmitter<ServerEvents> {
   /** Where it listens, as `--listen` takes it, with real ports. */
@@ -20,6 +27,7 @@ export class Server extends EventEmitter<ServerEvents> {
   readonly closed: Promise<void>;
   readonly #policy: Policy;
   readonly #engine: Engine;
+  readonly #own: OwnSeat;
   readonly #log: ServerLog;
   readonly #acceptor: Acceptor;
   readonly #resolveClosed: () => void;
@@ -34,6 +42,7 @@ export class Server extends EventEmitter<ServerEvents> {
   /** Use `serve()`. */
   constructor(
     engine: Engine,
+    own: OwnSeat,
     listeners: readonly Listener[],
     policy: Policy,
     log: ServerLog,
@@ -42,6 +51,7 @@ export class Server extends EventEmitter<ServerEvents> {
     super();
     this.#config = config;
     this.#engine = engine;
+    this.#own = own;
     this.#log = log;
     this.#policy = policy;
     const { promise, resolve } = withResolvers();
@@ -81,7 +91,59 @@ export class Server extends EventEmitter<ServerEvents> {
 
   /** Counters since the start, and what is held now. */
   stats(): ServerStats {
-    return this.#last ?? this.#engine.snapshot();
+    return this.#last ?? this.#count();
+  }
+
+  #count(): ServerStats {
+    return { ...this.#engine.snapshot(), shared: this.#own.counts };
+  }
+
+  /** The keys that guests have in common, for the program as well. */
+  get store(): Store {
+    return this.#own.store;
+  }
+
+  /**
+   * Calls the handler with each message that is published to the topic from now on, by guests or by the
+   * program, and with those that are retained. What it throws is an `error` event; a `missed` event says
+   * that messages were lost, since more waited than queueBytes. At most 256 handlers are called before the
+   * event loop turns.
+   * @param topic with `pattern`, it has MQTT's wildcards: `orders/+`, `orders/#`
+   * @returns stops it: no call comes afterwards
+   * @throws WasmpollError ERR_OPTION, ERR_LIMIT when groupBytes leaves no room, ERR_CLOSED once `closed`
+   *   resolves
+   */
+  subscribe(
+    topic: string,
+    handler: MessageHandler,
+    options: { pattern?: boolean } = {},
+  ): () => void {
+    return this.#own.member.subscribe(topic, handler, options);
+  }
+
+  /**
+   * Publishes a message, text as UTF-8, to all who have joined the topic: connections, by their guests, and
+   * the program's own subscriptions. It is never held up: who cannot keep pace misses messages, and is told.
+   * @param options `retain`: it is kept, and given to those who join later; without data it ends what is kept
+   * @throws WasmpollError ERR_OPTION, ERR_LIMIT when groupBytes leaves no room to retain it, ERR_CLOSED
+   */
+  publish(topic: string, data: string | Uint8Array, options: { retain?: boolean } = {}): void {
+    this.#own.member.publish(topic, data, options);
+  }
+
+  /**
+   * Gives a message to one connection: its guest's `on_message` is called with DIRECT.
+   * @param id from an `open` event
+   * @returns whether it is on its way: false when the connection is gone or closes, when its guest takes no
+   *   messages, and when more than queueBytes waits for its worker
+   * @throws WasmpollError ERR_OPTION, ERR_CLOSED
+   */
+  send(id: number, topic: string, data: string | Uint8Array): boolean {
+    if (!Number.isSafeInteger(id) || id < 0) {
+      const why = `the connection must be an id from an 'open' event, got ${String(id)}`;
+      throw new WasmpollError('ERR_OPTION', `send: ${why}`);
+    }
+    return this.#own.member.send(this.#engine.find(id), topic, data);
   }
 
   /**
@@ -134,8 +196,9 @@ export class Server extends EventEmitter<ServerEvents> {
 
   async #finish(): Promise<void> {
     clearTimeout(this.#grace);
-    this.#last = this.#engine.snapshot();
+    this.#last = this.#count();
     await this.#engine.close();
+    this.#own.close();
     this.#resolveClosed();
   }
 

@@ -6,10 +6,10 @@ import type { SharedSeat } from '../shared/contract.ts';
 import { countsOf, type SharedCounts } from '../shared/counts.ts';
 import { Member } from '../shared/member/member.ts';
 import type { Store } from '../shared/member/requests.ts';
-import { OWN_SEAT, seatOf } from '../shared/seats.ts';
+import { OWN_SEAT } from '../shared/seats.ts';
 import { Twin } from '../shared/twin.ts';
 
-const GUESTS_SEAT = seatOf(0);
+const GUESTS_SEAT = OWN_SEAT + 1;
 // Stands for an eventfd: `wake` is called in its place.
 const RUNG = 0;
 

@@ -1,11 +1,15 @@
 // Engine: what a server drives, wherever the reactors are: in this thread (in-thread.ts) or in workers
 // (supervisor.ts). It does nothing by itself.
 
+import type { Native } from '../kernel/native.ts';
 import type { Snapshot } from '../memory/stats.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
+import type { Shared, SharedLimits } from '../shared/contract.ts';
+import { type Receiver, SeatNumbers } from '../shared/seats.ts';
 
-/** What `server.stats()` returns. */
-export interface ServerStats extends Snapshot {
+export type { Receiver } from '../shared/seats.ts';
+
+export interface EngineStats extends Snapshot {
   /** Worker threads, those of them that serve now, and how often one was replaced. */
   workers: { total: number; ready: number; restarts: number };
 }
@@ -46,6 +50,40 @@ export const interestsOf = (bits: number): Interests => ({
   data: (bits & 4) !== 0,
 });
 
+/** What all seats of a server have in common. */
+export interface Common {
+  readonly native: Native;
+  /** The operator's names for the listeners, by their numbers. */
+  readonly listeners: readonly string[];
+  readonly shared: Shared;
+  readonly numbers: SeatNumbers;
+  /** Requests to the store are seen to by an engine. */
+  readonly routed: boolean;
+}
+
+export const makeCommon = (
+  native: Native,
+  limits: SharedLimits,
+  options: Pick<Common, 'listeners' | 'routed'>,
+): Common => ({
+  ...options,
+  native,
+  shared: native.shared(limits),
+  numbers: new SeatNumbers(),
+});
+
+/** Handles are a worker's own; the worker's number makes them the server's. */
+export const idOf = (worker: number, handle: number): number => worker * 2 ** 32 + (handle >>> 0);
+
+/** What `idOf` was given. */
+export const fromId = (id: number): { worker: number; handle: number } => ({
+  worker: Math.floor(id / 2 ** 32),
+  handle: id | 0,
+});
+
+/** Whether the guest can be given a message. */
+export const hears = ({ exports }: GuestModule): boolean => exports.has('on_message');
+
 export interface Engine {
   /**
    * Takes over a connected descriptor, or closes it when there is no room.
@@ -58,7 +96,9 @@ export interface Engine {
    */
   admit(most: number, waiting: number): void;
   observe(interests: Interests): void;
-  snapshot(): ServerStats;
+  /** A connection that can be sent to; null when it is gone, or closing, or its guest takes no messages. */
+  find(id: number): Receiver | null;
+  snapshot(): EngineStats;
   /**
    * Replaces every guest by one of another module, which takes over the connections.
    * Rejects with a WasmpollError, ERR_GUEST, when it does not start or cannot; nothing has changed then.

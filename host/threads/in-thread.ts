@@ -3,22 +3,27 @@
 
 import { REASON_SHUTDOWN } from '../../assembly/abi.ts';
 import { WasmpollError } from '../errors.ts';
+import { drainEventFd, makeEventFd } from '../kernel/event-fd.ts';
 import { monotonicMs } from '../kernel/monotonic.ts';
-import type { Native } from '../kernel/native.ts';
+import type { Native, NativeEpoll } from '../kernel/native.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
 import type { Policy } from '../policy.ts';
 import { type Observer, Reactor } from '../reactor/reactor.ts';
-import type { Engine, EngineObserver, Interests, ServerStats } from './engine.ts';
+import type { Common, Engine, EngineObserver, EngineStats, Interests } from './engine.ts';
+import { fromId, hears, type Receiver } from './engine.ts';
 import type { LoopDriver, LoopDriverClass } from './loop-driver.ts';
 
 const LOOK_EACH_MS = 1;
 
 export class InThread implements Engine {
   readonly #native: Native;
+  readonly #common: Common;
+  readonly #seat: number;
   readonly #reactor: Reactor;
   readonly #driver: LoopDriver | undefined;
   readonly #engineObserver: EngineObserver;
   readonly #observer: Observer;
+  #module: GuestModule;
   #ending = false;
   #most = Infinity;
   #lookedAt = -Infinity;
@@ -26,14 +31,17 @@ export class InThread implements Engine {
 
   /** @throws WasmpollError ERR_GUEST when the guest does not start */
   constructor(
-    native: Native,
+    common: Common,
     module: GuestModule,
     policy: Policy,
-    listeners: readonly string[],
     observer: EngineObserver,
     Driver: LoopDriverClass,
   ) {
+    const { native } = common;
     this.#native = native;
+    this.#common = common;
+    this.#seat = common.numbers.take();
+    this.#module = module;
     this.#engineObserver = observer;
     this.#observer = {
       open: null,
@@ -44,7 +52,25 @@ export class InThread implements Engine {
       overlong: this.#told((id) => observer.overlong(id)),
       log: this.#told((level, text) => observer.log(level, text)),
     };
-    this.#reactor = new Reactor({
+    const epoll = native.epoll();
+    try {
+      this.#reactor = this.#makeReactor(module, policy, epoll);
+      this.#driver = new Driver(native, this.#reactor, () => this.#turned());
+    } catch (error) {
+      epoll.close();
+      common.shared.close(this.#seat);
+      throw error;
+    }
+    // What the guest does by the clock needs no connection.
+    this.#driver.schedule();
+  }
+
+  #makeReactor(module: GuestModule, policy: Policy, epoll: NativeEpoll): Reactor {
+    const { native, shared, listeners, routed } = this.#common;
+    const eventFd = makeEventFd(native);
+    shared.open(this.#seat, eventFd);
+    epoll.add(eventFd, native.constants.EPOLLIN, 0, 0);
+    return new Reactor({
       kernel: native,
       module,
       policy,
@@ -52,15 +78,14 @@ export class InThread implements Engine {
       observer: this.#observer,
       now: monotonicMs,
       buffer: SharedArrayBuffer,
+      epoll,
+      seat: shared.seat(this.#seat),
+      routed,
+      signalled: () => {
+        drainEventFd(native, eventFd);
+        this.#reactor.openHanded();
+      },
     });
-    try {
-      this.#driver = new Driver(native, this.#reactor, () => this.#turned());
-    } catch (error) {
-      this.#reactor.close();
-      throw error;
-    }
-    // What the guest does by the clock needs no connection.
-    this.#driver.schedule();
   }
 
   // Whoever is told may have promises to keep.
@@ -116,7 +141,13 @@ export class InThread implements Engine {
     this.#observer.data = data ? this.#told((id, bytes) => engine.data(id, bytes)) : null;
   }
 
-  snapshot(): ServerStats {
+  find(id: number): Receiver | null {
+    const { worker, handle } = fromId(id);
+    if (worker !== 0 || !hears(this.#module) || !this.#reactor.has(handle)) return null;
+    return { seat: this.#seat, handle };
+  }
+
+  snapshot(): EngineStats {
     const snapshot = this.#reactor.snapshot();
     snapshot.connections.refused += this.#refused;
     return { ...snapshot, workers: { total: 0, ready: 0, restarts: 0 } };
@@ -130,6 +161,7 @@ export class InThread implements Engine {
       );
     }
     this.#reactor.swap(module);
+    this.#module = module;
     this.#driver!.schedule();
   }
 
@@ -148,5 +180,6 @@ export class InThread implements Engine {
   async close(): Promise<void> {
     this.#driver!.close();
     this.#reactor.close();
+    this.#common.shared.close(this.#seat);
   }
 }

@@ -18,6 +18,8 @@ export interface WorkerData {
   /** Belongs to the seat, registrations included; the eventfd is in it with token 0. */
   readonly epollFd: number;
   readonly eventFd: number;
+  /** Topics and keys, the seat's number in them, and whether somebody else performs store requests. */
+  readonly shared: { readonly id: number; readonly seat: number; readonly routed: boolean };
   readonly draining: boolean;
   /** How many swaps came before; told back with `ready`. */
   readonly swaps: number;

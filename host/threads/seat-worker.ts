@@ -56,6 +56,8 @@ class SeatWorker {
       metrics: data.metrics,
       listeners: data.listeners,
       epoll: native.epoll(data.epollFd),
+      seat: native.seat(data.shared.id, data.shared.seat),
+      routed: data.shared.routed,
       signalled: () => {
         drainEventFd(native, data.eventFd);
         this.#quiet = false;

@@ -2,11 +2,11 @@
 // loaded worker, adds up what they count, and replaces threads that hang or die. It never enters a guest.
 
 import { WasmpollError } from '../errors.ts';
-import type { Native } from '../kernel/native.ts';
 import { Tally } from '../memory/tally.ts';
 import type { Policy } from '../policy.ts';
 import { Admission } from './admission.ts';
-import type { Engine, EngineObserver, Interests, ServerStats } from './engine.ts';
+import type { Common, Engine, EngineObserver, EngineStats, Interests } from './engine.ts';
+import { fromId, hears, idOf, type Receiver } from './engine.ts';
 import { SeatHoldings } from './seat/holdings.ts';
 import { Seat, type SeatObserver } from './seat/seat.ts';
 import { SpareThread } from './spare-thread.ts';
@@ -20,7 +20,7 @@ type GuestModule = Parameters<Engine['swap']>[0];
 type FromSeat = Parameters<SeatObserver['message']>[1];
 
 export class Supervisor implements Engine {
-  readonly #native: Native;
+  readonly #common: Common;
   readonly #policy: Policy;
   readonly #observer: EngineObserver;
   readonly #threads: SpareThread;
@@ -35,31 +35,23 @@ export class Supervisor implements Engine {
   #ending = false;
   #closed = false;
   readonly #share: Policy;
-  readonly #listeners: readonly string[];
   #last: NodeJS.Timeout | undefined;
 
-  private constructor(
-    native: Native,
-    policy: Policy,
-    listeners: readonly string[],
-    workers: number,
-    observer: EngineObserver,
-  ) {
-    this.#listeners = listeners;
-    this.#native = native;
+  private constructor(common: Common, policy: Policy, workers: number, observer: EngineObserver) {
+    this.#common = common;
     this.#policy = policy;
     this.#observer = observer;
     this.#share = sharePolicy(policy, workers);
-    this.#admission = new Admission(native, policy.maxConnections, () => ({
+    this.#admission = new Admission(common.native, policy.maxConnections, () => ({
       open: this.#seats,
       draining: this.#retired.keys(),
     }));
-    this.#threads = new SpareThread(native);
-    this.#tally = new Tally((errno) => native.errorName(errno));
+    this.#threads = new SpareThread(common.native);
+    this.#tally = new Tally((errno) => common.native.errorName(errno));
   }
 
   #makeSeat(module: GuestModule): Seat {
-    const holdings = new SeatHoldings(this.#native, this.#share, this.#listeners);
+    const holdings = new SeatHoldings(this.#common, this.#share);
     const seat = new Seat(this.#made, holdings, this.#threads, module, {
       message: (seat, message) => this.#receive(seat, message),
       died: (seat, why) => this.#died(seat, why),
@@ -75,18 +67,16 @@ export class Supervisor implements Engine {
 
   /**
    * Starts the workers.
-   * @param listeners the operator's names for them, by their numbers
    * @throws WasmpollError ERR_GUEST when a guest does not start, ERR_POLICY when the pool cannot be shared
    */
   static async start(
-    native: Native,
+    common: Common,
     module: GuestModule,
     policy: Policy,
-    listeners: readonly string[],
     workers: number,
     observer: EngineObserver,
   ): Promise<Supervisor> {
-    const supervisor = new Supervisor(native, policy, listeners, workers, observer);
+    const supervisor = new Supervisor(common, policy, workers, observer);
     try {
       // One after the other: those that are there are closed when the next one fails.
       for (let made = 0; made < workers; made += 1) {
@@ -109,8 +99,7 @@ export class Supervisor implements Engine {
 
   #receive(seat: Seat, message: FromSeat): void {
     const observer = this.#observer;
-    // Handles are a worker's own; the worker's number makes them the server's.
-    const id = (handle: number): number => seat.index * 2 ** 32 + (handle >>> 0);
+    const id = (handle: number): number => idOf(seat.index, handle);
     if (message.kind === 'open') observer.open(id(message.id), message.address);
     else if (message.kind === 'close') observer.close(id(message.id), message.reason);
     else if (message.kind === 'data') observer.data(id(message.id), message.bytes);
@@ -152,7 +141,13 @@ export class Supervisor implements Engine {
     for (const seat of this.#all) seat.observe(interests);
   }
 
-  snapshot(): ServerStats {
+  find(id: number): Receiver | null {
+    const { worker, handle } = fromId(id);
+    const seat = this.#all.find(({ index }) => index === worker);
+    return seat !== undefined && hears(seat.swap.module) ? seat.holdings.find(handle) : null;
+  }
+
+  snapshot(): EngineStats {
     const all = this.#all;
     const snapshot = this.#tally.snapshot(all.map(({ holdings }) => holdings));
     snapshot.connections.refused += this.#admission.refused;

@@ -14,11 +14,11 @@ import type { Remains } from '../../host/reactor/recovery.ts';
 import type { SharedSeat } from '../../host/shared/contract.ts';
 import { countsOf } from '../../host/shared/counts.ts';
 import { Member } from '../../host/shared/member/member.ts';
-import { OWN_SEAT, seatOf } from '../../host/shared/seats.ts';
+import { OWN_SEAT } from '../../host/shared/seats.ts';
 import { Twin } from '../../host/shared/twin.ts';
 import { steppedHost } from './statement-steps.ts';
 
-const SEAT = seatOf(0);
+const SEAT = OWN_SEAT + 1;
 const REASON = 13;
 
 class Death extends Error {}

@@ -4,12 +4,12 @@
 import type { SharedLimits } from '../../host/shared/contract.ts';
 import { Member, type MemberBounds } from '../../host/shared/member/member.ts';
 import type { Subscription } from '../../host/shared/member/subscriptions.ts';
-import { OWN_SEAT, seatOf } from '../../host/shared/seats.ts';
+import { OWN_SEAT } from '../../host/shared/seats.ts';
 import { Twin } from '../../host/shared/twin.ts';
 import { roomy, Seat } from './shared-seats.ts';
 
 /** A worker's. */
-export const WORKER = seatOf(0);
+export const WORKER = OWN_SEAT + 1;
 
 const bounds: MemberBounds = {
   maxTopicBytes: 1024,

@@ -3,12 +3,17 @@
 import { readFile } from 'node:fs/promises';
 import test from 'ava';
 import { REASON_GUEST, REASON_PEER } from '../../assembly/abi.ts';
-import { type Harness, harness, type Peer } from '../../host/testing/harness.ts';
+import { type Harness, harness, type Peer, type Policy } from '../../host/testing/harness.ts';
 
 const module = await readFile(new URL('../../protocols/chat.wasm', import.meta.url));
 
-async function room(...names: string[]): Promise<{ network: Harness; members: Peer[] }> {
-  const network = await harness(module);
+const room = (...names: string[]) => roomWith({}, ...names);
+
+async function roomWith(
+  policy: Partial<Policy>,
+  ...names: string[]
+): Promise<{ network: Harness; members: Peer[] }> {
+  const network = await harness(module, { policy });
   const members = names.map((name) => join(network, name));
   for (const member of members) member.received();
   return { network, members };
@@ -117,6 +122,70 @@ test('a slow member is not listened to until it has caught up, and is told that 
   t.is(slow.text(), 'ann: welcome back\n');
   network.advance(10_000);
   t.is(slow.state, 'open');
+});
+
+test('who reads slower than the host lets wait is told that it missed lines once it has read', async (t) => {
+  const { network, members } = await roomWith(
+    { highWaterBytes: 3000, lowWaterBytes: 500 },
+    'ann',
+    'bob',
+  );
+  const slow = join(network, 'slow', 1000);
+  members[1]!.received();
+  for (let count = 0; count < 20; count += 1) members[0]!.send(`${'x'.repeat(400)}\n`);
+  t.is(members[1]!.text().length, 20 * 'ann: xxxx\n'.length + 20 * 396);
+  const heard = slow.text();
+  t.regex(heard, /^name\? (?:ann: x{400}\n){4,15}\* you have missed lines\n$/);
+  members[0]!.send('welcome back\n');
+  t.is(slow.text(), 'ann: welcome back\n');
+});
+
+test('a line that is longer than a message may be is told to nobody, and only its author hears so', async (t) => {
+  const { members } = await roomWith({ maxMessageBytes: 100 }, 'ann', 'bob');
+  members[0]!.send(`${'x'.repeat(200)}\nshort\n`);
+  t.is(members[0]!.text(), '* the line is too long\n');
+  t.is(members[1]!.text(), 'ann: short\n');
+});
+
+test('lines of any length up to that arrive whole, one after the other', async (t) => {
+  const { members } = await room('ann', 'bob');
+  for (const length of [1, 40, 30_000, 3, 65_000, 60_000]) {
+    members[0]!.send(`${'x'.repeat(length)}\n`);
+    t.is(members[1]!.text(), `ann: ${'x'.repeat(length)}\n`);
+  }
+});
+
+test('nobody comes into a room that has no room left, and those who are in it go on', async (t) => {
+  const { network, members } = await roomWith({ groupBytes: 65_536 }, 'ann', 'bob');
+  const heard: string[] = [];
+  network.subscribe('chat', (data) => heard.push(Buffer.from(data).toString()));
+  network.publish('other', 'x'.repeat(64_000), { retain: true });
+  const crowd = Array.from({ length: 20 }, (_, index) => join(network, `m${index}`));
+  const last = crowd.at(-1)!;
+  t.is(last.text(), 'name? * the room is full\n');
+  t.is(last.state, 'ended');
+  members[0]!.send('crowded\n');
+  t.true(members[1]!.text().endsWith('ann: crowded\n'));
+  t.is(heard.at(-1), 'ann: crowded\n');
+});
+
+test('the program hears the room, speaks in it, and speaks to one member', async (t) => {
+  const { network, members } = await room('ann', 'bob');
+  const heard: string[] = [];
+  network.subscribe('chat', (data) => heard.push(Buffer.from(data).toString()));
+  members[0]!.send('hello\n');
+  network.publish('chat', 'web: hi\n');
+  network.send(members[1]!.connection, 'chat', '* only you\n');
+  t.deepEqual(heard, ['ann: hello\n', 'web: hi\n']);
+  t.is(members[0]!.text(), 'web: hi\n');
+  t.is(members[1]!.text(), 'ann: hello\nweb: hi\n* only you\n');
+});
+
+test('a swap under a room changes nothing for it', async (t) => {
+  const { network, members } = await room('ann', 'bob');
+  await network.swap(module);
+  members[0]!.send('still here\n');
+  t.is(members[1]!.text(), 'ann: still here\n');
 });
 
 test('a room of 60 that comes and goes leaves nothing behind', async (t) => {

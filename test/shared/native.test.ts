@@ -190,20 +190,23 @@ test('the columns and lists that are filled have room for all', (t) => {
   outOfRange(t, () => shared.reply(-1, 1, 1, 0, window));
 });
 
-test.serial('the eventfd of a seat is closed with the seat, or with what it belongs to', async (t) => {
-  const before = descriptors();
-  const shared = native.shared(roomy);
-  shared.open(0, native.eventfd(0));
-  shared.open(1, native.eventfd(0));
-  t.is(descriptors().length, before.length + 2);
-  shared.close(0);
-  t.is(descriptors().length, before.length + 1);
-  shared.release();
-  t.deepEqual(descriptors(), before);
-  (() => native.shared(roomy).open(0, native.eventfd(0)))();
-  await collect(() => descriptors().length === before.length);
-  t.deepEqual(descriptors(), before);
-});
+test.serial(
+  'the eventfd of a seat is closed with the seat, or with what it belongs to',
+  async (t) => {
+    const before = descriptors();
+    const shared = native.shared(roomy);
+    shared.open(0, native.eventfd(0));
+    shared.open(1, native.eventfd(0));
+    t.is(descriptors().length, before.length + 2);
+    shared.close(0);
+    t.is(descriptors().length, before.length + 1);
+    shared.release();
+    t.deepEqual(descriptors(), before);
+    (() => native.shared(roomy).open(0, native.eventfd(0)))();
+    await collect(() => descriptors().length === before.length);
+    t.deepEqual(descriptors(), before);
+  },
+);
 
 test('a seat rings its eventfd, once for all that waits', (t) => {
   const { shared, seat, log } = single();

@@ -4,6 +4,7 @@ import test, { type ExecutionContext } from 'ava';
 import { native } from '../../host/kernel/native.ts';
 import { loadModule } from '../../host/module/protocol-module.ts';
 import { resolvePolicy } from '../../host/policy.ts';
+import { makeCommon } from '../../host/threads/engine.ts';
 import { SeatHoldings } from '../../host/threads/seat/holdings.ts';
 import { Seat } from '../../host/threads/seat/seat.ts';
 import { SpareThread } from '../../host/threads/spare-thread.ts';
@@ -16,13 +17,16 @@ async function seated(t: ExecutionContext): Promise<[Seat, (kind: string) => Pro
   const waiting = new Map<string, () => void>();
   const threads = new SpareThread(native);
   const module = await loadModule(await echoModule(), policy);
-  const seat = new Seat(0, new SeatHoldings(native, policy, ['unix:seat']), threads, module, {
+  const common = makeCommon(native, policy, { listeners: ['unix:seat'], routed: false });
+  const holdings = new SeatHoldings(common, policy);
+  const seat = new Seat(0, holdings, threads, module, {
     message: (_, { kind }) => waiting.get(kind)?.(),
     died: (_, why) => t.fail(why),
     starving: () => t.fail(),
   });
   t.teardown(async () => {
     await seat.close();
+    common.shared.release();
     await threads.close();
   });
   await seat.start();

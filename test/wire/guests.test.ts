@@ -112,36 +112,38 @@ test('a line goes to all others, and joining, leaving and resets are told', asyn
   t.is(String(await ann.readAll()), '* bye\n');
 });
 
-test('every member hears every line once, in the order of who said it', async (t) => {
-  const server = await startCli(t, [...listen, 'chat']);
-  const names = Array.from({ length: 12 }, (_, index) => `m${index}`);
-  const members: Client[] = [];
-  for (const name of names) {
-    const client = await join(t, server.address, name);
-    for (const other of members) await heard(other, `* ${name} has joined\n`);
-    members.push(client);
-  }
-  const count = 200;
-  const line = (index: number): string => `number ${String(index).padStart(3, '0')}`;
-  await Promise.all(
-    members.map(async (client) => {
-      for (let index = 0; index < count; index += 1) await client.send(`${line(index)}\n`);
-    }),
-  );
-  for (const [index, client] of members.entries()) {
-    const others = names.filter((_, other) => other !== index);
-    const bytes = others.reduce((sum, name) => sum + count * `${name}: ${line(0)}\n`.length, 0);
-    const lines = String(await client.readExactly(bytes))
-      .split('\n')
-      .slice(0, -1);
-    for (const name of others) {
-      const said = lines.filter((text) => text.startsWith(`${name}: `));
-      const expected = Array.from({ length: count }, (_, at) => `${name}: ${line(at)}`);
-      t.deepEqual(said, expected, `${name} to ${names[index]}`);
+for (const workers of ['1', '3']) {
+  test(`every member hears every line once, in the order of who said it, with ${workers} workers`, async (t) => {
+    const server = await startCli(t, [...listen, '--workers', workers, 'chat']);
+    const names = Array.from({ length: 12 }, (_, index) => `m${index}`);
+    const members: Client[] = [];
+    for (const name of names) {
+      const client = await join(t, server.address, name);
+      for (const other of members) await heard(other, `* ${name} has joined\n`);
+      members.push(client);
     }
-    t.is(client.waiting, 0);
-  }
-});
+    const count = 200;
+    const line = (index: number): string => `number ${String(index).padStart(3, '0')}`;
+    await Promise.all(
+      members.map(async (client) => {
+        for (let index = 0; index < count; index += 1) await client.send(`${line(index)}\n`);
+      }),
+    );
+    for (const [index, client] of members.entries()) {
+      const others = names.filter((_, other) => other !== index);
+      const bytes = others.reduce((sum, name) => sum + count * `${name}: ${line(0)}\n`.length, 0);
+      const lines = String(await client.readExactly(bytes))
+        .split('\n')
+        .slice(0, -1);
+      for (const name of others) {
+        const said = lines.filter((text) => text.startsWith(`${name}: `));
+        const expected = Array.from({ length: count }, (_, at) => `${name}: ${line(at)}`);
+        t.deepEqual(said, expected, `${name} to ${names[index]}`);
+      }
+      t.is(client.waiting, 0);
+    }
+  });
+}
 
 test('a member that does not read is warned and dropped, and the others never wait', async (t) => {
   const server = await startCli(t, [...listen, 'chat']);

@@ -31,6 +31,8 @@ export const HANDLERS = 256;
 /** Sees to the records of all seats that were routed to the member; see `Shared.routeStore`. */
 export type Router = (record: SharedRecord) => void;
 
+const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
+
 export interface Receivers {
   readonly subscriptions: Subscriptions;
   readonly requests: Requests;
@@ -45,6 +47,8 @@ export class Intake {
   readonly #window: Uint8Array;
   readonly #receivers: Receivers;
   readonly #now: () => number;
+  /** Of the present block, if it is a message. */
+  #topic = '';
   #inTurn = false;
   #closed = false;
 
@@ -74,6 +78,8 @@ export class Intake {
       if (block[BLOCK_POSITION]! >= block[BLOCK_COUNT]!) {
         const taken = this.#seat.take(this.#window, 0, this.#window.length, this.#now());
         if (taken <= 0) return taken < 0;
+        // Once for all whom the message is for.
+        this.#topic = utf8.decode(this.#window.subarray(0, block[BLOCK_TOPIC]!));
       }
       this.#serve();
     }
@@ -94,8 +100,9 @@ export class Intake {
     const handle = block[entry + ENTRY_HANDLE]!;
     if (kind === BLOCK_MISSED) subscriptions.missed(handle);
     else if (kind === BLOCK_MESSAGE) {
-      const [flags, topic, data] = [block[BLOCK_FLAGS]!, block[BLOCK_TOPIC]!, block[BLOCK_DATA]!];
-      subscriptions.deliver(handle, flags, this.#window, topic, data);
+      const from = block[BLOCK_TOPIC]!;
+      const data = this.#window.slice(from, from + block[BLOCK_DATA]!);
+      subscriptions.deliver(handle, this.#topic, data, block[BLOCK_FLAGS]!);
     } else {
       const from = block[entry + ENTRY_OFFSET]!;
       const bytes = this.#window.subarray(from, from + block[entry + ENTRY_LENGTH]!);

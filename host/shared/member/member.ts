@@ -27,6 +27,9 @@ import {
   Subscriptions,
 } from './subscriptions.ts';
 
+export type { Store } from './requests.ts';
+export type { MessageHandler, SubscriptionObserver } from './subscriptions.ts';
+
 export interface MemberBounds extends StoreBounds {
   readonly maxTopicBytes: number;
   readonly maxMessageBytes: number;

@@ -35,8 +35,6 @@ interface Handled extends Subscription {
   readonly handler: MessageHandler;
 }
 
-const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
-
 export class Subscriptions {
   readonly #observer: SubscriptionObserver;
   readonly #handled = new Map<number, Handled>();
@@ -68,20 +66,12 @@ export class Subscriptions {
 
   /**
    * Calls the handler; nobody, if it was stopped.
+   * @param data is the handler's from here on
    * @param flags DELIVERED_…
-   * @param bytes the topic, then the data
    */
-  deliver(
-    handle: number,
-    flags: number,
-    bytes: Uint8Array,
-    topicBytes: number,
-    dataBytes: number,
-  ): void {
+  deliver(handle: number, topic: string, data: Uint8Array, flags: number): void {
     const handled = this.#handled.get(handle);
     if (handled === undefined) return;
-    const topic = utf8.decode(bytes.subarray(0, topicBytes));
-    const data = bytes.slice(topicBytes, topicBytes + dataBytes);
     const retained = (flags & DELIVERED_RETAINED) !== 0;
     try {
       const result = handled.handler(data, { topic, retained });

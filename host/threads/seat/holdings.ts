@@ -4,12 +4,13 @@
 import { REASON_ERROR, REASON_HUNG, REASON_TRAP } from '../../../assembly/abi.ts';
 import { makeEventFd, ringEventFd } from '../../kernel/event-fd.ts';
 import type { Native, NativeEpoll } from '../../kernel/native.ts';
+import { isOpen } from '../../memory/connections.ts';
 import { ControlWords, IN_START_UP } from '../../memory/control-words.ts';
 import { COLUMNS, DOOMED, FD, FLAGS, MASK, OPEN, REASON } from '../../memory/layout.ts';
 import { Metrics } from '../../memory/metrics.ts';
 import { Stats } from '../../memory/stats.ts';
 import type { Policy } from '../../policy.ts';
-import { bitsOf, type Interests, interestsOf } from '../engine.ts';
+import { bitsOf, type Common, type Interests, interestsOf, type Receiver } from '../engine.ts';
 
 const NOBODY = { slot: IN_START_UP, reason: REASON_TRAP };
 
@@ -23,6 +24,8 @@ export interface End {
 }
 
 export class SeatHoldings {
+  /** Of the seat in shared state. */
+  readonly number: number;
   readonly policy: Policy;
   readonly control: ControlWords;
   readonly stats: Stats;
@@ -32,19 +35,17 @@ export class SeatHoldings {
   /** In whose callback a thread ended, as long as no successor has taken note of it. */
   lost = NOBODY;
   readonly #native: Native;
-  readonly #listeners: readonly string[];
+  readonly #common: Common;
   readonly #epoll: NativeEpoll;
   readonly #eventFd: number;
   #handed = 0;
   #callbacksAtStart = 0;
 
-  /**
-   * @param listeners the operator's names for them, by their numbers
-   * @throws a SystemError when there is no descriptor left
-   */
-  constructor(native: Native, policy: Policy, listeners: readonly string[]) {
-    this.#listeners = listeners;
+  /** @throws a SystemError when there is no descriptor left */
+  constructor(common: Common, policy: Policy) {
+    const { native, shared } = common;
     this.#native = native;
+    this.#common = common;
     this.policy = policy;
     this.control = new ControlWords(new SharedArrayBuffer(ControlWords.bytes));
     this.stats = new Stats(this.control.counts);
@@ -56,6 +57,9 @@ export class SeatHoldings {
       throw error;
     }
     this.#epoll.add(this.#eventFd, native.constants.EPOLLIN, 0, 0);
+    this.number = common.numbers.take();
+    // Shared state has it from here on, since other threads ring it.
+    shared.open(this.number, this.#eventFd);
   }
 
   /** What a thread borrows. */
@@ -65,9 +69,10 @@ export class SeatHoldings {
       policy: this.policy,
       control: this.control.buffer as SharedArrayBuffer,
       metrics: this.metrics.buffer as SharedArrayBuffer,
-      listeners: this.#listeners,
+      listeners: this.#common.listeners,
       epollFd: this.#epoll.fd,
       eventFd: this.#eventFd,
+      shared: { id: this.#common.shared.id, seat: this.number, routed: this.#common.routed },
     };
   }
 
@@ -149,6 +154,13 @@ export class SeatHoldings {
     this.control.placed();
   }
 
+  /** A connection that can be sent to; null if there is none of this handle. */
+  find(handle: number): Receiver | null {
+    const table = this.#table;
+    const open = table !== null && isOpen(table, this.policy.maxConnections, handle);
+    return open ? { seat: this.number, handle } : null;
+  }
+
   get #table(): Int32Array | null {
     if (this.segment === null) return null;
     return new Int32Array(this.segment, 0, this.policy.maxConnections * COLUMNS);
@@ -171,6 +183,7 @@ export class SeatHoldings {
     for (let fd = control.take(); fd >= 0; fd = control.take()) this.#native.close(fd);
     for (const [, fd] of this.#openRows()) this.#native.reset(fd);
     this.#epoll.close();
-    this.#native.close(this.#eventFd);
+    this.#common.shared.close(this.number);
+    this.#common.numbers.giveBack(this.number);
   }
 }
