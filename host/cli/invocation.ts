@@ -28,8 +28,9 @@ async function run(
   }
   // Loaded after the usage is known to be right, so that --help needs no addon.
   const { runServer } = await import('./serve.ts');
-  const { listen = [DEFAULT_ADDRESS], workers, logLevel } = flags;
-  await runServer({ protocol, listen, workers, policy }, flags, logLevel, signals);
+  const { listen = [DEFAULT_ADDRESS], workers, logLevel, store, topics } = flags;
+  const engines = { ...(store && { store }), ...(topics && { topics }) };
+  await runServer({ protocol, listen, workers, policy, ...engines }, flags, logLevel, signals);
 }
 
 /** Does what the arguments say, and leaves the exit status. */

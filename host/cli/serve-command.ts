@@ -4,7 +4,13 @@
 import { Option } from 'commander';
 import { WasmpollError } from '../errors.ts';
 import { MAX_WORKERS, type Policy, resolvePolicy } from '../policy.ts';
-import { addListen, addSettings, makeCommand, refuseRepetition } from './command-line.ts';
+import {
+  addEngines,
+  addListen,
+  addSettings,
+  makeCommand,
+  refuseRepetition,
+} from './command-line.ts';
 import { type ConfigFlags, parseSet } from './config-file.ts';
 import { flagOf, policyFrom, settingNames } from './flags.ts';
 
@@ -12,12 +18,16 @@ import { flagOf, policyFrom, settingNames } from './flags.ts';
 export const DEFAULT_ADDRESS = '127.0.0.1:33445';
 const LEVELS = ['debug', 'info', 'warn', 'error', 'silent'];
 /** Flags that mean nothing to a command. */
-const SERVER_ONLY = ['--workers', '--log-level', '--config-file', '--set'];
+const SERVER_ONLY = [
+  ...['--workers', '--store', '--topics', '--log-level', '--config-file', '--set'],
+];
 
 export interface ServeFlags extends ConfigFlags {
   listen?: string[];
   workers: number | 'auto';
   logLevel: string;
+  store?: string;
+  topics?: string;
 }
 
 /** What the arguments say. */
@@ -70,6 +80,7 @@ function serveCommand(): ReturnType<typeof makeCommand> {
     )
     .addHelpText('after', '\nTo run a program for WASI preview 1: wasmpoll run <module>')
     .allowExcessArguments(false);
+  addEngines(command);
   addSettings(command, settingNames);
   refuseRepetition(command, ['listen', 'set']);
   return command;

@@ -2,6 +2,7 @@
 
 import { availableParallelism } from 'node:os';
 import { configBytes } from '../config.ts';
+import { parseStore, parseTopics } from '../engines/address.ts';
 import { WasmpollError } from '../errors.ts';
 import type { ModuleSource } from '../module/protocol-module.ts';
 import { MAX_WORKERS, type Policy } from '../policy.ts';
@@ -21,6 +22,13 @@ export interface ServeOptions {
   policy?: Partial<Policy>;
   /** What the guest is given by `config`, at most 1 MiB; text as UTF-8. Empty by default. */
   config?: string | Uint8Array;
+  /**
+   * Where keys are kept: `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]` (rediss: with TLS), or
+   * `sqlite:PATH`. Without it, in this process. `?service=NAME` keeps several services apart.
+   */
+  store?: string;
+  /** What carries messages to other processes of the service: `redis:` as in `store`, or `nats:`. */
+  topics?: string;
   /** Begins the drain, as `close()` does. */
   signal?: AbortSignal;
   /** Where lines go, the guest's included; a pino logger will do. Silent by default. */
@@ -34,7 +42,10 @@ export interface SwapOptions {
   config?: string | Uint8Array;
 }
 
-const OPTIONS = ['protocol', 'listen', 'workers', 'policy', 'config', 'signal', 'logger'];
+const OPTIONS = [
+  ...['protocol', 'listen', 'workers', 'policy', 'config', 'store', 'topics'],
+  ...['signal', 'logger'],
+];
 
 /** @throws WasmpollError ERR_OPTION, naming the option and what it must be */
 export function checkOptions(options: ServeOptions): void {
@@ -62,6 +73,7 @@ export function checkOptions(options: ServeOptions): void {
     );
   }
   configBytes(options.config);
+  checkEngines(options, bad);
   if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) {
     bad('signal must be an AbortSignal');
   }
@@ -69,6 +81,15 @@ export function checkOptions(options: ServeOptions): void {
 
 /** @returns what the guest is given by `config` */
 export const configOf = ({ config }: ServeOptions): Uint8Array => configBytes(config);
+
+function checkEngines({ store, topics }: ServeOptions, bad: (why: string) => never): void {
+  for (const [name, value] of Object.entries({ store, topics })) {
+    // It is not shown: it may hold a password.
+    if (value !== undefined && typeof value !== 'string') bad(`${name} must be text`);
+  }
+  if (store !== undefined) parseStore(store, 'serve(): store');
+  if (topics !== undefined) parseTopics(topics, 'serve(): topics');
+}
 
 /** @returns how many worker threads; 0 for the thread that calls */
 export function workersOf({ workers = 1 }: ServeOptions): number {

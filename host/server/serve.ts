@@ -14,6 +14,7 @@ import { SharedLoop } from '../threads/shared-loop.ts';
 import { Supervisor } from '../threads/supervisor.ts';
 import { ServerLog } from './events.ts';
 import { checkOptions, configOf, type ServeOptions, workersOf } from './options.ts';
+import { Outside } from './outside.ts';
 import { OWN_SEAT_DESCRIPTORS, OwnSeat } from './own-seat.ts';
 import { Server } from './server.ts';
 
@@ -50,10 +51,15 @@ async function start(
   const log = new ServerLog(policy, options.logger);
   const workers = workersOf(options);
   const listeners: Listener[] = [];
-  const common = makeCommon(native, policy, { listeners: texts, routed: false });
-  const own = new OwnSeat(common, policy, log);
+  const outside = await Outside.load(options, policy);
+  signal?.throwIfAborted();
+  const routed = outside.hasStore;
+  const common = makeCommon(native, policy, { listeners: texts, routed });
+  const own = new OwnSeat(common, policy, log, outside);
   let engine: Engine | null = null;
   try {
+    await Promise.race([own.start(), aborted(signal)]);
+    signal?.throwIfAborted();
     engine =
       workers === 0
         ? new InThread(common, module, policy, log, Driver)
@@ -68,7 +74,7 @@ async function start(
   } catch (error) {
     for (const listener of listeners) closeQuietly(listener);
     await engine?.close();
-    own.close();
+    await own.close();
     throw error;
   }
 }
@@ -79,6 +85,14 @@ function admit(engine: Engine, policy: Policy, options: ServeOptions): void {
   engine.admit(maxConnections, waitingPossible(native));
   if (maxConnections >= (options.policy?.maxConnections ?? 0)) return;
   options.logger?.warn({ maxConnections }, 'maxConnections: lowered to the descriptor limit');
+}
+
+/** Rejects when it is aborted; a server that is not reached takes its time. */
+function aborted(signal: AbortSignal | undefined): Promise<never> {
+  return new Promise((_, reject) => {
+    const abort = (): void => reject(signal?.reason);
+    signal?.addEventListener('abort', abort, { once: true });
+  });
 }
 
 function closeOn(signal: AbortSignal | undefined, server: Server): void {
