@@ -4,11 +4,12 @@
 import { makeGround, startGuest } from '../guest/start.ts';
 import type { BufferConstructor, Epoll } from '../kernel/contract.ts';
 import { ControlWords, IN_ON_START } from '../memory/control-words.ts';
-import { BUSY, CLOSING, COLUMNS, FLAGS, HANDLE } from '../memory/layout.ts';
+import { CLOSING, COLUMNS, FLAGS } from '../memory/layout.ts';
 import { type Layout, type StateBlocks, statesAfter } from '../memory/state-blocks.ts';
 import type { Snapshot } from '../memory/stats.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
 import { PAGE_BYTES } from '../policy.ts';
+import { Intake } from './intake.ts';
 import { type Materials, makeParts, type Parts } from './parts.ts';
 import { Recovery, type Remains } from './recovery.ts';
 import { Turn } from './turn.ts';
@@ -36,9 +37,8 @@ export class Reactor {
   readonly #parts: Parts;
   readonly #works: Works;
   readonly #turn: Turn;
+  readonly #intake: Intake;
   readonly #buffer: BufferConstructor;
-  /** Descriptors that were handed over are not taken over yet. */
-  #waiting = false;
 
   /** @throws WasmpollError ERR_GUEST when the guest's start-up or its on_start fails. */
   constructor(options: ReactorOptions) {
@@ -51,6 +51,7 @@ export class Reactor {
     this.#parts = makeParts(materials, ground, guest, remains);
     this.#works = wire(this.#parts, { module, guest });
     this.#turn = new Turn(this.#parts, this.#works, options.signalled ?? (() => undefined));
+    this.#intake = new Intake(this.#parts, this.#works, this.#turn);
     if (remains === undefined) this.#begin();
     else this.#takeUp(remains);
     this.#turn.rest();
@@ -114,9 +115,7 @@ export class Reactor {
   /** When `turn` must be called at the latest, in the clock's milliseconds; Infinity for never. */
   get deadline(): number {
     const { deadlines, callbacks } = this.#works;
-    const { retryAt, paidAt } = callbacks.replacement;
-    const opening = this.#waiting ? paidAt : Infinity;
-    return Math.min(deadlines.earliest, retryAt, opening);
+    return Math.min(deadlines.earliest, callbacks.replacement.retryAt, this.#intake.dueAt);
   }
 
   snapshot(): Snapshot {
@@ -140,7 +139,7 @@ export class Reactor {
   /** Serves what is ready, for a bounded time. @returns true when it should be called again at once */
   turn(): boolean {
     this.#turn.run();
-    if (this.#waiting) this.openHanded();
+    this.#intake.goOn();
     this.#publish();
     return this.ready;
   }
@@ -153,74 +152,32 @@ export class Reactor {
    */
   serve(ms: number): boolean {
     const loop = this.#turn.serve(ms);
-    if (this.#waiting) this.openHanded();
+    this.#intake.goOn();
     this.#publish();
     return loop;
   }
 
-  /**
-   * Takes over a connected, non-blocking stream socket. When the table is full or the guest is
-   * down, it is closed at once, without data.
-   * @param listener the number of the one that it came by
-   */
+  /** See `Intake.open`. */
   open(fd: number, listener = 0): void {
-    const { kernel, clock, control, stats, connections, facts, observer } = this.#parts;
-    const { lifecycle, callbacks } = this.#works;
-    clock.refresh();
-    this.#turn.rest();
-    const slot = callbacks.replacement.retryAt === Infinity ? lifecycle.open(fd, listener) : -1;
-    control.placed();
-    if (slot < 0) {
-      kernel.close(fd);
-      stats.refused();
-      control.finished();
-      return;
-    }
-    stats.connected();
-    const { table } = connections;
-    observer.open?.(table[slot * COLUMNS + HANDLE]!, facts.peerAddress(slot));
-    callbacks.open(slot);
-    table[slot * COLUMNS + BUSY] = 0;
-    this.#turn.rest();
+    this.#intake.open(fd, listener);
     this.#publish();
   }
 
-  /** As `open`, behind those that wait already to be taken over. */
+  /** See `Intake.admit`. */
   admit(fd: number, listener: number): void {
-    const { kernel, clock, control, stats } = this.#parts;
-    clock.refresh();
-    if (control.hand(fd, listener)) {
-      this.openHanded();
-      return;
-    }
-    kernel.close(fd);
-    stats.refused();
+    this.#intake.admit(fd, listener);
+    this.#publish();
   }
 
-  /**
-   * Takes over the descriptors that were handed over. None is, as long as those who are connected have not been
-   * served for the time that restarts of the guest have taken from them: whoever makes it fail again and again
-   * has to come back for each time.
-   */
+  /** See `Intake.openHanded`. */
   openHanded(): void {
-    const { control, clock } = this.#parts;
-    const { replacement } = this.#works.callbacks;
-    this.#waiting = false;
-    while (control.pending > 0) {
-      this.#waiting = clock.now < replacement.paidAt;
-      if (this.#waiting) return;
-      const fd = control.take();
-      this.open(fd, control.listener);
-      if (control.pending === 0 || !clock.spent()) continue;
-      this.#turn.signalAgain();
-      return;
-    }
+    this.#intake.openHanded();
   }
 
   /** From now on each connection is closed gracefully once it is quiet. */
   drain(): void {
     this.#parts.clock.refresh();
-    this.#openWaiting();
+    this.#intake.openAll();
     this.#works.deadlines.drain();
   }
 
@@ -228,17 +185,10 @@ export class Reactor {
   abort(reason: number): void {
     const { clock, connections } = this.#parts;
     clock.refresh();
-    this.#openWaiting();
+    this.#intake.openAll();
     connections.each((slot) => connections.doom(slot, reason));
     this.#turn.rest();
     this.#publish();
-  }
-
-  // At the end nobody is kept waiting.
-  #openWaiting(): void {
-    if (!this.#waiting) return;
-    this.#works.callbacks.replacement.paidAt = 0;
-    this.openHanded();
   }
 
   /**

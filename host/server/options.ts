@@ -80,7 +80,8 @@ export function checkOptions(options: ServeOptions): void {
 }
 
 /** @returns what the guest is given by `config` */
-export const configOf = ({ config }: ServeOptions): Uint8Array => configBytes(config);
+export const configOf = ({ config }: Pick<ServeOptions, 'config'>): Uint8Array =>
+  configBytes(config);
 
 function checkEngines({ store, topics }: ServeOptions, bad: (why: string) => never): void {
   for (const [name, value] of Object.entries({ store, topics })) {

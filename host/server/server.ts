@@ -2,7 +2,6 @@
 // and the acceptor; serve.ts has made all of them. It knows no byte that is received.
 
 import { EventEmitter } from 'node:events';
-import { configBytes } from '../config.ts';
 import { WasmpollError } from '../errors.ts';
 import { native } from '../kernel/native.ts';
 import { Acceptor } from '../listen/acceptor.ts';
@@ -11,7 +10,7 @@ import { loadProtocol } from '../module/source.ts';
 import type { Policy } from '../policy.ts';
 import type { Engine, EngineStats } from '../threads/engine.ts';
 import type { ServerEvents, ServerLog } from './events.ts';
-import type { ServeOptions, SwapOptions } from './options.ts';
+import { configOf, type ServeOptions, type SwapOptions } from './options.ts';
 import type { EnginesStats, MessageHandler, OwnSeat, SharedCounts, Store } from './own-seat.ts';
 
 /** What `server.stats()` returns. */
@@ -163,7 +162,7 @@ export class Server extends EventEmitter<ServerEvents> {
   async swap(protocol: ServeOptions['protocol'], options: SwapOptions = {}): Promise<void> {
     const { drain = false } = options;
     // Read at once, so that bytes may be changed once this has returned.
-    const given = options.config === undefined ? undefined : configBytes(options.config);
+    const given = options.config === undefined ? undefined : configOf(options);
     const loading = loadProtocol(protocol, this.#policy);
     const turn = Promise.allSettled([this.#swapping, loading]).then(async () => {
       const module = await loading;
