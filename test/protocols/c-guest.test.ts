@@ -102,7 +102,31 @@ int32_t on_data(int32_t connection, void *state, const void *data, int32_t lengt
   tell(connection, wasmpoll_config(address, sizeof address));
   tell(connection, wasmpoll_metric(WASMPOLL_METRIC_GAUGE, "late", 4));
   tell(connection, wasmpoll_measure(0, 1.5));
+  tell(connection, wasmpoll_join(connection, 7, "#/b", 3, WASMPOLL_JOIN_PATTERN));
+  tell(connection, wasmpoll_join(connection, 7, "room", 4, 0));
+  tell(connection, wasmpoll_publish("room", 4, "hi", 2, 0));
+  tell(connection, wasmpoll_leave(0, "room", 4, 0));
+  tell(connection, wasmpoll_store_put(connection, 8, "k", 1, "1", 1, 0, 0));
+  tell(connection, wasmpoll_store_add(connection, 9, "k", 1, 0.5, 0));
+  tell(connection, wasmpoll_store_get(connection, 10, "k", 1));
+  tell(connection, wasmpoll_store_delete(connection, 11, "k", 1, 0));
   return length;
+}
+WASMPOLL_EXPORT(on_message)
+void on_message(int32_t connection, void *state, int32_t tag, int32_t flags, const void *topic,
+                int32_t topic_length, const void *data, int32_t data_length) {
+  tell(connection, -tag - flags);
+  wasmpoll_send(connection, topic, topic_length);
+  wasmpoll_send(connection, data, data_length);
+}
+WASMPOLL_EXPORT(on_missed)
+void on_missed(int32_t connection, void *state) {}
+WASMPOLL_EXPORT(on_reply)
+void on_reply(int32_t connection, void *state, int32_t tag, int32_t status, const void *data,
+              int32_t data_length) {
+  tell(connection, -tag);
+  tell(connection, status);
+  if (data_length > 8) wasmpoll_send(connection, (const char *)data + 8, data_length - 8);
 }
 `;
 
@@ -123,7 +147,18 @@ test('every host function is declared for C as the host has it', async (t) => {
   const statuses = [
     ...[0, 0, 0, 0, STATUS_CLOSED, STATUS_BOUNDS, STATUS_CLOSED],
     ...[STATUS_ABSENT, 0, 0, STATUS_STATE, STATUS_BOUNDS],
+    ...[STATUS_BOUNDS, 0, 0, STATUS_CLOSED, 0, 0, 0, 0],
   ];
-  t.is(peer.text(), answer + String.fromCharCode(...statuses.map((status) => -status)));
+  const told = String.fromCharCode(...statuses.map((status) => -status));
+  const replies = '\x08\0\x09\x001.5\x0a\x001.5\x0b\0';
+  const rest = peer.text();
+  t.is(rest.slice(0, answer.length + told.length), answer + told);
+  // Replies and messages have no order between them.
+  t.true(
+    [`${replies}\x07roomhi`, `\x07roomhi${replies}`].includes(
+      rest.slice(answer.length + told.length),
+    ),
+    JSON.stringify(rest),
+  );
   t.deepEqual(network.logs, [{ level: LOG_WARN, text: answer }]);
 });
