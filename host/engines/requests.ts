@@ -168,7 +168,7 @@ export class Requests {
     else queue.splice(0, answered);
   }
 
-  /** 8 random bytes: no two of 2^32 values are alike, but for once in four billion such sets. */
+  /** 8 random bytes: that an older version which somebody expects comes again has odds of 2^-63 a value. */
   #version(): Uint8Array {
     if (this.#randomAt === RANDOM_BYTES) {
       randomFillSync(this.#random);

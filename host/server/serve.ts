@@ -58,7 +58,7 @@ async function start(
   const own = new OwnSeat(common, policy, log, outside);
   let engine: Engine | null = null;
   try {
-    await Promise.race([own.start(), aborted(signal)]);
+    await unlessAborted(signal, own.start());
     signal?.throwIfAborted();
     engine =
       workers === 0
@@ -87,12 +87,18 @@ function admit(engine: Engine, policy: Policy, options: ServeOptions): void {
   options.logger?.warn({ maxConnections }, 'maxConnections: lowered to the descriptor limit');
 }
 
-/** Rejects when it is aborted; a server that is not reached takes its time. */
-function aborted(signal: AbortSignal | undefined): Promise<never> {
-  return new Promise((_, reject) => {
-    const abort = (): void => reject(signal?.reason);
-    signal?.addEventListener('abort', abort, { once: true });
+/** An engine that does not answer takes its time, which a signal does not wait for. */
+async function unlessAborted(signal: AbortSignal | undefined, begun: Promise<void>): Promise<void> {
+  let abort = (): void => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(signal?.reason);
   });
+  signal?.addEventListener('abort', abort);
+  try {
+    await Promise.race([begun, aborted]);
+  } finally {
+    signal?.removeEventListener('abort', abort);
+  }
 }
 
 function closeOn(signal: AbortSignal | undefined, server: Server): void {

@@ -17,8 +17,15 @@ async function named(t: ExecutionContext, address: string, name: string): Promis
   return client;
 }
 
-async function hears(t: ExecutionContext, client: Client, line: string): Promise<void> {
-  t.is(text(await client.readExactly(line.length + 1)), `${line}\n`);
+/** The next line, but for one that may come before or after the reader has joined. */
+async function hears(t: ExecutionContext, client: Client, expected: string): Promise<void> {
+  for (;;) {
+    let line = '';
+    while (!line.endsWith('\n')) line += text(await client.readExactly(1));
+    if (line === '* ann has joined\n') continue;
+    t.is(line, `${expected}\n`);
+    return;
+  }
 }
 
 for (const [program, scheme] of [
@@ -137,3 +144,35 @@ test.serial(
     t.regex(redis.cli('GET', 'wasmpoll:will'), /done$/m);
   },
 );
+
+test.serial('while connections are cut, each request is replied to once, in order', async (t) => {
+  if (!has(t, 'redis-server')) return;
+  const redis = await EngineServer.redis(t);
+  const store = `redis://127.0.0.1:${redis.port}`;
+  const one = await Hosted.start(t, { protocol: sharingModule, workers: 2, store });
+  const [{ client }] = (await one.clients(t, 1)) as [Known];
+  const counts = new Map<string, number>();
+  for (let round = 0; round < 30; round += 1) {
+    const tags = Array.from({ length: 20 }, (_, at) => round * 20 + at);
+    const sent = client.send(tags.map((tag) => `a . ${tag} 0 1 count;`).join(''));
+    if (round % 3 === 0) redis.cli('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    if (round % 7 === 0) redis.cli('SCRIPT', 'FLUSH');
+    await sent;
+    for (const expected of tags) {
+      const [, , replied, status = ''] = (await one.logged(/^reply/)).split(' ');
+      t.is(Number(replied), expected);
+      counts.set(status, (counts.get(status) ?? 0) + 1);
+    }
+    // The connection may still stand when the server says that it is cut.
+    while ((await one.server.store.get('count').catch(() => undefined)) === undefined);
+  }
+  const [done, unknown] = [counts.get('0') ?? 0, counts.get('-8') ?? 0];
+  const total = await one.server.store.add('count', 0);
+  t.log(Object.fromEntries(counts), total);
+  t.true(total >= done && total <= done + unknown);
+  t.is(
+    [...counts.values()].reduce((sum, count) => sum + count, 0),
+    600,
+  );
+  t.like(one.server.stats().engines.store, { pending: 0 });
+});
