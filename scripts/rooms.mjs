@@ -20,6 +20,17 @@ export const rooms = {
     ...['guest/effects', 'guest/guest-host', 'guest/guest-memory', 'guest/shared-log'],
   ],
   reactor: ['shared', 'kernel', 'memory', 'module', 'guest'],
+  engines: [
+    'shared/records',
+    'shared/names',
+    'shared/member/drafts',
+    'engines/redis',
+    'engines/nats',
+    'engines/sqlite',
+  ],
+  'engines/redis': ['engines/address', 'engines/contract', 'engines/in-flight', 'engines/link'],
+  'engines/nats': ['engines/address', 'engines/contract', 'engines/in-flight', 'engines/link'],
+  'engines/sqlite': ['engines/contract', 'engines/in-flight', 'engines/link'],
   threads: ['shared', 'kernel', 'memory', 'module', 'guest', 'reactor', 'threads/seat'],
   'threads/seat': [
     ...['kernel', 'memory', 'module', 'guest'],
