@@ -66,14 +66,24 @@ export class InFlight<T> {
     this.#first = 0;
   }
 
-  // The timer is for what was the oldest when it was set, and set anew once in the time, not for each.
+  // The timer is for what was the oldest when it was set, and set anew once in the time, not for each. When the
+  // event loop was held up, answers may lie in sockets that it has not read: they get a turn.
   readonly #look = (): void => {
-    this.#timer = null;
-    if (this.overdue() !== undefined) this.#late();
-    const next = this.#sent[this.#first];
-    if (next === undefined) return;
-    this.#timer ??= setTimeout(this.#look, Math.max(1, this.#leftOf(next))).unref();
+    if (this.overdue() === undefined) this.#arm();
+    else setImmediate(this.#tell);
   };
+
+  readonly #tell = (): void => {
+    if (this.overdue() !== undefined) this.#late();
+    this.#arm();
+  };
+
+  #arm(): void {
+    const next = this.#sent[this.#first];
+    this.#timer = null;
+    if (next === undefined) return;
+    this.#timer = setTimeout(this.#look, Math.max(1, this.#leftOf(next))).unref();
+  }
 
   #leftOf({ since }: Sent<T>): number {
     return this.#limitMs - (performance.now() - since);

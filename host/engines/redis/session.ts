@@ -23,6 +23,7 @@ interface Client {
     asBuffers: true,
   ): Promise<unknown>;
   destroy(): void;
+  unref(): void;
 }
 
 const NOTHING = Buffer.alloc(0);
@@ -68,6 +69,8 @@ export class RedisSession implements Session {
       // A command that times out here stays on the wire, and makes an AbortSignal. `#sent` has the limit.
       commandOptions: { timeout: 0, typeMapping: { [redis.RESP_TYPES.BLOB_STRING]: Buffer } },
     }) as unknown as Client;
+    // What keeps a server's process alive is that it listens.
+    this.#client.unref();
     // Also when an answer could not be read: then each answer would go to the wrong command.
     this.#client.on('error', (error: unknown) => lost(messageOf(error)));
     this.#client.on('end', () => lost('the connection was closed'));

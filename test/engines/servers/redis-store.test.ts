@@ -1,6 +1,7 @@
 // The Redis store against a real server: what each operation does, and what is answered when the server is
 // killed, stopped, full, or forgets its scripts.
 
+import { readFileSync } from 'node:fs';
 import * as redis from '@redis/client';
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
@@ -12,6 +13,7 @@ import {
   STATUS_UNKNOWN,
 } from '../../../assembly/abi.ts';
 import { parseStore, type ServerAddress } from '../../../host/engines/address.ts';
+import { RedisBus } from '../../../host/engines/redis/bus.ts';
 import { RedisStore } from '../../../host/engines/redis/store.ts';
 import { EngineServer, has } from '../../helpers/engine-servers.ts';
 import { statusOf, Watch } from '../../helpers/engine-watch.ts';
@@ -298,6 +300,50 @@ test.serial('a wrong password is told, and not shown', async (t) => {
   t.regex((await connectWith('')).reasons[0]!, /NOAUTH/);
   t.deepEqual((await connectWith(':right@')).reasons, []);
   t.regex(server.cli('-a', 'right', '--no-auth-warning', '-n', '2', 'KEYS', '*'), /^shop:k$/m);
+});
+
+test.serial('a user with the rights that docs/operations.md names has enough', async (t) => {
+  if (!has(t, 'redis-server')) return;
+  const server = await EngineServer.redis(t);
+  const page = new URL('../../../../docs/operations.md', import.meta.url);
+  const [, keys, channel, commands = ''] =
+    /few rights\s+needs `([^`]+)`, `([^`]+)`, and the commands ([^.]+)\./.exec(
+      readFileSync(page, 'utf8'),
+    )!;
+  const allowed = commands
+    .replaceAll(/\s+/g, ' ')
+    .split(/, | and /)
+    .map((command) => `+${command.toLowerCase().replace(' ', '|')}`);
+  server.cli(
+    'ACL',
+    'SETUSER',
+    'shop',
+    'on',
+    '>pw',
+    'resetkeys',
+    keys!,
+    'resetchannels',
+    channel!,
+    ...allowed,
+  );
+  const watch = new Watch();
+  const url = `redis://shop:pw@127.0.0.1:${server.port}/1?service=shop`;
+  const address = parseStore(url, 'store') as ServerAddress;
+  const store = new RedisStore(redis, address, 20_000, watch);
+  const bus = new RedisBus(redis, address, 20_000, 1 << 20, watch);
+  t.teardown(() => Promise.all([store.close(), bus.close()]));
+  const ignore = (): void => undefined;
+  await store.start();
+  await bus.start({ frame: ignore, gap: ignore, ready: ignore, lost: () => t.fail() });
+  t.true(bus.publish(Buffer.from('frame')));
+  await store.put(bytes('k'), bytes('1'), version(1), ABSENT, 0);
+  await store.put(bytes('k'), bytes('1'), version(2), version(1), 5);
+  await store.add(bytes('n'), 1, version(3), 5);
+  server.cli('SCRIPT', 'FLUSH');
+  await store.add(bytes('n'), 1, version(4), 5);
+  await store.delete(bytes('n'), version(4));
+  t.is(await statusOf(store.delete(bytes('n'), null)), STATUS_ABSENT);
+  t.deepEqual(watch.reasons, []);
 });
 
 test.serial('what is closed while it waits is settled', async (t) => {
