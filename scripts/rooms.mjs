@@ -37,11 +37,11 @@ export const rooms = {
     ...['threads/backoff', 'threads/engine', 'threads/messages', 'threads/thread'],
     'threads/spare-thread',
   ],
-  server: ['shared', 'shared/member', 'kernel', 'module', 'listen', 'threads'],
+  server: ['shared', 'shared/member', 'engines', 'kernel', 'module', 'listen', 'threads'],
   wasi: ['kernel', 'module', 'listen', 'threads/thread', 'wasi/preview1'],
   'wasi/preview1': ['kernel'],
   testing: ['shared', 'shared/member', 'kernel', 'memory', 'module', 'reactor'],
-  cli: ['listen', 'module', 'server', 'wasi'],
+  cli: ['engines/address', 'listen', 'module', 'server', 'wasi'],
 };
 
 export const limits = {

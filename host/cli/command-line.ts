@@ -3,6 +3,7 @@
 
 import { readFileSync, writeSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { parseStore, parseTopics } from '../engines/address.ts';
 import { messageOf, WasmpollError } from '../errors.ts';
 import { parseAddress } from '../listen/address.ts';
 import { type SettingName, settings } from '../policy.ts';
@@ -34,6 +35,29 @@ export function addListen(command: Command, when: string): Command {
       return [...before, text];
     },
   );
+}
+
+/** `--store` and `--topics`: what lies beyond the process. */
+export function addEngines(command: Command): void {
+  command
+    .option(
+      '--store <ADDRESS>',
+      'where keys are kept: redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE], rediss:// for TLS, or ' +
+        'sqlite:PATH (default: in this process)',
+      (text: string) => {
+        parseStore(text, '--store');
+        return text;
+      },
+    )
+    .option(
+      '--topics <ADDRESS>',
+      'what carries messages to other processes: redis:// as for --store, or ' +
+        'nats://[USER:PASSWORD@]HOST[:PORT] (default: nothing)',
+      (text: string) => {
+        parseTopics(text, '--topics');
+        return text;
+      },
+    );
 }
 
 /** One flag for each setting; `defaultOf` is what --help shows. */

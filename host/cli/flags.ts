@@ -35,8 +35,9 @@ export const PLACEHOLDERS: { readonly [unit in Unit]: string } = {
 
 export const settingNames = Object.keys(settings) as SettingName[];
 
-/** `idleTimeoutMs` → `--idle-timeout`: the name without its unit. */
+/** `idleTimeoutMs` → `--idle-timeout`: the name without its unit, but for one that is a flag already. */
 export function flagOf(name: SettingName): string {
+  if (name === 'storeBytes') return '--store-bytes';
   const bare = name.replace(/(?:Bytes|Ms)$/, '');
   return `--${bare.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }

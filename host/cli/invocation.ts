@@ -6,6 +6,7 @@ import { messageOf, WasmpollError } from '../errors.ts';
 import { resolveProtocol } from '../module/source.ts';
 import { MAX_WORKERS, type Policy, resolvePolicy } from '../policy.ts';
 import {
+  addEngines,
   addListen,
   addSettings,
   complain,
@@ -19,11 +20,15 @@ import { flagOf, policyFrom, settingNames } from './flags.ts';
 import type { Signals } from './signals.ts';
 
 const DEFAULT_ADDRESS = '127.0.0.1:33445';
+/** What no command has. */
+const SERVER_ONLY = ['--workers', '--store', '--topics', '--log-level'];
 const LEVELS = ['debug', 'info', 'warn', 'error', 'silent'];
 interface Flags {
   listen?: string[];
   workers: number | 'auto';
   logLevel: string;
+  store?: string;
+  topics?: string;
 }
 
 interface Invocation {
@@ -52,6 +57,7 @@ function serveCommand(): ReturnType<typeof makeCommand> {
     )
     .addHelpText('after', '\nTo run a program for WASI preview 1: wasmpoll run <module>')
     .allowExcessArguments(false);
+  addEngines(command);
   addSettings(command, settingNames);
   refuseRepetition(command, ['listen']);
   return command;
@@ -73,7 +79,7 @@ function readArguments(): Invocation {
   const policy = policyFrom(command.opts());
   resolvePolicy(policy, flagOf);
   const serverOnly = command.options
-    .filter(({ long }) => long === '--workers' || long === '--log-level')
+    .filter(({ long }) => SERVER_ONLY.includes(long!))
     .filter((option) => command.getOptionValueSource(option.attributeName()) === 'cli')
     .map(({ long }) => long!);
   const [protocol] = command.processedArgs as [string];
@@ -101,8 +107,9 @@ async function run(
   }
   // Loaded after the usage is known to be right, so that --help needs no addon.
   const { runServer } = await import('./serve.ts');
-  const { listen = [DEFAULT_ADDRESS], workers, logLevel } = flags;
-  await runServer({ protocol, listen, workers, policy }, logLevel, signals);
+  const { listen = [DEFAULT_ADDRESS], workers, logLevel, store, topics } = flags;
+  const engines = { ...(store && { store }), ...(topics && { topics }) };
+  await runServer({ protocol, listen, workers, policy, ...engines }, logLevel, signals);
 }
 
 /** Does what the arguments say, and leaves the exit status. */

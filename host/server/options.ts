@@ -1,6 +1,7 @@
 // Options of a server: what they are, and whether they are what they must be. It opens nothing.
 
 import { availableParallelism } from 'node:os';
+import { parseStore, parseTopics } from '../engines/address.ts';
 import { WasmpollError } from '../errors.ts';
 import type { ModuleSource } from '../module/protocol-module.ts';
 import { MAX_WORKERS, type Policy } from '../policy.ts';
@@ -18,6 +19,13 @@ export interface ServeOptions {
   workers?: number | 'auto';
   /** Settings that differ from the defaults. */
   policy?: Partial<Policy>;
+  /**
+   * Where keys are kept: `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]` (rediss: with TLS), or
+   * `sqlite:PATH`. Without it, in this process. `?service=NAME` keeps several services apart.
+   */
+  store?: string;
+  /** What carries messages to other processes of the service: `redis:` as in `store`, or `nats:`. */
+  topics?: string;
   /** Begins the drain, as `close()` does. */
   signal?: AbortSignal;
   /** Where lines go, the guest's included; a pino logger will do. Silent by default. */
@@ -29,7 +37,7 @@ export interface SwapOptions {
   drain?: boolean;
 }
 
-const OPTIONS = ['protocol', 'listen', 'workers', 'policy', 'signal', 'logger'];
+const OPTIONS = ['protocol', 'listen', 'workers', 'policy', 'store', 'topics', 'signal', 'logger'];
 
 /** @throws WasmpollError ERR_OPTION, naming the option and what it must be */
 export function checkOptions(options: ServeOptions): void {
@@ -56,9 +64,19 @@ export function checkOptions(options: ServeOptions): void {
       `workers must be 'auto' or a whole number from 0 to ${MAX_WORKERS}, got ${String(workers)}`,
     );
   }
+  checkEngines(options, bad);
   if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) {
     bad('signal must be an AbortSignal');
   }
+}
+
+function checkEngines({ store, topics }: ServeOptions, bad: (why: string) => never): void {
+  for (const [name, value] of Object.entries({ store, topics })) {
+    // It is not shown: it may hold a password.
+    if (value !== undefined && typeof value !== 'string') bad(`${name} must be text`);
+  }
+  if (store !== undefined) parseStore(store, 'serve(): store');
+  if (topics !== undefined) parseTopics(topics, 'serve(): topics');
 }
 
 /** @returns how many worker threads; 0 for the thread that calls */

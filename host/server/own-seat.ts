@@ -9,9 +9,11 @@ import { countsOf, type SharedCounts } from '../shared/counts.ts';
 import { Member, type Store, type SubscriptionObserver } from '../shared/member/member.ts';
 import { OWN_SEAT } from '../shared/seats.ts';
 import type { Common } from '../threads/engine.ts';
+import type { EnginesStats, Outside } from './outside.ts';
 
 export type { SharedCounts } from '../shared/counts.ts';
 export type { MessageHandler, Store } from '../shared/member/member.ts';
+export type { EnginesStats } from './outside.ts';
 
 /** An eventfd, and the duplicate that the event loop watches. */
 export const OWN_SEAT_DESCRIPTORS = 2;
@@ -31,6 +33,7 @@ export class OwnSeat {
   readonly #shared: Common['shared'];
   readonly #policy: Policy;
   readonly #observer: SubscriptionObserver;
+  readonly #outside: Outside;
   #member: Member | null = null;
   #watcher: InstanceType<Common['native']['Watcher']> | null = null;
   #next: NodeJS.Immediate | undefined;
@@ -39,15 +42,30 @@ export class OwnSeat {
   #left = TURNS;
   #closed = false;
 
-  constructor({ native, shared }: Common, policy: Policy, observer: SubscriptionObserver) {
+  constructor(
+    { native, shared }: Common,
+    policy: Policy,
+    observer: SubscriptionObserver,
+    outside: Outside,
+  ) {
     this.#native = native;
     this.#shared = shared;
     this.#policy = policy;
     this.#observer = observer;
+    this.#outside = outside;
   }
 
   get counts(): SharedCounts {
     return countsOf(this.#shared);
+  }
+
+  get engines(): EnginesStats {
+    return this.#outside.stats;
+  }
+
+  /** See `Outside.start`. */
+  start(): Promise<void> {
+    return this.#outside.start(this.#shared, () => this.member);
   }
 
   /** @throws WasmpollError ERR_CLOSED; a SystemError when there is no descriptor left */
@@ -105,8 +123,23 @@ export class OwnSeat {
     });
   }
 
-  /** No handler is called any more, and what waits for an answer is rejected. Idempotent. */
-  close(): void {
+  /**
+   * No handler is called any more, and what waits for an answer is rejected. Before that, what guests have
+   * asked of an engine is answered. Idempotent.
+   */
+  async close(): Promise<void> {
+    if (this.#outside.stats.store !== null) this.#takeAll();
+    await this.#outside.close();
+    this.#end();
+  }
+
+  /** As if the event loop had turned often enough. */
+  #takeAll(): void {
+    for (let turns = 0; turns < TURNS && this.#member?.turn() === true; turns += 1);
+  }
+
+  #end(): void {
+    if (this.#closed) return;
     this.#closed = true;
     clearImmediate(this.#next);
     this.#watcher?.close();

@@ -14,6 +14,7 @@ import { SharedLoop } from '../threads/shared-loop.ts';
 import { Supervisor } from '../threads/supervisor.ts';
 import { ServerLog } from './events.ts';
 import { checkOptions, type ServeOptions, workersOf } from './options.ts';
+import { Outside } from './outside.ts';
 import { OWN_SEAT_DESCRIPTORS, OwnSeat } from './own-seat.ts';
 import { Server } from './server.ts';
 
@@ -49,10 +50,15 @@ async function start(
   const log = new ServerLog(policy, options.logger);
   const workers = workersOf(options);
   const listeners: Listener[] = [];
-  const common = makeCommon(native, policy, { listeners: texts, routed: false });
-  const own = new OwnSeat(common, policy, log);
+  const outside = await Outside.load(options, policy);
+  signal?.throwIfAborted();
+  const routed = outside.hasStore;
+  const common = makeCommon(native, policy, { listeners: texts, routed });
+  const own = new OwnSeat(common, policy, log, outside);
   let engine: Engine | null = null;
   try {
+    await unlessAborted(signal, own.start());
+    signal?.throwIfAborted();
     engine =
       workers === 0
         ? new InThread(common, module, policy, log, Driver)
@@ -66,7 +72,7 @@ async function start(
   } catch (error) {
     for (const listener of listeners) closeQuietly(listener);
     await engine?.close();
-    own.close();
+    await own.close();
     throw error;
   }
 }
@@ -77,6 +83,20 @@ function admit(engine: Engine, policy: Policy, options: ServeOptions): void {
   engine.admit(maxConnections, waitingPossible(native));
   if (maxConnections >= (options.policy?.maxConnections ?? 0)) return;
   options.logger?.warn({ maxConnections }, 'maxConnections: lowered to the descriptor limit');
+}
+
+/** An engine that does not answer takes its time, which a signal does not wait for. */
+async function unlessAborted(signal: AbortSignal | undefined, begun: Promise<void>): Promise<void> {
+  let abort = (): void => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(signal?.reason);
+  });
+  signal?.addEventListener('abort', abort);
+  try {
+    await Promise.race([begun, aborted]);
+  } finally {
+    signal?.removeEventListener('abort', abort);
+  }
 }
 
 function closeOn(signal: AbortSignal | undefined, server: Server): void {

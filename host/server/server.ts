@@ -11,12 +11,14 @@ import type { Policy } from '../policy.ts';
 import type { Engine, EngineStats } from '../threads/engine.ts';
 import type { ServerEvents, ServerLog } from './events.ts';
 import type { ServeOptions, SwapOptions } from './options.ts';
-import type { MessageHandler, OwnSeat, SharedCounts, Store } from './own-seat.ts';
+import type { EnginesStats, MessageHandler, OwnSeat, SharedCounts, Store } from './own-seat.ts';
 
 /** What `server.stats()` returns. */
 export interface ServerStats extends EngineStats {
   /** Topics and keys. */
   shared: SharedCounts;
+  /** What carries them beyond this process. */
+  engines: EnginesStats;
 }
 
 export class Server extends EventEmitter<ServerEvents> {
@@ -91,7 +93,8 @@ export class Server extends EventEmitter<ServerEvents> {
   }
 
   #count(): ServerStats {
-    return { ...this.#engine.snapshot(), shared: this.#own.counts };
+    const { counts: shared, engines } = this.#own;
+    return { ...this.#engine.snapshot(), shared, engines };
   }
 
   /** The keys that guests have in common, for the program as well. */
@@ -189,7 +192,7 @@ export class Server extends EventEmitter<ServerEvents> {
     clearTimeout(this.#grace);
     this.#last = this.#count();
     await this.#engine.close();
-    this.#own.close();
+    await this.#own.close();
     this.#resolveClosed();
   }
 
