@@ -2,7 +2,7 @@
 
 export type { Code } from './errors.ts';
 export { WasmpollError } from './errors.ts';
-export type { Snapshot } from './memory/stats.ts';
+export type { GuestMetric, GuestMetrics, Histogram, Snapshot } from './memory/stats.ts';
 export type { ModuleSource } from './module/protocol-module.ts';
 export type { Policy, Setting, SettingName, Unit } from './policy.ts';
 export { settings } from './policy.ts';

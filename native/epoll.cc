@@ -81,6 +81,7 @@ Epoll::Epoll(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Epoll>(info) {
     }
     Own(info.Env(), fd_);
     owner_ = OwnerIn(info.Env());
+    time_ = TimesOwned(fd_);
   }
   napi_type_tag_object(info.Env(), info.This(), &kEpollTag);
   DefineMethod(info.This().As<Napi::Object>(), "wait", Wait, this);
@@ -172,9 +173,11 @@ void Epoll::Close(const Napi::CallbackInfo&) {
   if (owner_ != 0 && fd >= 0) CloseOwned(fd);
 }
 
-// The number may have been closed by itself, or with the environment.
+// The number may have been closed by itself, or with the environment, and be another descriptor's by now,
+// even one of the same owner.
 Epoll::~Epoll() {
-  if (owner_ != 0 && fd_ >= 0 && Claim(owner_, fd_)) CloseOnce(fd_);
+  if (owner_ == 0 || fd_ < 0 || TimesOwned(fd_) != time_) return;
+  if (Claim(owner_, fd_)) CloseOnce(fd_);
 }
 
 Napi::Value Epoll::Control(const Napi::CallbackInfo& info, int operation, const char* function) {

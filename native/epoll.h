@@ -38,6 +38,8 @@ class Epoll : public Napi::ObjectWrap<Epoll> {
   int fd_ = -1;
   // 0 for a borrowed one.
   Owner owner_ = 0;
+  // TimesOwned at the set's creation.
+  uint32_t time_ = 0;
   std::unique_ptr<epoll_event[]> events_;
   size_t capacity_ = 0;
 };

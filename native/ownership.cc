@@ -26,6 +26,7 @@ constexpr uint64_t kHasFile = kOwner + 1;
 constexpr int kInode = 32;
 
 std::atomic<uint64_t> entries[kDescriptors];
+std::atomic<uint32_t> times[kDescriptors];
 // No entry was ever made above it.
 std::atomic<int> highest{-1};
 std::atomic<Owner> owners{0};
@@ -133,12 +134,15 @@ Owner OwnerIn(napi_env env) { return Napi::Env(env).GetInstanceData<Environment>
 
 int Own(napi_env env, int fd) {
   if (!Tracked(fd)) return fd;
+  ++times[fd];
   // A file that is still noted: its listener was closed by other means.
   if ((entries[fd].exchange(OwnerIn(env)) & kHasFile) != 0) TakeFile(fd);
   int last = highest.load();
   while (last < fd && !highest.compare_exchange_weak(last, fd)) continue;
   return fd;
 }
+
+uint32_t TimesOwned(int fd) { return Tracked(fd) ? times[fd].load() : 0; }
 
 void OwnFile(int fd, const std::string& path, const struct stat& status) {
   if (!Tracked(fd)) return;

@@ -21,6 +21,8 @@ Owner OwnerIn(napi_env env);
 
 // Notes that a new descriptor is the environment's. Returns what it is given; −errno is let through.
 int Own(napi_env env, int fd);
+// How many times the number was owned: what was noted at one time is not said of the next.
+uint32_t TimesOwned(int fd);
 // The file of a Unix listener that is owned: it goes with it if a thread's end closes it.
 void OwnFile(int fd, const std::string& path, const struct stat& status);
 // To be called before a close: afterwards the number may be somebody else's.

@@ -2,6 +2,17 @@
 #include "queue.h"
 
 namespace wasmpoll {
+namespace {
+
+void WriteEntry(const Reply& reply, size_t offset, int32_t* entry) {
+  entry[kEntryHandle] = reply.handle;
+  entry[kEntryTag] = reply.tag;
+  entry[kEntryStatus] = reply.status;
+  entry[kEntryOffset] = reply.length == 0 ? 0 : static_cast<int32_t>(offset);
+  entry[kEntryLength] = static_cast<int32_t>(reply.length);
+}
+
+}  // namespace
 
 void MessageQueue::Append(Item item) {
   waiting_->Add(item.charge());
@@ -108,24 +119,21 @@ void ReplyQueue::Expect(int32_t handle) {
 
 bool ReplyQueue::Push(Reply* replies, size_t count) {
   const std::lock_guard<std::mutex> guard(lock_);
-  bool any = false;
+  const size_t before = pending_;
+  // Those of one commit mostly have one handle.
+  int32_t handle = 0;
+  int* requests = nullptr;
   for (Reply* reply = replies; reply != replies + count && !closed_; ++reply) {
     if (reply->handle == 0) continue;
-    any = true;
-    ++requests_[reply->handle];
+    if (reply->handle != handle) {
+      handle = reply->handle;
+      requests = &requests_[handle];
+    }
+    ++*requests;
     ++pending_;
     Append(std::move(*reply));
   }
-  return any;
-}
-
-// One request less. False if its connection is over.
-bool ReplyQueue::Settle(int32_t handle) {
-  const auto found = requests_.find(handle);
-  if (found == requests_.end()) return false;
-  --pending_;
-  if (--found->second == 0) requests_.erase(found);
-  return true;
+  return pending_ != before;
 }
 
 bool ReplyQueue::Answer(Reply reply) {
@@ -138,30 +146,41 @@ bool ReplyQueue::Answer(Reply reply) {
 size_t ReplyQueue::Take(std::vector<Reply>* replies, int32_t* entries, size_t length, bool* more) {
   const std::lock_guard<std::mutex> guard(lock_);
   size_t used = 0;
+  size_t charged = 0;
   int steps = kTakeSteps;
+  auto requests = requests_.end();
   while (!replies_.empty() && replies->size() < kEntries && steps > 0) {
     Reply& reply = replies_.front();
     const size_t offset = reply.length == 0 ? 0 : (used + 7) & ~size_t{7};
     const bool fits = offset + reply.length <= length;
     if (!fits && !replies->empty()) break;
-    waiting_->Subtract(ChargeOf(reply));
-    if (Settle(reply.handle)) {
+    charged += ChargeOf(reply);
+    if (requests == requests_.end() || requests->first != reply.handle) {
+      requests = requests_.find(reply.handle);
+    }
+    if (requests == requests_.end()) {
+      --steps;
+    } else {
       if (!fits) reply.Limit();
-      int32_t* const entry = entries + replies->size() * kEntry;
-      entry[kEntryHandle] = reply.handle;
-      entry[kEntryTag] = reply.tag;
-      entry[kEntryStatus] = reply.status;
-      entry[kEntryOffset] = reply.length == 0 ? 0 : static_cast<int32_t>(offset);
-      entry[kEntryLength] = static_cast<int32_t>(reply.length);
+      WriteEntry(reply, offset, entries + replies->size() * kEntry);
       if (reply.length > 0) used = offset + reply.length;
       replies->push_back(std::move(reply));
-    } else {
-      --steps;
+      --pending_;
+      if (--requests->second == 0) {
+        requests_.erase(requests);
+        requests = requests_.end();
+      }
     }
     replies_.Pop();
   }
+  waiting_->Subtract(charged);
   *more = replies->empty() && !replies_.empty();
   return used;
+}
+
+bool ReplyQueue::IsEmpty() {
+  const std::lock_guard<std::mutex> guard(lock_);
+  return replies_.empty();
 }
 
 void ReplyQueue::Drop(int32_t handle) {

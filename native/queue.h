@@ -27,25 +27,26 @@ class Waiting {
   std::atomic<size_t> bytes_{0};
 };
 
-// A queue whose emptiness can be asked without its lock.
+// A queue that can be asked without its lock whether it is empty: the answer may be out of date by then.
 template <typename T>
 class Line {
  public:
-  bool empty() const { return size_.load() == 0; }
+  bool SeemsEmpty() const { return size_.load(std::memory_order_relaxed) == 0; }
+  bool empty() const { return items_.empty(); }
   size_t size() const { return items_.size(); }
   T& front() { return items_.front(); }
   T& back() { return items_.back(); }
   void Push(T item) {
     items_.push_back(std::move(item));
-    size_.store(items_.size());
+    size_.store(items_.size(), std::memory_order_relaxed);
   }
   void Pop() {
     items_.pop_front();
-    size_.store(items_.size());
+    size_.store(items_.size(), std::memory_order_relaxed);
   }
   void Clear() {
     items_ = {};
-    size_.store(0);
+    size_.store(0, std::memory_order_relaxed);
   }
 
  private:
@@ -83,6 +84,7 @@ class MessageQueue {
  public:
   explicit MessageQueue(Waiting* waiting) : waiting_(waiting) {}
 
+  bool SeemsEmpty() const { return items_.SeemsEmpty(); }
   bool empty() const { return items_.empty(); }
   Item& front() { return items_.front(); }
   void Pop();
@@ -114,6 +116,7 @@ class RecordQueue {
  public:
   explicit RecordQueue(Waiting* waiting) : waiting_(waiting) {}
 
+  bool SeemsEmpty() const { return records_.SeemsEmpty(); }
   bool empty() const { return records_.empty(); }
   const Message& front() { return *records_.front().record.get(); }
   Ref<Message> Pop();
@@ -139,7 +142,8 @@ class ReplyQueue {
  public:
   explicit ReplyQueue(Waiting* waiting) : waiting_(waiting) {}
 
-  bool empty() const { return replies_.empty(); }
+  bool SeemsEmpty() const { return replies_.SeemsEmpty(); }
+  bool IsEmpty();
   // A request whose reply comes later.
   void Expect(int32_t handle);
   // Replies to requests that were not expected, but for those of nobody. They are moved away. False if there
@@ -163,7 +167,6 @@ class ReplyQueue {
 
  private:
   void Append(Reply reply);
-  bool Settle(int32_t handle);
   static size_t ChargeOf(const Reply& reply) { return kChargeEntry + reply.length; }
 
   Waiting* const waiting_;

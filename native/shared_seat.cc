@@ -131,14 +131,12 @@ napi_value SharedSeat::Again(napi_env env, napi_callback_info info) {
   auto* const target = static_cast<char*>(arguments.View(0, "target", napi_uint8_array, &size));
   const int offset = arguments.Int(1, "offset", 0, INT_MAX);
   if (arguments.Failed()) return nullptr;
-  const std::lock_guard<std::mutex> taking(self->seat_->taking);
-  const size_t length = self->seat_->present.length();
-  if (static_cast<size_t>(offset) > size || length > size - offset) {
+  const auto room = size - std::min<size_t>(offset, size);
+  const size_t length = State::Again(*self->seat_, target + (size - room), room);
+  if (length > room) {
     arguments.OutOfRange("offset " + std::to_string(offset) + " leaves no room for " +
                          std::to_string(length) + " bytes");
-    return nullptr;
   }
-  if (length > 0) self->seat_->present.Write(target + offset);
   return nullptr;
 }
 

@@ -40,6 +40,8 @@ class State {
   int Commit(Seat& seat, Scratch* scratch, double now);
   // Entries, 0, kTakeMore, or kTakeTooLong.
   int Take(Seat& seat, const Target& target);
+  // Writes the bytes of the present block if there is room for them. Returns how many they are.
+  static size_t Again(Seat& seat, char* bytes, size_t room);
   void Poison(Seat& seat, int32_t* block);
   void LeaveAll(Seat& seat, int handle);
   // `pending[i]` is that of `handles[i]`; `block` is the present one.
@@ -74,6 +76,7 @@ class State {
   // What the seat was rung by, to be let go of once the lock is released.
   std::shared_ptr<Wake> CloseLocked(int seat);
 
+  bool IsIdle(Seat& seat);
   int TakeReplies(Seat& seat, const Target& target);
   int TakeMessages(Seat& seat, const Target& target);
   int TakeRecords(Seat& seat, const Target& target);

@@ -19,15 +19,21 @@ int State::Take(Seat& seat, const Target& target) {
       if (found != kTakeTooLong) seat.turn = (turn + 1) % 3;
       return found;
     }
-    // Whoever puts something in from here on rings; what came before that is seen here.
     seat.signalled = false;
-    if (seat.replies.empty() && seat.messages.empty() && seat.records.empty()) return 0;
+    if (IsIdle(seat)) return 0;
     seat.signalled = true;
   }
 }
 
+// Whoever puts something in behind this look finds `signalled` false, because of the locks, and rings.
+bool State::IsIdle(Seat& seat) {
+  if (!seat.replies.IsEmpty()) return false;
+  const Guard guard(lock_);
+  return seat.messages.empty() && seat.records.empty();
+}
+
 int State::TakeReplies(Seat& seat, const Target& target) {
-  if (seat.replies.empty()) return 0;
+  if (seat.replies.SeemsEmpty()) return 0;
   Present& present = seat.present;
   bool more = false;
   const size_t bytes = seat.replies.Take(&present.replies, target.block + kBlockEntries,
@@ -39,7 +45,7 @@ int State::TakeReplies(Seat& seat, const Target& target) {
 }
 
 int State::TakeRecords(Seat& seat, const Target& target) {
-  if (seat.records.empty()) return 0;
+  if (seat.records.SeemsEmpty()) return 0;
   std::vector<Ref<Message>>& records = seat.present.records;
   size_t used = 0;
   {
@@ -57,7 +63,7 @@ int State::TakeRecords(Seat& seat, const Target& target) {
 }
 
 int State::TakeMessages(Seat& seat, const Target& target) {
-  if (seat.messages.empty()) return 0;
+  if (seat.messages.SeemsEmpty()) return 0;
   Recipients recipients{target.block + kBlockEntries, 0, kTakeSteps, 0, nullptr};
   Found found;
   {
@@ -128,6 +134,13 @@ void State::Find(Seat& seat, Item& item, Recipients* recipients, Found* found, b
   if (item.kind != Waits::kMessage && item.kind != Waits::kDirect) return;
   found->kind = kBlockMessage;
   found->message = item.message;
+}
+
+size_t State::Again(Seat& seat, char* bytes, size_t room) {
+  const Guard taking(seat.taking);
+  const size_t length = seat.present.length();
+  if (length > 0 && length <= room) seat.present.Write(bytes);
+  return length;
 }
 
 void State::Poison(Seat& seat, int32_t* block) {

@@ -31,6 +31,12 @@ Ref<Value> Value::Make(std::string_view bytes) {
   return Ref<Value>::Own(value);
 }
 
+bool Value::Replace(std::string_view bytes) {
+  if (bytes.size() != length || refs.load(std::memory_order_acquire) != 1) return false;
+  if (!bytes.empty()) memcpy(reinterpret_cast<char*>(this + 1), bytes.data(), bytes.size());
+  return true;
+}
+
 void Reply::SetBytes(std::string_view bytes) {
   length = static_cast<uint32_t>(bytes.size());
   const size_t head = std::min(bytes.size(), sizeof version);
@@ -139,13 +145,15 @@ bool Store::Set(Step* step, std::string_view value, double expires) {
     step->shard->entries.Insert(entry);
     step->entry = entry;
   }
-  entry->value = Value::Make(value);
+  // In place, if no reply has it. Nobody gets hold of it without the lock.
+  if (!entry->value || !entry->value->Replace(value)) entry->value = Value::Make(value);
   entry->value->version = versions_.fetch_add(1, std::memory_order_relaxed) + 1;
   step->shard->expiry.Set(entry, expires);
   return true;
 }
 
 bool Store::Charge(int64_t bytes) {
+  if (bytes == 0) return true;
   int64_t before = bytes_.load(std::memory_order_relaxed);
   do {
     if (bytes > 0 && before + bytes > limit_.load(std::memory_order_relaxed)) return false;

@@ -19,6 +19,8 @@ struct Value {
   uint64_t version = 0;
 
   static Ref<Value> Make(std::string_view bytes);
+  // False if it is held by others as well, or has another length.
+  bool Replace(std::string_view bytes);
   const char* bytes() const { return reinterpret_cast<const char*>(this + 1); }
   std::string_view text() const { return {bytes(), length}; }
 };

@@ -22,6 +22,7 @@ const TESTS = [
   ...['kernel/watcher', 'kernel/sockets', 'kernel/streams', 'kernel/files', 'kernel/addon-threads'],
   ...['epoll/epoll', 'epoll/arguments', 'epoll/async', 'epoll/socket', 'errors'],
   ...['kernel/ownership', 'server/thread-end', 'wasi/thread-end'],
+  ...['shared/native', 'shared/threads', 'shared/topics', 'shared/queues', 'shared/store'],
   ...['protocols/echo', 'server/embedding', 'wire/closing', 'wire/integrity'],
   ...['wasi/files', 'wasi/memory', 'wasi/poll', 'wasi/streams', 'wasi/run', 'wasi/assemblyscript'],
 ];

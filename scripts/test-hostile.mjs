@@ -1,5 +1,5 @@
-// Runs the hostile cases: `npm run test:hostile [-- --modules N] [-- ava's options]`. N is how many random
-// modules are tried, 150 if not said.
+// Runs the hostile cases: `npm run test:hostile [-- --modules N] [-- --long] [-- ava's options]`. N is how many
+// random modules are tried, 150 if not said. With --long a machine is without threads for 30 s as well.
 
 import { spawnSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
@@ -14,11 +14,15 @@ if (!/^[1-9]\d{0,5}$/.test(modules)) {
   process.exit(2);
 }
 
+const atLong = args.indexOf('--long');
+if (atLong >= 0) args.splice(atLong, 1);
+const long = atLong < 0 ? {} : { HOSTILE_LONG: '1' };
+
 const ava = join(root, 'node_modules', 'ava', 'entrypoints', 'cli.mjs');
 const config = join(root, 'scripts', 'ava-hostile.mjs');
 const { status } = spawnSync(process.execPath, [ava, '--config', config, ...args], {
   cwd: root,
   stdio: 'inherit',
-  env: { ...process.env, HOSTILE_MODULES: modules },
+  env: { ...process.env, HOSTILE_MODULES: modules, ...long },
 });
 process.exitCode = status ?? 1;

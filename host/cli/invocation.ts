@@ -1,84 +1,11 @@
-// Invocation: reads the options, finds out whether a protocol is to be served or a program to be run,
+// Invocation: has the options read, finds out whether a protocol is to be served or a program to be run,
 // and turns what went wrong into one line and an exit status: 0 drained, 1 could not run, 2 wrong usage.
 
-import { Option } from 'commander';
 import { messageOf, WasmpollError } from '../errors.ts';
 import { resolveProtocol } from '../module/source.ts';
-import { MAX_WORKERS, type Policy, resolvePolicy } from '../policy.ts';
-import {
-  addListen,
-  addSettings,
-  complain,
-  FAILED,
-  leaveMissingFolder,
-  makeCommand,
-  refuse,
-  refuseRepetition,
-} from './command-line.ts';
-import { flagOf, policyFrom, settingNames } from './flags.ts';
+import { complain, FAILED, leaveMissingFolder, refuse } from './command-line.ts';
+import { DEFAULT_ADDRESS, type Invocation, readArguments } from './serve-command.ts';
 import type { Signals } from './signals.ts';
-
-const DEFAULT_ADDRESS = '127.0.0.1:33445';
-const LEVELS = ['debug', 'info', 'warn', 'error', 'silent'];
-interface Flags {
-  listen?: string[];
-  workers: number | 'auto';
-  logLevel: string;
-}
-
-interface Invocation {
-  protocol: string;
-  flags: Flags;
-  policy: Partial<Policy>;
-  /** Flags that were given, and mean nothing to a command. */
-  serverOnly: readonly string[];
-}
-
-function serveCommand(): ReturnType<typeof makeCommand> {
-  const command = makeCommand('wasmpoll')
-    .description('Serves a network protocol written as sandboxed WebAssembly.')
-    .argument('[protocol]', 'a bundled protocol, or the path of a module: ./my.wasm', 'echo');
-  addListen(command, DEFAULT_ADDRESS)
-    .option(
-      '--workers <N>',
-      'worker threads, or auto for one per core; 0 serves in the main thread, without a watchdog',
-      parseWorkers,
-      1,
-    )
-    .addOption(
-      new Option('--log-level <LEVEL>', 'debug logs each client and its data')
-        .choices(LEVELS)
-        .default('info'),
-    )
-    .addHelpText('after', '\nTo run a program for WASI preview 1: wasmpoll run <module>')
-    .allowExcessArguments(false);
-  addSettings(command, settingNames);
-  refuseRepetition(command, ['listen']);
-  return command;
-}
-
-function parseWorkers(text: string): number | 'auto' {
-  if (text === 'auto') return 'auto';
-  if (/^\d{1,3}$/.test(text) && Number(text) <= MAX_WORKERS) return Number(text);
-  throw new WasmpollError(
-    'ERR_OPTION',
-    `--workers must be auto or a whole number from 0 to ${MAX_WORKERS}, got '${text}'`,
-  );
-}
-
-/** @throws CommanderError or WasmpollError when the usage is wrong, whatever the machine is like. */
-function readArguments(): Invocation {
-  const command = serveCommand();
-  command.parse();
-  const policy = policyFrom(command.opts());
-  resolvePolicy(policy, flagOf);
-  const serverOnly = command.options
-    .filter(({ long }) => long === '--workers' || long === '--log-level')
-    .filter((option) => command.getOptionValueSource(option.attributeName()) === 'cli')
-    .map(({ long }) => long!);
-  const [protocol] = command.processedArgs as [string];
-  return { protocol, flags: command.opts<Flags>(), policy, serverOnly };
-}
 
 /** Resolves when the server has drained, or the command has ended. */
 async function run(
@@ -102,7 +29,7 @@ async function run(
   // Loaded after the usage is known to be right, so that --help needs no addon.
   const { runServer } = await import('./serve.ts');
   const { listen = [DEFAULT_ADDRESS], workers, logLevel } = flags;
-  await runServer({ protocol, listen, workers, policy }, logLevel, signals);
+  await runServer({ protocol, listen, workers, policy }, flags, logLevel, signals);
 }
 
 /** Does what the arguments say, and leaves the exit status. */

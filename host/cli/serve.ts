@@ -6,12 +6,14 @@ import type { Logger } from '../server/logger.ts';
 import type { ServeOptions } from '../server/options.ts';
 import { serveAlone } from '../server/serve.ts';
 import type { Server } from '../server/server.ts';
+import { type ConfigFlags, readConfig } from './config-file.ts';
 import { LogOutput } from './log-output.ts';
 import type { Signals } from './signals.ts';
 
 /** Resolves when the server has drained, or a signal has ended its start. */
 export async function runServer(
   options: ServeOptions & { readonly protocol: string },
+  given: ConfigFlags,
   logLevel: string,
   signals: Signals,
 ): Promise<void> {
@@ -21,12 +23,13 @@ export async function runServer(
   const logger = pino({ level: logLevel, base: null }, output);
   let server: Server;
   try {
-    server = await serveAlone({ ...options, logger, signal: signals.stop });
+    const config = await readConfig(given);
+    server = await serveAlone({ ...options, config, logger, signal: signals.stop });
   } catch (error) {
     if (error !== signals.stop.reason) throw error;
     return;
   }
-  signals.onHangup(() => swap(server, options.protocol, logger));
+  signals.onHangup(() => void swap(server, options.protocol, given, logger));
   for (const address of server.addresses) process.stdout.write(`listening on ${address}\n`);
   await server.closed;
   await output.end();
@@ -37,9 +40,16 @@ export async function runServer(
 // As pino writes them.
 const lineOf = (msg: string): string => `${JSON.stringify({ level: 40, time: Date.now(), msg })}\n`;
 
-// Reads the same path or name again. The end of a terminal sends it, too, and must end nothing.
-function swap(server: Server, protocol: string, logger: Logger): void {
-  server.swap(protocol).catch((error) => {
+// Reads the same paths or name again. The end of a terminal sends it, too, and must end nothing.
+async function swap(
+  server: Server,
+  protocol: string,
+  given: ConfigFlags,
+  logger: Logger,
+): Promise<void> {
+  try {
+    await server.swap(protocol, { config: await readConfig(given) });
+  } catch (error) {
     logger.error({ code: (error as { code?: string }).code }, `not swapped: ${messageOf(error)}`);
-  });
+  }
 }

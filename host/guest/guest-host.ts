@@ -29,7 +29,7 @@ export interface GuestHost {
 
 /** Host functions of one import module, by name. */
 export interface Functions {
-  readonly [name: string]: (...values: number[]) => unknown;
+  readonly [name: string]: (...values: never[]) => unknown;
 }
 
 /** Host functions that belong together. */

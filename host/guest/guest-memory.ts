@@ -69,6 +69,11 @@ export class GuestMemory {
     return this.#bytes.subarray(address, address + length);
   }
 
+  /** For numbers of several bytes; as long as the memory does not grow. */
+  data(): DataView {
+    return new DataView(this.#bytes.buffer);
+  }
+
   /** A copy. */
   read(address: number, length: number): Uint8Array {
     return this.#bytes.slice(address, address + length);
@@ -85,7 +90,7 @@ export class GuestMemory {
   string(address: number): string {
     this.review();
     if (address < 4 || !this.within(address - 4, 4)) return '';
-    const view = new DataView(this.#bytes.buffer);
+    const view = this.data();
     const length = Math.min(view.getUint32(address - 4, true), STRING_UNITS * 2);
     if (!this.within(address, length)) return '';
     const units = [];

@@ -116,6 +116,7 @@ export class Guest {
       this.clearState();
       if (this.gate.dead !== null) throw new Error(this.gate.dead);
     } catch (thrown) {
+      this.#calls.flush();
       throw new WasmpollError('ERR_GUEST', `${module.name}: start-up failed: ${trapOf(thrown)}`);
     }
   }
@@ -125,6 +126,12 @@ export class Guest {
     this.#calls.connect(host, this.window);
     host.metrics.adopt(this.#calls.metrics.declared);
     this.memory.follow((bytes) => host.batch.bind(GUEST_BUFFER, bytes));
+  }
+
+  /** It has failed, and is not entered again. Its memory may have grown before. */
+  end(): void {
+    this.memory.review();
+    this.#calls.flush();
   }
 
   #allocate(allocate: (bytes: number) => number, what: string, bytes: number): number {

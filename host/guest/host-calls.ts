@@ -3,16 +3,19 @@
 
 import type { Policy } from '../policy.ts';
 import { printable } from '../text.ts';
+import { WASI_MODULE } from '../wasi/preview1/interface.ts';
 import { ConnectionCalls } from './calls/connection-calls.ts';
 import { Gate } from './calls/gate.ts';
 import { MetricCalls } from './calls/metric-calls.ts';
 import { SharedCalls } from './calls/shared-calls.ts';
 import { Surroundings } from './calls/surroundings.ts';
+import { WasiStubs } from './calls/wasi-stubs.ts';
 import type { Environment, Family, Functions, GuestHost } from './guest-host.ts';
 
 export class HostCalls {
   readonly gate: Gate;
   readonly metrics: MetricCalls;
+  readonly #wasi: WasiStubs;
   /** What is imported from `wasmpoll`. */
   readonly #families: readonly Family[];
 
@@ -20,6 +23,7 @@ export class HostCalls {
     const gate = new Gate(policy);
     this.gate = gate;
     this.metrics = new MetricCalls(gate);
+    this.#wasi = new WasiStubs(gate, environment);
     this.#families = [
       new ConnectionCalls(gate, policy),
       new SharedCalls(gate, policy),
@@ -34,6 +38,11 @@ export class HostCalls {
     this.gate.open();
   }
 
+  /** The instance ends: nothing that it has written is kept back. */
+  flush(): void {
+    this.#wasi.lines.flush();
+  }
+
   imports(): WebAssembly.Imports {
     const wasmpoll = bare(...this.#families.map((family) => family.functions()));
     const env = bare({
@@ -41,7 +50,8 @@ export class HostCalls {
         this.#abort(message >>> 0, file >>> 0, line >>> 0, column >>> 0);
       },
     });
-    return Object.assign(Object.create(null), { wasmpoll, env }) as WebAssembly.Imports;
+    const wasi = { [WASI_MODULE]: bare(this.#wasi.functions()) };
+    return Object.assign(Object.create(null), { wasmpoll, env, ...wasi }) as WebAssembly.Imports;
   }
 
   // What AssemblyScript calls when it gives up, as a failed assertion does.

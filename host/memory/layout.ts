@@ -17,7 +17,10 @@ export const LINK = 4;
 /** Neighbours in the ready list. */
 export const READY_NEXT = 5;
 export const READY_PREVIOUS = 20;
-/** Two page chains of four columns each: first page, last page, offset in the first, bytes. */
+/**
+ * Two page chains of four columns each: first page, last page, offset in the first, bytes. Few bytes lie in
+ * a block; then both are the page that it is cut from.
+ */
 export const OUTPUT = 6;
 export const HELD = 10;
 export const CHAIN_FIRST = 0;

@@ -1,58 +1,133 @@
 // Pages: the capped pool of 16 KiB pages, and the chains of bytes that wait in them.
 // It knows a chain by its four columns of the table, and not whose it is or why it waits.
+//
+// Few bytes lie in a block, which is cut from a page; CHAIN_START counts from that page's start as well.
+// So to those who read a chain a block is a page like any other.
 
 import type { Batch } from '../kernel/batch.ts';
 import * as Policies from '../policy.ts';
+import * as Cut from './blocks.ts';
+import { FreePages } from './free-pages.ts';
 import * as Numbers from './layout.ts';
+import { PageScan } from './page-scan.ts';
 import type { Segment } from './segment.ts';
 
 const { CHAIN_BYTES, CHAIN_FIRST, CHAIN_LAST, CHAIN_START, SEGMENT_BUFFER } = Numbers;
+const { SMALLEST } = Cut;
 const { PAGE_BYTES } = Policies;
 
-/** A scan of a pool that another thread has left. */
-export interface PageScan {
-  /** Claims the chain's pages. @returns false when it is not whole; it claims nothing then */
-  sound(chain: number): boolean;
-  /** All chains are claimed: the other pages are free. */
-  finish(): void;
-}
+// What is held takes at most so many times its bytes, unless it is a block of the smallest size.
+const MOST = 4;
 
 export class Pages {
   readonly #segment: Segment;
   readonly #links: Int32Array;
   readonly #table: Int32Array;
   readonly #batch: Batch;
-  /** Pages at and above this one were never used; their memory does not exist yet. */
-  #fresh = 0;
-  #free = -1;
-  /** Pages that are not in any chain. */
-  available: number;
+  readonly #free: FreePages;
+  readonly #blocks: Cut.Blocks;
 
   constructor(segment: Segment, batch: Batch) {
     this.#segment = segment;
     this.#links = segment.pageLinks;
     this.#table = segment.table;
     this.#batch = batch;
-    this.available = segment.pages;
+    this.#free = new FreePages(segment);
+    this.#blocks = new Cut.Blocks(segment);
     batch.bind(SEGMENT_BUFFER, segment.bytes);
   }
 
-  /** How many pages `append` of so many bytes would take at the most. */
-  needed(bytes: number): number {
-    return Math.ceil(bytes / PAGE_BYTES) + 1;
+  /** Pages that are in no chain, and not cut. */
+  get available(): number {
+    return this.#free.count;
+  }
+
+  /** Pages that are cut into blocks. */
+  get cut(): number {
+    return this.#blocks.pages;
+  }
+
+  /** What the chain costs, in pages. */
+  charge(chain: number): number {
+    return this.pagesOf(chain) + this.shareOf(chain);
+  }
+
+  /** Pages that the chain has for itself. */
+  pagesOf(chain: number): number {
+    const bytes = this.#table[chain + CHAIN_BYTES]!;
+    if (bytes === 0 || this.#sizeOf(chain) > 0) return 0;
+    return Math.ceil((this.#table[chain + CHAIN_START]! + bytes) / PAGE_BYTES);
+  }
+
+  /** What the chain's block costs: its share of a page, which is divided by the blocks in use. */
+  shareOf(chain: number): number {
+    if (this.#table[chain + CHAIN_BYTES] === 0 || this.#sizeOf(chain) === 0) return 0;
+    return this.#blocks.share(this.#table[chain + CHAIN_FIRST]!);
+  }
+
+  /** Whether the chain has a block of this page, which is cut. */
+  inBlockOf(chain: number, page: number): boolean {
+    return this.#table[chain + CHAIN_BYTES]! > 0 && this.#table[chain + CHAIN_FIRST] === page;
+  }
+
+  // Of the chain's block; 0 when it has none.
+  #sizeOf(chain: number): number {
+    return this.#blocks.sizeOf(this.#table[chain + CHAIN_FIRST]!);
+  }
+
+  /** What the chain will cost with so many bytes more. */
+  chargeWith(chain: number, more: number): number {
+    const bytes = this.#table[chain + CHAIN_BYTES]! + more;
+    if (this.cutWith(chain, more)) {
+      return this.#suits(chain, bytes)
+        ? this.shareOf(chain)
+        : this.#blocks.nextShare(this.#blocks.sizeFor(bytes));
+    }
+    const start = this.#suits(chain, bytes) ? this.#table[chain + CHAIN_START]! : 0;
+    return Math.ceil((start + bytes) / PAGE_BYTES);
+  }
+
+  /** Whether the chain will be in a block with so many bytes more. */
+  cutWith(chain: number, more: number): boolean {
+    const bytes = this.#table[chain + CHAIN_BYTES]! + more;
+    return (this.#suits(chain, bytes) ? this.#sizeOf(chain) : this.#blocks.sizeFor(bytes)) > 0;
+  }
+
+  /** How many pages `append` of so many bytes takes. */
+  needed(chain: number, more: number): number {
+    const charge = this.chargeWith(chain, more);
+    if (this.#suits(chain, this.#table[chain + CHAIN_BYTES]! + more))
+      return charge - this.charge(chain);
+    // Less than 1 is a block of a page that is cut already.
+    return Math.floor(charge);
+  }
+
+  // Whether so many bytes may lie where the chain begins: it must have the room, and not too much of it.
+  #suits(chain: number, bytes: number): boolean {
+    const table = this.#table;
+    if (table[chain + CHAIN_BYTES] === 0) return false;
+    const start = table[chain + CHAIN_START]!;
+    const size = this.#sizeOf(chain);
+    if (size === 0) return Math.ceil((start + bytes) / PAGE_BYTES) * PAGE_BYTES <= MOST * bytes;
+    const room = 1 << size;
+    if ((start & (room - 1)) + bytes > room) return false;
+    return size === SMALLEST || room <= MOST * bytes;
   }
 
   /**
    * Adds bytes of a bound buffer to a chain, copying them at once.
-   * The caller has made sure of `needed(length)` pages.
+   * The caller has made sure of `needed` pages.
    */
   append(chain: number, buffer: number, offset: number, length: number): void {
+    if (length === 0) return;
     const table = this.#table;
+    const bytes = table[chain + CHAIN_BYTES]! + length;
+    if (!this.#suits(chain, bytes)) this.#move(chain, bytes);
     let [from, left] = [offset, length];
     while (left > 0) {
       const used = table[chain + CHAIN_BYTES]!;
-      const end = used === 0 ? 0 : (table[chain + CHAIN_START]! + used) % PAGE_BYTES;
-      if (end === 0) this.#extend(chain, used === 0);
+      const end = (table[chain + CHAIN_START]! + used) % PAGE_BYTES;
+      if (end === 0 && used > 0) this.#extend(chain);
       const part = Math.min(left, PAGE_BYTES - end);
       const target = this.#segment.pagesOffset + table[chain + CHAIN_LAST]! * PAGE_BYTES + end;
       this.#batch.copyNow(buffer, from, SEGMENT_BUFFER, target, part);
@@ -62,87 +137,102 @@ export class Pages {
     }
   }
 
-  #extend(chain: number, first: boolean): void {
+  #extend(chain: number): void {
+    const page = this.#free.take();
+    this.#links[this.#table[chain + CHAIN_LAST]!] = page;
+    this.#table[chain + CHAIN_LAST] = page;
+  }
+
+  /** After `consume`: what is left gets a smaller place when it lies in one that is too large. */
+  shrink(chain: number): void {
+    const bytes = this.#table[chain + CHAIN_BYTES]!;
+    if (bytes === 0 || this.#suits(chain, bytes)) return;
+    if (this.available > 0 || this.#blocks.has(this.#blocks.sizeFor(bytes)))
+      this.#move(chain, bytes);
+  }
+
+  // Has the chain begin in a place for so many bytes. What it holds, less than a page, is copied there.
+  #move(chain: number, bytes: number): void {
     const table = this.#table;
-    const page = this.#take();
-    this.#links[page] = -1;
-    if (first) {
-      table[chain + CHAIN_FIRST] = page;
-      table[chain + CHAIN_START] = 0;
-    } else this.#links[table[chain + CHAIN_LAST]!] = page;
-    table[chain + CHAIN_LAST] = page;
+    const held = table[chain + CHAIN_BYTES]!;
+    const [page, start] = [table[chain + CHAIN_FIRST]!, table[chain + CHAIN_START]!];
+    const place = this.#placeFor(bytes);
+    this.#copyHeld(chain, place);
+    // Without bytes the chain names no place. A thread may end between any two of these lines, and half of
+    // one place with half of another could name a third, which is somebody else's.
+    table[chain + CHAIN_BYTES] = 0;
+    table[chain + CHAIN_FIRST] = Math.floor(place / PAGE_BYTES);
+    table[chain + CHAIN_LAST] = Math.floor(place / PAGE_BYTES);
+    table[chain + CHAIN_START] = place % PAGE_BYTES;
+    table[chain + CHAIN_BYTES] = held;
+    if (held > 0) this.#giveBack(page, start, held);
   }
 
-  #take(): number {
-    if (this.available <= 0) throw new RangeError('page pool: taken from when empty');
-    this.available -= 1;
-    const page = this.#free;
-    if (page < 0) return this.#fresh++;
-    this.#free = this.#links[page]!;
-    return page;
+  #placeFor(bytes: number): number {
+    const size = this.#blocks.sizeFor(bytes);
+    if (size === 0) return this.#free.take() * PAGE_BYTES;
+    if (!this.#blocks.has(size)) this.#blocks.cut(this.#free.take(), size);
+    return this.#blocks.take(size);
   }
 
-  /** Drops bytes from the front of a chain and frees the pages that this empties. */
+  #copyHeld(chain: number, place: number): void {
+    const origin = this.#segment.pagesOffset;
+    let left = this.#table[chain + CHAIN_BYTES]!;
+    let start = this.#table[chain + CHAIN_START]!;
+    let page = this.#table[chain + CHAIN_FIRST]!;
+    let target = origin + place;
+    while (left > 0) {
+      const part = Math.min(left, PAGE_BYTES - start);
+      const from = origin + page * PAGE_BYTES + start;
+      this.#batch.copyNow(SEGMENT_BUFFER, from, SEGMENT_BUFFER, target, part);
+      target += part;
+      left -= part;
+      start = 0;
+      page = this.#links[page]!;
+    }
+  }
+
+  // The block, or the pages, in which so many bytes lay.
+  #giveBack(page: number, start: number, bytes: number): void {
+    if (this.#blocks.sizeOf(page) > 0) {
+      if (this.#blocks.release(page, start)) this.#free.release(page);
+      return;
+    }
+    let each = page;
+    for (let left = start + bytes; left > 0; left -= PAGE_BYTES) {
+      const next = this.#links[each]!;
+      this.#free.release(each);
+      each = next;
+    }
+  }
+
+  /** Drops bytes from the front of a chain and frees what this empties. */
   consume(chain: number, length: number): void {
     const table = this.#table;
     const left = table[chain + CHAIN_BYTES]! - length;
     if (left < 0) throw new RangeError('page chain: consumed more than it holds');
-    let start = table[chain + CHAIN_START]! + length;
+    if (length === 0) return;
+    const start = table[chain + CHAIN_START]!;
     let page = table[chain + CHAIN_FIRST]!;
     table[chain + CHAIN_BYTES] = left;
-    while (start >= PAGE_BYTES || (left === 0 && start > 0)) {
+    if (left === 0) {
+      this.#giveBack(page, start, length);
+      return;
+    }
+    let rest = start + length;
+    while (rest >= PAGE_BYTES) {
       const next = this.#links[page]!;
-      this.#links[page] = this.#free;
-      this.#free = page;
-      this.available += 1;
-      start = Math.max(0, start - PAGE_BYTES);
+      this.#free.release(page);
       page = next;
+      rest -= PAGE_BYTES;
     }
     table[chain + CHAIN_FIRST] = page;
-    table[chain + CHAIN_START] = start;
+    table[chain + CHAIN_START] = rest;
   }
 
-  /**
-   * Finds out which pages are in use, after another thread has left the pool. A chain is sound when
-   * its pages are in the pool, in no other chain, and as many as its bytes need; call it for each.
-   */
+  /** Finds out what is in use, after another thread has left the pool; each chain has to be claimed. */
   recover(): PageScan {
-    const used = new Uint8Array(this.#segment.pages);
-    return {
-      sound: (chain) => this.#claim(chain, used),
-      finish: () => this.#freeUnused(used),
-    };
-  }
-
-  #claim(chain: number, used: Uint8Array): boolean {
-    const table = this.#table;
-    const [start, bytes] = [table[chain + CHAIN_START]!, table[chain + CHAIN_BYTES]!];
-    if (bytes === 0) return true;
-    if (bytes < 0 || start < 0 || start >= PAGE_BYTES) return false;
-    const pages: number[] = [];
-    let page = table[chain + CHAIN_FIRST]!;
-    for (let left = Math.ceil((start + bytes) / PAGE_BYTES); left > 0; left -= 1) {
-      if (page < 0 || page >= used.length || used[page] === 1) break;
-      used[page] = 1;
-      pages.push(page);
-      page = this.#links[page]!;
-    }
-    const whole = pages.length * PAGE_BYTES >= start + bytes;
-    if (whole && pages.at(-1) === table[chain + CHAIN_LAST]) return true;
-    for (const claimed of pages) used[claimed] = 0;
-    return false;
-  }
-
-  #freeUnused(used: Uint8Array): void {
-    this.#fresh = used.lastIndexOf(1) + 1;
-    this.#free = -1;
-    this.available = used.length - this.#fresh;
-    for (let page = this.#fresh - 1; page >= 0; page -= 1) {
-      if (used[page] === 1) continue;
-      this.#links[page] = this.#free;
-      this.#free = page;
-      this.available += 1;
-    }
+    return new PageScan(this.#segment, this.#free, this.#blocks);
   }
 
   clear(chain: number): void {
@@ -183,10 +273,4 @@ export class Pages {
       page = this.#links[page]!;
     }
   }
-}
-
-/** Pages that a chain occupies. */
-export function pagesOf(table: Int32Array, chain: number): number {
-  const bytes = table[chain + CHAIN_BYTES]!;
-  return bytes === 0 ? 0 : Math.ceil((table[chain + CHAIN_START]! + bytes) / PAGE_BYTES);
 }

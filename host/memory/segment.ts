@@ -23,7 +23,10 @@ export class Segment {
   readonly table: Int32Array;
   /** `connections` rows of TIMES. */
   readonly times: Float64Array;
-  /** For each page the next one of its chain or of the free list; −1 ends it. */
+  /**
+   * For each page the next one of its chain or of the free list; −1 ends it. When it is less, the page is
+   * cut into blocks, and this is their size, negated.
+   */
   readonly pageLinks: Int32Array;
   /** The state blocks. */
   states: States;

@@ -48,7 +48,7 @@ export interface Snapshot {
   messages: number;
   /** Output that waits for the peers to take it. */
   backlogBytes: number;
-  /** Pages in use for output and held input, in bytes. */
+  /** Pages in use for output and held input, in bytes; one that is cut into blocks counts as a whole. */
   poolBytes: number;
   errors: Record<string, number>;
   guestTraps: number;

@@ -1,10 +1,18 @@
 // The guest interface as the loader checks it: which imports and exports there are, with their types,
 // and every rule by which a module is refused. Data only; docs/abi.md has the prose.
 
+import { WASI_MODULE, type WasiName, wasiImports } from '../wasi/preview1/interface.ts';
 import type { BinaryRule } from './reader.ts';
 
 export const ABI_VERSION = 1;
 export const MARKER = `wasmpoll_abi_${ABI_VERSION}`;
+
+/** What standard libraries import although the guest needs none of it. */
+const wasiStubs = [
+  ...['fd_write', 'fd_close', 'fd_seek', 'fd_fdstat_get', 'fd_prestat_get', 'fd_prestat_dir_name'],
+  ...['args_get', 'args_sizes_get', 'environ_get', 'environ_sizes_get', 'clock_time_get'],
+  ...['clock_res_get', 'random_get', 'sched_yield', 'poll_oneoff', 'proc_exit'],
+] as readonly WasiName[];
 
 /** The host functions a guest may import (docs/abi.md), and nothing else. */
 export const guestImports: { readonly [module: string]: { readonly [name: string]: string } } = {
@@ -33,6 +41,7 @@ export const guestImports: { readonly [module: string]: { readonly [name: string
     store_add: '(i32, i32, i32, i32, f64, i32) -> i32',
   },
   env: { abort: '(i32, i32, i32, i32) -> ()' },
+  [WASI_MODULE]: Object.fromEntries(wasiStubs.map((name) => [name, wasiImports[name]])),
 };
 
 /** The exports a guest must have (docs/abi.md). `memory` is not a function. */
@@ -89,7 +98,7 @@ export const rules = {
   unsupported: 'build it without that WebAssembly feature',
   'too many': 'make the module smaller',
   'ABI version': 'use a matching version of wasmpoll, or build the guest against this ABI',
-  WASI: 'run a command with wasmpoll run, or build a library: clang -nostdlib -Wl,--no-entry',
+  WASI: 'run a command with wasmpoll run, or build a library that imports what docs/abi.md lists',
   memory: 'define exactly one memory in the module and export it as memory',
   'shared memory': 'build it without threads',
   '64-bit memory': 'build it for wasm32',

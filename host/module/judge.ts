@@ -19,7 +19,6 @@ export interface GuestInterface {
   /** Each of these may throw a Refusal that says more than the general one. */
   readonly checkExports?: (names: ReadonlySet<string>) => void;
   readonly checkUnknown?: (imports: readonly ImportItem[]) => void;
-  readonly checkMissing?: (names: ReadonlySet<string>, missing: readonly string[]) => void;
   readonly checkTogether?: (names: ReadonlySet<string>, imports: readonly ImportItem[]) => void;
 }
 
@@ -107,10 +106,7 @@ function checkInterface(
   checkImports(guestInterface, imports);
   const present = [...names].filter((name) => expectedExport(guestInterface, name) !== undefined);
   const missing = Object.keys(guestInterface.required).filter((name) => !names.has(name));
-  if (missing.length > 0) {
-    guestInterface.checkMissing?.(names, missing);
-    throw new Refusal('missing export', listed(missing));
-  }
+  if (missing.length > 0) throw new Refusal('missing export', listed(missing));
   const wrong = exports.flatMap((item) =>
     difference(item, item.name, expectedExport(guestInterface, item.name)),
   );

@@ -24,6 +24,7 @@ const abi: GuestInterface = {
   optional: optionalExports,
   rules,
   checkExports(names) {
+    if (names.has('_start')) throw new Refusal('WASI', 'it exports _start, as a command does');
     if (names.has(MARKER)) return;
     const versions = [...names].flatMap(
       (name) => /^wasmpoll_abi_(0|[1-9]\d{0,8})$/.exec(name)?.[1] ?? [],
@@ -37,10 +38,6 @@ const abi: GuestInterface = {
   checkUnknown(imports) {
     const wasi = imports.filter(({ module }) => /^wasi[_:]/.test(module));
     if (wasi.length > 0) throw new Refusal('WASI', `it imports ${listed(wasi.map(fullName))}`);
-  },
-  checkMissing(names, missing) {
-    if (!names.has('_start')) return;
-    throw new Refusal('WASI', `it exports _start, as a command does, and not ${listed(missing)}`);
   },
   checkTogether(names, imports) {
     for (const [name, needed] of Object.entries(exportCompanions)) {

@@ -3,14 +3,12 @@
 
 import { REASON_LIMIT, REASON_MEMORY } from '../../assembly/abi.ts';
 import * as Numbers from '../memory/layout.ts';
-import * as Chains from '../memory/pages.ts';
 import * as Policies from '../policy.ts';
 import type { Parts } from './parts.ts';
 
 const {
   BUSY,
-  CHAIN_BYTES,
-  CHAIN_START,
+  CHAIN_FIRST,
   COLUMNS,
   DOOMED,
   FD,
@@ -25,7 +23,6 @@ const {
   STAGED_BYTES,
   TIMES,
 } = Numbers;
-const { pagesOf } = Chains;
 const { PAGE_BYTES, reservePages } = Policies;
 
 // A connection makes progress when bytes worth an eighth of its pages have been received into them, consumed
@@ -78,8 +75,8 @@ export class Backlog {
       this.#connections.doom(slot, REASON_LIMIT);
       return;
     }
-    if (this.#pagesOf(slot) === 0) this.#begin(slot);
-    if (!this.#makeRoom(slot, this.#pagesWith(slot, base + OUTPUT, length), length)) return;
+    if (this.#chargeOf(slot) === 0) this.#begin(slot);
+    if (!this.#makeRoom(slot, base + OUTPUT, length)) return;
     if (this.#table[base + OUTPUT_BYTES] === 0) {
       this.#times[slot * TIMES + OUTPUT_SINCE] = this.#clock.now;
     }
@@ -102,14 +99,14 @@ export class Backlog {
   consume(slot: number, length: number): void {
     this.#pages.consume(slot * COLUMNS + OUTPUT, length);
     this.bytes -= length;
-    this.#move(slot, length, this.#pagesOf(slot));
+    this.#move(slot, length, this.#chargeOf(slot));
     this.#times[slot * TIMES + OUTPUT_SINCE] = this.#clock.now;
     this.#connections.touch(slot);
   }
 
   /** Holds input of the connection in the pool. A doomed one's is dropped. */
   hold(slot: number, offset: number, length: number): void {
-    if (this.#pagesOf(slot) === 0) this.#begin(slot);
+    if (this.#chargeOf(slot) === 0) this.#begin(slot);
     this.#hold(slot, offset, length);
   }
 
@@ -119,20 +116,20 @@ export class Backlog {
    */
   retain(slot: number, offset: number, held: number, consumed: number, total: number): void {
     // Pages that are given back and taken again at once were never free for others: no new age begins.
-    if (this.#pagesOf(slot) === 0) this.#begin(slot);
+    if (this.#chargeOf(slot) === 0) this.#begin(slot);
     if (held > 0) this.#pages.consume(slot * COLUMNS + HELD, Math.min(held, consumed));
     const start = Math.max(held, consumed);
     if (total > start) this.#hold(slot, offset + start, total - start);
-    this.#move(slot, consumed, this.#pagesOf(slot));
+    else this.#pages.shrink(slot * COLUMNS + HELD);
+    this.#move(slot, consumed, this.#chargeOf(slot));
   }
 
   #hold(slot: number, offset: number, length: number): void {
     const base = slot * COLUMNS;
     if ((this.#table[base + FLAGS]! & DOOMED) !== 0) return;
-    const pages = this.#pagesWith(slot, base + HELD, length);
     // First: a newcomer whose first bytes are progress already must not be weighed as one without.
-    this.#move(slot, length, pages);
-    if (!this.#makeRoom(slot, pages, length)) return;
+    this.#move(slot, length, this.#chargeWith(slot, base + HELD, length));
+    if (!this.#makeRoom(slot, base + HELD, length)) return;
     this.#pages.append(base + HELD, GUEST_BUFFER, offset, length);
   }
 
@@ -153,32 +150,59 @@ export class Backlog {
     this.#times[times + MOVED_SINCE] = pages > 0 ? since : since - now;
   }
 
-  #pagesOf(slot: number): number {
+  #chargeOf(slot: number): number {
     const base = slot * COLUMNS;
-    return pagesOf(this.#table, base + OUTPUT) + pagesOf(this.#table, base + HELD);
+    return this.#pages.charge(base + OUTPUT) + this.#pages.charge(base + HELD);
   }
 
-  // Its pages when the chain has so many bytes more.
-  #pagesWith(slot: number, chain: number, length: number): number {
-    const bytes = this.#table[chain + CHAIN_BYTES]!;
-    const end = bytes === 0 ? 0 : this.#table[chain + CHAIN_START]! + bytes;
-    const more = Math.ceil((end + length) / PAGE_BYTES) - Math.ceil(end / PAGE_BYTES);
-    return this.#pagesOf(slot) + more;
+  // The same when one of its chains has so many bytes more.
+  #chargeWith(slot: number, chain: number, more: number): number {
+    return this.#pages.charge(otherOf(slot, chain)) + this.#pages.chargeWith(chain, more);
   }
 
-  // Keeps the reserve free. Aborted is whose pages times age, the time since the last progress, is the
-  // most; that may be the one that asks.
-  #makeRoom(slot: number, pages: number, length: number): boolean {
-    const needed = this.#pages.needed(length);
-    while (this.#pages.available - needed < this.#reserve) {
-      const victim = this.#heaviest(slot, pages);
-      if (victim < 0) break;
+  // Keeps the reserve free. Aborted is who weighs the most; that may be the one that asks. Weighed are blocks
+  // alone when they take more pages than others have for themselves, or else those pages alone: a crowd that
+  // holds little each would weigh nothing beside one that holds much for a moment.
+  #makeRoom(slot: number, chain: number, more: number): boolean {
+    const pages = this.#pages;
+    while (!this.#hasRoom(chain, more)) {
+      const blocks = 2 * pages.cut > this.#connections.segment.pages - pages.available;
+      const victim = this.#heaviest(slot, chain, more, blocks);
+      if (victim < 0 && pages.available >= pages.needed(chain, more)) return true;
+      if (victim < 0 || victim === slot) {
+        this.#abandon(slot);
+        return false;
+      }
+      const age = this.#age(victim);
+      const page = blocks ? this.#pageOfBlock(victim) : -1;
       this.#abandon(victim);
-      if (victim === slot) return false;
+      if (page >= 0) this.#abandonOthersIn(page, age / 2, slot, chain, more);
     }
-    if (this.#pages.available >= needed) return true;
-    this.#abandon(slot);
-    return false;
+    return true;
+  }
+
+  #hasRoom(chain: number, more: number): boolean {
+    const needed = this.#pages.needed(chain, more);
+    return needed === 0 || this.#pages.available - needed >= this.#reserve;
+  }
+
+  #pageOfBlock(slot: number): number {
+    const base = slot * COLUMNS;
+    const output = this.#pages.shareOf(base + OUTPUT) > this.#pages.shareOf(base + HELD);
+    return this.#table[base + (output ? OUTPUT : HELD) + CHAIN_FIRST]!;
+  }
+
+  // A page is free when all its blocks are. To look for the next heaviest after each would take a look at
+  // all connections for each block. Who has got on in half the time is left alone.
+  #abandonOthersIn(page: number, age: number, asker: number, chain: number, more: number): void {
+    for (let slot = 0; slot < this.#connections.end; slot += 1) {
+      const base = slot * COLUMNS;
+      if (slot === asker || this.#table[base + FD]! < 0 || this.#age(slot) < age) continue;
+      const output = this.#pages.inBlockOf(base + OUTPUT, page);
+      if (!output && !this.#pages.inBlockOf(base + HELD, page)) continue;
+      this.#abandon(slot);
+      if (this.#hasRoom(chain, more)) return;
+    }
   }
 
   #abandon(slot: number): void {
@@ -187,21 +211,30 @@ export class Backlog {
     this.drop(slot);
   }
 
-  // The slot whose pages weigh the most, with `asked` pages counted as the asker's; −1 when
-  // nobody else has any. Of two that weigh the same, the larger.
-  #heaviest(asker: number, asked: number): number {
+  // The slot for which pages times age, the time since the last progress, is the most, with what is asked
+  // for counted as the asker's; −1 when nobody else has any. Of two that weigh the same, the larger.
+  #heaviest(asker: number, chain: number, more: number, blocks: boolean): number {
     let [heaviest, most, size] = [-1, 0, 0];
     for (let slot = 0; slot < this.#connections.end; slot += 1) {
-      if (slot === asker || this.#table[slot * COLUMNS + FD]! < 0) continue;
-      const pages = this.#pagesOf(slot);
-      if (pages === 0) continue;
-      const weight = pages * this.#age(slot);
-      if (weight > most || (weight === most && pages > size)) {
-        [heaviest, most, size] = [slot, weight, pages];
+      const base = slot * COLUMNS;
+      if (slot === asker || this.#table[base + FD]! < 0) continue;
+      const part = this.#weighed(base + OUTPUT, blocks) + this.#weighed(base + HELD, blocks);
+      if (part === 0) continue;
+      const weight = part * this.#age(slot);
+      if (weight > most || (weight === most && part > size)) {
+        [heaviest, most, size] = [slot, weight, part];
       }
     }
     if (heaviest < 0) return -1;
+    let asked = this.#weighed(otherOf(asker, chain), blocks);
+    if (this.#pages.cutWith(chain, more) === blocks) {
+      asked += this.#pages.chargeWith(chain, more);
+    }
     return asked * this.#age(asker) > most ? asker : heaviest;
+  }
+
+  #weighed(chain: number, blocks: boolean): number {
+    return blocks ? this.#pages.shareOf(chain) : this.#pages.pagesOf(chain);
   }
 
   #age(slot: number): number {
@@ -224,3 +257,6 @@ export class Backlog {
     }
   }
 }
+
+// The other of the connection's two chains.
+const otherOf = (slot: number, chain: number): number => 2 * slot * COLUMNS + OUTPUT + HELD - chain;

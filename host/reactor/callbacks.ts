@@ -268,8 +268,8 @@ export class Callbacks implements Entrance {
     const { stats, connections, observer } = this.#parts;
     this.#effects.rollback();
     this.#parts.shared.rollback();
-    // Its memory may have grown before it failed, and what earlier callbacks sent still lies there.
-    this.guest.memory.review();
+    // What earlier callbacks have sent still lies in its memory.
+    this.guest.end();
     this.#output.run();
     stats.trapped();
     if (slot >= 0) connections.doom(slot, REASON_TRAP);

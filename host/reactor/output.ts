@@ -152,6 +152,7 @@ export class Output {
     const base = slot * COLUMNS;
     this.#pages.queueSends(base + OUTPUT, PAGES_PER_FLUSH, slot, this.#table[base + FD]!);
     this.run();
+    this.#pages.shrink(base + OUTPUT);
   }
 
   /** Counts an error of the connection's socket, once, and has it aborted. */

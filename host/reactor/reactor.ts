@@ -40,7 +40,7 @@ export class Reactor {
   /** Descriptors that were handed over are not taken over yet. */
   #waiting = false;
 
-  /** @throws WasmpollError ERR_GUEST when the guest's start-up fails. */
+  /** @throws WasmpollError ERR_GUEST when the guest's start-up or its on_start fails. */
   constructor(options: ReactorOptions) {
     const { module, buffer, remains } = options;
     const control = options.control ?? new ControlWords(new buffer(ControlWords.bytes), false);
@@ -51,10 +51,19 @@ export class Reactor {
     this.#parts = makeParts(materials, ground, guest, remains);
     this.#works = wire(this.#parts, { module, guest });
     this.#turn = new Turn(this.#parts, this.#works, options.signalled ?? (() => undefined));
-    if (remains === undefined) this.#works.callbacks.replacement.begin();
+    if (remains === undefined) this.#begin();
     else this.#takeUp(remains);
     this.#turn.rest();
     this.#publish();
+  }
+
+  #begin(): void {
+    try {
+      this.#works.callbacks.replacement.begin();
+    } catch (error) {
+      this.#parts.epoll.close();
+      throw error;
+    }
   }
 
   // An on_start that the thread before has not returned from is not tried again.

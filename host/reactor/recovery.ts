@@ -20,7 +20,7 @@ import {
   STAGED_FLAGS,
   UNSAVED,
 } from '../memory/layout.ts';
-import type { PageScan } from '../memory/pages.ts';
+import type { PageScan } from '../memory/page-scan.ts';
 import type { Buffers } from '../memory/segment.ts';
 import type { Parts } from './parts.ts';
 import type { Works } from './wiring.ts';

@@ -96,6 +96,7 @@ export class Replacement {
     const { onStart } = this.#guest;
     if (onStart === null || this.#entrance.enter(IN_ON_START, onStart)) return;
     const why = this.#entrance.failure;
+    this.#guest.end();
     throw new WasmpollError('ERR_GUEST', `${this.#module.name}: on_start failed: ${why}`);
   }
 
@@ -141,9 +142,11 @@ export class Replacement {
   /** on_start. @returns false when the guest failed: the next instance goes into service without it */
   #begun(): boolean {
     const { onStart } = this.#guest;
-    if (onStart === null || this.#entrance.enter(IN_ON_START, onStart)) return true;
-    this.#entrance.lose(IN_ON_START, 'on_start is left out, since it failed: ');
-    return false;
+    if (onStart === null) return true;
+    const entered = this.#entrance.enter(IN_ON_START, onStart);
+    if (entered) this.#output.run();
+    else this.#entrance.lose(IN_ON_START, 'on_start is left out, since it failed: ');
+    return entered;
   }
 
   #install(guest: Guest): void {

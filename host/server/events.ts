@@ -34,10 +34,12 @@ export class ServerLog implements EngineObserver {
   readonly #limit: RateLimit;
   readonly #debug: boolean;
   readonly #maxFrameBytes: number;
+  readonly #tickMs: number;
 
   constructor(policy: Policy, logger: Logger = silent) {
     this.#logger = logger;
     this.#maxFrameBytes = policy.maxFrameBytes;
+    this.#tickMs = policy.tickMs;
     this.#limit = new RateLimit(policy.logLinesPerSecond, monotonicMs);
     this.#debug = logger.isLevelEnabled?.('debug') ?? logger !== silent;
   }
@@ -68,6 +70,12 @@ export class ServerLog implements EngineObserver {
   restart(why: string): void {
     if (this.#limit.admit()) this.#logger.error({ reason: why }, 'guest failed and was replaced');
     this.#emit('restart', { reason: why });
+  }
+
+  /** A module serves from now on: what it lacks for the settings that there are. */
+  serving({ exports }: { readonly exports: ReadonlySet<string> }): void {
+    if (this.#tickMs === 0 || exports.has('on_tick')) return;
+    this.#logger.warn({ tickMs: this.#tickMs }, 'tickMs is set, and the protocol has no on_tick');
   }
 
   swapped(protocol: string): void {

@@ -1,6 +1,7 @@
 // Options of a server: what they are, and whether they are what they must be. It opens nothing.
 
 import { availableParallelism } from 'node:os';
+import { configBytes } from '../config.ts';
 import { WasmpollError } from '../errors.ts';
 import type { ModuleSource } from '../module/protocol-module.ts';
 import { MAX_WORKERS, type Policy } from '../policy.ts';
@@ -18,6 +19,8 @@ export interface ServeOptions {
   workers?: number | 'auto';
   /** Settings that differ from the defaults. */
   policy?: Partial<Policy>;
+  /** What the guest is given by `config`, at most 1 MiB; text as UTF-8. Empty by default. */
+  config?: string | Uint8Array;
   /** Begins the drain, as `close()` does. */
   signal?: AbortSignal;
   /** Where lines go, the guest's included; a pino logger will do. Silent by default. */
@@ -27,9 +30,11 @@ export interface ServeOptions {
 export interface SwapOptions {
   /** See `Server.swap`; false by default. */
   drain?: boolean;
+  /** Another configuration for the guest; the same as before by default. */
+  config?: string | Uint8Array;
 }
 
-const OPTIONS = ['protocol', 'listen', 'workers', 'policy', 'signal', 'logger'];
+const OPTIONS = ['protocol', 'listen', 'workers', 'policy', 'config', 'signal', 'logger'];
 
 /** @throws WasmpollError ERR_OPTION, naming the option and what it must be */
 export function checkOptions(options: ServeOptions): void {
@@ -56,10 +61,14 @@ export function checkOptions(options: ServeOptions): void {
       `workers must be 'auto' or a whole number from 0 to ${MAX_WORKERS}, got ${String(workers)}`,
     );
   }
+  configBytes(options.config);
   if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) {
     bad('signal must be an AbortSignal');
   }
 }
+
+/** @returns what the guest is given by `config` */
+export const configOf = ({ config }: ServeOptions): Uint8Array => configBytes(config);
 
 /** @returns how many worker threads; 0 for the thread that calls */
 export function workersOf({ workers = 1 }: ServeOptions): number {

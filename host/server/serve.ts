@@ -13,7 +13,7 @@ import { OwnLoop } from '../threads/own-loop.ts';
 import { SharedLoop } from '../threads/shared-loop.ts';
 import { Supervisor } from '../threads/supervisor.ts';
 import { ServerLog } from './events.ts';
-import { checkOptions, type ServeOptions, workersOf } from './options.ts';
+import { checkOptions, configOf, type ServeOptions, workersOf } from './options.ts';
 import { Server } from './server.ts';
 
 // Its epoll, and the duplicate that the event loop watches.
@@ -42,7 +42,8 @@ async function start(
   signal?.throwIfAborted();
   const addresses = await Promise.all(texts.map(parseAddress).map(resolveAddress));
   signal?.throwIfAborted();
-  const module = await loadProtocol(options.protocol, policy);
+  const config = configOf(options);
+  const module = { ...(await loadProtocol(options.protocol, policy)), config };
   signal?.throwIfAborted();
   const log = new ServerLog(policy, options.logger);
   const workers = workersOf(options);
@@ -56,7 +57,8 @@ async function start(
     signal?.throwIfAborted();
     for (const address of addresses) listeners.push(new Listener(native, address, policy));
     admit(engine, policy, options);
-    const server = new Server(engine, listeners, policy, log);
+    log.serving(module);
+    const server = new Server(engine, listeners, policy, log, config);
     closeOn(signal, server);
     return server;
   } catch (error) {

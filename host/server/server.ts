@@ -2,6 +2,7 @@
 // and the acceptor; serve.ts has made all of them. It knows no byte that is received.
 
 import { EventEmitter } from 'node:events';
+import { configBytes } from '../config.ts';
 import { WasmpollError } from '../errors.ts';
 import { native } from '../kernel/native.ts';
 import { Acceptor } from '../listen/acceptor.ts';
@@ -22,6 +23,7 @@ export class Server extends EventEmitter<ServerEvents> {
   readonly #log: ServerLog;
   readonly #acceptor: Acceptor;
   readonly #resolveClosed: () => void;
+  #config: Uint8Array;
   /** Settles with the last swap that was asked for. */
   #swapping: Promise<unknown> = Promise.resolve();
   #grace: NodeJS.Timeout | undefined;
@@ -30,8 +32,15 @@ export class Server extends EventEmitter<ServerEvents> {
   #last: ServerStats | undefined;
 
   /** Use `serve()`. */
-  constructor(engine: Engine, listeners: readonly Listener[], policy: Policy, log: ServerLog) {
+  constructor(
+    engine: Engine,
+    listeners: readonly Listener[],
+    policy: Policy,
+    log: ServerLog,
+    config: Uint8Array,
+  ) {
     super();
+    this.#config = config;
     this.#engine = engine;
     this.#log = log;
     this.#policy = policy;
@@ -80,19 +89,24 @@ export class Server extends EventEmitter<ServerEvents> {
    * blocks are carried over when `state_size()` and `state_version()` agree, otherwise through
    * `migrate`. Calls are carried out one after the other.
    * @param options `drain`: a module that cannot take over the state blocks serves new connections, in
-   *   new workers, while the old ones drain as at `close()`. Needs workers
+   *   new workers, while the old ones drain as at `close()`. Needs workers. `config`: another
+   *   configuration than before
    * @throws WasmpollError ERR_MODULE, or ERR_GUEST when the guest does not start or cannot take over;
    *   the module before goes on then. ERR_CLOSED when the server drains or is closed,
-   *   ERR_OPTION for `drain` without workers
+   *   ERR_OPTION for `drain` without workers, or a `config` that is too large
    */
   async swap(protocol: ServeOptions['protocol'], options: SwapOptions = {}): Promise<void> {
     const { drain = false } = options;
     // Read at once, so that bytes may be changed once this has returned.
+    const given = options.config === undefined ? undefined : configBytes(options.config);
     const loading = loadProtocol(protocol, this.#policy);
     const turn = Promise.allSettled([this.#swapping, loading]).then(async () => {
       const module = await loading;
       if (this.#closing) throw new WasmpollError('ERR_CLOSED', 'swap: the server is closed');
-      await this.#engine.swap(module, drain);
+      const config = given ?? this.#config;
+      await this.#engine.swap({ ...module, config }, drain);
+      this.#config = config;
+      this.#log.serving(module);
       this.#log.swapped(module.name);
     });
     this.#swapping = turn.catch(() => undefined);

@@ -73,8 +73,9 @@ export class Topics {
   }
 
   leaveAll(seat: number, handle: number): void {
-    for (const { name } of this.#of(seat).filter((member) => member.handle === handle)) {
-      this.leave(seat, handle, name);
+    for (const list of this.#lists(seat)) {
+      const member = list.get(handle);
+      if (member !== undefined) this.leave(seat, handle, member.name);
     }
   }
 
@@ -83,12 +84,12 @@ export class Topics {
   }
 
   joins(seat: number, handle: number): number {
-    return this.#of(seat).filter((member) => member.handle === handle).length;
+    return this.#lists(seat).filter((list) => list.has(handle)).length;
   }
 
   /** Connections of the seat that are a member of anything, in ascending order. */
   handles(seat: number): number[] {
-    const handles = new Set(this.#of(seat).map((member) => member.handle));
+    const handles = new Set(this.#lists(seat).flatMap((list) => [...list.keys()]));
     return [...handles].sort((a, b) => a - b);
   }
 
@@ -100,16 +101,17 @@ export class Topics {
 
   /** Members of the seat for this topic that come after the cursor, in order. */
   recipients(seat: number, topic: string, cursor: Cursor | null): Member[] {
-    const lists = [...(this.#seats.get(seat)?.values() ?? [])].map((list) => [...list.values()]);
-    return lists
+    return this.#lists(seat)
+      .map((list) => [...list.values()])
       .filter(([first]) => isFor(first!.name, topic))
       .sort(([a], [b]) => compareNames(a!.name, b!.name))
       .flat()
       .filter((member) => cursor === null || isAfter(member, cursor));
   }
 
-  #of(seat: number): Member[] {
-    return [...(this.#seats.get(seat)?.values() ?? [])].flatMap((list) => [...list.values()]);
+  /** Those of each name; none is empty. */
+  #lists(seat: number): Map<number, Member>[] {
+    return [...(this.#seats.get(seat)?.values() ?? [])];
   }
 }
 

@@ -59,6 +59,8 @@ export class InThread implements Engine {
       this.#reactor.close();
       throw error;
     }
+    // What the guest does by the clock needs no connection.
+    this.#driver.schedule();
   }
 
   // Whoever is told may have promises to keep.

@@ -31,6 +31,8 @@ class SeatWorker {
   readonly #reactor: Reactor;
   readonly #loop: OwnLoop;
   #ending = false;
+  /** It was told that no connection is left, and none came since. */
+  #quiet = false;
 
   constructor(port: MessagePort, native: Native, data: WorkerData) {
     this.#port = port;
@@ -56,6 +58,7 @@ class SeatWorker {
       epoll: native.epoll(data.epollFd),
       signalled: () => {
         drainEventFd(native, data.eventFd);
+        this.#quiet = false;
         // Who listens before a connection comes is told of it: messages may be read later than it.
         observer.observe();
         reactor.openHanded();
@@ -118,8 +121,9 @@ class SeatWorker {
   }
 
   #turned(): void {
-    if (!this.#ending || this.#reactor.connections > 0 || this.#control.pending > 0) return;
-    this.#ending = false;
+    if (!this.#ending || this.#quiet) return;
+    if (this.#reactor.connections > 0 || this.#control.pending > 0) return;
+    this.#quiet = true;
     this.#tell({ kind: 'quiet' });
   }
 }

@@ -8,6 +8,8 @@ import { readScript, Thread } from './thread.ts';
 
 const FIRST_BACKOFF_MS = 50;
 const LONGEST_BACKOFF_MS = 5000;
+// A thread that starts takes some 50 ms of a processor. Those whom a replacement has kept waiting come first.
+const CALM_MS = 100;
 
 export class SpareThread {
   readonly #script = readScript(new URL('./worker.cjs', import.meta.url));
@@ -31,7 +33,7 @@ export class SpareThread {
   }
 
   /**
-   * The parked thread, or a new one. It is for one use, and `refill` is to be called when that has begun.
+   * The parked thread, or a new one. It is for one use; `refill` or `refillSoon` is to be called when that has begun.
    * @throws an Error when the system has no thread
    */
   take(): Thread {
@@ -41,6 +43,12 @@ export class SpareThread {
     thread.owner = null;
     thread.counts = true;
     return thread;
+  }
+
+  /** As `refill`, but in a moment. */
+  refillSoon(): void {
+    if (this.#closed || this.#thread !== null || this.#pause !== undefined) return;
+    this.#refillIn(CALM_MS);
   }
 
   /** Makes a new one ready, unless there is one. When it fails it tries again by itself. */
@@ -69,11 +77,14 @@ export class SpareThread {
   #retry(): void {
     this.#thread = null;
     this.#settled();
-    if (this.#closed) return;
+    if (!this.#closed) this.#refillIn(this.#backoff.next());
+  }
+
+  #refillIn(ms: number): void {
     this.#pause = setTimeout(() => {
       this.#pause = undefined;
       this.refill();
-    }, this.#backoff.next()).unref();
+    }, ms).unref();
   }
 
   /** Resolves when there is one, or when the try to make one has failed. */

@@ -32,6 +32,8 @@ const everything: Code = [
   [i32(33), i32(1), call('want'), drop, i32(33), i32(1), call('set_timer'), drop],
   [i32(33), i32(0), i32(8), call('peer_address'), drop, call('now'), drop],
   [i32(1), i32(0), i32(1), call('log')],
+  [i32(33), i32(0), i32(1), i32(0), i32(8), call('property'), drop, call('wall_clock'), drop],
+  [i32(0), i32(8), call('random'), drop],
 ];
 
 const echo: Code = [get(0), get(2), get(3), call('send'), drop, get(3), returns];
@@ -139,6 +141,11 @@ test('a stack that ends inside a host function tears nothing, caught or not', as
     [i32(handle), call('pause'), drop],
     [i32(handle), i32(0), i32(64), call('peer_address'), drop],
     [i32(1), i32(64), i32(9), call('log')],
+    [i32(handle), i32(64), i32(9), i32(128), i32(64), call('property'), drop],
+    [i32(64), i32(64), call('random'), drop],
+    [i32(128), i32(64), call('config'), drop],
+    [i32(0), [0x44, 0, 0, 0, 0, 0, 0, 0xf0, 0x3f], call('measure'), drop],
+    [i32(1), i32(64), i32(1), i32(80), call('fd_write'), drop],
   ];
   const policy = { hostCallsPerCallback: 1_000_000, maxStagedSends: 65_536, poolBytes: 1 << 24 };
   for (const target of calls) {

@@ -4,13 +4,18 @@
 
 import {
   close,
+  config,
   join,
   leave,
   log,
+  measure,
+  metric,
   now,
   pause,
   peer_address,
+  property,
   publish,
+  random,
   resume,
   send,
   set_timer,
@@ -18,6 +23,7 @@ import {
   store_delete,
   store_get,
   store_put,
+  wall_clock,
   want,
 } from '../../assembly/wasmpoll';
 
@@ -39,6 +45,24 @@ let answering: bool = false;
 
 export function state_size(): i32 {
   return <i32>offsetof<State>();
+}
+
+export function _initialize(): void {
+  store<u8>(buffer, 0x61);
+  for (let kind: i32 = -1; kind < 4; kind += 1) metric(kind, buffer, 1);
+  store<u8>(buffer, 0x62);
+  metric(2, buffer, 1);
+  metric(0, buffer, -1);
+  config(buffer, i32.MAX_VALUE);
+}
+
+export function on_start(): void {
+  measure(0, 1);
+}
+
+export function on_tick(): void {
+  measure(1, now());
+  if (load<u8>(buffer) === 1) unreachable();
 }
 
 export function on_open(connection: i32, _state: usize): void {
@@ -183,7 +207,8 @@ function run(connection: i32, state: usize, data: usize, length: i32): i32 {
     else if (operation < 25) log(a, data, b & 31);
     else if (operation < 26) log(a, a, b);
     else if (operation < 28) send(who, buffer, b & 0x7fff);
-    else if (operation < 32) send(who, a, b);
+    else if (operation < 30) send(who, a, b);
+    else if (operation < 32) result ^= surroundings(who, b & 7, a, b, data);
     else if (!answering) share(operation - 32, who, from, data, length, a, b);
   }
   return result;
@@ -210,4 +235,15 @@ function share(
   else if (operation < 13) store_put(who, b, a, b, b, a, a, b);
   else if (operation < 14) store_delete(who, a, from, 1, b & 1 ? from : 0);
   else store_add(who, a, from, 1, reinterpret<f64>(load<i64>(from)), b & 1023);
+}
+
+function surroundings(who: i32, which: i32, a: i32, b: i32, data: usize): i32 {
+  if (which === 0) return random(a, b);
+  if (which === 1) return config(a, b);
+  if (which === 2) return property(who, data, b & 15, a, b);
+  if (which === 3) return property(who, a, b, a, b);
+  if (which === 4) return measure(a & 3, <f64>b / <f64>(a & 1));
+  if (which === 5) return measure(a, wall_clock());
+  if (which === 6) return metric(a, data, b);
+  return random(buffer, 1);
 }

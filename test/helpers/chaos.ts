@@ -32,7 +32,9 @@ export async function chaos(seed: number, more: (round: number) => boolean): Pro
       maxBacklogBytes: 1 << 20,
       poolBytes: 16 << 20,
       guestMemoryBytes: 4 << 20,
+      tickMs: 20,
     },
+    config: 'chaos',
   });
   const next = random(seed);
   const faults: string[] = [];

@@ -134,7 +134,7 @@ export class Seat {
 
   constructor(
     shared: SharedSeat,
-    block = new Int32Array(new SharedArrayBuffer(Records.BLOCK * 4)),
+    block: Int32Array = new Int32Array(new SharedArrayBuffer(Records.BLOCK * 4)),
   ) {
     this.shared = shared;
     this.block = block;

@@ -6,12 +6,14 @@ import type { Loopback } from '../../host/kernel/loopback.ts';
 import type { Socket } from '../../host/kernel/loopback-socket.ts';
 import type { ControlWords } from '../../host/memory/control-words.ts';
 import type * as Columns from '../../host/memory/layout.ts';
+import type { Segment } from '../../host/memory/segment.ts';
 import type { StateBlocks } from '../../host/memory/state-blocks.ts';
 import type { GuestModule } from '../../host/module/protocol-module.ts';
 import type { Policy } from '../../host/policy.ts';
 import type { Reactor } from '../../host/reactor/reactor.ts';
 import type { Remains } from '../../host/reactor/recovery.ts';
 import { difference, pattern } from './bytes.ts';
+import { pagesIn } from './pool-units.ts';
 import { steppedHost } from './statement-steps.ts';
 
 const OPEN = 1 << 0;
@@ -26,6 +28,7 @@ interface Host {
   ControlWords: typeof ControlWords;
   Loopback: typeof Loopback;
   columns: typeof Columns;
+  Segment: typeof Segment;
   module: GuestModule;
   policy: Policy;
 }
@@ -33,12 +36,13 @@ interface Host {
 /** Loads the host with steps, and the guest in it. */
 export async function hostOfDeaths(name: string, guest: Uint8Array): Promise<Host> {
   const load = steppedHost(name);
-  const [reactor, control, loopback, columns, modules, policies] = (await Promise.all(
+  const [reactor, control, loopback, columns, segment, modules, policies] = (await Promise.all(
     [
       'reactor/reactor',
       'memory/control-words',
       'kernel/loopback',
       'memory/layout',
+      'memory/segment',
       'module/protocol-module',
       'policy',
     ].map((file) => load(`host/${file}`)),
@@ -47,6 +51,7 @@ export async function hostOfDeaths(name: string, guest: Uint8Array): Promise<Hos
     { ControlWords: typeof ControlWords },
     { Loopback: typeof Loopback },
     typeof Columns,
+    { Segment: typeof Segment },
     typeof import('../../host/module/protocol-module.ts'),
     typeof import('../../host/policy.ts'),
   ];
@@ -64,7 +69,7 @@ export async function hostOfDeaths(name: string, guest: Uint8Array): Promise<Hos
     lingerMs: 50,
   });
   const module = await modules.loadModule(guest, policy);
-  return { ...reactor, ...control, ...loopback, columns, module, policy };
+  return { ...reactor, ...control, ...loopback, ...segment, columns, module, policy };
 }
 
 /** When the threads are to end: at so many steps of the first, then of the second, and so on. */
@@ -474,21 +479,26 @@ export class Place {
     return { steps, deaths: this.died, lost, forgotten: this.forgotten, faults: this.faults };
   }
 
-  // The pages in chains, no page in two of them, are the pages that are not free.
+  // The pages that chains lie in, no byte of them in two, are the pages that are not free.
   #accounts(): void {
-    const { columns, policy } = this.#host;
-    const table = new Int32Array(this.#segment, 0, policy.maxConnections * columns.COLUMNS);
-    let [pages, backlog] = [0, 0];
+    const { columns, policy, Segment } = this.#host;
+    const sizes = {
+      connections: policy.maxConnections,
+      stateBytes: 0,
+      poolBytes: policy.poolBytes,
+    };
+    const existing = { segment: this.#segment, states: this.#reactor.states, before: null };
+    const segment = new Segment(sizes, SharedArrayBuffer, existing);
+    const { table } = segment;
+    const chains: number[] = [];
+    let backlog = 0;
     for (let slot = 0; slot < policy.maxConnections; slot += 1) {
       const base = slot * columns.COLUMNS;
       if ((table[base + columns.FLAGS]! & OPEN) === 0) continue;
-      for (const chain of [columns.OUTPUT, columns.HELD]) {
-        const bytes = table[base + chain + columns.CHAIN_BYTES]!;
-        if (bytes === 0) continue;
-        pages += Math.ceil((table[base + chain + columns.CHAIN_START]! + bytes) / 16_384);
-        if (chain === columns.OUTPUT) backlog += bytes;
-      }
+      backlog += table[base + columns.OUTPUT_BYTES]!;
+      chains.push(base + columns.OUTPUT, base + columns.HELD);
     }
+    const pages = pagesIn(segment, chains);
     const { poolBytes, backlogBytes } = this.#reactor.snapshot();
     if (poolBytes !== pages * 16_384)
       this.faults.push(`${poolBytes} bytes of pool, ${pages} pages`);
@@ -542,10 +552,20 @@ export function live(host: Host, deaths: Deaths): Outcome {
   place.reset('resetter');
   place.queue('speaker', `s ${one},[second];s ${two},[second];P .;`);
   place.queue('counter', '+ 1;');
-  place.queue('lines', 'ee\n');
+  // What is held of a line grows out of each size of block, beside what others hold.
+  const line = `${'e'.repeat(5_202)}\nfo`;
+  for (const [from, to] of [
+    [0, 300],
+    [300, 1_200],
+    [1_200, line.length],
+  ]) {
+    place.queue('lines', line.slice(from, to));
+    place.settle();
+  }
+  place.queue('lines', 'ur\n');
   place.queue('frames', 'fgh');
   place.settle();
-  place.expect('lines', 'three\n');
+  place.expect('lines', `thr${line}ur\n`);
   place.expect('frames', '\u0005defgh');
   place.expect('listener 1', '[second]');
   place.expect('listener 2', '[second]');

@@ -1,32 +1,14 @@
-// Twins with some seats that are open, and who was woken.
+// The twin as a subject of programs.
 
 import type { SharedLimits } from '../../host/shared/contract.ts';
-import * as Records from '../../host/shared/records.ts';
 import { Twin } from '../../host/shared/twin.ts';
-import { roomy, Seat } from './shared-seats.ts';
+import type { Subject } from './shared-programs.ts';
 
-export interface Seats {
-  readonly twin: Twin;
-  readonly one: Seat;
-  readonly two: Seat;
-  /** Numbers of the seats that were woken: 1 and 2. */
-  readonly woken: number[];
-}
-
-export function twinOfTwo(limits: Partial<SharedLimits> = {}): Seats {
+export function twinSubject(limits: SharedLimits): Subject {
   const woken: number[] = [];
-  const twin = new Twin({ ...roomy, ...limits }, (seat) => woken.push(seat));
-  twin.open(1, 0);
-  twin.open(2, 0);
-  return { twin, woken, one: new Seat(twin.seat(1)), two: new Seat(twin.seat(2)) };
-}
-
-const numbers: Readonly<Record<string, number>> = { ...Records };
-
-type Column = keyof typeof Records & `COUNT_${string}`;
-
-export function counted(shared: { count(columns: Float64Array): void }, column: Column): number {
-  const columns = new Float64Array(Records.COUNTS);
-  shared.count(columns);
-  return columns[numbers[column]!]!;
+  return {
+    shared: new Twin(limits, (seat) => woken.push(seat)),
+    eventFd: () => 0,
+    woken: () => woken.splice(0).sort((a, b) => a - b),
+  };
 }

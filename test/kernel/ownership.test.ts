@@ -192,6 +192,15 @@ test.serial(
   },
 );
 
+test.serial('not even if the same thread has the number again', async (t) => {
+  const numbers = Array.from({ length: 8 }, () => native.epoll()).map(({ fd }) => fd);
+  for (const fd of numbers) native.close(fd);
+  const others = numbers.map(() => owned(t, native.eventfd(0)));
+  t.deepEqual([...others].sort(), [...numbers].sort());
+  await collect();
+  t.true(others.every((fd) => native.write(fd, new Uint8Array(8).fill(1, 0, 1), 0, 8) === 8));
+});
+
 test.serial('a thread that ends leaves what other threads have made', async (t) => {
   const mine = owned(t, native.listenTcp('127.0.0.1', 0, false, 8));
   const [one] = await thread(t, 'native.eventfd(0); say(1);');

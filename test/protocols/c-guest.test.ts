@@ -2,7 +2,14 @@
 // its linker are.
 
 import test, { type ExecutionContext } from 'ava';
-import { LOG_WARN, REASON_PEER, STATUS_BOUNDS, STATUS_CLOSED } from '../../assembly/abi.ts';
+import {
+  LOG_WARN,
+  REASON_PEER,
+  STATUS_ABSENT,
+  STATUS_BOUNDS,
+  STATUS_CLOSED,
+  STATUS_STATE,
+} from '../../assembly/abi.ts';
 import { serve } from '../../host/index.ts';
 import { parseModule } from '../../host/module/binary.ts';
 import { guestImports } from '../../host/module/interface.ts';
@@ -81,7 +88,7 @@ int32_t on_data(int32_t connection, void *state, const void *data, int32_t lengt
   char address[64];
   int32_t bytes = wasmpoll_peer_address(connection, address, sizeof address);
   wasmpoll_send(connection, address, bytes);
-  if (wasmpoll_now() <= 0) __builtin_trap();
+  if (wasmpoll_now() <= 0 || wasmpoll_wall_clock() <= 0) __builtin_trap();
   wasmpoll_log(WASMPOLL_LOG_WARN, address, bytes);
   tell(connection, wasmpoll_pause(connection));
   tell(connection, wasmpoll_resume(connection));
@@ -90,6 +97,11 @@ int32_t on_data(int32_t connection, void *state, const void *data, int32_t lengt
   tell(connection, wasmpoll_send(0, address, bytes));
   tell(connection, wasmpoll_send(connection, (void *)0x7fffffff, 9));
   tell(connection, wasmpoll_close(0, WASMPOLL_CLOSE_GRACEFUL));
+  tell(connection, wasmpoll_property(connection, "none", 4, address, sizeof address));
+  tell(connection, wasmpoll_random(address, sizeof address));
+  tell(connection, wasmpoll_config(address, sizeof address));
+  tell(connection, wasmpoll_metric(WASMPOLL_METRIC_GAUGE, "late", 4));
+  tell(connection, wasmpoll_measure(0, 1.5));
   return length;
 }
 `;
@@ -108,7 +120,10 @@ test('every host function is declared for C as the host has it', async (t) => {
   const peer = network.connect({ address: '127.0.0.1:4242' });
   peer.send('x');
   const answer = '127.0.0.1:4242';
-  const statuses = [0, 0, 0, 0, STATUS_CLOSED, STATUS_BOUNDS, STATUS_CLOSED];
+  const statuses = [
+    ...[0, 0, 0, 0, STATUS_CLOSED, STATUS_BOUNDS, STATUS_CLOSED],
+    ...[STATUS_ABSENT, 0, 0, STATUS_STATE, STATUS_BOUNDS],
+  ];
   t.is(peer.text(), answer + String.fromCharCode(...statuses.map((status) => -status)));
   t.deepEqual(network.logs, [{ level: LOG_WARN, text: answer }]);
 });

@@ -7,7 +7,6 @@ import { compiledGuest } from '../helpers/guests.ts';
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
-const PAGES = 256;
 const STEP_MS = 10;
 const HEADER = 4;
 // An answer is longer than its question by so much.
@@ -16,12 +15,12 @@ const MORE = 8;
 // Four bytes of length and the bytes; each frame comes back behind twelve bytes.
 const framed = compiledGuest('framed-1');
 
-const start = (): Promise<Harness> =>
+const start = (connections: number, pages: number): Promise<Harness> =>
   harness(framed, {
     name: 'framed',
     policy: {
-      maxConnections: 1024,
-      poolBytes: PAGES * 16 * KiB,
+      maxConnections: connections,
+      poolBytes: pages * 16 * KiB,
       maxBacklogBytes: MiB,
       highWaterBytes: 128 * KiB,
     },
@@ -82,6 +81,22 @@ class Holder extends Attacker {
   }
 }
 
+/** Holds bytes like the others, and then most leave: those that stay have each a page's only block. */
+class Thinner extends Holder {
+  readonly #leaves: boolean;
+
+  /** @param perPage blocks that share a page */
+  constructor(server: Harness, number: number, bytes: number, perPage: number) {
+    super(server, number, bytes);
+    this.#leaves = number % perPage !== 0;
+  }
+
+  override step(tick: number): void {
+    if (!this.#leaves || tick < 50) super.step(tick);
+    else if (tick === 50) this.peer.reset();
+  }
+}
+
 /** Comes back at once. */
 class Insistent extends Holder {
   protected override pause = 1;
@@ -90,12 +105,23 @@ class Insistent extends Holder {
 /** Sends its frame byte by byte. */
 class Trickler extends Attacker {
   readonly #frame = frame(60_000);
+  readonly #begin: number;
   #at = 0;
+  #begun: Peer | null = null;
+
+  /** @param begin bytes that come first, all at once */
+  constructor(server: Harness, number: number, begin: number) {
+    super(server, number);
+    this.#begin = begin;
+  }
 
   protected act(tick: number): void {
     if (tick % 10 !== 0) return;
-    this.peer.send(this.#frame.subarray(this.#at, this.#at + 1));
-    this.#at = (this.#at + 1) % HEADER === 0 ? HEADER : this.#at + 1;
+    const first = this.#begun !== this.peer;
+    this.#begun = this.peer;
+    const from = first ? 0 : this.#at;
+    this.#at = first ? this.#begin : this.#at + 1;
+    this.peer.send(this.#frame.subarray(from, this.#at));
   }
 }
 
@@ -170,12 +196,28 @@ interface Outcome {
   lost: number;
   frames: number;
   aborted: number;
+  /** In use when the others come. */
+  pagesBefore: number;
 }
 
-const HONEST = 10;
+/** A pool and those who are served by it meanwhile. */
+interface Scene {
+  readonly pages: number;
+  readonly honest: number;
+  /** How long they are served, in milliseconds. */
+  readonly ms: number;
+}
+const usual: Scene = { pages: 256, honest: 10, ms: 1_500 };
+// Small blocks fill a pool only by the thousand.
+const little: Scene = { pages: 64, honest: 3, ms: 500 };
 
-async function play(make: Make, attackers: number, headStartMs: number): Promise<Outcome> {
-  const server = await start();
+async function play(
+  { pages, honest, ms }: Scene,
+  make: Make,
+  attackers: number,
+  headStartMs: number,
+): Promise<Outcome> {
+  const server = await start(attackers + honest, pages);
   const hostile = Array.from({ length: attackers }, (_, number) => make(server, number));
   let tick = 0;
   const steps = (ms: number, clients: readonly Client[]): void => {
@@ -185,43 +227,99 @@ async function play(make: Make, attackers: number, headStartMs: number): Promise
     }
   };
   steps(headStartMs, hostile);
-  const honest = Array.from(
-    { length: HONEST },
+  const pagesBefore = server.stats().poolBytes / (16 * KiB);
+  const served = Array.from(
+    { length: honest },
     (_, number) => new Honest(server, number, number % 2 === 0 ? 1 : 10),
   );
-  steps(1_500, [...hostile, ...honest]);
+  steps(ms, [...hostile, ...served]);
   return {
-    lost: honest.filter((client) => client.lost).length,
-    frames: honest.reduce((sum, client) => sum + client.frames, 0),
+    lost: served.filter((client) => client.lost).length,
+    frames: served.reduce((sum, client) => sum + client.frames, 0),
     aborted: server.stats().errors.MEMORY ?? 0,
+    pagesBefore,
   };
 }
 
 type Make = (server: Harness, number: number) => Client;
 
+const hold =
+  (bytes: number): Make =>
+  (server, number) =>
+    new Holder(server, number, bytes);
+const thin = (bytes: number, perPage: number): Make => {
+  return (server, number) => new Thinner(server, number, bytes, perPage);
+};
+const trickle =
+  (begin: number): Make =>
+  (server, number) =>
+    new Trickler(server, number, begin);
+const insist =
+  (bytes: number): Make =>
+  (server, number) =>
+    new Insistent(server, number, bytes);
+
 // The last number says how many of the others are lost when all come at once, before anybody has a history.
 // With attackers that came a second earlier it is none.
-const attacks: [string, number, Make, number][] = [
-  ['hold a byte each', 300, (server, number) => new Holder(server, number, 1), 0],
-  ['hold 257 bytes each', 300, (server, number) => new Holder(server, number, 257), 0],
-  ['hold 4,097 bytes each', 300, (server, number) => new Holder(server, number, 4_097), 1],
-  ['hold 20,000 bytes each', 300, (server, number) => new Holder(server, number, 20_000), 0],
-  ['send a byte every 100 ms', 300, (server, number) => new Trickler(server, number), 0],
-  ['hold a byte of the next frame', 300, (server, number) => new Recycler(server, number), 0],
-  ['end and begin a frame in turn', 300, (server, number) => new Blinker(server, number), 0],
-  ['hold 257 bytes, and come back', 300, (server, number) => new Insistent(server, number, 257), 0],
-  ['take none of their answers', 80, (server, number) => new Deaf(server, number), 0],
+const attacks: [string, number, Make, Scene, number][] = [
+  ['hold 257 bytes each', 1_000, hold(257), little, 0],
+  ['hold 1,025 bytes each', 1_000, hold(1_025), usual, 0],
+  ['hold 4,097 bytes each', 300, hold(4_097), usual, 1],
+  ['hold 20,000 bytes each', 300, hold(20_000), usual, 0],
+  ['hold 1,025 bytes and send one every 100 ms', 1_000, trickle(1_025), usual, 0],
+  ['hold 257 bytes, of which 15 of 16 leave', 1_000, thin(257, 16), little, 0],
+  ['hold 1,025 bytes, of which 3 of 4 leave', 1_000, thin(1_025, 4), usual, 0],
+  ['hold 257 bytes, and come back', 1_000, insist(257), little, 0],
+  ['hold 1,025 bytes, and come back', 1_000, insist(1_025), usual, 0],
+  ['take none of their answers', 80, (server, number) => new Deaf(server, number), usual, 0],
 ];
 
-for (const [what, count, make, cold] of attacks) {
+for (const [what, count, make, scene, cold] of attacks) {
   test(`${count} clients ${what}: those that get on outlive them`, async (t) => {
-    const outcome = await play(make, count, 1_000);
+    const alone = await play(scene, make, 0, 0);
+    const outcome = await play(scene, make, count, 1_000);
     t.is(outcome.lost, 0);
-    t.is(outcome.frames, 161);
-    t.true(outcome.aborted > 100);
+    t.is(outcome.frames, alone.frames);
+    t.true(outcome.aborted > 20, `${outcome.aborted} aborted`);
   });
 
-  test(`${count} clients ${what}, all at once: ${cold} of ${HONEST} others are lost`, async (t) => {
-    t.is((await play(make, count, 0)).lost, cold);
+  test(`${count} clients ${what}, all at once: ${cold} of ${scene.honest} others are lost`, async (t) => {
+    t.is((await play(scene, make, count, 0)).lost, cold);
   });
 }
+
+test('4,000 clients that hold a byte each fill a pool of 64 pages, and cost nobody else anything', async (t) => {
+  const outcome = await play(little, hold(1), 4_000, 0);
+  t.is(outcome.lost, 0);
+  t.true(outcome.aborted > 20, `${outcome.aborted} aborted`);
+});
+
+// What holds little takes little: nobody is aborted at all. The last number is pages.
+const harmless: [string, number, Make, number][] = [
+  ['hold a byte each', 300, hold(1), 5],
+  ['hold 257 bytes each', 300, hold(257), 19],
+  ['send a byte every 100 ms', 300, trickle(1), 5],
+  ['hold a byte of the next frame', 300, (server, number) => new Recycler(server, number), 5],
+  ['end and begin a frame in turn', 300, (server, number) => new Blinker(server, number), 5],
+];
+
+for (const [what, count, make, pages] of harmless) {
+  test(`${count} clients ${what}: they take ${pages} pages, and cost nobody anything`, async (t) => {
+    const alone = await play(usual, make, 0, 0);
+    for (const headStartMs of [1_000, 0]) {
+      const outcome = await play(usual, make, count, headStartMs);
+      t.is(outcome.lost, 0);
+      t.is(outcome.frames, alone.frames);
+      t.is(outcome.aborted, 0);
+      if (headStartMs > 0) t.is(outcome.pagesBefore, pages);
+    }
+  });
+}
+
+test('1,100 clients that hold a byte each take 18 pages, and 500 others are left alone', async (t) => {
+  const outcome = await play({ pages: 4_096, honest: 500, ms: 300 }, hold(1), 1_100, 1_000);
+  t.is(outcome.pagesBefore, 18);
+  t.is(outcome.aborted, 0);
+  t.is(outcome.lost, 0);
+  t.true(outcome.frames > 500);
+});

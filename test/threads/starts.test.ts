@@ -6,7 +6,6 @@ import {
   chmodSync,
   cpSync,
   mkdirSync,
-  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -23,68 +22,28 @@ import {
   Running,
   runScript,
   type StartOptions,
-  startCli,
   temporary,
   withoutPrivileges,
-  works,
 } from '../helpers/process.ts';
+import {
+  answers,
+  descriptors,
+  flags,
+  fullHouse,
+  guestFile,
+  hang,
+  open,
+  pause,
+  skipped,
+  start,
+  TIMEOUT,
+  threadLimiter,
+} from '../helpers/scarcity.ts';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
-const flags = ['--listen', '127.0.0.1:0', '--drain-quiet', '0', '--grace', '1s'];
-const TIMEOUT = ['--callback-timeout', '200ms'];
-
-/** A folder that any user may enter, with the guest in it. */
-function guestFile(t: ExecutionContext): string {
-  const folder = temporary(t);
-  chmodSync(folder, 0o755);
-  const file = path.join(folder, 'hazard.wasm');
-  writeFileSync(file, hazard());
-  return file;
-}
-
-const start = (
-  t: ExecutionContext,
-  args: readonly string[] = [],
-  options: StartOptions = {},
-): Promise<Running> => startCli(t, [...flags, ...TIMEOUT, ...args, guestFile(t)], options);
-
-const open = (t: ExecutionContext, server: Running, count: number): Promise<Client[]> =>
-  Promise.all(Array.from({ length: count }, () => connect(server.address, { owner: t })));
-
-/** Whether it is answered; false when it was closed in place of that. */
-async function answers(client: Client, text = 'hello'): Promise<boolean> {
-  client.send(text).catch(() => undefined);
-  const found = await client.readExactly(text.length).catch(() => null);
-  return found !== null && found.toString() === text;
-}
-
-/** As many clients as the server takes, all of them answered. */
-async function fullHouse(t: ExecutionContext, server: Running, tries: number): Promise<Client[]> {
-  const clients = await open(t, server, tries);
-  const served = await Promise.all(clients.map((client) => answers(client)));
-  return clients.filter((_, index) => served[index]);
-}
-
-/** One client's callback hangs. Resolves when it was reset. */
-async function hang(client: Client): Promise<void> {
-  client.send('H').catch(() => undefined);
-  await client.closed;
-}
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
 const limits = (server: Running, ...limit: string[]): void => {
   execFileSync('prlimit', ['--pid', String(server.pid), ...limit]);
 };
-
-function skipped(t: ExecutionContext, command: string): boolean {
-  if (works(command, '--version')) return false;
-  t.log(`skipped: there is no ${command}(1)`);
-  t.pass();
-  return true;
-}
-
-const descriptors = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length;
 
 for (const [workers, limit] of [
   ['1', 100],
@@ -207,37 +166,21 @@ test("a preload in NODE_OPTIONS is the program's business, and no thread's", asy
   t.is(readFileSync(notes, 'utf8'), 'x');
 });
 
-/** A user whose processes are this test's alone, so that a limit on them is, too. */
-const asNobodyElse = (number: number): string[] => {
-  const user = 1_000_000 + number * 100_000 + (process.pid % 100_000);
-  return ['setpriv', `--reuid=${user}`, '--clear-groups', '--bounding-set=-all'];
-};
-
 for (const [index, ms] of [1000, 3000].entries()) {
   test(`when no thread can be made for ${ms} ms connections wait, and are served then`, async (t) => {
-    const prefix = asNobodyElse(index);
-    if (!works(prefix[0]!, ...prefix.slice(1), 'true') || !works('prlimit', '--version')) {
-      t.log('skipped: setpriv(1) or prlimit(1) is not there, or must not');
-      return t.pass();
-    }
-    const server = await start(t, [], { prefix });
+    const limiter = threadLimiter(t, index);
+    if (limiter === null) return t.pass();
+    const server = await start(t, [], { prefix: limiter.prefix });
     const [witness, ...evil] = (await open(t, server, 4)) as [Client, ...Client[]];
     t.true(await answers(witness));
-    const [soft] = /^Max processes +(\w+)/m
-      .exec(readFileSync(`/proc/${server.pid}/limits`, 'utf8'))!
-      .slice(1);
-    // A limit is another user's to change only with privileges that root may lack.
-    const limit = (processes: string): void => {
-      const args = [...prefix.slice(1), 'prlimit', '--pid', String(server.pid)];
-      execFileSync(prefix[0]!, [...args, `--nproc=${processes}:`]);
-    };
-    limit('1');
+    const { forbid, allow } = limiter.of(server);
+    forbid();
     // The first may find a thread that is there already.
     await hang(evil[0]!);
     const second = hang(evil[1]!);
     await server.written('stderr', /no thread can be started/);
     await pause(ms);
-    limit(soft!);
+    allow();
     await second;
     t.true(await answers(witness));
     await hang(evil[2]!);

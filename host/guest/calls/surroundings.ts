@@ -10,7 +10,7 @@ import type { Gate } from './gate.ts';
 const LOG_BYTES = 4096;
 
 /** As many random bytes as one call gives: getRandomValues takes no more. */
-const RANDOM_BYTES = 65_536;
+export const RANDOM_BYTES = 65_536;
 
 export class Surroundings implements Family {
   readonly #gate: Gate;

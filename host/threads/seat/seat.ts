@@ -119,7 +119,7 @@ export class Seat {
       this.swap.states ??= message.states;
       this.ready = true;
       this.outage.end();
-      this.#threads.refill();
+      this.#threads.refillSoon();
       this.#started?.resolve();
       this.#started = null;
       this.swap.served(message.swaps);

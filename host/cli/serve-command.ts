@@ -1,0 +1,85 @@
+// Serve command: what the command line of a server takes, and how --help shows it. It reads the
+// arguments, and serves nothing.
+
+import { Option } from 'commander';
+import { WasmpollError } from '../errors.ts';
+import { MAX_WORKERS, type Policy, resolvePolicy } from '../policy.ts';
+import { addListen, addSettings, makeCommand, refuseRepetition } from './command-line.ts';
+import { type ConfigFlags, parseSet } from './config-file.ts';
+import { flagOf, policyFrom, settingNames } from './flags.ts';
+
+/** Where it listens when nothing is said. */
+export const DEFAULT_ADDRESS = '127.0.0.1:33445';
+const LEVELS = ['debug', 'info', 'warn', 'error', 'silent'];
+/** Flags that mean nothing to a command. */
+const SERVER_ONLY = ['--workers', '--log-level', '--config-file', '--set'];
+
+export interface ServeFlags extends ConfigFlags {
+  listen?: string[];
+  workers: number | 'auto';
+  logLevel: string;
+}
+
+/** What the arguments say. */
+export interface Invocation {
+  protocol: string;
+  flags: ServeFlags;
+  policy: Partial<Policy>;
+  /** Flags that were given, and mean nothing to a command. */
+  serverOnly: readonly string[];
+}
+
+/** @throws CommanderError or WasmpollError when the usage is wrong, whatever the machine is like. */
+export function readArguments(): Invocation {
+  const command = serveCommand();
+  command.parse();
+  const policy = policyFrom(command.opts());
+  resolvePolicy(policy, flagOf);
+  const serverOnly = command.options
+    .filter(({ long }) => SERVER_ONLY.includes(long!))
+    .filter((option) => command.getOptionValueSource(option.attributeName()) === 'cli')
+    .map(({ long }) => long!);
+  const [protocol] = command.processedArgs as [string];
+  return { protocol, flags: command.opts<ServeFlags>(), policy, serverOnly };
+}
+
+function serveCommand(): ReturnType<typeof makeCommand> {
+  const command = makeCommand('wasmpoll')
+    .description('Serves a network protocol written as sandboxed WebAssembly.')
+    .argument('[protocol]', 'a bundled protocol, or the path of a module: ./my.wasm', 'echo');
+  addListen(command, DEFAULT_ADDRESS)
+    .option(
+      '--workers <N>',
+      'worker threads, or auto for one per core; 0 serves in the main thread, without a watchdog',
+      parseWorkers,
+      1,
+    )
+    .addOption(
+      new Option('--log-level <LEVEL>', 'debug logs each client and its data')
+        .choices(LEVELS)
+        .default('info'),
+    )
+    .option(
+      '--config-file <PATH>',
+      "what the guest's config gives it, at most 1 MiB; SIGHUP reads it again (default: none)",
+    )
+    .option(
+      '--set <KEY=VALUE>',
+      'a line for config, behind those of --config-file; repeatable (default: none)',
+      parseSet,
+    )
+    .addHelpText('after', '\nTo run a program for WASI preview 1: wasmpoll run <module>')
+    .allowExcessArguments(false);
+  addSettings(command, settingNames);
+  refuseRepetition(command, ['listen', 'set']);
+  return command;
+}
+
+function parseWorkers(text: string): number | 'auto' {
+  if (text === 'auto') return 'auto';
+  if (/^\d{1,3}$/.test(text) && Number(text) <= MAX_WORKERS) return Number(text);
+  throw new WasmpollError(
+    'ERR_OPTION',
+    `--workers must be auto or a whole number from 0 to ${MAX_WORKERS}, got '${text}'`,
+  );
+}

@@ -1,0 +1,81 @@
+// In flight: what was sent and is not answered, oldest first, all with the same time limit. It knows nothing
+// of what was sent, and has one timer for all.
+
+interface Sent<T> {
+  readonly item: T;
+  readonly since: number;
+}
+
+/** Answers come in the order of what was sent. */
+export class InFlight<T> {
+  readonly #limitMs: number;
+  readonly #late: () => void;
+  #sent: Sent<T>[] = [];
+  /** Those before it in `#sent` are answered. */
+  #first = 0;
+  #timer: NodeJS.Timeout | null = null;
+
+  /** @param late called when the oldest has waited for `limitMs`, until it is no longer there */
+  constructor(limitMs: number, late: () => void) {
+    this.#limitMs = limitMs;
+    this.#late = late;
+  }
+
+  get size(): number {
+    return this.#sent.length - this.#first;
+  }
+
+  add(item: T): void {
+    this.#sent.push({ item, since: performance.now() });
+    this.#timer ??= setTimeout(this.#look, this.#limitMs).unref();
+  }
+
+  /** The oldest is answered. */
+  shift(): T | undefined {
+    const oldest = this.#sent[this.#first];
+    if (oldest === undefined) return undefined;
+    this.#first += 1;
+    if (this.#first === this.#sent.length) this.clear();
+    else if (this.#first >= 1024 && this.#first * 2 > this.#sent.length) {
+      this.#sent.splice(0, this.#first);
+      this.#first = 0;
+    }
+    return oldest.item;
+  }
+
+  get oldest(): T | undefined {
+    return this.#sent[this.#first]?.item;
+  }
+
+  /** The oldest, if it has waited for too long; timers count whole milliseconds. */
+  overdue(): T | undefined {
+    const oldest = this.#sent[this.#first];
+    return oldest !== undefined && this.#leftOf(oldest) < 1 ? oldest.item : undefined;
+  }
+
+  /** Whether one of those that wait is such. */
+  some(test: (item: T) => boolean): boolean {
+    for (let at = this.#first; at < this.#sent.length; at += 1) {
+      if (test(this.#sent[at]!.item)) return true;
+    }
+    return false;
+  }
+
+  clear(): void {
+    this.#sent = [];
+    this.#first = 0;
+  }
+
+  // The timer is for what was the oldest when it was set, and set anew once in the time, not for each.
+  readonly #look = (): void => {
+    this.#timer = null;
+    if (this.overdue() !== undefined) this.#late();
+    const next = this.#sent[this.#first];
+    if (next === undefined) return;
+    this.#timer ??= setTimeout(this.#look, Math.max(1, this.#leftOf(next))).unref();
+  };
+
+  #leftOf({ since }: Sent<T>): number {
+    return this.#limitMs - (performance.now() - since);
+  }
+}

@@ -1,0 +1,121 @@
+// NATS session: one connection to a NATS server, by the package @nats-io/transport-node, on one subject. It
+// counts what the server has not confirmed, and tells of failures.
+
+import { messageOf } from '../../errors.ts';
+import type { ServerAddress } from '../address.ts';
+import { InFlight } from '../in-flight.ts';
+import type { Session } from '../link.ts';
+
+export type Nats = typeof import('@nats-io/transport-node');
+type Connection = Awaited<ReturnType<Nats['connect']>>;
+
+export interface NatsEvents {
+  lost(why: string): void;
+  frame(frame: Uint8Array): void;
+  /** @param waiting bytes of frames that are still not confirmed */
+  confirmed(waiting: number): void;
+  /** It has ended with frames that are not confirmed. */
+  unconfirmed(): void;
+}
+
+export class NatsSession implements Session {
+  readonly ready: Promise<void>;
+  readonly #subject: string;
+  readonly #events: NatsEvents;
+  readonly #asked: InFlight<number>;
+  #connection: Connection | null = null;
+  #closed = false;
+  #waiting = 0;
+  #asking = false;
+
+  constructor(nats: Nats, address: ServerAddress, limitMs: number, events: NatsEvents) {
+    this.#subject = address.service;
+    this.#events = events;
+    this.#asked = new InFlight(limitMs, () => events.lost(`no answer within ${limitMs} ms`));
+    this.ready = this.#open(nats, address, limitMs);
+  }
+
+  /** Bytes of frames that are not confirmed. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  /** @returns false if it cannot be sent: the connection is closed, or the server takes no such length */
+  publish(frame: Uint8Array): boolean {
+    try {
+      this.#connection?.publish(this.#subject, frame);
+    } catch {
+      return false;
+    }
+    this.#waiting += frame.length;
+    this.#confirm();
+    return true;
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    if (this.#waiting > 0) this.#events.unconfirmed();
+    void this.#connection?.close();
+  }
+
+  async #open(nats: Nats, address: ServerAddress, limitMs: number): Promise<void> {
+    const { user, password, host, port } = address;
+    const connection = await nats.connect({
+      servers: `${host.includes(':') ? `[${host}]` : host}:${port}`,
+      noEcho: true,
+      // Link sees to that: while it is down the package takes frames, and drops them.
+      reconnect: false,
+      timeout: limitMs,
+      pingInterval: limitMs,
+      maxPingOut: 1,
+      // One part alone is a token.
+      ...(password === '' ? {} : { user, pass: password }),
+      ...(password === '' && user !== '' ? { token: user } : {}),
+    });
+    this.#connection = connection;
+    if (this.#closed) return connection.close();
+    void this.#watchErrors(connection);
+    void connection.closed().then((error) => {
+      this.#events.lost(error === undefined ? 'the connection was closed' : messageOf(error));
+    });
+    connection.subscribe(this.#subject, {
+      callback: (error, message) => {
+        if (error === null) this.#events.frame(message.data);
+      },
+    });
+    // Until this is answered, the subject may be refused.
+    await connection.flush();
+  }
+
+  // A subject that is not allowed is an error of the connection, not of a call.
+  async #watchErrors(connection: Connection): Promise<void> {
+    for await (const status of connection.status()) {
+      if (status.type === 'error') this.#events.lost(messageOf(status.error));
+    }
+  }
+
+  // One question for all that is published in a turn of the event loop.
+  #confirm(): void {
+    if (this.#asking) return;
+    this.#asking = true;
+    setImmediate(() => void this.#ask());
+  }
+
+  async #ask(): Promise<void> {
+    const asked = this.#waiting;
+    this.#asked.add(asked);
+    try {
+      await this.#connection?.flush();
+    } catch {
+      // The connection is over, which is told by itself.
+      return;
+    }
+    this.#asked.shift();
+    this.#waiting -= asked;
+    this.#asking = false;
+    if (this.#closed) return;
+    this.#events.confirmed(this.#waiting);
+    if (this.#waiting > 0) this.#confirm();
+  }
+}

@@ -1,0 +1,13 @@
+// ava's options for `npm run test:engines`: those of package.json, with other files.
+
+import { readFileSync } from 'node:fs';
+
+const { ava } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+
+// biome-ignore lint/style/noDefaultExport: ava takes its options so
+export default {
+  ...ava,
+  files: [`dist/test/engines/${process.env.WASMPOLL_ENGINES}/*.test.js`],
+  // Servers have the machine to themselves.
+  concurrency: 1,
+};

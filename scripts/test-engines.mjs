@@ -1,0 +1,71 @@
+// Runs the tests of engines against real servers and files: `npm run test:engines [-- ava's options]`. Installs
+// redis-server and nats-server with apt when they are missing, and a Node that has node:sqlite from npm. What
+// cannot be had is said, and its tests are skipped.
+
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const say = (line) => process.stderr.write(`wasmpoll: ${line}\n`);
+
+const PROGRAMS = ['redis-server', 'nats-server'];
+const NODE = '22.23.3';
+const NODE_FOLDER = join(root, 'node_modules', '.cache', `node-${NODE}`);
+const INSTALL_MS = 300_000;
+
+const missing = () =>
+  PROGRAMS.filter((program) => spawnSync(program, ['--version']).error?.code === 'ENOENT');
+
+function installPrograms() {
+  const packages = missing();
+  if (packages.length === 0) return;
+  const command = `apt-get install ${packages.join(' ')}`;
+  if (process.getuid() !== 0) return say(`only root can do this: ${command}`);
+  say(command);
+  const apt = (...args) =>
+    spawnSync('apt-get', args, {
+      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+      encoding: 'utf8',
+      timeout: INSTALL_MS,
+    });
+  const options = ['install', '-y', '-qq', '--no-install-recommends', ...packages];
+  // The lists may be old, or not be there.
+  if (apt(...options).status !== 0) {
+    apt('update', '-qq');
+    apt(...options);
+  }
+  const still = missing();
+  if (still.length > 0) say(`this failed: ${command}`);
+}
+
+/** The path of a Node with node:sqlite: this one, or one from npm, whose packages are named by platform. */
+function nodeWithSqlite() {
+  if (isBuiltin('node:sqlite')) return process.execPath;
+  const name = `node-linux-${process.arch}`;
+  const node = join(NODE_FOLDER, 'node_modules', name, 'bin', 'node');
+  if (existsSync(node)) return node;
+  say(`npm install ${name}@${NODE}`);
+  const options = ['--prefix', NODE_FOLDER, '--no-save', '--no-audit', '--no-fund'];
+  spawnSync('npm', ['install', ...options, `${name}@${NODE}`], { timeout: INSTALL_MS });
+  if (existsSync(node)) return node;
+  say(`there is no ${name}@${NODE}`);
+  return process.execPath;
+}
+
+function run(node, folder) {
+  const ava = join(root, 'node_modules', 'ava', 'entrypoints', 'cli.mjs');
+  const config = join(root, 'scripts', 'ava-engines.mjs');
+  const { status } = spawnSync(node, [ava, '--config', config, ...process.argv.slice(2)], {
+    cwd: root,
+    env: { ...process.env, WASMPOLL_ENGINES: folder },
+    stdio: 'inherit',
+  });
+  if (status !== 0) process.exitCode = 1;
+}
+
+installPrograms();
+run(process.execPath, 'servers');
+run(nodeWithSqlite(), 'sqlite');
