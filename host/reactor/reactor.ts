@@ -9,6 +9,7 @@ import { type Layout, type StateBlocks, statesAfter } from '../memory/state-bloc
 import type { Snapshot } from '../memory/stats.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
 import { PAGE_BYTES } from '../policy.ts';
+import { Door } from './door.ts';
 import { type Materials, makeParts, type Parts } from './parts.ts';
 import { Recovery, type Remains } from './recovery.ts';
 import { Turn } from './turn.ts';
@@ -37,8 +38,7 @@ export class Reactor {
   readonly #works: Works;
   readonly #turn: Turn;
   readonly #buffer: BufferConstructor;
-  /** Descriptors that were handed over are not taken over yet. */
-  #waiting = false;
+  readonly #door: Door;
 
   /** @throws WasmpollError ERR_GUEST when the guest's start-up or its on_start fails. */
   constructor(options: ReactorOptions) {
@@ -51,6 +51,8 @@ export class Reactor {
     this.#parts = makeParts(materials, ground, guest, remains);
     this.#works = wire(this.#parts, { module, guest });
     this.#turn = new Turn(this.#parts, this.#works, options.signalled ?? (() => undefined));
+    const open = (fd: number, listener: number): void => this.open(fd, listener);
+    this.#door = new Door(this.#parts, this.#works, open, () => this.#turn.signalAgain());
     if (remains === undefined) this.#begin();
     else this.#takeUp(remains);
     this.#turn.rest();
@@ -114,9 +116,7 @@ export class Reactor {
   /** When `turn` must be called at the latest, in the clock's milliseconds; Infinity for never. */
   get deadline(): number {
     const { deadlines, callbacks } = this.#works;
-    const { retryAt, paidAt } = callbacks.replacement;
-    const opening = this.#waiting ? paidAt : Infinity;
-    return Math.min(deadlines.earliest, retryAt, opening);
+    return Math.min(deadlines.earliest, callbacks.replacement.retryAt, this.#door.opens);
   }
 
   snapshot(): Snapshot {
@@ -140,7 +140,7 @@ export class Reactor {
   /** Serves what is ready, for a bounded time. @returns true when it should be called again at once */
   turn(): boolean {
     this.#turn.run();
-    if (this.#waiting) this.openHanded();
+    if (this.#door.closed) this.#door.letIn();
     this.#publish();
     return this.ready;
   }
@@ -153,7 +153,7 @@ export class Reactor {
    */
   serve(ms: number): boolean {
     const loop = this.#turn.serve(ms);
-    if (this.#waiting) this.openHanded();
+    if (this.#door.closed) this.#door.letIn();
     this.#publish();
     return loop;
   }
@@ -190,37 +190,22 @@ export class Reactor {
     const { kernel, clock, control, stats } = this.#parts;
     clock.refresh();
     if (control.hand(fd, listener)) {
-      this.openHanded();
+      this.#door.letIn();
       return;
     }
     kernel.close(fd);
     stats.refused();
   }
 
-  /**
-   * Takes over the descriptors that were handed over. None is, as long as those who are connected have not been
-   * served for the time that restarts of the guest have taken from them: whoever makes it fail again and again
-   * has to come back for each time.
-   */
+  /** Takes over the descriptors that were handed over, as soon as somebody may be let in. */
   openHanded(): void {
-    const { control, clock } = this.#parts;
-    const { replacement } = this.#works.callbacks;
-    this.#waiting = false;
-    while (control.pending > 0) {
-      this.#waiting = clock.now < replacement.paidAt;
-      if (this.#waiting) return;
-      const fd = control.take();
-      this.open(fd, control.listener);
-      if (control.pending === 0 || !clock.spent()) continue;
-      this.#turn.signalAgain();
-      return;
-    }
+    this.#door.letIn();
   }
 
   /** From now on each connection is closed gracefully once it is quiet. */
   drain(): void {
     this.#parts.clock.refresh();
-    this.#openWaiting();
+    this.#door.letAllIn();
     this.#works.deadlines.drain();
   }
 
@@ -228,17 +213,10 @@ export class Reactor {
   abort(reason: number): void {
     const { clock, connections } = this.#parts;
     clock.refresh();
-    this.#openWaiting();
+    this.#door.letAllIn();
     connections.each((slot) => connections.doom(slot, reason));
     this.#turn.rest();
     this.#publish();
-  }
-
-  // At the end nobody is kept waiting.
-  #openWaiting(): void {
-    if (!this.#waiting) return;
-    this.#works.callbacks.replacement.paidAt = 0;
-    this.openHanded();
   }
 
   /**
