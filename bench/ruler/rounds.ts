@@ -6,6 +6,7 @@ import { native } from '../../host/kernel/native.ts';
 import { loadModule } from '../../host/module/protocol-module.ts';
 import { resolvePolicy } from '../../host/policy.ts';
 import { type Observer, Reactor } from '../../host/reactor/reactor.ts';
+import type { SharedSeat } from '../../host/shared/contract.ts';
 
 export interface RoundsOptions {
   readonly guest: Uint8Array;
@@ -14,6 +15,8 @@ export interface RoundsOptions {
   /** The kernel of the reactor; `native`, or something around it that counts. */
   readonly kernel?: Kernel;
   readonly now?: () => number;
+  /** What the reactor has of shared state; nothing when it is not given. */
+  readonly seat?: SharedSeat;
 }
 
 // Far more than any round needs.
@@ -53,6 +56,7 @@ export class Rounds {
       observer,
       now: options.now ?? (() => performance.now()),
       buffer: SharedArrayBuffer,
+      ...(options.seat === undefined ? {} : { seat: options.seat }),
     });
     return new Rounds(reactor, connections, options.messageBytes);
   }

@@ -4,12 +4,12 @@
 import { makeGround, startGuest } from '../guest/start.ts';
 import type { BufferConstructor, Epoll } from '../kernel/contract.ts';
 import { ControlWords, IN_ON_START } from '../memory/control-words.ts';
-import { CLOSING, COLUMNS, FLAGS } from '../memory/layout.ts';
+import { BUSY, CLOSING, COLUMNS, FLAGS, HANDLE } from '../memory/layout.ts';
 import { type Layout, type StateBlocks, statesAfter } from '../memory/state-blocks.ts';
 import type { Snapshot } from '../memory/stats.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
 import { PAGE_BYTES } from '../policy.ts';
-import { Intake } from './intake.ts';
+import { Door } from './door.ts';
 import { type Materials, makeParts, type Parts } from './parts.ts';
 import { Recovery, type Remains } from './recovery.ts';
 import { Turn } from './turn.ts';
@@ -37,8 +37,8 @@ export class Reactor {
   readonly #parts: Parts;
   readonly #works: Works;
   readonly #turn: Turn;
-  readonly #intake: Intake;
   readonly #buffer: BufferConstructor;
+  readonly #door: Door;
 
   /** @throws WasmpollError ERR_GUEST when the guest's start-up or its on_start fails. */
   constructor(options: ReactorOptions) {
@@ -51,7 +51,8 @@ export class Reactor {
     this.#parts = makeParts(materials, ground, guest, remains);
     this.#works = wire(this.#parts, { module, guest });
     this.#turn = new Turn(this.#parts, this.#works, options.signalled ?? (() => undefined));
-    this.#intake = new Intake(this.#parts, this.#works, this.#turn);
+    const open = (fd: number, listener: number): void => this.open(fd, listener);
+    this.#door = new Door(this.#parts, this.#works, open, () => this.#turn.signalAgain());
     if (remains === undefined) this.#begin();
     else this.#takeUp(remains);
     this.#turn.rest();
@@ -115,7 +116,7 @@ export class Reactor {
   /** When `turn` must be called at the latest, in the clock's milliseconds; Infinity for never. */
   get deadline(): number {
     const { deadlines, callbacks } = this.#works;
-    return Math.min(deadlines.earliest, callbacks.replacement.retryAt, this.#intake.dueAt);
+    return Math.min(deadlines.earliest, callbacks.replacement.retryAt, this.#door.opens);
   }
 
   snapshot(): Snapshot {
@@ -139,7 +140,7 @@ export class Reactor {
   /** Serves what is ready, for a bounded time. @returns true when it should be called again at once */
   turn(): boolean {
     this.#turn.run();
-    this.#intake.goOn();
+    if (this.#door.closed) this.#door.letIn();
     this.#publish();
     return this.ready;
   }
@@ -152,32 +153,59 @@ export class Reactor {
    */
   serve(ms: number): boolean {
     const loop = this.#turn.serve(ms);
-    this.#intake.goOn();
+    if (this.#door.closed) this.#door.letIn();
     this.#publish();
     return loop;
   }
 
-  /** See `Intake.open`. */
+  /**
+   * Takes over a connected, non-blocking stream socket. When the table is full or the guest is
+   * down, it is closed at once, without data.
+   * @param listener the number of the one that it came by
+   */
   open(fd: number, listener = 0): void {
-    this.#intake.open(fd, listener);
+    const { kernel, clock, control, stats, connections, facts, observer } = this.#parts;
+    const { lifecycle, callbacks } = this.#works;
+    clock.refresh();
+    this.#turn.rest();
+    const slot = callbacks.replacement.retryAt === Infinity ? lifecycle.open(fd, listener) : -1;
+    control.placed();
+    if (slot < 0) {
+      kernel.close(fd);
+      stats.refused();
+      control.finished();
+      return;
+    }
+    stats.connected();
+    const { table } = connections;
+    observer.open?.(table[slot * COLUMNS + HANDLE]!, facts.peerAddress(slot));
+    callbacks.open(slot);
+    table[slot * COLUMNS + BUSY] = 0;
+    this.#turn.rest();
     this.#publish();
   }
 
-  /** See `Intake.admit`. */
+  /** As `open`, behind those that wait already to be taken over. */
   admit(fd: number, listener: number): void {
-    this.#intake.admit(fd, listener);
-    this.#publish();
+    const { kernel, clock, control, stats } = this.#parts;
+    clock.refresh();
+    if (control.hand(fd, listener)) {
+      this.#door.letIn();
+      return;
+    }
+    kernel.close(fd);
+    stats.refused();
   }
 
-  /** See `Intake.openHanded`. */
+  /** Takes over the descriptors that were handed over, as soon as somebody may be let in. */
   openHanded(): void {
-    this.#intake.openHanded();
+    this.#door.letIn();
   }
 
   /** From now on each connection is closed gracefully once it is quiet. */
   drain(): void {
     this.#parts.clock.refresh();
-    this.#intake.openAll();
+    this.#door.letAllIn();
     this.#works.deadlines.drain();
   }
 
@@ -185,7 +213,7 @@ export class Reactor {
   abort(reason: number): void {
     const { clock, connections } = this.#parts;
     clock.refresh();
-    this.#intake.openAll();
+    this.#door.letAllIn();
     connections.each((slot) => connections.doom(slot, reason));
     this.#turn.rest();
     this.#publish();

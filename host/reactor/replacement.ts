@@ -25,6 +25,10 @@ import type { Parts } from './parts.ts';
 // How long the host waits before it tries to start a guest again that did not come up.
 const RETRY_MS = 1000;
 
+// What a restart takes is given back by so much more, since it takes more than can be measured: the
+// connection is closed, the instance before is collected, and code is cold.
+const PAID_BACK = 1.5;
+
 /** An instance, and what it was made from. */
 export interface Started {
   readonly module: GuestModule;
@@ -106,7 +110,9 @@ export class Replacement {
     const began = clock.now;
     this.#restart(starts);
     clock.refresh();
-    this.paidAt = Math.max(this.paidAt, clock.now) + clock.now - began;
+    // What was owed before is owed still: nobody was served meanwhile.
+    const owed = Math.max(0, this.paidAt - began) + PAID_BACK * (clock.now - began);
+    this.paidAt = clock.now + owed;
   }
 
   #restart(starts: boolean): void {

@@ -3,8 +3,10 @@
 // N that are ended at random, a tenth of it that hang. Exits with 1 when a byte or a stream is missed.
 
 import { parseArgs } from 'node:util';
+import { evening, sharingHost } from '../../dist/test/helpers/delivery-deaths.js';
 import { scriptedModule } from '../../dist/test/helpers/guests.js';
 import { storm } from '../../dist/test/helpers/kills-under-load.js';
+import { sharingModule } from '../../dist/test/helpers/sharing.js';
 import { hostOfDeaths, live } from '../../dist/test/helpers/thread-deaths.js';
 
 const { values } = parseArgs({
@@ -45,6 +47,21 @@ say(
     `${forgotten} descriptors left open, ${faults.length} faults`,
 );
 process.stdout.write(shown(faults));
+
+const sharing = await sharingHost('soak-sharing', sharingModule);
+const evenings = { steps: evening(sharing, []).steps, deaths: 0, lost: 0, faults: [] };
+for (let step = 1; step <= evenings.steps; step += stride) {
+  const outcome = evening(sharing, [step]);
+  evenings.deaths += outcome.deaths;
+  evenings.lost += outcome.lost;
+  evenings.faults.push(...outcome.faults.map((fault) => `step ${step}: ${fault}`));
+}
+failed ||= evenings.faults.length > 0;
+say(
+  `${evenings.deaths} deaths at ${evenings.steps} statements of deliveries: ${evenings.lost} ` +
+    `connections lost that were being served, ${evenings.faults.length} faults`,
+);
+process.stdout.write(shown(evenings.faults));
 
 const percentile = (times, part) =>
   Math.round([...times].sort((a, b) => a - b)[Math.floor((times.length - 1) * part)]);

@@ -5,6 +5,8 @@
 import {
   close,
   config,
+  join,
+  leave,
   log,
   measure,
   metric,
@@ -12,10 +14,15 @@ import {
   pause,
   peer_address,
   property,
+  publish,
   random,
   resume,
   send,
   set_timer,
+  store_add,
+  store_delete,
+  store_get,
+  store_put,
   wall_clock,
   want,
 } from '../../assembly/wasmpoll';
@@ -34,6 +41,7 @@ const MAX_HANDLES: i32 = 512;
 const handles: usize = memory.data(4 * MAX_HANDLES);
 const buffer: usize = memory.data(65536);
 let opened: i32 = 0;
+let answering: bool = false;
 
 export function state_size(): i32 {
   return <i32>offsetof<State>();
@@ -102,6 +110,42 @@ export function on_close(connection: i32, state: usize, _reason: i32): void {
   if (load<i32>(state) === 2) run(connection, state, state + 8, 8);
 }
 
+export function on_message(
+  connection: i32,
+  state: usize,
+  _tag: i32,
+  _flags: i32,
+  _topic: usize,
+  _topicLength: i32,
+  data: usize,
+  length: i32,
+): void {
+  answer(connection, state, data, length);
+}
+
+export function on_missed(connection: i32, state: usize): void {
+  answer(connection, state, state + 8, 8);
+}
+
+export function on_reply(
+  connection: i32,
+  state: usize,
+  _tag: i32,
+  _status: i32,
+  data: usize,
+  length: i32,
+): void {
+  answer(connection, state, data, length);
+}
+
+// Topics and keys are left alone here: a message that publishes itself would go round for ever.
+function answer(connection: i32, state: usize, data: usize, length: i32): void {
+  if (load<i32>(state) !== 2) return;
+  answering = true;
+  run(connection, state, data, length);
+  answering = false;
+}
+
 function odd(kind: i32, value: i32, data: usize): i32 {
   if (kind === 0) return 0;
   if (kind === 1) return <i32>(memory.size() << 16) - value;
@@ -137,7 +181,8 @@ function run(connection: i32, state: usize, data: usize, length: i32): i32 {
   let result = length;
   for (let at: i32 = 0; at + 8 <= length; at += 8) {
     const from = data + at;
-    const operation = <i32>load<u8>(from) & 31;
+    let operation = <i32>load<u8>(from) & 63;
+    if (operation >= 48) operation -= 48;
     const who = target(connection, <i32>load<u8>(from + 1));
     const kinds = <i32>load<u8>(from + 2);
     const a = odd(kinds & 7, <i32>load<u16>(from + 4), data);
@@ -163,9 +208,33 @@ function run(connection: i32, state: usize, data: usize, length: i32): i32 {
     else if (operation < 26) log(a, a, b);
     else if (operation < 28) send(who, buffer, b & 0x7fff);
     else if (operation < 30) send(who, a, b);
-    else result ^= surroundings(who, b & 7, a, b, data);
+    else if (operation < 32) result ^= surroundings(who, b & 7, a, b, data);
+    else if (!answering) share(operation - 32, who, from, data, length, a, b);
   }
   return result;
+}
+
+// Topics and keys, half of them in order and half of them odd.
+function share(
+  operation: i32,
+  who: i32,
+  from: usize,
+  data: usize,
+  length: i32,
+  a: i32,
+  b: i32,
+): void {
+  if (operation < 2) join(who, a, from, 4, b & 1);
+  else if (operation < 3) join(who, b, a, b, b & 3);
+  else if (operation < 4) leave(who, from, 4, b & 1);
+  else if (operation < 6) publish(from, 4, data, length, b & 3);
+  else if (operation < 7) publish(a, b, b, a, b & 7);
+  else if (operation < 9) store_get(who, a, from, 1);
+  else if (operation < 10) store_get(who, b, a, b);
+  else if (operation < 12) store_put(who, a, from, 1, data, length, 0, b & 1023);
+  else if (operation < 13) store_put(who, b, a, b, b, a, a, b);
+  else if (operation < 14) store_delete(who, a, from, 1, b & 1 ? from : 0);
+  else store_add(who, a, from, 1, reinterpret<f64>(load<i64>(from)), b & 1023);
 }
 
 function surroundings(who: i32, which: i32, a: i32, b: i32, data: usize): i32 {

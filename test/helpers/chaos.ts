@@ -77,9 +77,9 @@ export async function chaos(seed: number, more: (round: number) => boolean): Pro
       wild += 1;
     }
     const program = pattern(8 * (1 + Math.floor(next() * 12)), Math.floor(next() * 2 ** 31));
-    // Of 32 operations eleven end the connection or nearly so: most of the time they come late.
+    // Of 48 operations eleven end the connection or nearly so: most of the time they come late.
     for (let op = 0; op < program.length - 8; op += 8) {
-      if (next() < 0.8) program[op] = 11 + Math.floor(next() * 21);
+      if (next() < 0.8) program[op] = 11 + Math.floor(next() * 37);
     }
     if (program[0] === 0) program[0] = 32;
     enemy.send(program);
@@ -98,9 +98,10 @@ export async function chaos(seed: number, more: (round: number) => boolean): Pro
     if (one.peer.closeReason !== undefined) fault(`connection ${index} was closed`);
   }
   server.abort();
-  const { connections, backlogBytes, poolBytes } = server.stats();
-  if (connections.open + backlogBytes + poolBytes !== 0) {
-    fault(`left: ${JSON.stringify({ connections, backlogBytes, poolBytes })}`);
+  const { connections, backlogBytes, poolBytes, shared } = server.stats();
+  const { members, pending, queueBytes } = shared;
+  if (connections.open + backlogBytes + poolBytes + members + pending + queueBytes !== 0) {
+    fault(`left: ${JSON.stringify({ connections, backlogBytes, poolBytes, shared })}`);
   }
   return { rounds, traps: server.traps.length, bytes, wild, faults };
 }

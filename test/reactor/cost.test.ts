@@ -6,6 +6,7 @@ import test from 'ava';
 import { Rounds } from '../../bench/ruler/rounds.ts';
 import type { Epoll, Io, Kernel } from '../../host/kernel/contract.ts';
 import { native } from '../../host/kernel/native.ts';
+import type { SharedSeat } from '../../host/shared/contract.ts';
 import { connect } from '../helpers/client.ts';
 import { compiledGuest, echoModule } from '../helpers/guests.ts';
 import { Running, runNode, startCli } from '../helpers/process.ts';
@@ -87,6 +88,29 @@ for (const [which, guest] of Object.entries(guests)) {
     });
   }
 }
+
+test('a guest that shares nothing costs shared state no call, whatever its connections do', async (t) => {
+  const calls: string[] = [];
+  const noted =
+    <Answer>(name: string, answer: Answer) =>
+    (): Answer => {
+      calls.push(name);
+      return answer;
+    };
+  const seat: SharedSeat = {
+    ...{ bind: noted('bind', undefined), check: noted('check', 0), commit: noted('commit', 0) },
+    ...{ take: noted('take', 0), again: noted('again', undefined) },
+    ...{ poison: noted('poison', undefined), leaveAll: noted('leaveAll', undefined) },
+    adopt: noted('adopt', undefined),
+  };
+  const guest = guests['with state'];
+  const options = { guest, connections: 8, messageBytes: 64, now: () => 1, seat };
+  const rounds = await Rounds.create(options);
+  rounds.run(10);
+  rounds.close();
+  // What may have come for a thread before is looked for, once.
+  t.deepEqual(calls, ['bind', 'take']);
+});
 
 test('a message costs one receive and one send, and no change of what epoll watches', async (t) => {
   const connections = 8;

@@ -1,0 +1,60 @@
+// Door: when descriptors that were handed over become connections. Nobody is let in as long as those who are
+// connected have not been served for the time that restarts of the guest have taken from them: whoever makes
+// it fail again and again has to come back for each time. It opens no connection itself.
+
+import type { Parts } from './parts.ts';
+import type { Works } from './wiring.ts';
+
+export class Door {
+  readonly #control: Parts['control'];
+  readonly #clock: Parts['clock'];
+  readonly #replacement: Works['callbacks']['replacement'];
+  readonly #open: (fd: number, listener: number) => void;
+  readonly #again: () => void;
+  /** Some wait, and are let in when `opens` has come. */
+  closed = false;
+
+  /**
+   * @param open makes a connection of a descriptor
+   * @param again is called when some were left since the turn's time is over
+   */
+  constructor(
+    parts: Parts,
+    works: Works,
+    open: (fd: number, listener: number) => void,
+    again: () => void,
+  ) {
+    this.#control = parts.control;
+    this.#clock = parts.clock;
+    this.#replacement = works.callbacks.replacement;
+    this.#open = open;
+    this.#again = again;
+  }
+
+  /** When those who wait are let in, in the clock's milliseconds; Infinity when nobody does. */
+  get opens(): number {
+    return this.closed ? this.#replacement.paidAt : Infinity;
+  }
+
+  /** Lets in those who were handed over, for a bounded time. */
+  letIn(): void {
+    const control = this.#control;
+    this.closed = false;
+    while (control.pending > 0) {
+      this.closed = this.#clock.now < this.#replacement.paidAt;
+      if (this.closed) return;
+      const fd = control.take();
+      this.#open(fd, control.listener);
+      if (control.pending === 0 || !this.#clock.spent()) continue;
+      this.#again();
+      return;
+    }
+  }
+
+  /** At the end nobody is kept waiting. */
+  letAllIn(): void {
+    if (!this.closed) return;
+    this.#replacement.paidAt = 0;
+    this.letIn();
+  }
+}
