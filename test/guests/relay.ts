@@ -1,6 +1,6 @@
 // A guest whose connections are all in one room, for tests: what a client sends goes to the others, as it is, and
-// whatever is published in the room goes to each client. `H` in front hangs, `T` traps, and `D` does so in the
-// callback of each member that is given it. A `!` says that messages were missed.
+// whatever is published in the room goes to each client. `H` in front hangs; a message with `T` in front traps, and
+// one with `E` never ends, in the callback of each member that is given it. A `!` says that messages were missed.
 
 import { PUBLISH_OTHERS } from '../../assembly/abi';
 import { join, publish, send } from '../../assembly/wasmpoll';
@@ -9,7 +9,7 @@ export * from '../../assembly/guest';
 
 const HANG: u8 = 0x48;
 const TRAP: u8 = 0x54;
-const DEADLY: u8 = 0x44;
+const ENDLESS: u8 = 0x45;
 
 const topic: usize = memory.data(4);
 const mark: usize = memory.data(1);
@@ -21,9 +21,7 @@ export function on_open(connection: i32, _state: usize): void {
 }
 
 export function on_data(_connection: i32, _state: usize, data: usize, length: i32): i32 {
-  const first = load<u8>(data);
-  if (first === HANG) for (;;) store<u8>(mark, load<u8>(mark));
-  if (first === TRAP) unreachable();
+  if (load<u8>(data) === HANG) hang();
   publish(topic, 4, data, length, PUBLISH_OTHERS);
   return length;
 }
@@ -38,8 +36,14 @@ export function on_message(
   data: usize,
   length: i32,
 ): void {
-  if (length > 0 && load<u8>(data) === DEADLY) unreachable();
+  const first: u8 = length > 0 ? load<u8>(data) : 0;
+  if (first === TRAP) unreachable();
+  if (first === ENDLESS) hang();
   send(connection, data, length);
+}
+
+function hang(): void {
+  for (;;) store<u8>(mark, load<u8>(mark));
 }
 
 export function on_missed(connection: i32, _state: usize): void {

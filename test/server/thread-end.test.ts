@@ -21,6 +21,8 @@ for (const workers of [0, 1]) {
         const { serve } = await import(${address('../../host/index.js')});
         const listen = ['127.0.0.1:0', ${JSON.stringify(`unix:${file}`)}];
         const server = await serve({ protocol: 'echo', listen, workers: ${workers} });
+        server.subscribe('topic', () => undefined);
+        await server.store.put('key', 'value');
         say(server.addresses);`,
         );
         const clients = await Promise.all(

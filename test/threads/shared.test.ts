@@ -86,21 +86,25 @@ test('a worker whose thread ends loses nobody but the connection it was serving'
   t.is(server.stats().shared.members, 37);
 });
 
-test('a message that makes a guest trap ends one member, and the others are told that they miss it', async (t) => {
-  const hosted = await room(t, 20);
-  const { members, server } = hosted;
-  server.publish('room', 'Deadly');
-  await until(() => server.stats().connections.open < 20);
-  server.publish('room', 'later');
-  const ends = await Promise.all(
-    members.map(async (member) => String(await member.readExactly(6).catch(() => 'lost'))),
-  );
-  const lost = ends.filter((end) => end === 'lost').length;
-  // Two workers may have begun with it at the same time.
-  t.true(lost === 1 || lost === 2, `${lost} lost`);
-  t.is(ends.filter((end) => end === '!later').length, 20 - lost);
-  t.true(server.stats().shared.poisoned >= 1);
-});
+for (const [what, message] of [
+  ['trap', 'Trap'],
+  ['hang', 'Endless'],
+] as const) {
+  test(`a message that makes a guest ${what} ends one member, and the others are told that they miss it`, async (t) => {
+    const { members, server } = await room(t, 20);
+    server.publish('room', message);
+    await until(() => server.stats().connections.open < 20);
+    server.publish('room', 'later');
+    const ends = await Promise.all(
+      members.map(async (member) => String(await member.readExactly(6).catch(() => 'lost'))),
+    );
+    const lost = ends.filter((end) => end === 'lost').length;
+    // Two workers may have begun with it at the same time.
+    t.true(lost === 1 || lost === 2, `${lost} lost`);
+    t.is(ends.filter((end) => end === '!later').length, 20 - lost);
+    t.true(server.stats().shared.poisoned >= 1);
+  });
+}
 
 test('a swap changes nothing for members, whatever is published meanwhile', async (t) => {
   const hosted = await room(t, 40);
