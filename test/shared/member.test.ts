@@ -294,6 +294,22 @@ test('a router sees what all seats publish, but not what came from elsewhere', (
   t.deepEqual(heard, ['a from a guest', 'a from the program', 'a from elsewhere']);
 });
 
+test('one turn routes some thousands of records, and then the event loop has its own', (t) => {
+  const side = new OwnSide();
+  let routed = 0;
+  side.member.route(() => {
+    routed += 1;
+  });
+  side.twin.routePublishes(0);
+  for (let count = 0; count < 200; count += 1) {
+    side.worker.commit(Array.from({ length: 100 }, () => publish(5, 'a', 'x')));
+  }
+  t.true(side.member.turn());
+  t.true(routed >= 4096 && routed < 5000, `${routed}`);
+  side.settle();
+  t.is(routed, 20_000);
+});
+
 test('a message from elsewhere is retained if there is room, and delivered in any case', (t) => {
   const side = new OwnSide({ groupBytes: 1000 });
   const heard = side.listen('a');
