@@ -45,6 +45,14 @@ export class StoreError extends WasmpollError {
 
 /** The message of anything that was thrown, on one line. */
 export function messageOf(thrown: unknown): string {
-  const text = thrown instanceof Error ? thrown.message : String(thrown);
-  return text.replaceAll(/\s*[\r\n]+\s*/g, ' ');
+  return textOf(thrown).replaceAll(/\s*[\r\n]+\s*/g, ' ');
+}
+
+// An object without a prototype, and one whose `toString` throws, cannot be made text.
+function textOf(thrown: unknown): string {
+  try {
+    return String(thrown instanceof Error ? thrown.message : thrown);
+  } catch {
+    return `${typeof thrown} without a text`;
+  }
 }

@@ -112,10 +112,15 @@ export class OwnSeat {
 
   #turn(): void {
     if (!this.#due || this.#closed) return;
-    this.#due = this.#member!.turn();
-    if (!this.#due) return;
-    this.#left = 0;
-    this.#arrange();
+    // A logger may throw. The rest still waits, and no descriptor will tell of it.
+    let more = true;
+    try {
+      more = this.#member!.turn();
+    } finally {
+      this.#due = more;
+      if (more) this.#left = 0;
+      if (more) this.#arrange();
+    }
   }
 
   #arrange(): void {

@@ -82,6 +82,22 @@ for (const workers of [0, 2]) {
     t.is(await server.store.add('count', 1), 1);
   });
 
+  test(`${where}, a handler may throw what cannot be made text`, async (t) => {
+    const hosted = await Hosted.start(t, { workers });
+    const { server } = hosted;
+    server.subscribe('topic', () => {
+      throw Object.create(null);
+    });
+    server.subscribe('topic', async () => {
+      throw { toString: 1, valueOf: 1 };
+    });
+    const errors: string[] = [];
+    server.on('error', ({ message }) => errors.push(message));
+    server.publish('topic', 'x');
+    await until(() => errors.length === 2);
+    t.deepEqual(errors, ['object without a text', 'object without a text']);
+  });
+
   test(`${where}, after a close every call is refused, and the counts stay`, async (t) => {
     const { server } = await Hosted.start(t, { workers });
     await server.store.put('key', 'value');
@@ -210,4 +226,23 @@ test('a subscription alone does not keep the process alive, nor does the end of 
     await server.close();
     console.log('closed');`);
   t.is(stdout, 'heard\nclosed\n', stderr);
+});
+
+test('a logger that throws does not end what comes to the program', async (t) => {
+  const index = JSON.stringify(new URL('../../host/index.js', import.meta.url).href);
+  const { stdout, stderr } = await runScript(`
+    import { serve } from ${index};
+    process.on('uncaughtException', ({ message }) => console.log(message));
+    const ignore = () => undefined;
+    const error = () => { throw new Error('the disk is full'); };
+    const logger = { debug: ignore, info: ignore, warn: ignore, error };
+    const server = await serve({ protocol: 'echo', listen: '127.0.0.1:0', workers: 0, logger });
+    server.subscribe('bad', () => { throw new Error('mistake'); });
+    const heard = new Promise((resolve) => server.subscribe('good', resolve));
+    server.publish('bad', 'x');
+    server.publish('good', 'x');
+    await heard;
+    console.log('heard', await server.store.add('count', 1));
+    await server.close();`);
+  t.is(stdout, 'the disk is full\nheard 1\n', stderr);
 });
