@@ -53,14 +53,6 @@ export class InFlight<T> {
     return oldest !== undefined && this.#leftOf(oldest) < 1 ? oldest.item : undefined;
   }
 
-  /** Whether one of those that wait is such. */
-  some(test: (item: T) => boolean): boolean {
-    for (let at = this.#first; at < this.#sent.length; at += 1) {
-      if (test(this.#sent[at]!.item)) return true;
-    }
-    return false;
-  }
-
   clear(): void {
     this.#sent = [];
     this.#first = 0;

@@ -19,7 +19,6 @@ test('each that waits for too long is told in its turn, and no other', async (t)
     t.is(sent.shift(), 0);
     setTimeout(() => {
       sent.add(2);
-      t.true(sent.some((one) => one === 2));
       setTimeout(() => sent.add(3), 20);
     }, 20);
     // Nothing here keeps the process alive by itself.

@@ -33,7 +33,9 @@ export class RedisSession implements Session {
   readonly #redis: Redis;
   readonly #client: Client;
   /** The key that each command is about, or nothing. */
-  readonly #sent: InFlight<Buffer>;
+  readonly #sent: InFlight<string>;
+  /** How many of them are about each. */
+  readonly #about = new Map<string, number>();
   readonly #heartbeat: NodeJS.Timeout;
   #closed = false;
 
@@ -101,7 +103,7 @@ export class RedisSession implements Session {
   run(script: Script, key: Buffer, values: readonly Argument[]): Promise<unknown> {
     const rest = ['1', key, ...values];
     return this.#ask(['EVALSHA', script.hash, ...rest], key, () => {
-      if (!this.#sent.some((other) => other.equals(key))) {
+      if (!this.#about.has(nameOf(key))) {
         return this.send(['EVAL', script.text, ...rest], key);
       }
       // For the next one. That it fails is told by the next one, too.
@@ -116,19 +118,28 @@ export class RedisSession implements Session {
     key: Buffer,
     forgotten: (() => Promise<unknown> | null) | null,
   ): Promise<unknown> {
-    this.#sent.add(key);
+    const name = nameOf(key);
+    this.#sent.add(name);
+    this.#about.set(name, (this.#about.get(name) ?? 0) + 1);
     let reply: unknown;
     try {
       reply = await this.#client.sendCommand(command);
     } catch (error) {
       // In the same microtask: the answers to what was sent later are not looked at yet.
-      this.#sent.shift();
+      this.#answered();
       const instead = this.#isForgotten(error) ? forgotten?.() : null;
       if (instead) return instead;
       throw this.#failure(error);
     }
-    this.#sent.shift();
+    this.#answered();
     return reply;
+  }
+
+  #answered(): void {
+    const name = this.#sent.shift() ?? '';
+    const count = this.#about.get(name) ?? 0;
+    if (count > 1) this.#about.set(name, count - 1);
+    else this.#about.delete(name);
   }
 
   /** Bytes are valid during the call only. */
@@ -163,3 +174,5 @@ export class RedisSession implements Session {
     return new EngineError(full ? STATUS_LIMIT : STATUS_UNAVAILABLE, message);
   }
 }
+
+const nameOf = (key: Buffer): string => key.toString('latin1');

@@ -173,6 +173,19 @@ test.serial(
 );
 
 test.serial(
+  'twenty thousand keys are changed in time though the server has forgotten its scripts',
+  async (t) => {
+    if (!has(t, 'redis-server')) return;
+    const { store, server } = await setting(t, 5000);
+    server.cli('SCRIPT', 'FLUSH');
+    const asked = Array.from({ length: 20_000 }, (_, at) =>
+      store.add(bytes(String(at)), 1, version(1), 0),
+    );
+    t.true((await Promise.all(asked)).every((sum) => sum === 1));
+  },
+);
+
+test.serial(
   'a server that is killed leaves what was sent UNKNOWN, and is found again',
   async (t) => {
     if (!has(t, 'redis-server')) return;
