@@ -185,3 +185,8 @@ test('closing waits for what was asked, also for what nobody waits for', async (
   t.true(engine.closed);
   t.deepEqual(process.take(), []);
 });
+
+test('the failure of an engine has no stack, since thousands fail at once, and other errors keep theirs', (t) => {
+  t.false(new EngineError(STATUS_UNKNOWN, 'lost').stack?.includes('\n'));
+  t.true(new Error('other').stack?.includes('\n'));
+});

@@ -3,6 +3,7 @@
 
 import { messageOf } from '../../errors.ts';
 import type { ServerAddress } from '../address.ts';
+import { FRAME_OVERHEAD } from '../contract.ts';
 import { InFlight } from '../in-flight.ts';
 import type { Session } from '../link.ts';
 
@@ -12,7 +13,7 @@ type Connection = Awaited<ReturnType<Nats['connect']>>;
 export interface NatsEvents {
   lost(why: string): void;
   frame(frame: Uint8Array): void;
-  /** @param waiting bytes of frames that are still not confirmed */
+  /** @param waiting as `NatsSession.waiting` */
   confirmed(waiting: number): void;
   /** It has ended with frames that are not confirmed. */
   unconfirmed(): void;
@@ -35,7 +36,7 @@ export class NatsSession implements Session {
     this.ready = this.#open(nats, address, limitMs);
   }
 
-  /** Bytes of frames that are not confirmed. */
+  /** What frames that are not confirmed cost. */
   get waiting(): number {
     return this.#waiting;
   }
@@ -47,7 +48,7 @@ export class NatsSession implements Session {
     } catch {
       return false;
     }
-    this.#waiting += frame.length;
+    this.#waiting += frame.length + FRAME_OVERHEAD;
     this.#confirm();
     return true;
   }

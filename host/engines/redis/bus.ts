@@ -2,7 +2,13 @@
 // has a connection for each: a server cuts off who listens too slowly, and requests must not go with it.
 
 import type { ServerAddress } from '../address.ts';
-import type { BusEngine, BusEvents, EngineState, EngineWatch } from '../contract.ts';
+import {
+  type BusEngine,
+  type BusEvents,
+  type EngineState,
+  type EngineWatch,
+  FRAME_OVERHEAD,
+} from '../contract.ts';
 import { Link } from '../link.ts';
 import { type Redis, RedisSession } from './session.ts';
 
@@ -15,7 +21,7 @@ export class RedisBus implements BusEngine {
   #events: BusEvents | null = null;
   /** It has not listened for a time, and nobody was told. */
   #deaf = false;
-  /** Bytes of frames that the server has not confirmed. */
+  /** What frames that the server has not confirmed cost. */
   #waiting = 0;
   #refused = false;
 
@@ -76,12 +82,13 @@ export class RedisBus implements BusEngine {
       this.#refused = true;
       return false;
     }
-    this.#waiting += frame.length;
+    const charge = frame.length + FRAME_OVERHEAD;
+    this.#waiting += charge;
     const bytes = Buffer.from(frame.buffer, frame.byteOffset, frame.length);
     session
       .send(['PUBLISH', this.#channel, bytes])
       .catch(() => this.#events?.lost())
-      .finally(() => this.#confirmed(frame.length));
+      .finally(() => this.#confirmed(charge));
     return true;
   }
 

@@ -72,21 +72,24 @@ test.serial('what a server that is gone has not taken is told when it is back', 
   await a.hears('gap');
 });
 
-test.serial('a server that stands still holds nobody up, and its frames are bounded', async (t) => {
-  if (!has(t, 'nats-server')) return;
-  const server = await EngineServer.nats(t);
-  const a = await join(t, server, { mostBytes: 100_000 });
-  const b = await join(t, server);
-  server.stop();
-  for (let number = 0; number < 200; number += 1) a.publish('room', 'x'.repeat(1000));
-  const { sent, lost } = a.exchange.counts;
-  t.true(sent >= 98 && sent <= 100);
-  t.is(lost, 200 - sent);
-  server.signal('SIGCONT');
-  // It is told as soon as there is room, though nothing is said meanwhile.
-  await b.hears('gap');
-  t.is(b.heard.indexOf('gap'), sent);
-});
+test.serial(
+  'a server that stands still holds nobody up, and small frames on their way are bounded, too',
+  async (t) => {
+    if (!has(t, 'nats-server')) return;
+    const server = await EngineServer.nats(t);
+    const a = await join(t, server, { mostBytes: 100_000 });
+    const b = await join(t, server);
+    server.stop();
+    for (let number = 0; number < 200; number += 1) a.publish('room', 'x');
+    const { sent, lost } = a.exchange.counts;
+    t.true(sent >= 48 && sent <= 50);
+    t.is(lost, 200 - sent);
+    server.signal('SIGCONT');
+    // It is told as soon as there is room, though nothing is said meanwhile.
+    await b.hears('gap');
+    t.is(b.heard.indexOf('gap'), sent);
+  },
+);
 
 test.serial('frames on their way to a server that does not answer are told as lost', async (t) => {
   if (!has(t, 'nats-server')) return;
