@@ -23,6 +23,15 @@ export type Reply = (
   bytes: Uint8Array,
 ) => void;
 
+/** Values of the policy rows of the same names. */
+export interface RequestBounds {
+  readonly requestTimeoutMs: number;
+  /** Keys and values on their way; beyond that the answer is LIMIT, at once. */
+  readonly queueBytes: number;
+  /** Connections keep to it when they ask; what nobody waits for is dropped beyond it. */
+  readonly maxPending: number;
+}
+
 const NO_BYTES = new Uint8Array();
 const RANDOM_BYTES = 4096;
 /** An engine settles in the time it was given. This one is for an engine that does not. */
@@ -40,6 +49,7 @@ export class Requests {
   readonly #engine: StoreEngine;
   readonly #reply: Reply;
   readonly #mostBytes: number;
+  readonly #mostPending: number;
   /** What each connection has asked for, oldest first. */
   readonly #queues = new Map<number, Pending[]>();
   readonly #all: InFlight<Pending>;
@@ -51,12 +61,12 @@ export class Requests {
   #unavailable = 0;
   #whenIdle: (() => void) | null = null;
 
-  /** @param mostBytes keys and values on their way; beyond that the answer is LIMIT, at once */
-  constructor(engine: StoreEngine, reply: Reply, limitMs: number, mostBytes: number) {
+  constructor(engine: StoreEngine, reply: Reply, bounds: RequestBounds) {
     this.#engine = engine;
     this.#reply = reply;
-    this.#mostBytes = mostBytes;
-    this.#all = new InFlight(limitMs + GRACE_MS, () => this.#expire());
+    this.#mostBytes = bounds.queueBytes;
+    this.#mostPending = bounds.maxPending;
+    this.#all = new InFlight(bounds.requestTimeoutMs + GRACE_MS, () => this.#expire());
   }
 
   /** Those that are not answered; and since the start, how many were answered so. */
@@ -73,6 +83,7 @@ export class Requests {
   }
 
   ask(record: SharedRecord): void {
+    if (record.handle === 0 && this.#pending >= this.#mostPending) return;
     const bytes = record.first.length + record.second.length;
     const version = this.#version();
     const pending: Pending = { record, version, bytes, status: null, reply: NO_BYTES };

@@ -5,13 +5,7 @@ import type { SharedRecord } from '../shared/member/drafts.ts';
 import { OP_GAP, OP_PUBLISH } from '../shared/records.ts';
 import type { BusEngine, Engine, EngineState, StoreEngine } from './contract.ts';
 import { Exchange, type ExchangeCounts, type Inbound } from './exchange.ts';
-import { type Reply, Requests } from './requests.ts';
-
-/** Values of the policy rows of the same names. */
-export interface RouterBounds {
-  readonly requestTimeoutMs: number;
-  readonly queueBytes: number;
-}
+import { type Reply, type RequestBounds, Requests } from './requests.ts';
 
 export interface StoreStats extends EngineState {
   /** The engine's address, without user and password. */
@@ -37,11 +31,11 @@ export class Router {
     bus: Engine<BusEngine> | null,
     reply: Reply,
     inbound: Inbound,
-    { requestTimeoutMs, queueBytes }: RouterBounds,
+    bounds: RequestBounds,
   ) {
     this.#store = store;
     this.#bus = bus;
-    this.#requests = store && new Requests(store.engine, reply, requestTimeoutMs, queueBytes);
+    this.#requests = store && new Requests(store.engine, reply, bounds);
     this.#exchange = bus && new Exchange(bus.engine, inbound);
   }
 

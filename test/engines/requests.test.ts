@@ -23,11 +23,11 @@ interface Setting {
 
 function setting(
   t: ExecutionContext,
-  options: { limitMs?: number; mostBytes?: number } = {},
+  options: { limitMs?: number; mostBytes?: number; maxPending?: number } = {},
 ): Setting {
   const engine = new ScriptedStore();
-  const { limitMs = 60_000, mostBytes = 1 << 24 } = options;
-  const bounds = { requestTimeoutMs: limitMs, queueBytes: mostBytes };
+  const { limitMs = 60_000, mostBytes = 1 << 24, maxPending = 1000 } = options;
+  const bounds = { requestTimeoutMs: limitMs, queueBytes: mostBytes, maxPending };
   return { engine, process: new RoutedSide(t, { store: engine, ...bounds }) };
 }
 
@@ -189,4 +189,14 @@ test('closing waits for what was asked, also for what nobody waits for', async (
 test('the failure of an engine has no stack, since thousands fail at once, and other errors keep theirs', (t) => {
   t.false(new EngineError(STATUS_UNKNOWN, 'lost').stack?.includes('\n'));
   t.true(new Error('other').stack?.includes('\n'));
+});
+
+test('beyond maxPending what nobody waits for is dropped, and connections are served', (t) => {
+  const { engine, process } = setting(t, { maxPending: 10 });
+  for (let count = 0; count < 20; count += 1) process.commit(add(0, 0, `nobody ${count}`, 1));
+  process.commit(get(5, 1, 'somebody'));
+  t.is(engine.calls.length, 11);
+  t.is(engine.calls.at(-1)?.key, 'somebody');
+  t.is(process.router.store?.pending, 11);
+  for (const call of engine.calls) call.reject(new EngineError(STATUS_UNKNOWN, 'the test ends'));
 });

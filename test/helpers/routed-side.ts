@@ -13,6 +13,7 @@ export interface RoutedOptions {
   readonly bus?: BusEngine;
   readonly requestTimeoutMs?: number;
   readonly queueBytes?: number;
+  readonly maxPending?: number;
 }
 
 export class RoutedSide {
@@ -23,13 +24,14 @@ export class RoutedSide {
 
   constructor(t: ExecutionContext, options: RoutedOptions) {
     const { store, bus, requestTimeoutMs = 60_000, queueBytes = 1 << 24 } = options;
+    const { maxPending = 1000 } = options;
     const { twin, member } = this.side;
     this.router = new Router(
       store === undefined ? null : { name: 'store', engine: store },
       bus === undefined ? null : { name: 'bus', engine: bus },
       (...reply) => twin.reply(...reply),
       member,
-      { requestTimeoutMs, queueBytes },
+      { requestTimeoutMs, queueBytes, maxPending },
     );
     member.route((record) => this.router.record(record));
     if (store !== undefined) twin.routeStore(OWN_SEAT);
