@@ -25,9 +25,9 @@ import type { Parts } from './parts.ts';
 // How long the host waits before it tries to start a guest again that did not come up.
 const RETRY_MS = 1000;
 
-// What a restart takes is given back by so much more, since it takes more than can be measured: the
+// What a restart takes is given back so many times, since it takes more than can be measured: the
 // connection is closed, the instance before is collected, and code is cold.
-const PAID_BACK = 1.5;
+const PAID_BACK = 2;
 
 /** An instance, and what it was made from. */
 export interface Started {

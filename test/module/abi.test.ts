@@ -41,8 +41,10 @@ const bundled: Record<string, { imports: string[]; exports: string[] }> = {
   echo: { imports: ['send'], exports: [] },
   lines: { imports: ['send', 'want'], exports: ['state_size', 'on_end'] },
   chat: {
-    imports: ['send', 'close', 'pause', 'resume', 'set_timer'],
-    exports: [...['state_size', 'on_open', 'on_drain', 'on_timer', 'on_close', 'on_restore']],
+    imports: ['send', 'close', 'pause', 'resume', 'set_timer', 'join', 'publish'],
+    exports: [
+      ...['state_size', 'on_open', 'on_drain', 'on_timer', 'on_close', 'on_message', 'on_missed'],
+    ],
   },
 };
 
