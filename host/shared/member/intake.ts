@@ -27,8 +27,8 @@ import type { Subscriptions } from './subscriptions.ts';
 
 /** Handlers that one turn calls; the rest come in the next. */
 export const HANDLERS = 256;
-/** So many records are routed in the time of one handler: a turn routes 4,096 or a few more. */
-export const RECORDS = 16;
+/** So many records are routed in the time of one handler: a turn routes 1,024, and a block more at most. */
+const RECORDS = 4;
 
 /** Sees to the records of all seats that were routed to the member; see `Shared.routeStore`. */
 export type Router = (record: SharedRecord) => void;
