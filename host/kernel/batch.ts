@@ -26,7 +26,8 @@ export const ROW_VALUE = ROW_OFFSET;
 
 // Copies up to this many bytes are made here: a native call costs more.
 const SMALL_COPY_BYTES = 64;
-const WORD = 4;
+// Bytes of an Int32.
+const AT_ONCE = 4;
 
 export class Batch {
   readonly rows: Int32Array;
@@ -116,7 +117,7 @@ export class Batch {
       const to = this.#views[target]!;
       let index = 0;
       // By words: they need not be aligned.
-      for (; index + WORD <= length; index += WORD) {
+      for (; index + AT_ONCE <= length; index += AT_ONCE) {
         to.setInt32(targetOffset + index, from.getInt32(offset + index, true), true);
       }
       for (; index < length; index += 1) {
