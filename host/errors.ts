@@ -6,6 +6,7 @@ export type Code =
   | 'ERR_ADDRESS'
   | 'ERR_POLICY'
   | 'ERR_OPTION'
+  | 'ERR_CONFIG'
   | 'ERR_MODULE'
   | 'ERR_GUEST'
   | 'ERR_TRAP'

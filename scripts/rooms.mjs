@@ -2,10 +2,11 @@
 // docs/architecture.md says what each room is for, and scripts/layers.mjs holds the code to it.
 
 /** Files at the root of host/ that every room may import. */
-export const words = ['errors', 'policy', 'text', 'rate-limit', 'config'];
+export const words = ['errors', 'policy', 'text', 'rate-limit', 'config', 'units'];
 
 /** Each room, and what it may import besides itself and the words: other rooms, or single files. */
 export const rooms = {
+  services: [],
   shared: [],
   'shared/member': ['shared'],
   kernel: ['shared/contract', 'shared/records'],
@@ -42,7 +43,7 @@ export const rooms = {
   wasi: ['kernel', 'module', 'listen', 'threads/thread', 'wasi/preview1'],
   'wasi/preview1': ['kernel'],
   testing: ['shared', 'shared/member', 'kernel', 'memory', 'module', 'reactor'],
-  cli: ['engines/address', 'listen', 'module', 'server', 'wasi'],
+  cli: ['engines/address', 'listen', 'module', 'server', 'services', 'wasi'],
 };
 
 export const limits = {

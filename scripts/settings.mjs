@@ -9,7 +9,8 @@ const page = fileURLToPath(new URL('../docs/settings.md', import.meta.url));
 /** The page with its table made anew. */
 export async function withSettings(text) {
   const { settings } = await import('../dist/host/policy.js');
-  const { flagOf, showValue } = await import('../dist/host/cli/flags.js');
+  const { flagOf } = await import('../dist/host/cli/flags.js');
+  const { showValue } = await import('../dist/host/units.js');
   const rows = Object.entries(settings).map(([name, { default: value, min, max, unit, why }]) => {
     const [shown, low, high] = [value, min, max].map((number) => showValue(number, unit));
     return `| \`${name}\` | \`${flagOf(name)}\` | ${shown} | ${low} – ${high} | ${why} |`;

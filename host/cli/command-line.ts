@@ -8,7 +8,8 @@ import { messageOf, WasmpollError } from '../errors.ts';
 import { parseAddress } from '../listen/address.ts';
 import { type SettingName, settings } from '../policy.ts';
 import { printable } from '../text.ts';
-import { flagOf, PLACEHOLDERS, parseSetting, showValue } from './flags.ts';
+import { showValue } from '../units.ts';
+import { flagOf, PLACEHOLDERS, parseSetting } from './flags.ts';
 
 export const FAILED = 1;
 export const USAGE = 2;

@@ -5,6 +5,7 @@ import { messageOf, WasmpollError } from '../errors.ts';
 import { resolveProtocol } from '../module/source.ts';
 import { complain, FAILED, leaveMissingFolder, refuse } from './command-line.ts';
 import { DEFAULT_ADDRESS, type Invocation, readArguments } from './serve-command.ts';
+import { namesServices, servicesMain } from './services-command.ts';
 import type { Signals } from './signals.ts';
 
 /** Resolves when the server has drained, or the command has ended. */
@@ -44,6 +45,8 @@ export async function main(signals: Signals): Promise<void> {
     const { runMain } = await import('./run.ts');
     return runMain(process.argv.slice(3), signals);
   }
+  const args = process.argv.slice(2);
+  if (namesServices(args)) return servicesMain(args, signals);
   let invocation: Invocation;
   try {
     invocation = readArguments();

@@ -78,7 +78,11 @@ function serveCommand(): ReturnType<typeof makeCommand> {
       'a line for config, behind those of --config-file; repeatable (default: none)',
       parseSet,
     )
-    .addHelpText('after', '\nTo run a program for WASI preview 1: wasmpoll run <module>')
+    .addHelpText(
+      'after',
+      '\nTo run a program for WASI preview 1: wasmpoll run <module>' +
+        '\nTo serve the services of a file: wasmpoll --config <file>, and wasmpoll check --config <file> first',
+    )
     .allowExcessArguments(false);
   addEngines(command);
   addSettings(command, settingNames);

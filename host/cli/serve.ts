@@ -17,21 +17,30 @@ export async function runServer(
   logLevel: string,
   signals: Signals,
 ): Promise<void> {
+  await withLogger(logLevel, async (logger) => {
+    let server: Server;
+    try {
+      const config = await readConfig(given);
+      server = await serveAlone({ ...options, config, logger, signal: signals.stop });
+    } catch (error) {
+      if (error !== signals.stop.reason) throw error;
+      return;
+    }
+    signals.onHangup(() => void swap(server, options.protocol, given, logger));
+    for (const address of server.addresses) process.stdout.write(`listening on ${address}\n`);
+    await server.closed;
+  });
+}
+
+/** Gives `serving` a logger that writes to standard error. Once it is done, all lines are out. */
+export async function withLogger(
+  level: string,
+  serving: (logger: Logger) => Promise<void>,
+): Promise<void> {
   const { pino } = await import('pino');
   const output = new LogOutput(2, lineOf);
   process.on('exit', () => output.flush());
-  const logger = pino({ level: logLevel, base: null }, output);
-  let server: Server;
-  try {
-    const config = await readConfig(given);
-    server = await serveAlone({ ...options, config, logger, signal: signals.stop });
-  } catch (error) {
-    if (error !== signals.stop.reason) throw error;
-    return;
-  }
-  signals.onHangup(() => void swap(server, options.protocol, given, logger));
-  for (const address of server.addresses) process.stdout.write(`listening on ${address}\n`);
-  await server.closed;
+  await serving(pino({ level, base: null }, output));
   await output.end();
   // Whatever became of standard output meanwhile.
   process.exitCode = 0;

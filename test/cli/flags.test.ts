@@ -2,9 +2,10 @@
 
 import test from 'ava';
 import fc from 'fast-check';
-import { flagOf, parseSetting, policyFrom, settingNames, showValue } from '../../host/cli/flags.ts';
+import { flagOf, parseSetting, policyFrom, settingNames } from '../../host/cli/flags.ts';
 import { WasmpollError } from '../../host/errors.ts';
 import { type SettingName, settings } from '../../host/policy.ts';
+import { showValue } from '../../host/units.ts';
 
 const read = (text: string, name: SettingName) => parseSetting(name, text);
 

@@ -6,8 +6,8 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import test, { type ExecutionContext } from 'ava';
 import * as abi from '../../assembly/abi.ts';
-import { showValue } from '../../host/cli/flags.ts';
 import { type SettingName, settings } from '../../host/policy.ts';
+import { showValue } from '../../host/units.ts';
 import { type Client, connect } from '../helpers/client.ts';
 import {
   type Block,

@@ -3,8 +3,9 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { flagOf, showValue } from '../../host/cli/flags.ts';
+import { flagOf } from '../../host/cli/flags.ts';
 import { settings } from '../../host/policy.ts';
+import { showValue } from '../../host/units.ts';
 import { resolveRunPolicy, runSettingNames } from '../../host/wasi/policy.ts';
 import { E } from '../../host/wasi/preview1/numbers.ts';
 import { connect } from '../helpers/client.ts';

@@ -1,0 +1,59 @@
+// Check: what can be found wrong with the services of a file before any of them listens. It starts nothing.
+
+import { readFile } from 'node:fs/promises';
+import { messageOf, WasmpollError } from '../errors.ts';
+import { parseAddress, resolveAddress } from '../listen/address.ts';
+import { loadProtocol } from '../module/source.ts';
+import { resolvePolicy } from '../policy.ts';
+import type { ServeOptions } from '../server/options.ts';
+import type { Service, Services } from '../services/services-file.ts';
+
+/** What `serve()` takes for a service. Rejects when its configFile cannot be read. */
+export async function optionsOf({
+  name: _,
+  configFile,
+  ...service
+}: Service): Promise<ServeOptions & { readonly protocol: string }> {
+  if (configFile === undefined) return service;
+  return { ...service, config: await readFile(configFile) };
+}
+
+/** An error as a line of the file: that of the address, the setting or the module that is wrong. */
+export function told(services: Services, { name }: Service, error: unknown): string {
+  const code = error instanceof WasmpollError ? error.code : (error as { code?: string }).code;
+  const keys: Readonly<Record<string, string>> = {
+    ERR_ADDRESS: 'listen',
+    ERR_POLICY: 'policy',
+    ERR_MODULE: 'protocol',
+    ERR_GUEST: 'protocol',
+    EADDRINUSE: 'listen',
+    EACCES: 'listen',
+    ENOENT: 'configFile',
+  };
+  return services.at(name, keys[code ?? ''] ?? 'protocol', messageOf(error));
+}
+
+/**
+ * Looks at addresses, settings that bound each other, modules and files.
+ * @returns a line for each mistake
+ */
+export async function problemsOf(services: Services): Promise<string[]> {
+  const problems: string[] = [];
+  const attempt = async (service: Service, what: () => unknown): Promise<void> => {
+    try {
+      await what();
+    } catch (error) {
+      problems.push(told(services, service, error));
+    }
+  };
+  for (const service of services.services) {
+    for (const address of service.listen) {
+      await attempt(service, () => resolveAddress(parseAddress(address)));
+    }
+    await attempt(service, () => optionsOf(service));
+    await attempt(service, async () => {
+      await loadProtocol(service.protocol, resolvePolicy(service.policy));
+    });
+  }
+  return problems;
+}

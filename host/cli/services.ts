@@ -1,0 +1,109 @@
+// Services: the services of a file in one process: all start, or none does; what changes in the file takes effect
+// at SIGHUP as far as it can. It reads no arguments, and knows no listener.
+
+import { messageOf, WasmpollError } from '../errors.ts';
+import type { Logger } from '../server/logger.ts';
+import { serve } from '../server/serve.ts';
+import type { Server } from '../server/server.ts';
+import { readServices, type Service, type Services } from '../services/services-file.ts';
+import { optionsOf, problemsOf, told } from './check.ts';
+import { withLogger } from './serve.ts';
+import type { Signals } from './signals.ts';
+
+interface Running {
+  readonly service: Service;
+  readonly server: Server;
+}
+
+/** Resolves when all services have drained, or a signal has ended their start. */
+export async function runServices(
+  file: string,
+  logLevel: string | undefined,
+  signals: Signals,
+): Promise<void> {
+  const services = readServices(file);
+  await withLogger(logLevel ?? services.logLevel ?? 'info', async (logger) => {
+    const running = await startAll(services, logger, signals);
+    if (running === null) return;
+    signals.onHangup(() => void reload(file, running, logger));
+    for (const { service, server } of running.values()) {
+      for (const address of server.addresses) {
+        process.stdout.write(`${service.name}: listening on ${address}\n`);
+      }
+    }
+    await Promise.all([...running.values()].map(({ server }) => server.closed));
+  });
+}
+
+/** @returns null when a signal has ended the start */
+async function startAll(
+  services: Services,
+  logger: Logger,
+  signals: Signals,
+): Promise<Map<string, Running> | null> {
+  const running = new Map<string, Running>();
+  for (const service of services.services) {
+    try {
+      const options = { ...(await optionsOf(service)), logger, signal: signals.stop };
+      running.set(service.name, { service, server: await serve(options) });
+    } catch (error) {
+      await Promise.all([...running.values()].map(({ server }) => server.close()));
+      if (error === signals.stop.reason) return null;
+      throw new WasmpollError('ERR_CONFIG', told(services, service, error), { cause: error });
+    }
+  }
+  return running;
+}
+
+/** What takes effect without a restart: the module, and what its guest is given by `config`. */
+const LIVE = ['protocol', 'config', 'configFile'];
+
+/** A file that is wrong changes nothing. */
+async function reload(file: string, running: Map<string, Running>, logger: Logger): Promise<void> {
+  try {
+    const services = readServices(file);
+    const problems = await problemsOf(services);
+    if (problems.length > 0) throw new WasmpollError('ERR_CONFIG', problems.join('\n'));
+    for (const service of services.services) await renew(service, running, logger);
+    const names = new Set(services.services.map(({ name }) => name));
+    for (const name of running.keys()) {
+      if (!names.has(name))
+        logger.warn({ service: name }, 'not in the file any more: restart to end it');
+    }
+  } catch (error) {
+    for (const line of String((error as Error).message).split('\n')) {
+      logger.error({ code: (error as { code?: string }).code }, `nothing is changed: ${line}`);
+    }
+  }
+}
+
+async function renew(
+  service: Service,
+  running: Map<string, Running>,
+  logger: Logger,
+): Promise<void> {
+  const { name } = service;
+  const now = running.get(name);
+  if (now === undefined) {
+    logger.warn({ service: name }, 'new in the file: restart to serve it');
+    return;
+  }
+  const rest = (of: Service): string =>
+    JSON.stringify(
+      Object.entries(of)
+        .filter(([key]) => !LIVE.includes(key))
+        .sort(),
+    );
+  if (rest(service) !== rest(now.service)) {
+    logger.warn(
+      { service: name },
+      'more than protocol and config has changed: restart for the rest',
+    );
+  }
+  try {
+    const { protocol, config = '' } = await optionsOf(service);
+    await now.server.swap(protocol, { config });
+  } catch (error) {
+    logger.error({ service: name }, `not swapped: ${messageOf(error)}`);
+  }
+}

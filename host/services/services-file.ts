@@ -1,0 +1,79 @@
+// Services file: READ THIS FIRST. One file with the services of a process, read whole or refused whole, with one
+// line for each mistake. It knows the file, and starts nothing.
+
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { messageOf, WasmpollError } from '../errors.ts';
+import { Document, DocumentError, type Path } from './document.ts';
+import { type ProcessTable, readShape, type ServiceTable } from './shape.ts';
+
+/** A service, its paths made absolute: those in the file are relative to the file. */
+export interface Service extends ServiceTable {
+  readonly name: string;
+  readonly protocol: string;
+  readonly listen: readonly string[];
+}
+
+export interface Services extends Omit<ProcessTable, 'service'> {
+  readonly services: readonly Service[];
+  /** Says of a mistake that is found later where in the file its cause stands. */
+  at(service: string, key: string, message: string): string;
+}
+
+const MOST_BYTES = 1024 * 1024;
+
+/** A file with mistakes; the message has one line for each. */
+export class ConfigError extends WasmpollError {
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super('ERR_CONFIG', problems.join('\n'));
+    this.problems = problems;
+  }
+}
+
+/**
+ * @param file ends in `.json`, or is TOML
+ * @throws ConfigError, each of its lines with file, line, what is wrong and what to do
+ */
+export function readServices(file: string): Services {
+  const document = read(file);
+  const problems: string[] = [];
+  const told = (where: Path, message: string): string =>
+    `${file}:${document.lineOf(where)}: ${where.length === 0 ? '' : `${where.join('.')}: `}${message}`;
+  const { service = {}, ...rest } = readShape(document.values, (where, message) => {
+    problems.push(told(where, message));
+  });
+  if (problems.length > 0) throw new ConfigError(problems);
+  const services = Object.entries(service).map(([name, table]) => absolute(name, table, file));
+  return { ...rest, services, at: (name, key, message) => told(['service', name, key], message) };
+}
+
+function read(file: string): Document {
+  try {
+    const bytes = readFileSync(file);
+    if (bytes.length > MOST_BYTES) throw new DocumentError(1, `has over ${MOST_BYTES} bytes`);
+    return new Document(new TextDecoder('utf-8', { fatal: true }).decode(bytes), isJson(file));
+  } catch (error) {
+    if (error instanceof DocumentError) {
+      throw new ConfigError([`${file}:${error.line}: ${error.message}`]);
+    }
+    if (error instanceof TypeError) throw new ConfigError([`${file}:1: is not UTF-8`]);
+    throw new ConfigError([`${file}: cannot be read: ${messageOf(error)}`]);
+  }
+}
+
+const isJson = (file: string): boolean => path.extname(file) === '.json';
+
+function absolute(name: string, table: ServiceTable, file: string): Service {
+  const from = path.dirname(path.resolve(file));
+  // A bundled protocol has a name without a slash; so has a file beside the config, given as ./file.
+  const { protocol, listen, configFile } = table as Service;
+  return {
+    ...table,
+    name,
+    listen,
+    protocol: protocol.includes('/') ? path.resolve(from, protocol) : protocol,
+    ...(configFile === undefined ? {} : { configFile: path.resolve(from, configFile) }),
+  };
+}

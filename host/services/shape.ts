@@ -1,0 +1,159 @@
+// Shape: what may stand in a config file, key by key, and what each value must be. It opens nothing, and does
+// not know whether a module, an address or a server is really there.
+
+import { checkSetting, MAX_WORKERS, type SettingName, settings } from '../policy.ts';
+import { FORMS, readValue, showValue } from '../units.ts';
+import type { Path, Table } from './document.ts';
+import { nearest } from './nearest.ts';
+
+/** Told of each mistake: where it stands, what is wrong and what to do. */
+export type Complain = (path: Path, message: string) => void;
+
+/** Reads a value; undefined when it has complained. */
+type Read = (value: unknown, path: Path, complain: Complain) => unknown;
+
+/** One service as the file has it; the names are those of `serve()`. */
+export interface ServiceTable {
+  protocol?: string;
+  listen?: readonly string[];
+  workers?: number | 'auto';
+  policy?: { readonly [name in SettingName]?: number };
+  config?: string;
+  configFile?: string;
+  store?: string;
+  topics?: string;
+}
+
+/** What holds for the whole process. */
+export interface ProcessTable {
+  logLevel?: string;
+  service?: { readonly [name: string]: ServiceTable };
+}
+
+export const LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+
+const text: Read = (value, path, complain) => {
+  if (typeof value === 'string' && value !== '') return value;
+  return complain(path, `must be a text, got ${shown(value)}`);
+};
+
+const oneOf =
+  (choices: readonly string[]): Read =>
+  (value, path, complain) => {
+    if (typeof value === 'string' && choices.includes(value)) return value;
+    return complain(path, `must be one of ${choices.join(', ')}, got ${shown(value)}`);
+  };
+
+const texts: Read = (value, path, complain) => {
+  const list = Array.isArray(value) ? value : [value];
+  if (list.length === 0) return complain(path, 'must name at least one address');
+  const read = list.map((item, index) =>
+    text(item, Array.isArray(value) ? [...path, index] : path, complain),
+  );
+  return read.includes(undefined) ? undefined : read;
+};
+
+const workers: Read = (value, path, complain) => {
+  const whole = typeof value === 'number' && Number.isInteger(value);
+  if (value === 'auto' || (whole && value >= 0 && value <= MAX_WORKERS)) return value;
+  const allowed = `'auto' or a whole number from 0 to ${MAX_WORKERS}`;
+  return complain(path, `must be ${allowed}, got ${shown(value)}`);
+};
+
+const setting =
+  (name: SettingName): Read =>
+  (value, path, complain) => {
+    const { unit, min, max } = settings[name];
+    try {
+      return checkSetting(name, typeof value === 'string' ? readValue(value, unit) : value);
+    } catch {
+      const range = `from ${showValue(min, unit)} to ${showValue(max, unit)}`;
+      return complain(path, `must be ${FORMS[unit]}, ${range}, got ${shown(value)}`);
+    }
+  };
+
+function table(fields: { readonly [key: string]: Read }): Read {
+  return (value, path, complain) => {
+    if (!isTable(value)) return complain(path, `must be a table, got ${shown(value)}`);
+    const read: Record<string, unknown> = {};
+    for (const [key, item] of Object.entries(value)) {
+      const field = Object.hasOwn(fields, key) ? fields[key] : undefined;
+      const at = [...path, key];
+      if (field === undefined) complain(at, unknown(key, Object.keys(fields)));
+      else {
+        const found = field(item, at, complain);
+        if (found !== undefined) read[key] = found;
+      }
+    }
+    return read;
+  };
+}
+
+const unknown = (key: string, known: readonly string[]): string => {
+  const meant = nearest(key, known);
+  return meant === null
+    ? `there is no such key; there are ${known.join(', ')}`
+    : `there is no such key; ${meant} is one`;
+};
+
+const policy = table(
+  Object.fromEntries(
+    (Object.keys(settings) as SettingName[]).map((name) => [name, setting(name)] as const),
+  ),
+);
+
+const service = table({
+  protocol: text,
+  listen: texts,
+  workers,
+  policy,
+  config: text,
+  configFile: text,
+  store: text,
+  topics: text,
+});
+
+const NAME = /^[a-z0-9][a-z0-9_-]{0,62}$/;
+
+const services: Read = (value, path, complain) => {
+  if (!isTable(value)) return complain(path, 'must be tables, one a service: [service.NAME]');
+  const read: Record<string, unknown> = {};
+  for (const [name, item] of Object.entries(value)) {
+    const at = [...path, name];
+    if (!NAME.test(name)) {
+      complain(at, 'a service has a name of small letters, digits, - and _, at most 63');
+    } else read[name] = service(item, at, complain);
+    checkService(item, at, complain);
+  }
+  if (Object.keys(value).length === 0) complain(path, 'is empty: a service is missing');
+  return read;
+};
+
+function checkService(item: unknown, path: Path, complain: Complain): void {
+  if (!isTable(item)) return;
+  for (const key of ['protocol', 'listen']) {
+    if (item[key] === undefined) complain(path, `${key} is missing`);
+  }
+  if (item.config !== undefined && item.configFile !== undefined) {
+    complain([...path, 'configFile'], 'config is given as well; keep one of the two');
+  }
+}
+
+const file = table({ logLevel: oneOf(LEVELS), service: services });
+
+/** Reads the values of a file, complaining about each mistake once. */
+export function readShape(values: Table, complain: Complain): ProcessTable {
+  const read = (file(values, [], complain) ?? {}) as ProcessTable;
+  if (values.service === undefined) complain([], 'a service is missing: [service.NAME]');
+  return read;
+}
+
+const isTable = (value: unknown): value is Table =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
+
+function shown(value: unknown): string {
+  if (typeof value === 'string') return `'${value.slice(0, 64)}'`;
+  if (value instanceof Date) return 'a date';
+  if (Array.isArray(value)) return 'a list';
+  return isTable(value) ? 'a table' : String(value);
+}
