@@ -81,7 +81,8 @@ function serveCommand(): ReturnType<typeof makeCommand> {
     .addHelpText(
       'after',
       '\nTo run a program for WASI preview 1: wasmpoll run <module>' +
-        '\nTo serve the services of a file: wasmpoll --config <file>, and wasmpoll check --config <file> first',
+        '\nTo serve several services: wasmpoll --config <file>' +
+        '\nTo see what is wrong with that file: wasmpoll check --config <file>',
     )
     .allowExcessArguments(false);
   addEngines(command);
