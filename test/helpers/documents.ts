@@ -24,7 +24,7 @@ export interface Block {
 export function blocks(text: string): Block[] {
   let file: string | undefined;
   const found: Block[] = [];
-  for (const match of text.matchAll(/^```(\w*)\n([\s\S]*?)^```$|`([\w-]+\.(?:ts|c|rs))`/gm)) {
+  for (const match of text.matchAll(/^```(\w*)\n([\s\S]*?)^```$|`([\w.-]+\.(?:ts|mjs|c|rs))`/gm)) {
     if (match[3] !== undefined) file = match[3];
     else found.push({ language: match[1]!, code: match[2]!, file });
   }
