@@ -1,4 +1,4 @@
-// The command lines of the bench, of its growth, and of the ruler.
+// The command lines of the bench, of its growth, of the ruler, and of topics and keys.
 
 import { parseArgs } from 'node:util';
 
@@ -51,9 +51,12 @@ const HOST_COST = {
   against: { type: 'string', multiple: true },
 } as const;
 
+const ROUNDS = { rounds: { type: 'string' } } as const;
+
 const FULL: Extent = { rounds: 15, seconds: 0.6 };
 const QUICK: Extent = { rounds: 3, seconds: 0.25 };
 const GROWTH: Extent = { rounds: 5, seconds: 0.5 };
+const SHARED_ROUNDS = 15;
 // A build's turn takes some 5 ms, so that all of them meet the same machine in a round.
 const RULER = { rounds: 200, messages: 30_000 };
 
@@ -91,6 +94,12 @@ export function parseHostCostOptions(args: readonly string[]): HostCostOptions {
     messages: numberOf('--messages', values.messages, RULER.messages, messages),
     against: values.against ?? [],
   };
+}
+
+/** @throws UsageError */
+export function parseSharedOptions(args: readonly string[]): { readonly rounds: number } {
+  const { values } = explained(() => parseArgs({ args: [...args], options: ROUNDS }), ROUNDS);
+  return { rounds: roundsOf(values.rounds, SHARED_ROUNDS) };
 }
 
 function explained<T>(parse: () => T, options: object): T {

@@ -22,7 +22,7 @@ export interface Run {
 }
 
 // Exact while none of its threads is running. Threads that end meanwhile are lost.
-function processorTime(pid: number): number {
+export function processorTime(pid: number): number {
   const tasks = readdirSync(`/proc/${pid}/task`);
   const times = tasks.map((task) =>
     Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0]),

@@ -14,6 +14,8 @@ export class Traffic {
   readonly message: Uint8Array;
   /** Receives to come. */
   left = 0;
+  /** The window does not keep a message until the next one is received. */
+  overwritten = false;
   // Counted since `send()`.
   receives = 0;
   sends = 0;
@@ -65,7 +67,7 @@ export function running(
   const receive = (bytes: Uint8Array, offset: number, length: number): number => {
     if (traffic.left === 0) return -EAGAIN;
     if (length < message.length) throw new Error(`a receive of ${length} bytes cuts a message`);
-    if (bytes !== window || offset !== start) {
+    if (bytes !== window || offset !== start || traffic.overwritten) {
       bytes.set(message, offset);
       window = bytes;
       start = offset;

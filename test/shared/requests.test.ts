@@ -159,6 +159,11 @@ const wrong: readonly [string, (store: Store) => Promise<unknown>, RegExp][] = [
     (store) => store.add('a', Number.NaN),
     /^store\.add: delta must be a finite number, got NaN$/,
   ],
+  [
+    'a number as text',
+    (store) => store.add('a', '1' as never),
+    /^store\.add: delta must be a finite number, got '1'$/,
+  ],
 ];
 
 for (const [what, call, message] of wrong) {

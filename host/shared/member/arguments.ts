@@ -14,6 +14,10 @@ const refuse = (method: string, why: string): never => {
   throw new WasmpollError('ERR_OPTION', `${method}: ${why}`);
 };
 
+/** Text in quotation marks: '1' is no number. */
+const shown = (value: unknown): string =>
+  typeof value === 'string' ? `'${value}'` : String(value);
+
 /**
  * Text as UTF-8, or bytes as they are.
  * @param most bytes that are taken; `limit` is the setting that says so
@@ -90,11 +94,11 @@ export function toTtl(method: string, ttlMs: unknown = 0): number {
   }
   return refuse(
     method,
-    `ttlMs must be a whole number from 0 to ${LONGEST_MS}, got ${String(ttlMs)}`,
+    `ttlMs must be a whole number from 0 to ${LONGEST_MS}, got ${shown(ttlMs)}`,
   );
 }
 
 export function toDelta(method: string, delta: unknown): number {
   if (typeof delta === 'number' && Number.isFinite(delta)) return delta;
-  return refuse(method, `delta must be a finite number, got ${String(delta)}`);
+  return refuse(method, `delta must be a finite number, got ${shown(delta)}`);
 }
