@@ -26,6 +26,14 @@ void MessageQueue::Pop() {
   fresh_ = true;
 }
 
+void MessageQueue::Rotate() {
+  Item item = std::move(items_.front());
+  items_.Pop();
+  items_.Push(std::move(item));
+  started_ = false;
+  fresh_ = true;
+}
+
 bool MessageQueue::Push(Item item) {
   if (!waiting_->Fits(item.charge())) return false;
   Append(std::move(item));

@@ -75,6 +75,8 @@ struct Item {
   // Members who have joined before it are meant. Of kKept: the join.
   uint64_t number = 0;
   Ref<Message> message;
+  // Of kKept: the number of the last one that was looked at.
+  uint64_t after = 0;
 
   size_t charge() const { return kChargeEntry + (message ? message->length() : 0); }
 };
@@ -88,6 +90,8 @@ class MessageQueue {
   bool empty() const { return items_.empty(); }
   Item& front() { return items_.front(); }
   void Pop();
+  // The front item goes behind all others.
+  void Rotate();
   // False if it does not fit, and nothing has changed.
   bool Push(Item item);
   // Notes that messages to this topic, to this connection, or to anybody were left out.

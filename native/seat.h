@@ -64,7 +64,6 @@ struct Seat {
   RecordQueue records{&waiting};
   // How far the front message has come.
   Topics::Cursor cursor;
-  uint64_t after = 0;
   int64_t told = INT64_MIN;
   std::shared_ptr<Wake> wake;
 

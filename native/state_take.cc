@@ -74,14 +74,19 @@ int State::TakeMessages(Seat& seat, const Target& target) {
       Item& item = seat.messages.front();
       if (seat.messages.Fresh()) {
         seat.cursor = {};
-        seat.after = 0;
         seat.told = INT64_MIN;
       }
       bool stays = false;
       Find(seat, item, &recipients, &found, &stays);
       --recipients.budget;
       if (recipients.count > 0) seat.messages.Start();
-      if (!stays) seat.messages.Pop();
+      // What is kept may be much: whoever has joined for it takes turns with all that waits.
+      const bool walks = item.kind == Waits::kKept || item.kind == Waits::kKeptPattern;
+      if (!stays) {
+        seat.messages.Pop();
+      } else if (walks) {
+        seat.messages.Rotate();
+      }
       if (recipients.count > 0) break;
     }
   }
@@ -117,7 +122,7 @@ void State::Find(Seat& seat, Item& item, Recipients* recipients, Found* found, b
       bool more = false;
       Ref<Message> kept = topics_.NextKept(
           seat.number, item.handle, item.message->topic(), item.kind == Waits::kKeptPattern,
-          item.number, &seat.after, recipients, &more);
+          item.number, &item.after, recipients, &more);
       *stays = kept || more;
       found->kind = kBlockMessage;
       found->flags = kDeliveredRetained;

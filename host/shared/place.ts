@@ -128,6 +128,8 @@ export class Place {
       const found = this.#recipients(entry, length);
       const over = entry.kind !== 'following' && (found?.count ?? 0) < ENTRIES;
       if (found === null || over) this.queue.shift(entries);
+      // What is kept may be much: whoever has joined for it takes turns with all that waits.
+      else if (entry.kind === 'following') entries.push(entries.shift()!);
       if (found !== null) return found;
       this.#steps -= 1;
     }

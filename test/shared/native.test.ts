@@ -244,3 +244,18 @@ for (const how of ENDS) {
     t.deepEqual(descriptors(), before);
   });
 }
+
+test('a search among thousands of retained messages keeps nobody else from theirs', (t) => {
+  const shared = native.shared(roomy);
+  shared.open(0, -1);
+  const one = new Seat(shared.seat(0));
+  for (let count = 0; count < 8000; count += 100) {
+    const kept = Array.from({ length: 100 }, (_, at) => `k/${count + at}`);
+    one.commit(kept.map((topic) => publish(0, topic, 'x', Records.FLAG_RETAIN)));
+  }
+  one.commit([join(2, 20, 'live'), join(1, 10, 'none/#', Records.FLAG_PATTERN)]);
+  one.commit([publish(0, 'live', 'now')]);
+  t.is(one.take().kind, 'more');
+  t.is(one.take().kind, 'message');
+  t.deepEqual(one.takeAll(), []);
+});

@@ -164,6 +164,19 @@ behaviour('a retained message is given to who joins, and to members at once', (t
   ]);
 });
 
+behaviour('who is given many retained messages keeps nobody else from theirs', (t, open) => {
+  const { one } = open();
+  const kept = ['k/a', 'k/b', 'k/c'];
+  one.commit(kept.map((topic) => publish(0, topic, 'old', FLAG_RETAIN)));
+  one.commit([join(2, 20, 'live'), join(1, 10, 'k/#', FLAG_PATTERN), publish(0, 'live', 'now')]);
+  t.deepEqual(one.takeAll(), [
+    retained('k/a', 'old', [1, 10]),
+    message('live', 'now', [[2, 20]]),
+    retained('k/b', 'old', [1, 10]),
+    retained('k/c', 'old', [1, 10]),
+  ]);
+});
+
 behaviour(
   'an empty retained message deletes the one that is kept, and is a message like others',
   (t, open) => {
