@@ -123,6 +123,7 @@ export function on_reply(
 
 export function on_close(connection: i32, block: usize, reason: i32): void {
   begin(connection, block);
+  count(block);
   event('close', 5);
   field(reason);
   flush();
@@ -131,8 +132,7 @@ export function on_close(connection: i32, block: usize, reason: i32): void {
 
 export function on_restore(connection: i32, block: usize): void {
   begin(connection, block);
-  const index = load<i32>(block, offsetof<State>('index'));
-  if (opened <= index) opened = index + 1;
+  count(block);
   stored(ON_RESTORE);
 }
 
@@ -152,6 +152,12 @@ export function on_end(connection: i32, block: usize, _data: usize, _length: i32
   begin(connection, block);
   stored(ON_END);
   return 1;
+}
+
+// A fresh instance learns of each number here, that of the connection it was made for included.
+function count(block: usize): void {
+  const index = load<i32>(block, offsetof<State>('index'));
+  if (opened <= index) opened = index + 1;
 }
 
 function begin(connection: i32, block: usize): void {
