@@ -1,11 +1,11 @@
 // One case of the ruler: a reactor of some build on the kernel that does nothing, and what a message
 // costs there. It does not know which builds are compared.
 
-import type { Observer } from '../../host/reactor/reactor.ts';
 import { compiledGuest, echoModule, linesModule } from '../../test/helpers/guests.ts';
 import type { Build } from './builds.ts';
 import { Traffic } from './null-io.ts';
 import { NullKernel } from './null-kernel.ts';
+import { strict } from './strict.ts';
 
 export interface HostCase {
   readonly name: string;
@@ -47,22 +47,6 @@ const CHECKED_RECEIVES = 4 * CONNECTIONS;
 // The optimising compiler has made its last change after 250,000.
 const WARM_UP_MESSAGES = 350_000;
 
-const observer: Observer = {
-  open: null,
-  data: null,
-  close: null,
-  restart: (why) => {
-    throw new Error(why);
-  },
-  failure: (error) => {
-    throw error;
-  },
-  overlong: (connection) => {
-    throw new Error(`no frame of ${connection} is long`);
-  },
-  log: () => true,
-};
-
 export class HostCost {
   readonly #case: HostCase;
   readonly #traffic: Traffic;
@@ -81,7 +65,7 @@ export class HostCost {
       return clock[0]!;
     };
     const buffer = SharedArrayBuffer;
-    const reactor = new build.Reactor({ kernel, module, policy, observer, now, buffer });
+    const reactor = new build.Reactor({ kernel, module, policy, observer: strict, now, buffer });
     for (let fd = 0; fd < CONNECTIONS; fd += 1) reactor.open(fd);
     const cost = new HostCost(hostCase, traffic, reactor);
     cost.#receive(CHECKED_RECEIVES);

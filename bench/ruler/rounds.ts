@@ -5,8 +5,9 @@ import type { Kernel } from '../../host/kernel/contract.ts';
 import { native } from '../../host/kernel/native.ts';
 import { loadModule } from '../../host/module/protocol-module.ts';
 import { resolvePolicy } from '../../host/policy.ts';
-import { type Observer, Reactor } from '../../host/reactor/reactor.ts';
+import { Reactor } from '../../host/reactor/reactor.ts';
 import type { SharedSeat } from '../../host/shared/contract.ts';
+import { strict } from './strict.ts';
 
 export interface RoundsOptions {
   readonly guest: Uint8Array;
@@ -21,22 +22,6 @@ export interface RoundsOptions {
 
 // Far more than any round needs.
 const MOST_TURNS = 1000;
-
-const observer: Observer = {
-  open: null,
-  data: null,
-  close: null,
-  restart: (why) => {
-    throw new Error(why);
-  },
-  failure: (error) => {
-    throw error;
-  },
-  overlong: (connection) => {
-    throw new Error(`no frame of ${connection} is long`);
-  },
-  log: () => true,
-};
 
 export class Rounds {
   readonly reactor: Reactor;
@@ -53,7 +38,7 @@ export class Rounds {
       kernel: options.kernel ?? native,
       module,
       policy,
-      observer,
+      observer: strict,
       now: options.now ?? (() => performance.now()),
       buffer: SharedArrayBuffer,
       ...(options.seat === undefined ? {} : { seat: options.seat }),

@@ -5,8 +5,9 @@ import type { Kernel } from '../../host/kernel/contract.ts';
 import { native } from '../../host/kernel/native.ts';
 import { loadModule } from '../../host/module/protocol-module.ts';
 import { resolvePolicy } from '../../host/policy.ts';
-import { type Observer, Reactor } from '../../host/reactor/reactor.ts';
+import { Reactor } from '../../host/reactor/reactor.ts';
 import type { Shared } from '../../host/shared/contract.ts';
+import { strict } from '../ruler/strict.ts';
 
 export interface Measured {
   /** @returns nanoseconds of the processor for each of its units */
@@ -15,22 +16,6 @@ export interface Measured {
 }
 
 const SEAT = 1;
-
-const observer: Observer = {
-  open: null,
-  data: null,
-  close: null,
-  restart: (why) => {
-    throw new Error(why);
-  },
-  failure: (error) => {
-    throw error;
-  },
-  overlong: (connection) => {
-    throw new Error(`no frame of ${connection} is long`);
-  },
-  log: () => true,
-};
 
 export interface Ground {
   readonly reactor: Reactor;
@@ -51,7 +36,7 @@ export async function reactorOn(
   shared.open(SEAT, -1);
   const seat = shared.seat(SEAT);
   const buffer = SharedArrayBuffer;
-  const reactor = new Reactor({ kernel, module, policy, observer, now, buffer, seat });
+  const reactor = new Reactor({ kernel, module, policy, observer: strict, now, buffer, seat });
   return { reactor, shared };
 }
 

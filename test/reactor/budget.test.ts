@@ -6,7 +6,7 @@ import type { Socket } from '../../host/kernel/loopback-socket.ts';
 import { ControlWords } from '../../host/memory/control-words.ts';
 import { loadModule } from '../../host/module/protocol-module.ts';
 import { resolvePolicy } from '../../host/policy.ts';
-import { Reactor } from '../../host/reactor/reactor.ts';
+import { type Observer, Reactor } from '../../host/reactor/reactor.ts';
 import { LOOP, SIGNAL } from '../../host/reactor/turn.ts';
 import { scriptedModule } from '../helpers/guests.ts';
 
@@ -39,6 +39,17 @@ interface Setup {
   connect(most?: number): Socket;
 }
 
+/** Fails the test when anything goes wrong. */
+const strictFor = (t: ExecutionContext): Observer => ({
+  open: null,
+  data: null,
+  close: null,
+  restart: (why) => t.fail(why),
+  failure: (error) => t.fail(String(error)),
+  overlong: () => t.fail(),
+  log: () => true,
+});
+
 async function setUp(t: ExecutionContext): Promise<Setup> {
   const resolved = resolvePolicy({ maxConnections: 600, frameTimeoutMs: 0 });
   const kernel = new Loopback();
@@ -49,15 +60,7 @@ async function setUp(t: ExecutionContext): Promise<Setup> {
     control,
     module: await loadModule(scriptedModule, resolved),
     policy: resolved,
-    observer: {
-      open: null,
-      data: null,
-      close: null,
-      restart: (why) => t.fail(why),
-      failure: (error) => t.fail(String(error)),
-      overlong: () => t.fail(),
-      log: () => true,
-    },
+    observer: strictFor(t),
     now: () => control.now,
     buffer: ArrayBuffer,
     signalled: () => {
@@ -197,15 +200,7 @@ test('a slow on_open leaves the other descriptors that were handed over to the n
     control,
     module: await loadModule(scriptedModule, resolved),
     policy: resolved,
-    observer: {
-      open: null,
-      data: null,
-      close: null,
-      restart: (why) => t.fail(why),
-      failure: (error) => t.fail(String(error)),
-      overlong: () => t.fail(),
-      log: () => true,
-    },
+    observer: strictFor(t),
     now: () => control.now,
     buffer: ArrayBuffer,
     signalled: () => reactor.openHanded(),

@@ -1,0 +1,19 @@
+// An observer for reactors that are measured: nothing is told, and whatever goes wrong is thrown.
+
+import type { Observer } from '../../host/reactor/reactor.ts';
+
+export const strict: Observer = {
+  open: null,
+  data: null,
+  close: null,
+  restart: (why) => {
+    throw new Error(why);
+  },
+  failure: (error) => {
+    throw error;
+  },
+  overlong: (connection) => {
+    throw new Error(`no frame of ${connection} is long`);
+  },
+  log: () => true,
+};
