@@ -33,7 +33,7 @@ const RESERVED_SLOTS = 1024;
 /** Bits of a handle that name the slot; the others are its generation. */
 const slotBitsOf = (connections: number): number => Math.max(1, 32 - Math.clz32(connections - 1));
 
-/** Whether a handle names a connection that is open, and stays so for now: any thread may ask. */
+/** Whether a handle names a connection that is open and not about to end. Any thread may ask. */
 export function isOpen(table: Int32Array, connections: number, handle: number): boolean {
   const slot = handle & (2 ** slotBitsOf(connections) - 1);
   if (slot >= connections || table[slot * COLUMNS + HANDLE] !== handle) return false;

@@ -3,8 +3,9 @@
 
 import { makeGround, startGuest } from '../guest/start.ts';
 import type { BufferConstructor, Epoll } from '../kernel/contract.ts';
+import { isOpen } from '../memory/connections.ts';
 import { ControlWords, IN_ON_START } from '../memory/control-words.ts';
-import { BUSY, CLOSING, COLUMNS, FLAGS, HANDLE } from '../memory/layout.ts';
+import { BUSY, COLUMNS, HANDLE } from '../memory/layout.ts';
 import { type Layout, type StateBlocks, statesAfter } from '../memory/state-blocks.ts';
 import type { Snapshot } from '../memory/stats.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
@@ -98,9 +99,8 @@ export class Reactor {
 
   /** Whether a connection is there that messages can be for. */
   has(handle: number): boolean {
-    const { connections } = this.#parts;
-    const slot = connections.find(handle);
-    return slot >= 0 && (connections.table[slot * COLUMNS + FLAGS]! & CLOSING) === 0;
+    const { table, segment } = this.#parts.connections;
+    return isOpen(table, segment.connections, handle);
   }
 
   /** Open connections, those included that linger. */
