@@ -19,9 +19,6 @@ export class EngineError extends Error {
 /** What a frame on its way costs besides its bytes; @redis/client takes 1,700 bytes of heap for a command. */
 export const FRAME_OVERHEAD = 2048;
 
-/** Each value has a version of so many bytes. */
-export const VERSION_LENGTH = 8;
-
 /** What a store found at a key. */
 export interface Found {
   readonly version: Uint8Array;

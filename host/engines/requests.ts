@@ -9,9 +9,10 @@ import {
   STATUS_UNAVAILABLE,
   STATUS_UNKNOWN,
 } from '../../assembly/abi.ts';
+import { VERSION_BYTES } from '../policy.ts';
 import type { SharedRecord } from '../shared/member/drafts.ts';
 import { FLAG_EXPECTED, OP_ADD, OP_DELETE, OP_GET, OP_PUT } from '../shared/records.ts';
-import { EngineError, type StoreEngine, VERSION_LENGTH } from './contract.ts';
+import { EngineError, type StoreEngine } from './contract.ts';
 import { InFlight } from './in-flight.ts';
 
 /** As `Shared.reply`. */
@@ -185,8 +186,8 @@ export class Requests {
       randomFillSync(this.#random);
       this.#randomAt = 0;
     }
-    const version = this.#random.slice(this.#randomAt, this.#randomAt + VERSION_LENGTH);
-    this.#randomAt += VERSION_LENGTH;
+    const version = this.#random.slice(this.#randomAt, this.#randomAt + VERSION_BYTES);
+    this.#randomAt += VERSION_BYTES;
     // Eight zeros mean that there is none.
     version[0]! |= 1;
     return version;
@@ -196,8 +197,8 @@ export class Requests {
 const connectionOf = ({ seat, handle }: SharedRecord): number => seat * 2 ** 32 + (handle >>> 0);
 
 function joined(version: Uint8Array, value: Uint8Array): Uint8Array {
-  const whole = new Uint8Array(VERSION_LENGTH + value.length);
+  const whole = new Uint8Array(VERSION_BYTES + value.length);
   whole.set(version);
-  whole.set(value, VERSION_LENGTH);
+  whole.set(value, VERSION_BYTES);
   return whole;
 }

@@ -29,10 +29,8 @@ const {
   RECORD_TTL,
   RECORD_VALUE,
 } = Records;
-const { ALIGNMENT, HEAD_BYTES, WORD } = Forms;
+const { ALIGNMENT, aligned, HEAD_BYTES, WORD } = Forms;
 const { VERSION_BYTES } = Policies;
-
-const aligned = (bytes: number): number => (bytes + ALIGNMENT - 1) & -ALIGNMENT;
 
 /** What there is of shared state for one reactor. */
 export interface SharedAccess {

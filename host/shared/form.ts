@@ -8,3 +8,6 @@ export const WORD = 4;
 export const HEAD_BYTES = RECORD * WORD;
 /** Each record begins at a multiple of so many bytes. */
 export const ALIGNMENT = 8;
+
+/** So many bytes, rounded up to where the next record may begin. */
+export const aligned = (bytes: number): number => (bytes + ALIGNMENT - 1) & -ALIGNMENT;

@@ -3,7 +3,7 @@
 
 import { STATUS_LIMIT } from '../../assembly/abi.ts';
 import { missed, nothing, type Taken, type TakenEntry } from './block.ts';
-import { roundUp8 } from './record.ts';
+import { aligned } from './form.ts';
 import * as Records from './records.ts';
 import type { Message, Retained } from './retained.ts';
 import {
@@ -101,7 +101,7 @@ export class Place {
         this.#steps -= 1;
         continue;
       }
-      const offset = bytes.length === 0 ? 0 : roundUp8(used);
+      const offset = bytes.length === 0 ? 0 : aligned(used);
       const fits = offset + bytes.length <= length;
       if (!fits && entries.length > 0) break;
       if (fits) {

@@ -1,10 +1,10 @@
 // Record: one record of the log as an object, and back. The numbers are in records.ts.
 
+import { aligned, HEAD_BYTES, WORD } from './form.ts';
 import { nameOf } from './names.ts';
 import * as Records from './records.ts';
 
 const {
-  RECORD,
   RECORD_FIRST,
   RECORD_FLAGS,
   RECORD_HANDLE,
@@ -15,8 +15,6 @@ const {
   RECORD_TTL,
   RECORD_VALUE,
 } = Records;
-
-const HEAD = RECORD * Int32Array.BYTES_PER_ELEMENT;
 
 export interface Asked {
   readonly op: number;
@@ -39,13 +37,11 @@ export interface Asked {
 /** The second bytes: a message or value. */
 export const dataOf = ({ name, bytes }: Asked): Uint8Array => bytes.subarray(name.length);
 
-export const roundUp8 = (bytes: number): number => Math.ceil(bytes / 8) * 8;
-
 export function readRecord(log: Uint8Array, at: number): Asked {
-  const words = new DataView(log.buffer, log.byteOffset + at, HEAD);
-  const word = (index: number): number => words.getInt32(index * 4, true);
-  const end = HEAD + word(RECORD_FIRST) + word(RECORD_SECOND);
-  const whole = log.slice(at, at + roundUp8(end));
+  const words = new DataView(log.buffer, log.byteOffset + at, HEAD_BYTES);
+  const word = (index: number): number => words.getInt32(index * WORD, true);
+  const end = HEAD_BYTES + word(RECORD_FIRST) + word(RECORD_SECOND);
+  const whole = log.slice(at, at + aligned(end));
   return {
     op: word(RECORD_OP),
     handle: word(RECORD_HANDLE),
@@ -55,8 +51,8 @@ export function readRecord(log: Uint8Array, at: number): Asked {
     seat: word(RECORD_SEAT),
     expected: words.getBigUint64(RECORD_VALUE * 4, true),
     delta: words.getFloat64(RECORD_VALUE * 4, true),
-    name: nameOf(whole.subarray(HEAD, HEAD + word(RECORD_FIRST))),
-    bytes: whole.subarray(HEAD, end),
+    name: nameOf(whole.subarray(HEAD_BYTES, HEAD_BYTES + word(RECORD_FIRST))),
+    bytes: whole.subarray(HEAD_BYTES, end),
     whole,
   };
 }
@@ -70,7 +66,7 @@ export function routed(whole: Uint8Array, seat: number): Uint8Array {
 
 /** A record with no bytes that says nothing but its operation and who asks. */
 export function bareRecord(op: number, seat: number): Uint8Array {
-  const whole = new Uint8Array(HEAD);
+  const whole = new Uint8Array(HEAD_BYTES);
   new DataView(whole.buffer).setInt32(RECORD_OP * 4, op, true);
   return routed(whole, seat);
 }

@@ -7,6 +7,7 @@ import {
   STATUS_LIMIT,
   STATUS_UNAVAILABLE,
 } from '../../../assembly/abi.ts';
+import { VERSION_BYTES } from '../../policy.ts';
 import type { ServerAddress } from '../address.ts';
 import {
   EngineError,
@@ -14,7 +15,6 @@ import {
   type EngineWatch,
   type Found,
   type StoreEngine,
-  VERSION_LENGTH,
 } from '../contract.ts';
 import { Link } from '../link.ts';
 import * as Scripts from './scripts.ts';
@@ -43,8 +43,8 @@ export class RedisStore implements StoreEngine {
     const name = this.#keyOf(key);
     const reply = await this.#send(['GET', name], name).catch(asRead);
     if (!(reply instanceof Buffer)) return null;
-    if (reply.length < VERSION_LENGTH) throw new EngineError(STATUS_UNAVAILABLE, FOREIGN);
-    return { version: reply.subarray(0, VERSION_LENGTH), value: reply.subarray(VERSION_LENGTH) };
+    if (reply.length < VERSION_BYTES) throw new EngineError(STATUS_UNAVAILABLE, FOREIGN);
+    return { version: reply.subarray(0, VERSION_BYTES), value: reply.subarray(VERSION_BYTES) };
   }
 
   async put(

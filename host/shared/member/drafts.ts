@@ -1,7 +1,8 @@
 // Drafts: records as objects, for a program's own side and for engines, which write and read them one at a
 // time. What guests ask for is written elsewhere, without an object. It knows the form, and no meaning.
 
-import { ALIGNMENT, HEAD_BYTES, WORD } from '../form.ts';
+import { VERSION_BYTES } from '../../policy.ts';
+import { aligned, HEAD_BYTES, WORD } from '../form.ts';
 import {
   RECORD_FIRST,
   RECORD_FLAGS,
@@ -43,7 +44,7 @@ export type Draft = Pick<SharedRecord, 'op'> & Partial<SharedRecord>;
 
 /** Bytes of a record whose first and second bytes are so many. */
 export const recordBytes = (first: number, second: number): number =>
-  Math.ceil((HEAD_BYTES + first + second) / ALIGNMENT) * ALIGNMENT;
+  aligned(HEAD_BYTES + first + second);
 
 /**
  * Writes a record at the front of `log`, which has room for it.
@@ -86,7 +87,7 @@ export function readRecord(log: Uint8Array, at: number): SharedRecord {
     second: log.slice(second, second + word(RECORD_SECOND)),
     ttlMs: word(RECORD_TTL) >>> 0,
     seat: word(RECORD_SEAT),
-    expected: log.slice(value, value + ALIGNMENT),
+    expected: log.slice(value, value + VERSION_BYTES),
     delta: view.getFloat64(RECORD_VALUE * WORD, true),
   };
 }

@@ -26,7 +26,7 @@ import type { Requests } from './requests.ts';
 import type { Subscriptions } from './subscriptions.ts';
 
 /** Handlers that one turn calls; the rest come in the next. */
-export const HANDLERS = 256;
+const HANDLERS = 256;
 /** So many records are routed in the time of one handler: a turn routes 1,024, and a block more at most. */
 const RECORDS = 4;
 
