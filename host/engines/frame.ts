@@ -12,7 +12,7 @@ export const FRAME_RETAIN = 1;
 export const FRAME_GAP = 2;
 
 /** What a frame may be as a whole: both parts are bounded, and so is the sum. */
-export const frameBytes = (topic: number, data: number): number => HEAD + topic + data;
+const frameBytes = (topic: number, data: number): number => HEAD + topic + data;
 
 export function makeFrame(
   process: Uint8Array,

@@ -32,7 +32,7 @@ export interface Histogram {
 export type GuestMetrics = Readonly<Record<string, GuestMetric>>;
 
 /** 1, 2 and 5 of each power of ten from a thousandth to a thousand million: microseconds to days, in ms. */
-export const BUCKETS: readonly number[] = Array.from({ length: 37 }, (_, index) =>
+const BUCKETS: readonly number[] = Array.from({ length: 37 }, (_, index) =>
   Number(`${[1, 2, 5][index % 3]}e${Math.floor(index / 3) - 3}`),
 );
 

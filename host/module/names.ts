@@ -8,7 +8,7 @@ import { BinaryError, Reader } from './reader.ts';
 import { atOnce, PORTION_BYTES } from './slices.ts';
 
 /** Longer names are cut. */
-export const NAME_CHARACTERS = 64;
+const NAME_CHARACTERS = 64;
 
 const FUNCTION_NAMES = 1;
 const NAME_SECTION = Uint8Array.of(4, 0x6e, 0x61, 0x6d, 0x65);
