@@ -3,7 +3,6 @@
 // and drain are the supervisor's.
 
 import { messageOf, WasmpollError } from '../../errors.ts';
-import { monotonicMs } from '../../kernel/monotonic.ts';
 import { Backoff } from '../backoff.ts';
 import type { FromWorker, ToWorker, WorkerData } from '../messages.ts';
 import type { SpareThread } from '../spare-thread.ts';
@@ -11,7 +10,7 @@ import type { Thread } from '../thread.ts';
 import type { SeatHoldings } from './holdings.ts';
 import { SeatOutage } from './outage.ts';
 import { type Candidate, SeatSwap } from './swap.ts';
-import { Watchdog } from './watchdog.ts';
+import { Watch } from './watch.ts';
 
 // Between replacements that die before their first callback.
 const FIRST_BACKOFF_MS = 1000;
@@ -40,9 +39,9 @@ export class Seat {
   /** Threads that were replaced. */
   restarts = 0;
   readonly outage: SeatOutage;
+  readonly watch: Watch;
   readonly #threads: SpareThread;
   readonly #observer: SeatObserver;
-  readonly #watchdog: Watchdog;
   readonly #ticks: NodeJS.Timeout;
   readonly #backoff = new Backoff(FIRST_BACKOFF_MS, LONGEST_BACKOFF_MS);
   #thread: Thread | null = null;
@@ -71,8 +70,8 @@ export class Seat {
       failure: (message) => observer.message(this, { kind: 'failure', message }),
       starving: () => observer.starving(),
     });
-    this.#watchdog = new Watchdog(holdings.policy.callbackTimeoutMs);
-    this.#ticks = setInterval(() => this.#tick(), this.#watchdog.intervalMs).unref();
+    this.watch = new Watch(holdings, () => this.post({ kind: 'pulse' }));
+    this.#ticks = setInterval(() => this.#tick(), this.watch.intervalMs).unref();
   }
 
   /** Starts the first thread. Rejects when its guest does not start; then only `close` may follow. */
@@ -98,7 +97,7 @@ export class Seat {
     this.#hung = false;
     this.#error = null;
     this.quiet = false;
-    this.#watchdog.reset();
+    this.watch.reset();
     this.holdings.started();
     try {
       this.#thread = this.#threads.take();
@@ -118,6 +117,7 @@ export class Seat {
       this.holdings.segment ??= message.segment;
       this.swap.states ??= message.states;
       this.ready = true;
+      this.watch.turned();
       this.outage.end();
       this.#threads.refillSoon();
       this.#started?.resolve();
@@ -126,6 +126,7 @@ export class Seat {
     } else if (message.kind === 'swapped') this.swap.served(message.swaps);
     else if (message.kind === 'prepared') this.swap.preparedWith(message.layout);
     else if (message.kind === 'looked') this.#looked();
+    else if (message.kind === 'pulse') this.watch.turned();
     else if (message.kind === 'unprepared') this.swap.unprepared(message.message);
     else if (message.kind === 'refused') {
       this.#error = message.error;
@@ -178,10 +179,9 @@ export class Seat {
   // The decision is the watchdog's; the exchange makes it true: either the callback has returned by
   // now and nothing happens, or the thread will never leave it and the segment is at rest.
   #tick(): void {
-    const { control } = this.holdings;
-    const { sequence } = control;
-    if (this.#thread === null || !this.#watchdog.hung(sequence, monotonicMs())) return;
-    if (!control.condemn(sequence)) return;
+    const sequence = this.watch.hung(this.ready);
+    if (this.#thread === null || sequence === null) return;
+    if (!this.holdings.control.condemn(sequence)) return;
     this.#hung = true;
     void this.#thread.terminate();
   }
