@@ -95,6 +95,23 @@ export class Server extends EventEmitter<ServerEvents> {
     return this.#last ?? this.#count();
   }
 
+  /**
+   * Whether every worker turns: each is asked, and has so long to answer, or to be replaced by one that does.
+   * By default twice `callbackTimeoutMs` and a second: a guest that hangs has been dealt with by then.
+   */
+  async turns(withinMs = 2 * this.#policy.callbackTimeoutMs + 1000): Promise<boolean> {
+    let patience: NodeJS.Timeout | undefined;
+    const late = new Promise<boolean>((resolve) => {
+      patience = setTimeout(() => resolve(false), withinMs);
+    });
+    const turned = this.#engine.turned().then(() => true);
+    try {
+      return await Promise.race([turned, late]);
+    } finally {
+      clearTimeout(patience);
+    }
+  }
+
   #count(): ServerStats {
     const { counts: shared, engines } = this.#own;
     return { ...this.#engine.snapshot(), shared, engines };

@@ -99,6 +99,8 @@ export interface Engine {
   /** A connection that can be sent to; null when it is gone, or closing, or its guest takes no messages. */
   find(id: number): Receiver | null;
   snapshot(): EngineStats;
+  /** Resolves when every worker has turned: its thread, or one that replaces it. With `workers: 0`, at once. */
+  turned(): Promise<void>;
   /**
    * Replaces every guest by one of another module, which takes over the connections.
    * Rejects with a WasmpollError, ERR_GUEST, when it does not start or cannot; nothing has changed then.

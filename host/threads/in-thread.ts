@@ -153,6 +153,9 @@ export class InThread implements Engine {
     return { ...snapshot, workers: { total: 0, ready: 0, restarts: 0 } };
   }
 
+  /** Whoever gets an answer has it from the thread itself. */
+  async turned(): Promise<void> {}
+
   async swap(module: GuestModule, drain: boolean): Promise<void> {
     if (drain) {
       throw new WasmpollError(

@@ -156,6 +156,10 @@ export class Supervisor implements Engine {
     return { ...snapshot, workers: { total: all.length, ready, restarts } };
   }
 
+  async turned(): Promise<void> {
+    await Promise.all(this.#all.map((seat) => seat.turned()));
+  }
+
   // Tried in a thread of its own, then prepared everywhere: what can be refused is refused by then,
   // and the workers change over together.
   async swap(module: GuestModule, drain: boolean): Promise<void> {
