@@ -10,6 +10,7 @@ import { type Logger, silent } from '../server/logger.ts';
 import type { Server } from '../server/server.ts';
 import { Events } from './events.ts';
 import { Front } from './front.ts';
+import { Health } from './health.ts';
 import { hostOf, isLoopback } from './hosts.ts';
 import type { LogTail } from './log-tail.ts';
 import { Routes } from './routes.ts';
@@ -28,13 +29,15 @@ export interface AdminOptions {
 
 export class Admin {
   readonly #services: Services;
+  readonly #health: Health;
   readonly #events: Events;
   readonly #fronts: Front[] = [];
   readonly #listeners: Listener[] = [];
 
   /** Use `openAdmin()`. */
-  private constructor(services: Services, events: Events) {
+  private constructor(services: Services, health: Health, events: Events) {
     this.#services = services;
+    this.#health = health;
     this.#events = events;
   }
 
@@ -49,8 +52,9 @@ export class Admin {
     const { logger = silent } = options;
     const services = new Services();
     const events = new Events(services, options.logs ?? null);
-    const admin = new Admin(services, events);
-    const routes = new Routes(services, events);
+    const health = new Health(services);
+    const admin = new Admin(services, health, events);
+    const routes = new Routes(services, health, events);
     try {
       for (const [index, address] of addresses.entries()) {
         const listener = new Listener(native, address, resolvePolicy());
@@ -84,6 +88,7 @@ export class Admin {
 
   /** Resolves when it listens no more, and each connection is closed. Idempotent. */
   async close(): Promise<void> {
+    this.#health.close();
     this.#events.close();
     for (const listener of this.#listeners.splice(this.#fronts.length)) listener.close();
     for (const listener of this.#listeners.splice(0)) removeFile(listener);

@@ -1,26 +1,60 @@
-// Health: whether the process is alive and whether it should be sent clients, with the reason if not.
+// Health: whether the process is alive and whether it should be sent clients, with the reason if not. Workers are
+// asked for signs all the time, so that an answer is never waited for.
 
+import type { Server } from '../server/server.ts';
 import type { ServerStatus } from '../server/status.ts';
 import { line, type Reply } from './reply.ts';
 import type { Services } from './services.ts';
 
-/** 200 while this thread and every worker turn. That it answers shows that this thread does. */
-export function health(services: Services): Reply {
-  for (const [name, server] of services.all) {
-    const { reason } = server.health();
-    if (reason !== null) return line(503, `${name}: ${reason}`);
-  }
-  return line(200, 'ok');
-}
+/** An idle worker is woken so often. */
+const ASK_EACH_MS = 500;
 
-/** 200 when every server serves, listens, and reaches what it needs. */
-export function readiness(services: Services): Reply {
-  if (services.starting) return line(503, 'starting');
-  for (const [name, server] of services.all) {
-    const reason = unreadiness(server.status());
-    if (reason !== null) return line(503, `${name}: ${reason}`);
+export class Health {
+  readonly #services: Services;
+  /** The workers of each server that have not turned in time; the servers that are being asked. */
+  readonly #stuck = new Map<Server, readonly number[]>();
+  readonly #asked = new Set<Server>();
+  readonly #ticks: NodeJS.Timeout;
+
+  constructor(services: Services) {
+    this.#services = services;
+    this.#ticks = setInterval(() => this.#askAll(), ASK_EACH_MS).unref();
   }
-  return line(200, 'ready');
+
+  #askAll(): void {
+    for (const server of this.#services.all.values()) {
+      if (!this.#asked.has(server)) void this.#ask(server);
+    }
+  }
+
+  async #ask(server: Server): Promise<void> {
+    this.#asked.add(server);
+    this.#stuck.set(server, await server.stuck());
+    this.#asked.delete(server);
+  }
+
+  /** 200 while this thread and every worker turn. That it answers shows that this thread does. */
+  alive(): Reply {
+    for (const [name, server] of this.#services.all) {
+      const [index] = this.#stuck.get(server) ?? [];
+      if (index !== undefined) return line(503, `${name}: worker ${index} does not turn`);
+    }
+    return line(200, 'ok');
+  }
+
+  /** 200 when every server serves, listens, and reaches what it needs. */
+  ready(): Reply {
+    if (this.#services.starting) return line(503, 'starting');
+    for (const [name, server] of this.#services.all) {
+      const reason = unreadiness(server.status());
+      if (reason !== null) return line(503, `${name}: ${reason}`);
+    }
+    return line(200, 'ready');
+  }
+
+  close(): void {
+    clearInterval(this.#ticks);
+  }
 }
 
 function unreadiness({ state, listeners, workers, stats }: ServerStatus): string | null {

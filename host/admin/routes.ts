@@ -2,7 +2,7 @@
 
 import type { ServerResponse } from 'node:http';
 import type { Events } from './events.ts';
-import { health, readiness } from './health.ts';
+import type { Health } from './health.ts';
 import { json, line, type Reply, refusal } from './reply.ts';
 import type { Services } from './services.ts';
 
@@ -21,10 +21,10 @@ type Route = (request: Request) => Reply | null | Promise<Reply | null>;
 export class Routes {
   readonly #reads: ReadonlyMap<string, Route>;
 
-  constructor(services: Services, events: Events) {
+  constructor(services: Services, health: Health, events: Events) {
     this.#reads = new Map<string, Route>([
-      ['/healthz', () => health(services)],
-      ['/readyz', () => readiness(services)],
+      ['/healthz', () => health.alive()],
+      ['/readyz', () => health.ready()],
       ['/status', () => json(200, services.text)],
       ['/events', ({ method, response }) => follow(events, method, response)],
     ]);

@@ -14,6 +14,7 @@ import type { ServerEvents, ServerLog } from './events.ts';
 import { configOf, type ServeOptions, type SwapOptions } from './options.ts';
 import type { EnginesStats, MessageHandler, OwnSeat, SharedCounts, Store } from './own-seat.ts';
 import { type Served, type ServerState, type ServerStatus, servedModule } from './status.ts';
+import { silentOf } from './turning.ts';
 
 /** What `server.stats()` returns. */
 export interface ServerStats extends EngineStats {
@@ -119,10 +120,18 @@ export class Server extends EventEmitter<ServerEvents> {
     };
   }
 
-  /** Whether every worker turns; from the first call on they are watched. `reason` says who does not. */
-  health(): { healthy: boolean; reason: string | null } {
-    const reason = this.#last === undefined ? this.#engine.illness() : null;
-    return { healthy: reason === null, reason };
+  /**
+   * Asks each worker for a sign that it turns, and waits so long for it, or for one that replaces the worker.
+   * By default twice `callbackTimeoutMs` and a second: a guest that hangs has been dealt with by then.
+   * @returns the numbers of the workers that gave none
+   */
+  stuck(withinMs = 2 * this.#policy.callbackTimeoutMs + 1000): Promise<number[]> {
+    return silentOf(this.#engine.turned(), withinMs);
+  }
+
+  /** Whether every worker turns; see `stuck`. */
+  async turns(withinMs?: number): Promise<boolean> {
+    return (await this.stuck(withinMs)).length === 0;
   }
 
   #count(): ServerStats {

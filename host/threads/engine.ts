@@ -116,8 +116,8 @@ export interface Engine {
   snapshot(): EngineStats;
   /** The workers one by one; with `workers: 0`, the reactor in the server's own thread. */
   workers(): WorkerStatus[];
-  /** Why a worker is not well, in words; null when all turn. From the first call on they are watched. */
-  illness(): string | null;
+  /** For each worker, what resolves when it has turned: its thread, or one that replaces it. */
+  turned(): { readonly index: number; readonly turned: Promise<void> }[];
   /**
    * Replaces every guest by one of another module, which takes over the connections.
    * Rejects with a WasmpollError, ERR_GUEST, when it does not start or cannot; nothing has changed then.

@@ -159,9 +159,9 @@ export class InThread implements Engine {
     return [{ index: 0, state, restarts: 0, ...counts }];
   }
 
-  // Whoever asks does so in the thread that turns.
-  illness(): null {
-    return null;
+  // Whoever gets an answer has it from the thread itself.
+  turned(): [] {
+    return [];
   }
 
   async swap(module: GuestModule, drain: boolean): Promise<void> {

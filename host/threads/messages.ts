@@ -44,8 +44,6 @@ export type ToWorker =
   | { readonly kind: 'drain' }
   /** All that has come so far is to be served, and told back with `looked`. */
   | { readonly kind: 'look' }
-  /** Told back as it is: a sign that the thread turns. */
-  | { readonly kind: 'pulse' }
   | { readonly kind: 'prepare'; readonly module: GuestModule }
   | { readonly kind: 'discard' }
   | Commit
@@ -70,7 +68,6 @@ export type FromWorker =
   | { readonly kind: 'overlong'; readonly id: number }
   | { readonly kind: 'log'; readonly level: number; readonly text: string }
   | { readonly kind: 'looked' }
-  | { readonly kind: 'pulse' }
   | { readonly kind: 'quiet' };
 
 export interface TrialData {

@@ -88,7 +88,6 @@ class SeatWorker {
     if (message.kind === 'observe') this.#observer.observe();
     else if (message.kind === 'drain') this.#drain();
     else if (message.kind === 'look') this.#look();
-    else if (message.kind === 'pulse') this.#tell(message);
     else if (message.kind === 'prepare') this.#prepare(message.module);
     else if (message.kind === 'discard') this.#reactor.discard();
     else if (message.kind === 'commit') {

@@ -165,11 +165,8 @@ export class Supervisor implements Engine {
     }));
   }
 
-  illness(): string | null {
-    const all = this.#all.map(({ index, watch }) => ({ index, stuckMs: watch.stuckMs }));
-    const stuck = all.find(({ stuckMs }) => stuckMs !== null);
-    if (stuck === undefined) return null;
-    return `worker ${stuck.index} has not turned for ${Math.round(stuck.stuckMs!)} ms`;
+  turned(): { index: number; turned: Promise<void> }[] {
+    return this.#all.map((seat) => ({ index: seat.index, turned: seat.turned() }));
   }
 
   // Tried in a thread of its own, then prepared everywhere: what can be refused is refused by then,

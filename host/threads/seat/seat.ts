@@ -3,21 +3,19 @@
 // and drain are the supervisor's.
 
 import { messageOf, WasmpollError } from '../../errors.ts';
+import { monotonicMs } from '../../kernel/monotonic.ts';
 import { Backoff } from '../backoff.ts';
 import type { FromWorker, ToWorker, WorkerData } from '../messages.ts';
-import type { SpareThread } from '../spare-thread.ts';
-import type { Thread } from '../thread.ts';
+import type { SpareThread, Thread } from '../spare-thread.ts';
 import type { SeatHoldings } from './holdings.ts';
 import { SeatOutage } from './outage.ts';
+import { Pulse } from './pulse.ts';
 import { type Candidate, SeatSwap } from './swap.ts';
-import { Watch } from './watch.ts';
+import { Watchdog } from './watchdog.ts';
 
 // Between replacements that die before their first callback.
 const FIRST_BACKOFF_MS = 1000;
 const LONGEST_BACKOFF_MS = 30_000;
-
-// A worker whose callback takes longer has nothing to tell of yet.
-const LOOK_MS = 50;
 
 export interface SeatObserver {
   message(seat: Seat, message: FromWorker): void;
@@ -39,15 +37,17 @@ export class Seat {
   /** Threads that were replaced. */
   restarts = 0;
   readonly outage: SeatOutage;
-  readonly watch: Watch;
+  readonly #pulse = new Pulse(() => {
+    if (this.ready) this.post({ kind: 'look' });
+  });
   readonly #threads: SpareThread;
   readonly #observer: SeatObserver;
+  readonly #watchdog: Watchdog;
   readonly #ticks: NodeJS.Timeout;
   readonly #backoff = new Backoff(FIRST_BACKOFF_MS, LONGEST_BACKOFF_MS);
   #thread: Thread | null = null;
   #hung = false;
   #error: unknown = null;
-  #looked: () => void = () => undefined;
   #pause: NodeJS.Timeout | undefined;
   #closing = false;
   #closed: Promise<void> | null = null;
@@ -70,8 +70,8 @@ export class Seat {
       failure: (message) => observer.message(this, { kind: 'failure', message }),
       starving: () => observer.starving(),
     });
-    this.watch = new Watch(holdings, () => this.post({ kind: 'pulse' }));
-    this.#ticks = setInterval(() => this.#tick(), this.watch.intervalMs).unref();
+    this.#watchdog = new Watchdog(holdings.policy.callbackTimeoutMs);
+    this.#ticks = setInterval(() => this.#tick(), this.#watchdog.intervalMs).unref();
   }
 
   /** Starts the first thread. Rejects when its guest does not start; then only `close` may follow. */
@@ -97,7 +97,7 @@ export class Seat {
     this.#hung = false;
     this.#error = null;
     this.quiet = false;
-    this.watch.reset();
+    this.#watchdog.reset();
     this.holdings.started();
     try {
       this.#thread = this.#threads.take();
@@ -117,16 +117,15 @@ export class Seat {
       this.holdings.segment ??= message.segment;
       this.swap.states ??= message.states;
       this.ready = true;
-      this.watch.turned();
       this.outage.end();
       this.#threads.refillSoon();
       this.#started?.resolve();
       this.#started = null;
       this.swap.served(message.swaps);
+      this.#pulse.started();
     } else if (message.kind === 'swapped') this.swap.served(message.swaps);
     else if (message.kind === 'prepared') this.swap.preparedWith(message.layout);
-    else if (message.kind === 'looked') this.#looked();
-    else if (message.kind === 'pulse') this.watch.turned();
+    else if (message.kind === 'looked') this.#pulse.answered();
     else if (message.kind === 'unprepared') this.swap.unprepared(message.message);
     else if (message.kind === 'refused') {
       this.#error = message.error;
@@ -136,15 +135,12 @@ export class Seat {
 
   /** Resolves when its thread has served all that came before; if it does not, in a moment all the same. */
   look(): Promise<void> {
-    if (!this.ready) return Promise.resolve();
-    return new Promise((resolve) => {
-      const patience = setTimeout(resolve, LOOK_MS);
-      this.#looked = () => {
-        clearTimeout(patience);
-        resolve();
-      };
-      this.post({ kind: 'look' });
-    });
+    return this.ready ? this.#pulse.look() : Promise.resolve();
+  }
+
+  /** Resolves when its thread, or one that replaces it, has turned; when it is closed, too. */
+  turned(): Promise<void> {
+    return this.#closing ? Promise.resolve() : this.#pulse.turned();
   }
 
   /**
@@ -179,9 +175,10 @@ export class Seat {
   // The decision is the watchdog's; the exchange makes it true: either the callback has returned by
   // now and nothing happens, or the thread will never leave it and the segment is at rest.
   #tick(): void {
-    const sequence = this.watch.hung(this.ready);
-    if (this.#thread === null || sequence === null) return;
-    if (!this.holdings.control.condemn(sequence)) return;
+    const { control } = this.holdings;
+    const { sequence } = control;
+    if (this.#thread === null || !this.#watchdog.hung(sequence, monotonicMs())) return;
+    if (!control.condemn(sequence)) return;
     this.#hung = true;
     void this.#thread.terminate();
   }
@@ -264,6 +261,7 @@ export class Seat {
 
   async #close(): Promise<void> {
     this.#closing = true;
+    this.#pulse.answered();
     this.swap.answered(new WasmpollError('ERR_CLOSED', 'swap: the server is closed'));
     this.swap.settle();
     clearInterval(this.#ticks);
