@@ -40,10 +40,11 @@ export const rooms = {
     'threads/spare-thread',
   ],
   server: ['shared', 'shared/member', 'engines', 'kernel', 'module', 'listen', 'threads'],
+  admin: ['kernel', 'listen', 'server', 'threads/engine'],
   wasi: ['kernel', 'module', 'listen', 'threads/thread', 'wasi/preview1'],
   'wasi/preview1': ['kernel'],
   testing: ['shared', 'shared/member', 'kernel', 'memory', 'module', 'reactor'],
-  cli: ['engines/address', 'listen', 'module', 'server', 'services', 'wasi'],
+  cli: ['admin', 'engines/address', 'listen', 'module', 'server', 'services', 'wasi'],
 };
 
 export const limits = {
@@ -59,6 +60,8 @@ export const limits = {
     'host/reactor/parts.ts': 14,
     'host/reactor/wiring.ts': 14,
     'host/server/serve.ts': 16,
+    'host/admin/admin.ts': 14,
+    'host/server/server.ts': 14,
     'host/testing/harness.ts': 12,
   },
 };
