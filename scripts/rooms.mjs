@@ -41,6 +41,7 @@ export const rooms = {
     'threads/spare-thread',
   ],
   server: ['shared', 'shared/member', 'engines', 'kernel', 'module', 'listen', 'threads'],
+  admin: ['kernel', 'listen', 'server', 'threads/engine'],
   wasi: ['kernel', 'module', 'listen', 'threads/thread', 'wasi/preview1'],
   'wasi/preview1': ['kernel'],
   testing: [
@@ -48,7 +49,7 @@ export const rooms = {
     ...['engines/contract', 'engines/frame', 'engines/in-flight', 'engines/router'],
     'engines/timers',
   ],
-  cli: ['engines/address', 'listen', 'module', 'server', 'services', 'wasi'],
+  cli: ['admin', 'engines/address', 'listen', 'module', 'server', 'services', 'wasi'],
 };
 
 export const limits = {
@@ -64,6 +65,8 @@ export const limits = {
     'host/reactor/parts.ts': 14,
     'host/reactor/wiring.ts': 14,
     'host/server/serve.ts': 16,
+    'host/admin/admin.ts': 14,
+    'host/server/server.ts': 14,
     'host/testing/harness.ts': 14,
   },
 };

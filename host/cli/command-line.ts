@@ -61,6 +61,20 @@ export function addEngines(command: Command): void {
     );
 }
 
+/** `--admin` and `--admin-allow-remote`: where operators ask. */
+export function addAdmin(command: Command): void {
+  command
+    .option(
+      '--admin <ADDRESS>',
+      'answers operators over HTTP: unix:PATH, or HOST:PORT of this machine; repeatable (default: off)',
+      (text: string, before: string[] = []) => {
+        parseAddress(text);
+        return [...before, text];
+      },
+    )
+    .option('--admin-allow-remote', 'let --admin be an address that other machines can reach');
+}
+
 /** One flag for each setting; `defaultOf` is what --help shows. */
 export function addSettings(
   command: Command,

@@ -27,6 +27,9 @@ export interface ServiceTable {
 /** What holds for the whole process. */
 export interface ProcessTable {
   logLevel?: string;
+  /** Where operators ask, over HTTP. */
+  admin?: readonly string[];
+  adminAllowRemote?: boolean;
   service?: { readonly [name: string]: ServiceTable };
 }
 
@@ -51,6 +54,11 @@ const texts: Read = (value, path, complain) => {
     text(item, Array.isArray(value) ? [...path, index] : path, complain),
   );
   return read.includes(undefined) ? undefined : read;
+};
+
+const truth: Read = (value, path, complain) => {
+  if (typeof value === 'boolean') return value;
+  return complain(path, `must be true or false, got ${shown(value)}`);
 };
 
 const workers: Read = (value, path, complain) => {
@@ -139,7 +147,12 @@ function checkService(item: unknown, path: Path, complain: Complain): void {
   }
 }
 
-const file = table({ logLevel: oneOf(LEVELS), service: services });
+const file = table({
+  logLevel: oneOf(LEVELS),
+  admin: texts,
+  adminAllowRemote: truth,
+  service: services,
+});
 
 /** Reads the values of a file, complaining about each mistake once. */
 export function readShape(values: Table, complain: Complain): ProcessTable {

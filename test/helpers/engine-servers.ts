@@ -8,31 +8,8 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
-import type { CertificateFiles } from './certificates.ts';
-
-/** Whether the program is installed; if not, the test says so. */
-export function has(t: ExecutionContext, program: 'redis-server' | 'nats-server'): boolean {
-  try {
-    execFileSync(program, ['--version'], { stdio: 'ignore' });
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    t.log(`skipped: there is no ${program} (apt-get install ${program})`);
-    t.pass();
-    return false;
-  }
-}
-
-/** A port of 127.0.0.1 that nobody has at the moment. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
-}
+import type { Certified } from './certificates.ts';
+import { freePort } from './installed.ts';
 
 /** A server that can be killed, stopped and started again at the same port. */
 export class EngineServer {
@@ -65,17 +42,17 @@ export class EngineServer {
    */
   static async redisTls(
     t: ExecutionContext,
-    server: CertificateFiles,
-    ca: string | null = null,
+    server: Certified,
+    ca: Certified | null = null,
   ): Promise<EngineServer> {
     const port = await freePort();
     const folder = mkdtempSync(join(tmpdir(), 'wasmpoll-redis-'));
     const fixed = ['--port', '0', '--tls-port', `${port}`, '--bind', '127.0.0.1', '--dir', folder];
-    const keys = ['--tls-cert-file', server.cert, '--tls-key-file', server.key];
+    const keys = ['--tls-cert-file', server.certFile, '--tls-key-file', server.keyFile];
     const clients =
       ca === null
-        ? ['--tls-auth-clients', 'no', '--tls-ca-cert-file', server.cert]
-        : ['--tls-auth-clients', 'yes', '--tls-ca-cert-file', ca];
+        ? ['--tls-auth-clients', 'no', '--tls-ca-cert-file', server.certFile]
+        : ['--tls-auth-clients', 'yes', '--tls-ca-cert-file', ca.certFile];
     const args = [...fixed, '--save', '', '--appendonly', 'no', ...keys, ...clients];
     return EngineServer.#make(t, new EngineServer('redis-server', args, port, folder));
   }

@@ -7,9 +7,10 @@ import test, { type ExecutionContext } from 'ava';
 import { parseTopics } from '../../../host/engines/address.ts';
 import { NatsBus } from '../../../host/engines/nats/bus.ts';
 import { NatsSession } from '../../../host/engines/nats/session.ts';
-import { CuttingProxy, EngineServer, has } from '../../helpers/engine-servers.ts';
+import { CuttingProxy, EngineServer } from '../../helpers/engine-servers.ts';
 import { Watch } from '../../helpers/engine-watch.ts';
 import { assertTold, Participant } from '../../helpers/exchange-pair.ts';
+import { has } from '../../helpers/installed.ts';
 import { natsCredentials } from '../../helpers/nats-credentials.ts';
 import { temporary } from '../../helpers/process.ts';
 

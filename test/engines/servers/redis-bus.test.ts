@@ -5,9 +5,10 @@ import * as redis from '@redis/client';
 import test, { type ExecutionContext } from 'ava';
 import { parseTopics } from '../../../host/engines/address.ts';
 import { RedisBus } from '../../../host/engines/redis/bus.ts';
-import { EngineServer, has } from '../../helpers/engine-servers.ts';
+import { EngineServer } from '../../helpers/engine-servers.ts';
 import { Watch } from '../../helpers/engine-watch.ts';
 import { assertTold, Participant } from '../../helpers/exchange-pair.ts';
+import { has } from '../../helpers/installed.ts';
 
 interface Options {
   readonly limitMs?: number;

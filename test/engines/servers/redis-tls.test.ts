@@ -6,15 +6,24 @@ import { createServer } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
 import type { BusEngine, Engine, Performer } from '../../../host/engines/contract.ts';
 import { openStore, openTopics } from '../../../host/engines/open.ts';
-import { Authority } from '../../helpers/certificates.ts';
-import { EngineServer, has } from '../../helpers/engine-servers.ts';
+import { Certificates, type Certified } from '../../helpers/certificates.ts';
+import { EngineServer } from '../../helpers/engine-servers.ts';
 import { Lines } from '../../helpers/engine-watch.ts';
+import { has } from '../../helpers/installed.ts';
 import { runScript } from '../../helpers/process.ts';
 import { RoutedSide } from '../../helpers/routed-side.ts';
 import { add, join, publish } from '../../helpers/shared-seats.ts';
 
-const HERE = 'IP:127.0.0.1,DNS:localhost';
 const bounds = { requestTimeoutMs: 20_000, queueBytes: 1 << 20, storeBytes: 1 << 20 };
+
+/** An authority of the test's own, and what it has signed for a server here. */
+function made(t: ExecutionContext): Record<'authority' | 'server', Certified> & {
+  certificates: Certificates;
+} {
+  const certificates = new Certificates(t);
+  const authority = certificates.authority('authority');
+  return { certificates, authority, server: certificates.make('localhost', { by: authority }) };
+}
 
 async function store(
   t: ExecutionContext,
@@ -43,10 +52,10 @@ async function reason(t: ExecutionContext, url: string, within = bounds): Promis
 
 test.serial('with ca= of a private authority, keys and messages go by TLS', async (t) => {
   if (!has(t, 'redis-server')) return;
-  const authority = new Authority(t);
-  const server = await EngineServer.redisTls(t, authority.sign('server', HERE));
+  const { authority, server: certified } = made(t);
+  const server = await EngineServer.redisTls(t, certified);
   for (const host of ['127.0.0.1', 'localhost']) {
-    const url = `rediss://${host}:${server.port}?service=${host.slice(0, 3)}&ca=${authority.path}`;
+    const url = `rediss://${host}:${server.port}?service=${host.slice(0, 3)}&ca=${authority.certFile}`;
     const [opened] = await store(t, url);
     const topics = async (): Promise<Engine<BusEngine>> => openTopics(url, bounds, new Lines());
     const [a, b] = [
@@ -64,11 +73,11 @@ test.serial('with ca= of a private authority, keys and messages go by TLS', asyn
 
 test.serial('a server that is back is connected to by TLS again', async (t) => {
   if (!has(t, 'redis-server')) return;
-  const authority = new Authority(t);
-  const server = await EngineServer.redisTls(t, authority.sign('server', HERE));
+  const { authority, server: certified } = made(t);
+  const server = await EngineServer.redisTls(t, certified);
   const [{ engine }, { lines }] = await store(
     t,
-    `rediss://127.0.0.1:${server.port}?ca=${authority.path}`,
+    `rediss://127.0.0.1:${server.port}?ca=${authority.certFile}`,
   );
   t.true(engine.state.connected);
   await server.kill();
@@ -81,16 +90,18 @@ test.serial('a server that is back is connected to by TLS again', async (t) => {
 
 test.serial('a certificate that is not accepted is told in one line that says so', async (t) => {
   if (!has(t, 'redis-server')) return;
-  const [authority, other] = [new Authority(t), new Authority(t)];
-  const here = await EngineServer.redisTls(t, authority.sign('server', HERE));
+  const { certificates, authority, server } = made(t);
+  const other = certificates.authority('other');
+  const here = await EngineServer.redisTls(t, server);
   const url = `rediss://127.0.0.1:${here.port}`;
   const refused = /^the server's certificate is not accepted: /;
   t.regex(await reason(t, url), refused);
-  t.regex(await reason(t, `${url}?ca=${other.path}`), refused);
-  const elsewhere = await EngineServer.redisTls(t, authority.sign('other', 'DNS:other.example'));
-  const named = await reason(t, `rediss://127.0.0.1:${elsewhere.port}?ca=${authority.path}`);
+  t.regex(await reason(t, `${url}?ca=${other.certFile}`), refused);
+  const elsewhere = certificates.make('other.example', { by: authority });
+  const { port } = await EngineServer.redisTls(t, elsewhere);
+  const named = await reason(t, `rediss://localhost:${port}?ca=${authority.certFile}`);
   t.regex(named, refused);
-  t.regex(named, /IP: 127\.0\.0\.1 is not in the cert's list/);
+  t.regex(named, /Host: localhost\. is not in the cert's altnames/);
 });
 
 test.serial('TLS where the server has none, and none where it has, is told', async (t) => {
@@ -108,7 +119,7 @@ test.serial('TLS where the server has none, and none where it has, is told', asy
   t.teardown(() => talker.close());
   const { port } = talker.address() as { port: number };
   t.is(await reason(t, `rediss://127.0.0.1:${port}`), 'the server does not speak TLS at this port');
-  const secret = await EngineServer.redisTls(t, new Authority(t).sign('server', HERE));
+  const secret = await EngineServer.redisTls(t, made(t).server);
   t.regex(await reason(t, `redis://127.0.0.1:${secret.port}`), /closed|ECONNRESET/);
 });
 
@@ -116,25 +127,26 @@ test.serial(
   'a server that wants to see a certificate is shown that of cert= and key=',
   async (t) => {
     if (!has(t, 'redis-server')) return;
-    const [authority, other] = [new Authority(t), new Authority(t)];
-    const server = await EngineServer.redisTls(t, authority.sign('server', HERE), authority.path);
-    const url = `rediss://127.0.0.1:${server.port}?ca=${authority.path}`;
+    const { certificates, authority, server } = made(t);
+    const { port } = await EngineServer.redisTls(t, server, authority);
+    const url = `rediss://127.0.0.1:${port}?ca=${authority.certFile}`;
     t.is(await reason(t, url), 'the server wants to see a certificate (cert= and key=)');
-    const wrong = other.sign('client', HERE);
+    const other = certificates.authority('other');
+    const wrong = certificates.make('client', { by: other });
     t.is(
-      await reason(t, `${url}&cert=${wrong.cert}&key=${wrong.key}`),
+      await reason(t, `${url}&cert=${wrong.certFile}&key=${wrong.keyFile}`),
       'the server does not accept the certificate in cert=',
     );
-    const { cert, key } = authority.sign('client', HERE);
-    const [{ engine }] = await store(t, `${url}&cert=${cert}&key=${key}`);
+    const { certFile, keyFile } = certificates.make('client', { by: authority });
+    const [{ engine }] = await store(t, `${url}&cert=${certFile}&key=${keyFile}`);
     t.true(engine.state.connected);
   },
 );
 
 test.serial('NODE_EXTRA_CA_CERTS names the authority for the whole process', async (t) => {
   if (!has(t, 'redis-server')) return;
-  const authority = new Authority(t);
-  const { port } = await EngineServer.redisTls(t, authority.sign('server', HERE));
+  const { authority, server } = made(t);
+  const { port } = await EngineServer.redisTls(t, server);
   const entry = new URL('../../../host/index.js', import.meta.url);
   const program = `
     import { serve } from '${entry}';
@@ -143,7 +155,7 @@ test.serial('NODE_EXTRA_CA_CERTS names the authority for the whole process', asy
     console.log(await server.store.add('n', 3));
     await server.close();
   `;
-  const env = { ...process.env, NODE_EXTRA_CA_CERTS: authority.path };
+  const env = { ...process.env, NODE_EXTRA_CA_CERTS: authority.certFile };
   const { stdout, stderr } = await runScript(program, { env });
   t.is(stdout, '3\n', stderr);
 });
