@@ -31,9 +31,15 @@ export const rooms = {
     'engines/nats',
     'engines/sqlite',
   ],
-  'engines/redis': ['engines/address', 'engines/contract', 'engines/in-flight', 'engines/link'],
+  'engines/redis': [
+    ...['engines/address', 'engines/contract', 'engines/in-flight', 'engines/link'],
+    'engines/slices',
+  ],
   'engines/nats': ['engines/address', 'engines/contract', 'engines/in-flight', 'engines/link'],
-  'engines/sqlite': ['engines/contract', 'engines/in-flight', 'engines/link'],
+  'engines/sqlite': [
+    ...['engines/contract', 'engines/fifo', 'engines/in-flight', 'engines/link'],
+    'engines/slices',
+  ],
   threads: ['shared', 'kernel', 'memory', 'module', 'guest', 'reactor', 'threads/seat'],
   'threads/seat': [
     ...['kernel', 'memory', 'module', 'guest'],
