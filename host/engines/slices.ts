@@ -13,6 +13,7 @@ export class Slices<T> {
   /** What may be settled in this turn still. */
   #left = SLICE;
   #planned = false;
+  #turning = false;
 
   constructor(settle: (item: T) => void) {
     this.#settle = settle;
@@ -21,15 +22,18 @@ export class Slices<T> {
   /** It is settled at once, or in a later turn, after those that were added before. */
   add(item: T): void {
     this.#waiting.push(item);
-    this.#turn();
+    // What is settled may add more.
+    if (!this.#turning) this.#turn();
   }
 
   #turn(): void {
+    this.#turning = true;
     for (; this.#left > 0; this.#left -= 1) {
       const item = this.#waiting.shift();
       if (item === undefined) break;
       this.#settle(item);
     }
+    this.#turning = false;
     if (this.#planned || this.#left === SLICE) return;
     this.#planned = true;
     loopTimers.soon(() => {
