@@ -53,7 +53,7 @@ export const LISTENER = 25;
 export const REQUESTS = 26;
 
 // A connection's times, as Float64 columns in monotonic milliseconds; 0 is unset.
-export const TIMES = 6;
+export const TIMES = 9;
 export const LAST_PROGRESS = 0;
 export const OUTPUT_SINCE = 1;
 export const HELD_SINCE = 2;
@@ -61,6 +61,11 @@ export const LINGER_UNTIL = 3;
 export const GUEST_TIMER = 4;
 /** When its pages last made progress; while it has none, how old they were, negated. */
 export const MOVED_SINCE = 5;
+/** When it was opened. */
+export const OPENED = 6;
+/** Not times, but counts that are too large for Int32: bytes that were received, and that were sent. */
+export const BYTES_IN = 7;
+export const BYTES_OUT = 8;
 
 // Flags of the column FLAGS.
 /** The slot is in use. */

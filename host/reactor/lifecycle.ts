@@ -32,6 +32,7 @@ const {
   LINGER_UNTIL,
   LISTENER,
   MASK,
+  OPENED,
   OUTPUT_BYTES,
   REASON,
   SHARING,
@@ -93,6 +94,7 @@ export class Lifecycle {
     this.#table[base + BUSY] = 1;
     this.#table[base + FLAGS]! |= KNOWN;
     this.#times[slot * TIMES + LAST_PROGRESS] = this.#clock.now;
+    this.#times[slot * TIMES + OPENED] = this.#clock.now;
     this.#backlog.open(slot);
     this.#deadlines.schedule(slot);
     return slot;
@@ -149,6 +151,7 @@ export class Lifecycle {
       // The thread before had closed it, and told nobody.
     } else if (abort) this.#kernel.reset(fd);
     else this.#kernel.close(fd);
+    this.#stats.ended(this.#clock.now - this.#times[slot * TIMES + OPENED]!);
     this.#backlog.drop(slot);
     this.#deadlines.forget(slot);
     this.#part(slot);
