@@ -40,7 +40,7 @@ export const rooms = {
     'threads/spare-thread',
   ],
   server: ['shared', 'shared/member', 'engines', 'kernel', 'module', 'listen', 'threads'],
-  admin: ['kernel', 'listen', 'server', 'threads/engine'],
+  admin: ['kernel', 'listen', 'memory/metrics', 'server'],
   wasi: ['kernel', 'module', 'listen', 'threads/thread', 'wasi/preview1'],
   'wasi/preview1': ['kernel'],
   testing: ['shared', 'shared/member', 'kernel', 'memory', 'module', 'reactor'],
