@@ -5,6 +5,8 @@ import * as Numbers from './layout.ts';
 import type { Segment } from './segment.ts';
 
 const {
+  BYTES_IN,
+  BYTES_OUT,
   CLOSING,
   COLUMNS,
   DOOMED,
@@ -12,6 +14,7 @@ const {
   FLAGS,
   HANDLE,
   KNOWN,
+  LAST_PROGRESS,
   LAYOUT,
   LINGERING,
   LINK,
@@ -43,6 +46,7 @@ export function isOpen(table: Int32Array, connections: number, handle: number): 
 export class Connections {
   readonly segment: Segment;
   readonly table: Int32Array;
+  readonly #times: Float64Array;
   readonly slotBits: number;
   readonly slotMask: number;
   /** Slots in use. */
@@ -63,6 +67,7 @@ export class Connections {
   constructor(segment: Segment) {
     this.segment = segment;
     this.table = segment.table;
+    this.#times = segment.times;
     this.slotBits = slotBitsOf(segment.connections);
     this.slotMask = 2 ** this.slotBits - 1;
     this.#touched = new Int32Array(segment.connections);
@@ -172,6 +177,20 @@ export class Connections {
     table[base + REASON] = reason;
     table[base + FLAGS]! |= DOOMED;
     this.pushClosing(slot);
+  }
+
+  /** Bytes came from the peer. */
+  received(slot: number, bytes: number, now: number): void {
+    const row = slot * TIMES;
+    this.#times[row + LAST_PROGRESS] = now;
+    this.#times[row + BYTES_IN]! += bytes;
+  }
+
+  /** The kernel took bytes for the peer. */
+  sent(slot: number, bytes: number, now: number): void {
+    const row = slot * TIMES;
+    this.#times[row + LAST_PROGRESS] = now;
+    this.#times[row + BYTES_OUT]! += bytes;
   }
 
   /** Notes that the slot's backlog has changed. */

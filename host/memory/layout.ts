@@ -52,8 +52,8 @@ export const LISTENER = 25;
 /** Requests to the store that it was not told the result of. */
 export const REQUESTS = 26;
 
-// A connection's times, as Float64 columns in monotonic milliseconds; 0 is unset.
-export const TIMES = 6;
+// A connection's times, as Float64 columns in monotonic milliseconds; 0 is unset. A row is one line of the cache.
+export const TIMES = 8;
 export const LAST_PROGRESS = 0;
 export const OUTPUT_SINCE = 1;
 export const HELD_SINCE = 2;
@@ -61,6 +61,9 @@ export const LINGER_UNTIL = 3;
 export const GUEST_TIMER = 4;
 /** When its pages last made progress; while it has none, how old they were, negated. */
 export const MOVED_SINCE = 5;
+/** Not times, but counts that Int32 is too small for: bytes that were received, and that were sent. */
+export const BYTES_IN = 6;
+export const BYTES_OUT = 7;
 
 // Flags of the column FLAGS.
 /** The slot is in use. */

@@ -29,6 +29,8 @@ export interface ServeOptions {
   store?: string;
   /** What carries messages to other processes of the service: `redis:` as in `store`, or `nats:`. */
   topics?: string;
+  /** Counts how long callbacks take, and connections last: `stats().histograms`. False by default. */
+  histograms?: boolean;
   /** Begins the drain, as `close()` does. */
   signal?: AbortSignal;
   /** Where lines go, the guest's included; a pino logger will do. Silent by default. */
@@ -44,6 +46,7 @@ export interface SwapOptions {
 
 const OPTIONS = [
   ...['protocol', 'listen', 'workers', 'policy', 'config', 'store', 'topics'],
+  'histograms',
   ...['signal', 'logger'],
 ];
 
@@ -73,6 +76,8 @@ export function checkOptions(options: ServeOptions): void {
     );
   }
   configBytes(options.config);
+  if (![undefined, true, false].includes(options.histograms))
+    bad('histograms must be true or false');
   checkEngines(options, bad);
   if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) {
     bad('signal must be an AbortSignal');

@@ -54,7 +54,8 @@ async function start(
   const outside = await Outside.load(options, policy);
   signal?.throwIfAborted();
   const routed = outside.hasStore;
-  const common = makeCommon(native, policy, { listeners: texts, routed });
+  const { histograms = false } = options;
+  const common = makeCommon(native, policy, { listeners: texts, routed, histograms });
   const own = new OwnSeat(common, policy, log, outside);
   let engine: Engine | null = null;
   try {

@@ -74,12 +74,14 @@ export interface Common {
   readonly numbers: SeatNumbers;
   /** Requests to the store are seen to by an engine. */
   readonly routed: boolean;
+  /** How long callbacks take is counted. */
+  readonly histograms: boolean;
 }
 
 export const makeCommon = (
   native: Native,
   limits: SharedLimits,
-  options: Pick<Common, 'listeners' | 'routed'>,
+  options: Pick<Common, 'listeners' | 'routed' | 'histograms'>,
 ): Common => ({
   ...options,
   native,

@@ -66,7 +66,7 @@ export class InThread implements Engine {
   }
 
   #makeReactor(module: GuestModule, policy: Policy, epoll: NativeEpoll): Reactor {
-    const { native, shared, listeners, routed } = this.#common;
+    const { native, shared, listeners, routed, histograms } = this.#common;
     const eventFd = makeEventFd(native);
     shared.open(this.#seat, eventFd);
     epoll.add(eventFd, native.constants.EPOLLIN, 0, 0);
@@ -81,6 +81,7 @@ export class InThread implements Engine {
       epoll,
       seat: shared.seat(this.#seat),
       routed,
+      histograms,
       signalled: () => {
         drainEventFd(native, eventFd);
         this.#reactor.openHanded();

@@ -13,6 +13,8 @@ export interface WorkerData {
   readonly policy: Policy;
   readonly control: SharedArrayBuffer;
   readonly metrics: SharedArrayBuffer;
+  /** How long callbacks take is counted. */
+  readonly histograms: boolean;
   /** The operator's names for the listeners, by their numbers. */
   readonly listeners: readonly string[];
   /** Belongs to the seat, registrations included; the eventfd is in it with token 0. */

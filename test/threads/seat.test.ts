@@ -17,7 +17,11 @@ async function seated(t: ExecutionContext): Promise<[Seat, (kind: string) => Pro
   const waiting = new Map<string, () => void>();
   const threads = new SpareThread(native);
   const module = await loadModule(await echoModule(), policy);
-  const common = makeCommon(native, policy, { listeners: ['unix:seat'], routed: false });
+  const common = makeCommon(native, policy, {
+    listeners: ['unix:seat'],
+    routed: false,
+    histograms: false,
+  });
   const holdings = new SeatHoldings(common, policy);
   const seat = new Seat(0, holdings, threads, module, {
     message: (_, { kind }) => waiting.get(kind)?.(),

@@ -69,6 +69,7 @@ export class SeatHoldings {
       policy: this.policy,
       control: this.control.buffer as SharedArrayBuffer,
       metrics: this.metrics.buffer as SharedArrayBuffer,
+      histograms: this.#common.histograms,
       listeners: this.#common.listeners,
       epollFd: this.#epoll.fd,
       eventFd: this.#eventFd,
