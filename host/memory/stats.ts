@@ -17,6 +17,10 @@ const KINDS = [
   'GUEST_START',
   'HUNG',
   'WORKER',
+  'PROXY',
+  'DENIED',
+  'ADDRESS_CONNECTIONS',
+  'ADDRESS_RATE',
 ] as const;
 
 export type Kind = (typeof KINDS)[number];
@@ -32,7 +36,7 @@ const OPEN = 7;
 const BACKLOG = 8;
 const POOL = 9;
 const FIRST_KIND = 16;
-const FIRST_ERRNO = 32;
+const FIRST_ERRNO = 48;
 // Linux's errnos end at 133; asm-generic/errno.h.
 const ERRNOS = 134;
 

@@ -5,7 +5,7 @@ import { EventEmitter } from 'node:events';
 import { WasmpollError } from '../errors.ts';
 import { native } from '../kernel/native.ts';
 import { Acceptor } from '../listen/acceptor.ts';
-import type { Listener } from '../listen/listener.ts';
+import type { Listening } from '../listen/listening.ts';
 import { loadProtocol } from '../module/source.ts';
 import type { Policy } from '../policy.ts';
 import type { Engine, EngineStats } from '../threads/engine.ts';
@@ -19,11 +19,11 @@ export interface ServerStats extends EngineStats {
   shared: SharedCounts;
   /** What carries them beyond this process. */
   engines: EnginesStats;
+  /** Addresses in the table of `connectionsPerAddress` and `acceptRate`. */
+  addresses: number;
 }
 
 export class Server extends EventEmitter<ServerEvents> {
-  /** Where it listens, as `--listen` takes it, with real ports. */
-  readonly addresses: readonly string[];
   /** Resolves when the server is closed, whoever closed it. */
   readonly closed: Promise<void>;
   readonly #policy: Policy;
@@ -31,6 +31,7 @@ export class Server extends EventEmitter<ServerEvents> {
   readonly #own: OwnSeat;
   readonly #log: ServerLog;
   readonly #acceptor: Acceptor;
+  readonly #listening: Listening;
   readonly #resolveClosed: () => void;
   #config: Uint8Array;
   /** Settles with the last swap that was asked for. */
@@ -44,7 +45,7 @@ export class Server extends EventEmitter<ServerEvents> {
   constructor(
     engine: Engine,
     own: OwnSeat,
-    listeners: readonly Listener[],
+    listening: Listening,
     policy: Policy,
     log: ServerLog,
     config: Uint8Array,
@@ -58,18 +59,18 @@ export class Server extends EventEmitter<ServerEvents> {
     const { promise, resolve } = withResolvers();
     this.closed = promise;
     this.#resolveClosed = resolve;
-    this.addresses = listeners.map((listener) => listener.address);
+    this.#listening = listening;
     log.emitter = this;
     log.whenQuiet = () => void this.#finish();
     engine.observe(log.interests);
     this.#hook();
     this.#acceptor = new Acceptor({
       native,
-      listeners,
       acceptsPerTurn: policy.acceptsPerTurn,
       accepted: (fd, listener) => engine.accept(fd, listener),
       failed: (error) => log.fail(error),
     });
+    listening.start(this.#acceptor);
     log.whenStarving = (starved) => this.#acceptor.rest(starved);
   }
 
@@ -90,6 +91,22 @@ export class Server extends EventEmitter<ServerEvents> {
     return this;
   }
 
+  /** Where it listens, as `--listen` takes it, with real ports. */
+  get addresses(): readonly string[] {
+    return this.#listening.addresses;
+  }
+
+  /**
+   * Listens on these from now on, and on nothing else, as `serve()` would. What stays the same stays open, and
+   * connections that came by what is closed go on.
+   * @throws WasmpollError ERR_ADDRESS or ERR_CLOSED, or an Error in Node's form; nothing has changed then
+   */
+  async listen(listen: ServeOptions['listen']): Promise<void> {
+    const change = await this.#listening.prepare(listen);
+    if (this.#closing) throw new WasmpollError('ERR_CLOSED', 'listen: the server is closed');
+    change();
+  }
+
   /** Counters since the start, and what is held now. */
   stats(): ServerStats {
     return this.#last ?? this.#count();
@@ -97,7 +114,8 @@ export class Server extends EventEmitter<ServerEvents> {
 
   #count(): ServerStats {
     const { counts: shared, engines } = this.#own;
-    return { ...this.#engine.snapshot(), shared, engines };
+    const counts = this.#listening.counted(this.#engine.snapshot());
+    return { ...counts, shared, engines };
   }
 
   /** The keys that guests have in common, for the program as well. */
