@@ -12,6 +12,7 @@
 #include "epoll.h"
 #include "io.h"
 #include "record.h"
+#include "tls_session.h"
 
 namespace wasmpoll {
 namespace {
@@ -63,7 +64,23 @@ constexpr Constant kLayout[] = {
     {"KIND_RECV", kKindRecv},
     {"KIND_SEND", kKindSend},
     {"KIND_COPY", kKindCopy},
+    {"KIND_TLS_RECV", kKindTlsRecv},
+    {"KIND_TLS_SEND", kKindTlsSend},
+    {"KIND_TLS_SEAL", kKindTlsSeal},
+    {"KIND_TLS_END", kKindTlsEnd},
     {"BUFFERS", kBuffers},
+    {"TLS_WIRE_BUFFER", kWireBuffer},
+    {"TLS_MORE", kTlsMore},
+    {"TLS_FAILED", kTlsFailed},
+    {"TLS_TRUNCATED", kTlsTruncated},
+    {"TLS_READY", kTlsReady},
+    {"TLS_OVER", kTlsOver},
+    {"TLS_RESUMED", kTlsResumed},
+    {"TLS_CAUSE_SHIFT", kTlsCauseShift},
+    {"TLS_CAUSES", kTlsCauses},
+    {"TLS_SLACK_BYTES", kTlsSlack},
+    {"TLS_SEAL_BYTES", kTlsSeal},
+    {"TLS_WIRE_BYTES", kTlsWire},
     {"EVENT", kEvent},
     {"READY", kReady},
     {"RECORD", kRecord},

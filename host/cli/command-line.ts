@@ -5,6 +5,7 @@ import { readFileSync, writeSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { parseStore, parseTopics } from '../engines/address.ts';
 import { messageOf, WasmpollError } from '../errors.ts';
+import { parseAddress } from '../listen/address.ts';
 import { type SettingName, settings } from '../policy.ts';
 import { printable } from '../text.ts';
 import { showValue } from '../units.ts';
@@ -62,6 +63,20 @@ export function addEngines(command: Command): void {
         return text;
       },
     );
+}
+
+/** `--admin` and `--admin-allow-remote`: where operators ask. */
+export function addAdmin(command: Command): void {
+  command
+    .option(
+      '--admin <ADDRESS>',
+      'answers operators over HTTP: unix:PATH, or HOST:PORT of this machine; repeatable (default: off)',
+      (text: string, before: string[] = []) => {
+        parseAddress(text);
+        return [...before, text];
+      },
+    )
+    .option('--admin-allow-remote', 'let --admin be an address that other machines can reach');
 }
 
 /** One flag for each setting; `defaultOf` is what --help shows. */

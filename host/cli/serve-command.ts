@@ -6,6 +6,7 @@ import { WasmpollError } from '../errors.ts';
 import { parseListen } from '../listen/spec.ts';
 import { MAX_WORKERS, type Policy, resolvePolicy } from '../policy.ts';
 import {
+  addAdmin,
   addEngines,
   addListen,
   addSettings,
@@ -21,6 +22,7 @@ const LEVELS = ['debug', 'info', 'warn', 'error', 'silent'];
 /** Flags that mean nothing to a command. */
 const SERVER_ONLY = [
   ...['--workers', '--store', '--topics', '--log-level', '--config-file', '--set'],
+  ...['--admin', '--admin-allow-remote'],
 ];
 
 export interface ServeFlags extends ConfigFlags {
@@ -29,6 +31,8 @@ export interface ServeFlags extends ConfigFlags {
   logLevel: string;
   store?: string;
   topics?: string;
+  admin?: string[];
+  adminAllowRemote?: boolean;
 }
 
 /** What the arguments say. */
@@ -91,8 +95,9 @@ function serveCommand(): ReturnType<typeof makeCommand> {
     )
     .allowExcessArguments(false);
   addEngines(command);
+  addAdmin(command);
   addSettings(command, settingNames);
-  refuseRepetition(command, ['listen', 'set']);
+  refuseRepetition(command, ['listen', 'set', 'admin']);
   return command;
 }
 

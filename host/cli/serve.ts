@@ -1,11 +1,13 @@
 // Serving from the command line: until a signal comes, with log lines on standard error. It reads no
 // arguments; standard output gets the addresses.
 
+import path from 'node:path';
 import { messageOf } from '../errors.ts';
 import type { Logger } from '../server/logger.ts';
 import type { ServeOptions } from '../server/options.ts';
 import { serveAlone } from '../server/serve.ts';
 import type { Server } from '../server/server.ts';
+import { type AdminFlags, withAdmin } from './admin.ts';
 import { type ConfigFlags, readConfig } from './config-file.ts';
 import { LogOutput } from './log-output.ts';
 import type { Signals } from './signals.ts';
@@ -13,23 +15,27 @@ import type { Signals } from './signals.ts';
 /** Resolves when the server has drained, or a signal has ended its start. */
 export async function runServer(
   options: ServeOptions & { readonly protocol: string },
-  given: ConfigFlags,
+  given: ConfigFlags & AdminFlags,
   logLevel: string,
   signals: Signals,
 ): Promise<void> {
-  await withLogger(logLevel, async (logger) => {
-    let server: Server;
-    try {
-      const config = await readConfig(given);
-      server = await serveAlone({ ...options, config, logger, signal: signals.stop });
-    } catch (error) {
-      if (error !== signals.stop.reason) throw error;
-      return;
-    }
-    signals.onHangup(() => void swap(server, options.protocol, given, logger));
-    for (const address of server.addresses) process.stdout.write(`listening on ${address}\n`);
-    await server.closed;
-  });
+  await withLogger(logLevel, (plain) =>
+    withAdmin(given, plain, async (admin, logger) => {
+      let server: Server;
+      try {
+        const config = await readConfig(given);
+        server = await serveAlone({ ...options, config, logger, signal: signals.stop });
+      } catch (error) {
+        if (error !== signals.stop.reason) throw error;
+        return;
+      }
+      admin?.add(path.basename(options.protocol, '.wasm'), server);
+      admin?.started();
+      signals.onHangup(() => void swap(server, options.protocol, given, logger));
+      for (const address of server.addresses) process.stdout.write(`listening on ${address}\n`);
+      await server.closed;
+    }),
+  );
 }
 
 /** Gives `serving` a logger that writes to standard error. Once it is done, all lines are out. */

@@ -6,6 +6,7 @@ import type { Logger } from '../server/logger.ts';
 import { serve } from '../server/serve.ts';
 import type { Server } from '../server/server.ts';
 import { readServices, type Service, type Services } from '../services/services-file.ts';
+import { type AdminFlags, withAdmin } from './admin.ts';
 import { optionsOf, problemsOf, told } from './check.ts';
 import { withLogger } from './serve.ts';
 import type { Signals } from './signals.ts';
@@ -22,18 +23,27 @@ export async function runServices(
   signals: Signals,
 ): Promise<void> {
   const services = readServices(file);
-  await withLogger(logLevel ?? services.logLevel ?? 'info', async (logger) => {
-    const running = await startAll(services, logger, signals);
-    if (running === null) return;
-    signals.onHangup(() => void reload(file, running, logger));
-    for (const { service, server } of running.values()) {
-      for (const address of server.addresses) {
-        process.stdout.write(`${service.name}: listening on ${address}\n`);
+  await withLogger(logLevel ?? services.logLevel ?? 'info', (plain) =>
+    withAdmin(adminOf(services), plain, async (admin, logger) => {
+      const running = await startAll(services, logger, signals);
+      if (running === null) return;
+      for (const [name, { server }] of running) admin?.add(name, server);
+      admin?.started();
+      signals.onHangup(() => void reload(file, running, logger));
+      for (const { service, server } of running.values()) {
+        for (const address of server.addresses) {
+          process.stdout.write(`${service.name}: listening on ${address}\n`);
+        }
       }
-    }
-    await Promise.all([...running.values()].map(({ server }) => server.closed));
-  });
+      await Promise.all([...running.values()].map(({ server }) => server.closed));
+    }),
+  );
 }
+
+const adminOf = ({ admin, adminAllowRemote }: Services): AdminFlags => ({
+  ...(admin && { admin }),
+  ...(adminAllowRemote && { adminAllowRemote }),
+});
 
 /** @returns null when a signal has ended the start */
 async function startAll(

@@ -3,7 +3,7 @@
 
 import type { Shared, SharedLimits, SharedSeat } from '../shared/contract.ts';
 import type { ConstantName } from './constant-names.ts';
-import type { Backend, Epoll, Io, Kernel, Result, Watcher } from './contract.ts';
+import type { Backend, Epoll, Io, Kernel, Result, TlsPlace, TlsSeat, Watcher } from './contract.ts';
 
 /** An Error in Node's own form. */
 export interface SystemError extends Error {
@@ -154,11 +154,58 @@ export interface NativeCalls extends Required<Pick<Kernel, 'enterPeer'>> {
   identify(fd: number): void;
   /** The seat of a Shared with this id, which any thread of the process has made. A RangeError if it is not open. */
   seat(id: number, seat: number): SharedSeat;
+  /**
+   * Why this process has no TLS, in one line, or ''.
+   * @param version Node's own word: `process.versions.openssl`
+   */
+  tlsRefusal(version: string): string;
+  /** Sessions of TLS that there are in this process. */
+  tlsSessions(): number;
+  readonly Tls: new (ticketLifetimeMs: number) => Tls;
   errorName(errno: number): string;
   /** The soft limit of open descriptors; Infinity if there is none. */
   fileLimit(): number;
   /** `syscall CODE: text detail`; takes errno with either sign. */
   systemError(syscall: string, errno: number, detail?: string): SystemError;
+}
+
+/** A certificate with its chain and its key, as PEM texts; `name` is empty in the first of a listener's. */
+export interface TlsPair {
+  readonly name: string;
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** What a listener shows, and what it asks of clients. */
+export interface TlsTexts {
+  readonly pairs: readonly TlsPair[];
+  /** By which clients are judged, as PEM texts. */
+  readonly ca: string;
+  /** 0: a client is not asked for a certificate; 1: it may have none; 2: it must have one. */
+  readonly clients: number;
+  /** Names of protocols, each behind a character that is its length; the best first. */
+  readonly alpn: string;
+  /** The oldest version, as it stands in records: 0x303 is TLS 1.2. */
+  readonly oldest: number;
+}
+
+/** What is wrong: with which pair, −1 for none, and with which of its texts. */
+export interface TlsFault {
+  readonly pair: number;
+  readonly part: string;
+  readonly why: string;
+}
+
+/** What a server's listeners show. All threads of the process find it by its id. */
+export interface Tls {
+  readonly id: number;
+  /** Reads the texts and keeps what they say aside. @returns what is wrong with them, if anything is */
+  prepare(listener: number, texts: TlsTexts): TlsFault | undefined;
+  /** All that was prepared holds for whoever connects from now on. */
+  commit(): void;
+  discard(): void;
+  /** No thread finds it any more. */
+  release(): void;
 }
 
 export interface Native extends Omit<Kernel, 'enterPeer'>, NativeCalls {
@@ -169,6 +216,7 @@ export interface Native extends Omit<Kernel, 'enterPeer'>, NativeCalls {
   epoll(fd?: number): NativeEpoll;
   shared(limits: SharedLimits): Shared;
   readonly Peers: PeersClass;
+  tlsSeat(place: TlsPlace): TlsSeat;
   readonly Watcher: WatcherClass;
   readonly Backend: BackendClass;
 }
@@ -208,9 +256,10 @@ export interface Addon extends NativeCalls {
   readonly constants: NativeConstants;
   readonly layout: Readonly<Record<string, number>>;
   readonly Epoll: new (fd?: number) => NativeEpoll;
-  readonly Io: new (rows: Int32Array) => Io;
+  readonly Io: new (rows: Int32Array) => Io & { secure(id: number, seat: number): void };
   readonly Shared: new (limits: SharedLimits) => Shared;
   readonly Peers: PeersClass;
+  readonly TlsSeat: new (id: number, seat: number) => TlsSeat;
   readonly Watcher: WatcherClass;
   readonly Backend: BackendClass;
 }

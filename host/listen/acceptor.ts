@@ -94,6 +94,13 @@ export class Acceptor {
     }
   }
 
+  /** Whether the listener of this number takes connections: `paused` will again, `closed` never. */
+  stateOf(index: number): 'listening' | 'paused' | 'closed' {
+    if (this.#closed) return 'closed';
+    if (this.#accepting.has(index)) return this.#resting ? 'paused' : 'listening';
+    return this.#starved.has(index) ? 'paused' : 'closed';
+  }
+
   /**
    * Accepts from this listener as well, which is closed with the others.
    * @param number tells it apart, also from those that were removed a moment ago

@@ -65,14 +65,16 @@ export class Listening {
     return { ...counts, connections: { ...counts.connections, refused }, errors, addresses };
   }
 
-  /** In the order in which they were asked for. */
-  get all(): readonly Open[] {
-    return this.#open;
-  }
-
   /** As `--listen` takes them, with real ports. */
   get addresses(): readonly string[] {
     return this.#open.map(({ listener }) => listener.address);
+  }
+
+  /** How each is doing. */
+  get states(): { address: string; state: 'listening' | 'paused' | 'closed' }[] {
+    return this.#open.map(({ number, listener: { address } }) => {
+      return { address, state: this.#acceptor?.stateOf(number) ?? 'closed' };
+    });
   }
 
   /** Connections are taken by this acceptor from here on. */

@@ -67,7 +67,7 @@ async function start(
     listen();
     admit(engine, policy, options);
     log.serving(module);
-    const server = new Server(engine, own, listening, policy, log, config);
+    const server = new Server(engine, own, listening, policy, log, module);
     closeOn(signal, server);
     return server;
   } catch (error) {

@@ -28,6 +28,9 @@ export interface ServiceTable {
 /** What holds for the whole process. */
 export interface ProcessTable {
   logLevel?: string;
+  /** Where operators ask, over HTTP. */
+  admin?: readonly string[];
+  adminAllowRemote?: boolean;
   service?: { readonly [name: string]: ServiceTable };
 }
 
@@ -56,6 +59,11 @@ const several =
     );
     return read.includes(undefined) ? undefined : read;
   };
+
+const truth: Read = (value, path, complain) => {
+  if (typeof value === 'boolean') return value;
+  return complain(path, `must be true or false, got ${shown(value)}`);
+};
 
 const workers: Read = (value, path, complain) => {
   const whole = typeof value === 'number' && Number.isInteger(value);
@@ -163,7 +171,12 @@ function checkService(item: unknown, path: Path, complain: Complain): void {
   }
 }
 
-const file = table({ logLevel: oneOf(LEVELS), service: services });
+const file = table({
+  logLevel: oneOf(LEVELS),
+  admin: several('address', text),
+  adminAllowRemote: truth,
+  service: services,
+});
 
 /** Reads the values of a file, complaining about each mistake once. */
 export function readShape(values: Table, complain: Complain): ProcessTable {

@@ -8,30 +8,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
-
-/** Whether the program is installed; if not, the test says so. */
-export function has(t: ExecutionContext, program: 'redis-server' | 'nats-server'): boolean {
-  try {
-    execFileSync(program, ['--version'], { stdio: 'ignore' });
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    t.log(`skipped: there is no ${program} (apt-get install ${program})`);
-    t.pass();
-    return false;
-  }
-}
-
-/** A port of 127.0.0.1 that nobody has at the moment. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
-}
+import { freePort } from './installed.ts';
 
 /** A server that can be killed, stopped and started again at the same port. */
 export class EngineServer {

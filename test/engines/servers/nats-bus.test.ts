@@ -5,9 +5,10 @@ import * as nats from '@nats-io/transport-node';
 import test, { type ExecutionContext } from 'ava';
 import { parseTopics } from '../../../host/engines/address.ts';
 import { NatsBus } from '../../../host/engines/nats/bus.ts';
-import { CuttingProxy, EngineServer, has } from '../../helpers/engine-servers.ts';
+import { CuttingProxy, EngineServer } from '../../helpers/engine-servers.ts';
 import { Watch } from '../../helpers/engine-watch.ts';
 import { assertTold, Participant } from '../../helpers/exchange-pair.ts';
+import { has } from '../../helpers/installed.ts';
 
 interface Options {
   readonly limitMs?: number;
