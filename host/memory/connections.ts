@@ -5,6 +5,7 @@ import * as Numbers from './layout.ts';
 import type { Segment } from './segment.ts';
 
 const {
+  AWAITING,
   BYTES_IN,
   BYTES_OUT,
   CLOSING,
@@ -40,7 +41,9 @@ const slotBitsOf = (connections: number): number => Math.max(1, 32 - Math.clz32(
 export function isOpen(table: Int32Array, connections: number, handle: number): boolean {
   const slot = handle & (2 ** slotBitsOf(connections) - 1);
   if (slot >= connections || table[slot * COLUMNS + HANDLE] !== handle) return false;
-  return (table[slot * COLUMNS + FLAGS]! & (OPEN | CLOSING | LINGERING | DOOMED)) === OPEN;
+  return (
+    (table[slot * COLUMNS + FLAGS]! & (OPEN | CLOSING | LINGERING | DOOMED | AWAITING)) === OPEN
+  );
 }
 
 export class Connections {

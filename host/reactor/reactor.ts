@@ -5,7 +5,7 @@ import { makeGround, startGuest } from '../guest/start.ts';
 import type { BufferConstructor, Epoll } from '../kernel/contract.ts';
 import { isOpen } from '../memory/connections.ts';
 import { ControlWords, IN_ON_START } from '../memory/control-words.ts';
-import { BUSY, COLUMNS, HANDLE } from '../memory/layout.ts';
+import { BUSY, COLUMNS } from '../memory/layout.ts';
 import { type Layout, type StateBlocks, statesAfter } from '../memory/state-blocks.ts';
 import type { Snapshot } from '../memory/stats.ts';
 import { makeControl } from '../memory/timed-control.ts';
@@ -169,11 +169,13 @@ export class Reactor {
    * @param listener the number of the one that it came by
    */
   open(fd: number, listener = 0): void {
-    const { kernel, clock, control, stats, connections, facts, observer } = this.#parts;
-    const { lifecycle, callbacks } = this.#works;
+    const { kernel, clock, control, stats, connections } = this.#parts;
+    const { lifecycle, callbacks, preface } = this.#works;
     clock.refresh();
     this.#turn.rest();
-    const slot = callbacks.replacement.retryAt === Infinity ? lifecycle.open(fd, listener) : -1;
+    const awaits = preface.awaits(listener);
+    const serves = callbacks.replacement.retryAt === Infinity;
+    const slot = serves ? lifecycle.open(fd, listener, awaits) : -1;
     control.placed();
     if (slot < 0) {
       kernel.close(fd);
@@ -181,11 +183,8 @@ export class Reactor {
       control.finished();
       return;
     }
-    stats.connected();
-    const { table } = connections;
-    observer.open?.(table[slot * COLUMNS + HANDLE]!, facts.peerAddress(slot));
-    callbacks.open(slot);
-    table[slot * COLUMNS + BUSY] = 0;
+    if (!awaits) preface.greet(slot);
+    connections.table[slot * COLUMNS + BUSY] = 0;
     this.#turn.rest();
     this.#publish();
   }

@@ -2,6 +2,8 @@
 // (supervisor.ts). It does nothing by itself.
 
 import type { Native } from '../kernel/native.ts';
+import type { ListenerTable } from '../listen/peer/listener-table.ts';
+import type { Refused } from '../listen/peer/refusals.ts';
 import type { Counts, Snapshot } from '../memory/stats.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
 import type { Shared, SharedLimits } from '../shared/contract.ts';
@@ -39,6 +41,8 @@ export interface EngineObserver {
   failure(error: unknown): void;
   /** A connection is closed since the guest has used nothing of a whole `maxFrameBytes`. */
   overlong(id: number): void;
+  /** Connections were kept out before a guest heard of them. */
+  refused(refused: Refused): void;
   /** @returns false when the line was dropped */
   log(level: number, text: string): boolean;
   /** A thread cannot be started for want of descriptors, or not any more: nothing is to be accepted then. */
@@ -68,8 +72,9 @@ export const interestsOf = (bits: number): Interests => ({
 /** What all seats of a server have in common. */
 export interface Common {
   readonly native: Native;
-  /** The operator's names for the listeners, by their numbers. */
-  readonly listeners: readonly string[];
+  readonly listeners: ListenerTable;
+  /** The table of addresses, as `enterPeer` takes it; 0 when they are not limited. */
+  readonly peers: number;
   readonly shared: Shared;
   readonly numbers: SeatNumbers;
   /** Requests to the store are seen to by an engine. */
@@ -81,7 +86,7 @@ export interface Common {
 export const makeCommon = (
   native: Native,
   limits: SharedLimits,
-  options: Pick<Common, 'listeners' | 'routed' | 'histograms'>,
+  options: Pick<Common, 'listeners' | 'peers' | 'routed' | 'histograms'>,
 ): Common => ({
   ...options,
   native,

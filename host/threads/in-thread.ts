@@ -50,6 +50,7 @@ export class InThread implements Engine {
       restart: this.#told((why) => observer.restart(why)),
       failure: this.#told((error) => observer.failure(error)),
       overlong: this.#told((id) => observer.overlong(id)),
+      refused: this.#told((refused) => observer.refused(refused)),
       log: this.#told((level, text) => observer.log(level, text)),
     };
     const epoll = native.epoll();
@@ -66,7 +67,7 @@ export class InThread implements Engine {
   }
 
   #makeReactor(module: GuestModule, policy: Policy, epoll: NativeEpoll): Reactor {
-    const { native, shared, listeners, routed, histograms } = this.#common;
+    const { native, shared, listeners, peers, routed, histograms } = this.#common;
     const eventFd = makeEventFd(native);
     shared.open(this.#seat, eventFd);
     epoll.add(eventFd, native.constants.EPOLLIN, 0, 0);
@@ -74,7 +75,8 @@ export class InThread implements Engine {
       kernel: native,
       module,
       policy,
-      listeners,
+      listeners: listeners.buffer,
+      peers,
       observer: this.#observer,
       now: monotonicMs,
       buffer: SharedArrayBuffer,

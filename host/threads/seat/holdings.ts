@@ -9,7 +9,7 @@ import { ControlWords, IN_START_UP } from '../../memory/control-words.ts';
 import { COLUMNS, DOOMED, FD, FLAGS, MASK, OPEN, REASON } from '../../memory/layout.ts';
 import { Metrics } from '../../memory/metrics.ts';
 import { Stats } from '../../memory/stats.ts';
-import type { Policy } from '../../policy.ts';
+import { headerBytes, type Policy } from '../../policy.ts';
 import { bitsOf, type Common, type Interests, interestsOf, type Receiver } from '../engine.ts';
 
 const NOBODY = { slot: IN_START_UP, reason: REASON_TRAP };
@@ -38,6 +38,7 @@ export class SeatHoldings {
   readonly #common: Common;
   readonly #epoll: NativeEpoll;
   readonly #eventFd: number;
+  readonly #headers: SharedArrayBuffer;
   #handed = 0;
   #callbacksAtStart = 0;
 
@@ -49,6 +50,7 @@ export class SeatHoldings {
     this.policy = policy;
     this.control = new ControlWords(new SharedArrayBuffer(ControlWords.bytes));
     this.stats = new Stats(this.control.counts);
+    this.#headers = new SharedArrayBuffer(headerBytes(policy));
     this.#epoll = native.epoll();
     try {
       this.#eventFd = makeEventFd(native);
@@ -70,7 +72,9 @@ export class SeatHoldings {
       control: this.control.buffer as SharedArrayBuffer,
       metrics: this.metrics.buffer as SharedArrayBuffer,
       histograms: this.#common.histograms,
-      listeners: this.#common.listeners,
+      listeners: this.#common.listeners.buffer as SharedArrayBuffer,
+      headers: this.#headers,
+      peers: this.#common.peers,
       epollFd: this.#epoll.fd,
       eventFd: this.#eventFd,
       shared: { id: this.#common.shared.id, seat: this.number, routed: this.#common.routed },
