@@ -65,7 +65,7 @@ function serveCommand(): ReturnType<typeof makeCommand> {
       1,
     )
     .addOption(
-      new Option('--log-level <LEVEL>', 'debug logs each client and its data')
+      new Option('--log-level <LEVEL>', 'debug logs each client, without its data')
         .choices(LEVELS)
         .default('info'),
     )

@@ -7,7 +7,7 @@ import type { ServeOptions } from '../server/options.ts';
 import { serveAlone } from '../server/serve.ts';
 import type { Server } from '../server/server.ts';
 import { type ConfigFlags, readConfig } from './config-file.ts';
-import { LogOutput } from './log-output.ts';
+import { LogOutput } from '../logs/output.ts';
 import type { Signals } from './signals.ts';
 
 /** Resolves when the server has drained, or a signal has ended its start. */

@@ -19,7 +19,13 @@ export class Facts {
 
   /** The peer's address as text, or '' when it is gone. */
   peerAddress(slot: number): string {
-    return textOf(this.#kernel.peerAddress(this.#table[slot * COLUMNS + FD]!)) ?? '';
+    const fd = this.#table[slot * COLUMNS + FD]!;
+    return fd < 0 ? '' : (textOf(this.#kernel.peerAddress(fd)) ?? '');
+  }
+
+  /** The operator's name for the listener that it came by. */
+  listener(slot: number): string {
+    return this.#listeners[this.#table[slot * COLUMNS + LISTENER]!] ?? '';
   }
 
   /** Null when there is no such fact. */

@@ -3,7 +3,7 @@
 
 import { constants } from 'node:fs';
 import { open, readdir } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { messageOf, WasmpollError } from '../errors.ts';
 import type { ModuleLimits } from './limits.ts';
@@ -21,6 +21,14 @@ export async function bundledProtocols(): Promise<string[]> {
     .sort();
 }
 
+/** Something to load, and a name for messages. */
+interface Resolved {
+  readonly name: string;
+  readonly source: ModuleSource;
+  /** Where it was read; undefined for what was there already. */
+  readonly folder?: string;
+}
+
 /**
  * What `serve()` takes as its protocol, as something to load and a name for messages.
  * A string with a slash, or that ends in .wasm, is a path or a file: URL; any other a bundled name.
@@ -30,7 +38,7 @@ export async function bundledProtocols(): Promise<string[]> {
 export async function resolveProtocol(
   protocol: string | URL | ModuleSource,
   maxBytes: number,
-): Promise<{ name: string; source: ModuleSource }> {
+): Promise<Resolved> {
   if (typeof protocol !== 'string' && !(protocol instanceof URL)) {
     return { name: 'guest', source: protocol };
   }
@@ -46,8 +54,8 @@ export async function resolveProtocol(
       `no bundled protocol of that name (${names.join(', ')}); for a file give its path`,
     );
   }
-  const { source } = await read(fileURLToPath(new URL(`${text}.wasm`, bundledFolder)), maxBytes);
-  return { name: text, source };
+  const found = await read(fileURLToPath(new URL(`${text}.wasm`, bundledFolder)), maxBytes);
+  return { ...found, name: text };
 }
 
 /**
@@ -58,9 +66,12 @@ export async function loadProtocol(
   protocol: string | URL | ModuleSource,
   limits: ModuleLimits,
 ): Promise<GuestModule> {
-  const { name, source } = await resolveProtocol(protocol, limits.maxModuleBytes);
-  const read = typeof protocol === 'string' || protocol instanceof URL;
-  return loadModule(read ? { own: source as Uint8Array } : source, limits, name);
+  const { name, source, folder } = await resolveProtocol(protocol, limits.maxModuleBytes);
+  const read = folder !== undefined;
+  const loaded = await loadModule(read ? { own: source as Uint8Array } : source, limits, name);
+  const { map, ...module } = loaded;
+  if (!read || map === undefined) return module;
+  return { ...module, map: { ...map, map: join(folder, map.map) } };
 }
 
 /**
@@ -96,7 +107,7 @@ async function read(
   path: string,
   maxBytes: number,
   what: What = 'protocol',
-): Promise<{ name: string; source: Uint8Array }> {
+): Promise<Resolved & { source: Uint8Array }> {
   // Without O_NONBLOCK opening a FIFO would wait for a writer for ever.
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((error) => {
     throw refused(path, reasonOf(error), error, what);
@@ -110,7 +121,7 @@ async function read(
       const advice = 'make the module smaller or raise maxModuleBytes';
       throw refused(path, `${found}; ${advice}`, null, what);
     }
-    return { name: basename(path), source: await file.readFile() };
+    return { name: basename(path), source: await file.readFile(), folder: dirname(resolve(path)) };
   } finally {
     await file.close();
   }

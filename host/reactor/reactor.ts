@@ -5,7 +5,7 @@ import { makeGround, startGuest } from '../guest/start.ts';
 import type { BufferConstructor, Epoll } from '../kernel/contract.ts';
 import { isOpen } from '../memory/connections.ts';
 import { ControlWords, IN_ON_START } from '../memory/control-words.ts';
-import { BUSY, COLUMNS, HANDLE } from '../memory/layout.ts';
+import { BUSY, COLUMNS } from '../memory/layout.ts';
 import { type Layout, type StateBlocks, statesAfter } from '../memory/state-blocks.ts';
 import type { Snapshot } from '../memory/stats.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
@@ -164,8 +164,8 @@ export class Reactor {
    * @param listener the number of the one that it came by
    */
   open(fd: number, listener = 0): void {
-    const { kernel, clock, control, stats, connections, facts, observer } = this.#parts;
-    const { lifecycle, callbacks } = this.#works;
+    const { kernel, clock, control, stats, connections } = this.#parts;
+    const { lifecycle, callbacks, endings } = this.#works;
     clock.refresh();
     this.#turn.rest();
     const slot = callbacks.replacement.retryAt === Infinity ? lifecycle.open(fd, listener) : -1;
@@ -178,7 +178,7 @@ export class Reactor {
     }
     stats.connected();
     const { table } = connections;
-    observer.open?.(table[slot * COLUMNS + HANDLE]!, facts.peerAddress(slot));
+    endings.begun(slot);
     callbacks.open(slot);
     table[slot * COLUMNS + BUSY] = 0;
     this.#turn.rest();

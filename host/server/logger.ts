@@ -8,7 +8,7 @@ export interface Logger {
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
   error(fields: object, message: string): void;
-  /** When it says no for `debug`, received data is not even copied. */
+  /** When it says no for `debug`, connections are not even told of. */
   isLevelEnabled?(level: string): boolean;
 }
 

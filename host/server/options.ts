@@ -33,6 +33,8 @@ export interface ServeOptions {
   signal?: AbortSignal;
   /** Where lines go, the guest's included; a pino logger will do. Silent by default. */
   logger?: Logger;
+  /** Whether lines of the level info show each client and what it sends. False by default. */
+  logData?: boolean;
 }
 
 export interface SwapOptions {
@@ -44,7 +46,7 @@ export interface SwapOptions {
 
 const OPTIONS = [
   ...['protocol', 'listen', 'workers', 'policy', 'config', 'store', 'topics'],
-  ...['signal', 'logger'],
+  ...['signal', 'logger', 'logData'],
 ];
 
 /** @throws WasmpollError ERR_OPTION, naming the option and what it must be */
@@ -74,6 +76,9 @@ export function checkOptions(options: ServeOptions): void {
   }
   configBytes(options.config);
   checkEngines(options, bad);
+  if (options.logData !== undefined && typeof options.logData !== 'boolean') {
+    bad('logData must be true or false');
+  }
   if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) {
     bad('signal must be an AbortSignal');
   }

@@ -48,7 +48,7 @@ async function start(
   const config = configOf(options);
   const module = { ...(await loadProtocol(options.protocol, policy)), config };
   signal?.throwIfAborted();
-  const log = new ServerLog(policy, options.logger);
+  const log = new ServerLog(policy, options.logger, options.logData);
   const workers = workersOf(options);
   const listeners: Listener[] = [];
   const outside = await Outside.load(options, policy);

@@ -61,6 +61,7 @@ export class Server extends EventEmitter<ServerEvents> {
     this.addresses = listeners.map((listener) => listener.address);
     log.emitter = this;
     log.whenQuiet = () => void this.#finish();
+    log.leftOutBefore = () => this.#engine.snapshot().logLinesDropped;
     engine.observe(log.interests);
     this.#hook();
     this.#acceptor = new Acceptor({
@@ -114,7 +115,8 @@ export class Server extends EventEmitter<ServerEvents> {
 
   #count(): ServerStats {
     const { counts: shared, engines } = this.#own;
-    return { ...this.#engine.snapshot(), shared, engines };
+    const logLinesDropped = this.#log.leftOut;
+    return { ...this.#engine.snapshot(), logLinesDropped, shared, engines };
   }
 
   /** The keys that guests have in common, for the program as well. */
@@ -215,6 +217,7 @@ export class Server extends EventEmitter<ServerEvents> {
 
   async #finish(): Promise<void> {
     clearTimeout(this.#grace);
+    this.#log.end();
     this.#last = this.#count();
     await this.#engine.close();
     await this.#own.close();
