@@ -40,11 +40,12 @@ export const rooms = {
     'threads/spare-thread',
   ],
   server: ['shared', 'shared/member', 'engines', 'kernel', 'module', 'listen', 'threads'],
+  admin: ['kernel', 'listen', 'server', 'threads/engine'],
   wasi: ['kernel', 'module', 'listen', 'threads/thread', 'wasi/preview1'],
   'wasi/preview1': ['kernel'],
   testing: ['shared', 'shared/member', 'kernel', 'memory', 'module', 'reactor'],
-  logs: [],
-  cli: ['logs', 'engines/address', 'listen', 'module', 'server', 'services', 'wasi'],
+  logs: ['server/endings', 'server/logger'],
+  cli: ['admin', 'logs', 'engines/address', 'listen', 'module', 'server', 'services', 'wasi'],
 };
 
 export const limits = {
@@ -60,6 +61,9 @@ export const limits = {
     'host/reactor/parts.ts': 14,
     'host/reactor/wiring.ts': 14,
     'host/server/serve.ts': 16,
+    'host/threads/supervisor.ts': 11,
+    'host/admin/admin.ts': 14,
+    'host/server/server.ts': 14,
     'host/testing/harness.ts': 12,
   },
 };

@@ -81,6 +81,13 @@ export class Acceptor {
     }
   }
 
+  /** Whether the listener of this number takes connections: `paused` will again, `closed` never. */
+  stateOf(index: number): 'listening' | 'paused' | 'closed' {
+    if (this.#closed) return 'closed';
+    if (this.#accepting.has(index)) return this.#resting ? 'paused' : 'listening';
+    return this.#starved.has(index) ? 'paused' : 'closed';
+  }
+
   /**
    * Accepts nothing for now: those who come wait in the queue.
    * @param resting false to go on

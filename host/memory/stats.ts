@@ -1,7 +1,7 @@
 // Stats: what a reactor has counted, in an array that another thread may read and that outlives the
 // reactor. Doubles, because counts of bytes pass 2^32 within minutes.
 
-import type { GuestMetrics } from './metrics.ts';
+import type { GuestMetrics, Histogram } from './metrics.ts';
 
 export type { GuestMetric, GuestMetrics, Histogram } from './metrics.ts';
 
@@ -31,6 +31,7 @@ const LOG_DROPPED = 6;
 const OPEN = 7;
 const BACKLOG = 8;
 const POOL = 9;
+const GUEST_MEMORY = 10;
 const FIRST_KIND = 16;
 const FIRST_ERRNO = 32;
 // Linux's errnos end at 133; asm-generic/errno.h.
@@ -38,6 +39,14 @@ const ERRNOS = 134;
 
 /** Columns of an array of counts. */
 export const STATS = FIRST_ERRNO + ERRNOS;
+
+/** In milliseconds. */
+export interface Histograms {
+  /** How long callbacks took. */
+  readonly callbackMs: Histogram;
+  /** How long connections that are over were open. */
+  readonly connectionMs: Histogram;
+}
 
 /** What `server.stats()` returns. Bytes are bytes of the streams, without any headers. */
 export interface Snapshot {
@@ -50,9 +59,13 @@ export interface Snapshot {
   backlogBytes: number;
   /** Pages in use for output and held input, in bytes; one that is cut into blocks counts as a whole. */
   poolBytes: number;
+  /** Linear memory of the guests. */
+  guestMemoryBytes: number;
   errors: Record<string, number>;
   guestTraps: number;
   logLinesDropped: number;
+  /** Null unless they were asked for. */
+  histograms: Histograms | null;
   /** The guest's own metrics, by name. */
   guest: GuestMetrics;
 }
@@ -105,11 +118,12 @@ export class Stats {
     this.#counts[FIRST_ERRNO + Math.min(Math.abs(result), ERRNOS - 1)]! += 1;
   }
 
-  /** Sets what is held now: connections, bytes of backlog, bytes of the pool. */
-  hold(open: number, backlogBytes: number, poolBytes: number): void {
+  /** Sets what is held now: connections, bytes of backlog, of the pool, and of the guest's memory. */
+  hold(open: number, backlogBytes: number, poolBytes: number, guestMemoryBytes: number): void {
     this.#counts[OPEN] = open;
     this.#counts[BACKLOG] = backlogBytes;
     this.#counts[POOL] = poolBytes;
+    this.#counts[GUEST_MEMORY] = guestMemoryBytes;
   }
 
   /** Adds this to an array of counts. */
@@ -135,9 +149,11 @@ export class Stats {
       messages: counts[MESSAGES]!,
       backlogBytes: counts[BACKLOG]!,
       poolBytes: counts[POOL]!,
+      guestMemoryBytes: counts[GUEST_MEMORY]!,
       errors,
       guestTraps: counts[TRAPS]!,
       logLinesDropped: counts[LOG_DROPPED]!,
+      histograms: null,
     };
   }
 }

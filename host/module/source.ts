@@ -1,6 +1,7 @@
 // Source: where a guest module comes from: a bundled name, a path, a URL, bytes. It reads the file, and
 // leaves what is in it to the loader.
 
+import { webcrypto } from 'node:crypto';
 import { constants } from 'node:fs';
 import { open, readdir } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -9,6 +10,12 @@ import { messageOf, WasmpollError } from '../errors.ts';
 import type { ModuleLimits } from './limits.ts';
 import type { GuestModule, ModuleSource } from './load.ts';
 import { loadModule } from './protocol-module.ts';
+
+/** A module, and which one it is. */
+export interface LoadedProtocol extends GuestModule {
+  /** Of its bytes as they were read or given, in hexadecimal; null for a module that was compiled before. */
+  readonly sha256: string | null;
+}
 
 const bundledFolder = new URL('../../protocols/', import.meta.url);
 
@@ -65,13 +72,27 @@ export async function resolveProtocol(
 export async function loadProtocol(
   protocol: string | URL | ModuleSource,
   limits: ModuleLimits,
-): Promise<GuestModule> {
+): Promise<LoadedProtocol> {
   const { name, source, folder } = await resolveProtocol(protocol, limits.maxModuleBytes);
   const read = folder !== undefined;
-  const loaded = await loadModule(read ? { own: source as Uint8Array } : source, limits, name);
-  const { map, ...module } = loaded;
-  if (!read || map === undefined) return module;
-  return { ...module, map: { ...map, map: join(folder, map.map) } };
+  const loading = loadModule(read ? { own: source as Uint8Array } : source, limits, name);
+  // Once it is known to be neither too large nor something else.
+  const digest = hexDigest(source, limits);
+  const { map, ...module } = await loading;
+  const loaded = { ...module, sha256: await digest };
+  if (!read || map === undefined) return loaded;
+  return { ...loaded, map: { ...map, map: join(folder, map.map) } };
+}
+
+/** @returns null for what is not bytes, or too many */
+async function hexDigest(source: ModuleSource, limits: ModuleLimits): Promise<string | null> {
+  const isBytes = ArrayBuffer.isView(source) || source instanceof ArrayBuffer;
+  if (!isBytes || source.byteLength > limits.maxModuleBytes) return null;
+  const view = ArrayBuffer.isView(source)
+    ? new Uint8Array(source.buffer, source.byteOffset, source.byteLength)
+    : new Uint8Array(source);
+  // Another thread adds it up. It takes no memory that is shared.
+  return Buffer.from(await webcrypto.subtle.digest('SHA-256', view.slice())).toString('hex');
 }
 
 /**

@@ -129,7 +129,9 @@ export class Reactor {
   #publish(): void {
     const { connections, pages, stats } = this.#parts;
     const used = connections.segment.pages - pages.available;
-    stats.hold(connections.open, this.#works.backlog.bytes, used * PAGE_BYTES);
+    const { backlog, callbacks } = this.#works;
+    const memory = callbacks.guest.memory.bytes.length;
+    stats.hold(connections.open, backlog.bytes, used * PAGE_BYTES, memory);
   }
 
   /** Something may wait for its seat: shared state says so where no descriptor can. */

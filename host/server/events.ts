@@ -92,12 +92,12 @@ export class ServerLog implements EngineObserver {
 
   close(ending: Ending): void {
     const closed = closedConnection(ending);
-    const { address: peer, ...rest } = closed;
-    const fields = { id: closed.id, peer, ...rest };
+    const { id, address: peer, ...rest } = closed;
+    const fields = { id, peer, ...rest };
     if (ending.fault) {
       if (this.#limit.admit()) this.#logger.warn(fields, faultOf(ending.reason));
     } else this.#connection(fields, 'closed');
-    this.#shown?.delete(closed.id);
+    this.#shown?.delete(id);
     this.#emit('close', closed);
   }
 

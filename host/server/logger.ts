@@ -22,6 +22,15 @@ export const silent: Logger = {
   isLevelEnabled: () => false,
 };
 
+/** The logger, whose lines have these fields as well. */
+export const withFields = (logger: Logger, own: object): Logger => ({
+  debug: (fields, message) => logger.debug({ ...own, ...fields }, message),
+  info: (fields, message) => logger.info({ ...own, ...fields }, message),
+  warn: (fields, message) => logger.warn({ ...own, ...fields }, message),
+  error: (fields, message) => logger.error({ ...own, ...fields }, message),
+  isLevelEnabled: (level) => logger.isLevelEnabled?.(level) ?? true,
+});
+
 /** Writes at one of the guest's levels, LOG_…. */
 export function logAt(logger: Logger, level: number, fields: object, message: string): void {
   if (level <= LOG_DEBUG) logger.debug(fields, message);

@@ -68,7 +68,7 @@ async function start(
     for (const address of addresses) listeners.push(new Listener(native, address, policy));
     admit(engine, policy, options);
     log.serving(module);
-    const server = new Server(engine, own, listeners, policy, log, config);
+    const server = new Server(engine, own, listeners, policy, log, module);
     closeOn(signal, server);
     return server;
   } catch (error) {

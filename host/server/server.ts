@@ -3,15 +3,18 @@
 
 import { EventEmitter } from 'node:events';
 import { WasmpollError } from '../errors.ts';
+import { monotonicMs } from '../kernel/monotonic.ts';
 import { native } from '../kernel/native.ts';
 import { Acceptor } from '../listen/acceptor.ts';
 import type { Listener } from '../listen/listener.ts';
-import { loadProtocol } from '../module/source.ts';
+import { type LoadedProtocol, loadProtocol } from '../module/source.ts';
 import type { Policy } from '../policy.ts';
 import type { Engine, EngineStats } from '../threads/engine.ts';
 import type { ServerEvents, ServerLog } from './events.ts';
 import { configOf, type ServeOptions, type SwapOptions } from './options.ts';
 import type { EnginesStats, MessageHandler, OwnSeat, SharedCounts, Store } from './own-seat.ts';
+import { type Served, type ServerState, type ServerStatus, servedModule } from './status.ts';
+import { silentOf } from './turning.ts';
 
 /** What `server.stats()` returns. */
 export interface ServerStats extends EngineStats {
@@ -32,7 +35,11 @@ export class Server extends EventEmitter<ServerEvents> {
   readonly #log: ServerLog;
   readonly #acceptor: Acceptor;
   readonly #resolveClosed: () => void;
+  readonly #startedAt = Date.now();
+  readonly #startedMs = monotonicMs();
+  #state: ServerState = 'serving';
   #config: Uint8Array;
+  #served: Served;
   /** Settles with the last swap that was asked for. */
   #swapping: Promise<unknown> = Promise.resolve();
   #grace: NodeJS.Timeout | undefined;
@@ -47,10 +54,11 @@ export class Server extends EventEmitter<ServerEvents> {
     listeners: readonly Listener[],
     policy: Policy,
     log: ServerLog,
-    config: Uint8Array,
+    module: LoadedProtocol & { readonly config: Uint8Array },
   ) {
     super();
-    this.#config = config;
+    this.#config = module.config;
+    this.#served = servedModule(module, 0);
     this.#engine = engine;
     this.#own = own;
     this.#log = log;
@@ -96,21 +104,35 @@ export class Server extends EventEmitter<ServerEvents> {
     return this.#last ?? this.#count();
   }
 
+  /** What it is, what it serves, and how each of its parts is doing. */
+  status(): ServerStatus {
+    return {
+      state: this.#state,
+      startedAt: this.#startedAt,
+      uptimeMs: Math.round(monotonicMs() - this.#startedMs),
+      module: this.#served,
+      listeners: this.addresses.map((address, index) => ({
+        address,
+        state: this.#acceptor.stateOf(index),
+      })),
+      policy: this.#policy,
+      workers: this.#last === undefined ? this.#engine.workers() : [],
+      stats: this.stats(),
+    };
+  }
+
   /**
-   * Whether every worker turns: each is asked, and has so long to answer, or to be replaced by one that does.
+   * Asks each worker for a sign that it turns, and waits so long for it, or for one that replaces the worker.
    * By default twice `callbackTimeoutMs` and a second: a guest that hangs has been dealt with by then.
+   * @returns the numbers of the workers that gave none
    */
-  async turns(withinMs = 2 * this.#policy.callbackTimeoutMs + 1000): Promise<boolean> {
-    let patience: NodeJS.Timeout | undefined;
-    const late = new Promise<boolean>((resolve) => {
-      patience = setTimeout(() => resolve(false), withinMs);
-    });
-    const turned = this.#engine.turned().then(() => true);
-    try {
-      return await Promise.race([turned, late]);
-    } finally {
-      clearTimeout(patience);
-    }
+  stuck(withinMs = 2 * this.#policy.callbackTimeoutMs + 1000): Promise<number[]> {
+    return silentOf(this.#engine.turned(), withinMs);
+  }
+
+  /** Whether every worker turns; see `stuck`. */
+  async turns(withinMs?: number): Promise<boolean> {
+    return (await this.stuck(withinMs)).length === 0;
   }
 
   #count(): ServerStats {
@@ -189,11 +211,17 @@ export class Server extends EventEmitter<ServerEvents> {
       const config = given ?? this.#config;
       await this.#engine.swap({ ...module, config }, drain);
       this.#config = config;
+      this.#served = servedModule(module, this.#served.swaps + 1);
       this.#log.serving(module);
       this.#log.swapped(module.name);
     });
     this.#swapping = turn.catch(() => undefined);
     return turn;
+  }
+
+  /** Says that it is about to close: `status().state` is `leaving`, and all else goes on as before. */
+  leave(): void {
+    if (this.#state === 'serving') this.#state = 'leaving';
   }
 
   /**
@@ -204,6 +232,7 @@ export class Server extends EventEmitter<ServerEvents> {
   close(): Promise<void> {
     if (this.#closing) return this.closed;
     this.#closing = true;
+    this.#state = 'draining';
     // Later: a logger or a signal may call this in the middle of a turn, and no microtask runs in one.
     queueMicrotask(() => this.#drain());
     return this.closed;
@@ -221,6 +250,7 @@ export class Server extends EventEmitter<ServerEvents> {
     this.#last = this.#count();
     await this.#engine.close();
     await this.#own.close();
+    this.#state = 'closed';
     this.#resolveClosed();
   }
 

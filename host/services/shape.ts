@@ -22,15 +22,23 @@ export interface ServiceTable {
   configFile?: string;
   store?: string;
   topics?: string;
+  /** Lines show what clients send. */
+  logData?: boolean;
 }
 
 /** What holds for the whole process. */
 export interface ProcessTable {
   logLevel?: string;
+  logFormat?: 'pretty' | 'json';
+  /** A file, or `-`. */
+  accessLog?: string;
+  /** Where operators ask, over HTTP. */
+  admin?: readonly string[];
+  adminAllowRemote?: boolean;
   service?: { readonly [name: string]: ServiceTable };
 }
 
-export const LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+const LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 
 const text: Read = (value, path, complain) => {
   if (typeof value === 'string' && value !== '') return value;
@@ -51,6 +59,11 @@ const texts: Read = (value, path, complain) => {
     text(item, Array.isArray(value) ? [...path, index] : path, complain),
   );
   return read.includes(undefined) ? undefined : read;
+};
+
+const truth: Read = (value, path, complain) => {
+  if (typeof value === 'boolean') return value;
+  return complain(path, `must be true or false, got ${shown(value)}`);
 };
 
 const workers: Read = (value, path, complain) => {
@@ -111,6 +124,7 @@ const service = table({
   configFile: text,
   store: text,
   topics: text,
+  logData: truth,
 });
 
 const NAME = /^[a-z0-9][a-z0-9_-]{0,62}$/;
@@ -139,7 +153,14 @@ function checkService(item: unknown, path: Path, complain: Complain): void {
   }
 }
 
-const file = table({ logLevel: oneOf(LEVELS), service: services });
+const file = table({
+  logLevel: oneOf(LEVELS),
+  logFormat: oneOf(['pretty', 'json']),
+  accessLog: text,
+  admin: texts,
+  adminAllowRemote: truth,
+  service: services,
+});
 
 /** Reads the values of a file, complaining about each mistake once. */
 export function readShape(values: Table, complain: Complain): ProcessTable {

@@ -2,7 +2,7 @@
 // (supervisor.ts). It does nothing by itself.
 
 import type { Native } from '../kernel/native.ts';
-import type { Snapshot } from '../memory/stats.ts';
+import type { Counts, Snapshot } from '../memory/stats.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
 import type { Ending, Failure } from '../reactor/parts.ts';
 import type { Shared, SharedLimits } from '../shared/contract.ts';
@@ -14,6 +14,21 @@ export type { Receiver } from '../shared/seats.ts';
 export interface EngineStats extends Snapshot {
   /** Worker threads, those of them that serve now, and how often one was replaced. */
   workers: { total: number; ready: number; restarts: number };
+}
+
+/** One worker as it is now; those that a swap with `drain` has replaced are there until they are empty. */
+export interface WorkerStatus extends Counts {
+  /** No other worker of the server had it before. */
+  readonly index: number;
+  /** `starting`: its thread is being made, or made anew. */
+  readonly state: 'starting' | 'serving' | 'draining';
+  readonly restarts: number;
+}
+
+/** @param ready its thread serves */
+export function stateOf(ready: boolean, draining: boolean): WorkerStatus['state'] {
+  if (!ready) return 'starting';
+  return draining ? 'draining' : 'serving';
 }
 
 /** What the engine tells. The server turns it into events and log lines. */
@@ -99,8 +114,10 @@ export interface Engine {
   /** A connection that can be sent to; null when it is gone, or closing, or its guest takes no messages. */
   find(id: number): Receiver | null;
   snapshot(): EngineStats;
-  /** Resolves when every worker has turned: its thread, or one that replaces it. With `workers: 0`, at once. */
-  turned(): Promise<void>;
+  /** The workers one by one; with `workers: 0`, the reactor in the server's own thread. */
+  workers(): WorkerStatus[];
+  /** For each worker, what resolves when it has turned: its thread, or one that replaces it. */
+  turned(): { readonly index: number; readonly turned: Promise<void> }[];
   /**
    * Replaces every guest by one of another module, which takes over the connections.
    * Rejects with a WasmpollError, ERR_GUEST, when it does not start or cannot; nothing has changed then.

@@ -10,7 +10,7 @@ import type { GuestModule } from '../module/protocol-module.ts';
 import type { Policy } from '../policy.ts';
 import { type Observer, Reactor } from '../reactor/reactor.ts';
 import type { Common, Engine, EngineObserver, EngineStats, Interests } from './engine.ts';
-import { fromId, hears, type Receiver } from './engine.ts';
+import { fromId, hears, type Receiver, type WorkerStatus } from './engine.ts';
 import type { LoopDriver, LoopDriverClass } from './loop-driver.ts';
 
 const LOOK_EACH_MS = 1;
@@ -159,8 +159,16 @@ export class InThread implements Engine {
     return { ...snapshot, workers: { total: 0, ready: 0, restarts: 0 } };
   }
 
-  /** Whoever gets an answer has it from the thread itself. */
-  async turned(): Promise<void> {}
+  workers(): WorkerStatus[] {
+    const { guest: _, ...counts } = this.#reactor.snapshot();
+    const state = this.#ending ? 'draining' : 'serving';
+    return [{ index: 0, state, restarts: 0, ...counts }];
+  }
+
+  // Whoever gets an answer has it from the thread itself.
+  turned(): [] {
+    return [];
+  }
 
   async swap(module: GuestModule, drain: boolean): Promise<void> {
     if (drain) {

@@ -6,10 +6,11 @@ import { Tally } from '../memory/tally.ts';
 import type { Policy } from '../policy.ts';
 import { Admission } from './admission.ts';
 import type { Common, Engine, EngineObserver, EngineStats, Failure, Interests } from './engine.ts';
-import { fromId, hears, type Receiver } from './engine.ts';
+import { fromId, hears, type Receiver, stateOf, type WorkerStatus } from './engine.ts';
 import { SeatHoldings } from './seat/holdings.ts';
 import { relay, serverFailure } from './seat/relay.ts';
 import { Seat, type SeatObserver } from './seat/seat.ts';
+import { sharePolicy } from './seat/share.ts';
 import { SpareThread } from './spare-thread.ts';
 import { tryModule } from './trial.ts';
 
@@ -147,8 +148,16 @@ export class Supervisor implements Engine {
     return { ...snapshot, workers: { total: all.length, ready, restarts } };
   }
 
-  async turned(): Promise<void> {
-    await Promise.all(this.#all.map((seat) => seat.turned()));
+  workers(): WorkerStatus[] {
+    const errorName = (errno: number): string => this.#common.native.errorName(errno);
+    return this.#all.map(({ index, ready, draining, restarts, holdings }) => ({
+      ...{ index, restarts, state: stateOf(ready, draining) },
+      ...holdings.stats.snapshot(errorName),
+    }));
+  }
+
+  turned(): { index: number; turned: Promise<void> }[] {
+    return this.#all.map((seat) => ({ index: seat.index, turned: seat.turned() }));
   }
 
   // Tried in a thread of its own, then prepared everywhere: what can be refused is refused by then,
@@ -255,16 +264,4 @@ export class Supervisor implements Engine {
     for (const timer of this.#retired.values()) clearTimeout(timer);
     await Promise.all([...this.#all.map((seat) => seat.close()), this.#threads.close()]);
   }
-}
-
-/** The part of the policy that one worker keeps to: what is the whole server's is shared out. */
-function sharePolicy(policy: Policy, workers: number): Policy {
-  const poolBytes = Math.floor(policy.poolBytes / workers);
-  const maxPending = Math.floor(policy.maxPending / workers);
-  if (poolBytes >= policy.maxBacklogBytes) return { ...policy, poolBytes, maxPending };
-  throw new WasmpollError(
-    'ERR_POLICY',
-    `policy.poolBytes: must be at least maxBacklogBytes for each of ${workers} workers, ` +
-      `got ${policy.poolBytes} and ${policy.maxBacklogBytes}`,
-  );
 }

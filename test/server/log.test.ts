@@ -78,7 +78,7 @@ function readSome(fd: number): string {
 
 test('lines are written together when the event loop turns', async (t) => {
   const [reader, writer] = pipe();
-  const output = new LogOutput(writer, (text) => `${text}\n`);
+  const output = new LogOutput(writer, { lineOf: (text) => `${text}\n` });
   t.teardown(() => [reader, writer].forEach(closeSync));
   output.write('one\n');
   output.write('zwei ä\n');
@@ -89,7 +89,7 @@ test('lines are written together when the event loop turns', async (t) => {
 
 test('a full pipe holds nobody up, and what it has no room for comes later, in order', async (t) => {
   const [reader, writer] = pipe();
-  const output = new LogOutput(writer, (text) => `${text}\n`);
+  const output = new LogOutput(writer, { lineOf: (text) => `${text}\n` });
   t.teardown(() => [reader, writer].forEach(closeSync));
   const lines = Array.from({ length: 20_000 }, (_, index) => `line ${index}\n`);
   for (const line of lines) output.write(line);
@@ -111,7 +111,7 @@ test('a full pipe holds nobody up, and what it has no room for comes later, in o
 
 test('what a stuck reader leaves is bounded, and the end does not wait for it for ever', async (t) => {
   const [reader, writer] = pipe();
-  const output = new LogOutput(writer, (text) => `${text}\n`);
+  const output = new LogOutput(writer, { lineOf: (text) => `${text}\n` });
   t.teardown(() => [reader, writer].forEach(closeSync));
   const line = `${'x'.repeat(999)}\n`;
   for (let count = 0; count < 10_000; count += 1) output.write(line);
@@ -131,7 +131,7 @@ test('what a stuck reader leaves is bounded, and the end does not wait for it fo
 
 test('what there was no room for is counted, and told once there is', async (t) => {
   const [reader, writer] = pipe();
-  const output = new LogOutput(writer, (text) => `${text}\n`);
+  const output = new LogOutput(writer, { lineOf: (text) => `${text}\n` });
   t.teardown(() => [reader, writer].forEach(closeSync));
   const line = `${'x'.repeat(999)}\n`;
   for (let count = 0; count < 1100; count += 1) output.write(line);
@@ -151,7 +151,7 @@ test('what there was no room for is counted, and told once there is', async (t) 
 
 test('a line that is too long is cut, and says by how much', async (t) => {
   const [reader, writer] = pipe();
-  const output = new LogOutput(writer, (text) => `cut: ${text}\n`);
+  const output = new LogOutput(writer, { lineOf: (text) => `cut: ${text}\n` });
   t.teardown(() => [reader, writer].forEach(closeSync));
   output.write(`${'x'.repeat(2_000_000)}\n`);
   await output.end();
@@ -160,7 +160,7 @@ test('a line that is too long is cut, and says by how much', async (t) => {
 
 test('lines for nobody are dropped, and later ones get their chance', async (t) => {
   const [reader, writer] = pipe();
-  const output = new LogOutput(writer, (text) => `${text}\n`);
+  const output = new LogOutput(writer, { lineOf: (text) => `${text}\n` });
   closeSync(reader);
   t.teardown(() => closeSync(writer));
   for (let count = 0; count < 3; count += 1) {

@@ -63,9 +63,11 @@ test('stats count connections, bytes and messages', async (t) => {
     messages: 1,
     backlogBytes: 0,
     poolBytes: 0,
+    guestMemoryBytes: 3 * 65_536,
     errors: {},
     guestTraps: 0,
     logLinesDropped: 0,
+    histograms: null,
     guest: {},
     shared: {
       ...{ topics: 0, members: 0, retained: 0, groupBytes: 0 },
