@@ -24,6 +24,11 @@ export class Operation {
     this.#admin = admin;
   }
 
+  /** Somebody may ask how long callbacks take. */
+  get isWatched(): boolean {
+    return this.#admin !== null;
+  }
+
   /** A server is there, which listens. */
   add(name: string, server: Server): void {
     this.#servers.set(name, server);

@@ -28,7 +28,8 @@ async function serveIn(operation: Operation, options: Served, given: ConfigFlags
   let server: Server;
   try {
     const config = await readConfig(given);
-    server = await serveAlone({ ...options, config, logger, signal: signals.stop });
+    const more = { config, logger, histograms: operation.isWatched, signal: signals.stop };
+    server = await serveAlone({ ...options, ...more });
   } catch (error) {
     if (error !== signals.stop.reason) throw error;
     return;

@@ -69,7 +69,7 @@ function optionsFor(services: Services, flags: ServicesFlags): OperationOptions 
 async function startAll(
   services: Services,
   { logData }: ServicesFlags,
-  { logger, signals }: Operation,
+  { logger, signals, isWatched }: Operation,
 ): Promise<Map<string, Running> | null> {
   const running = new Map<string, Running>();
   for (const service of services.services) {
@@ -77,6 +77,7 @@ async function startAll(
       const options = {
         ...(await optionsOf(service)),
         ...(logData && { logData }),
+        histograms: isWatched,
         logger: withFields(logger, { service: service.name }),
         signal: signals.stop,
       };

@@ -13,8 +13,9 @@ interface Served {
  * @param service the server's name
  */
 export function logAccess(server: Served, service: string, write: (line: string) => void): void {
-  server.on('close', ({ id, address, listener, reason }) => {
-    const time = new Date().toISOString();
-    write(`${JSON.stringify({ time, service, id, peer: address, listener, reason })}\n`);
+  server.on('close', ({ id, address, listener, durationMs, bytesIn, bytesOut, reason }) => {
+    const when = { time: new Date().toISOString(), service, id };
+    const what = { peer: address, listener, durationMs, bytesIn, bytesOut, reason };
+    write(`${JSON.stringify({ ...when, ...what })}\n`);
   });
 }

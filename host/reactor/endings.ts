@@ -3,7 +3,18 @@
 
 import * as abi from '../../assembly/abi.ts';
 import { placeOf, trapOf } from '../guest/trap.ts';
-import { COLUMNS, FLAGS, HANDLE, KNOWN, LOST, REASON } from '../memory/layout.ts';
+import {
+  BYTES_IN,
+  BYTES_OUT,
+  COLUMNS,
+  FLAGS,
+  HANDLE,
+  KNOWN,
+  LOST,
+  REASON,
+  TIMES,
+} from '../memory/layout.ts';
+import type { Segment } from '../memory/segment.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
 import type { Ending, Parts } from './parts.ts';
 
@@ -19,6 +30,8 @@ const FAULTS: ReadonlySet<number> = new Set([
 
 export class Endings {
   readonly #table: Int32Array;
+  readonly #segment: Segment;
+  readonly #clock: Parts['clock'];
   readonly #observer: Parts['observer'];
   readonly #facts: Parts['facts'];
   readonly #stats: Parts['stats'];
@@ -28,6 +41,8 @@ export class Endings {
 
   constructor(parts: Parts) {
     this.#table = parts.connections.table;
+    this.#segment = parts.connections.segment;
+    this.#clock = parts.clock;
     this.#observer = parts.observer;
     this.#facts = parts.facts;
     this.#stats = parts.stats;
@@ -45,7 +60,7 @@ export class Endings {
 
   /** It is about to be over: its descriptor is there still, if it ever will be told. */
   over(slot: number): void {
-    const base = slot * COLUMNS;
+    const [base, times] = [slot * COLUMNS, slot * TIMES];
     const flags = this.#table[base + FLAGS]!;
     if ((flags & KNOWN) === 0) return;
     const { close } = this.#observer;
@@ -58,6 +73,9 @@ export class Endings {
       fault,
       peer: this.#peers[slot] || this.#facts.peerAddress(slot),
       listener: this.#facts.listener(slot),
+      lasted: this.#clock.now - this.#segment.opened[slot]!,
+      bytesIn: this.#segment.times[times + BYTES_IN]!,
+      bytesOut: this.#segment.times[times + BYTES_OUT]!,
     };
     delete this.#peers[slot];
     if (close !== null) close(ending);

@@ -16,6 +16,7 @@ import type { Output } from './output.ts';
 import type { Parts } from './parts.ts';
 
 const {
+  AWAITING,
   BUSY,
   CLOSING,
   COLUMNS,
@@ -46,6 +47,7 @@ export class Lifecycle {
   readonly #connections: Parts['connections'];
   readonly #table: Int32Array;
   readonly #times: Float64Array;
+  readonly #opened: Float64Array;
   readonly #output: Output;
   readonly #backlog: Backlog;
   readonly #pages: Parts['pages'];
@@ -69,6 +71,7 @@ export class Lifecycle {
     this.#connections = parts.connections;
     this.#table = parts.connections.table;
     this.#times = parts.connections.segment.times;
+    this.#opened = parts.connections.segment.opened;
     this.#output = output;
     this.#backlog = backlog;
     this.#pages = parts.pages;
@@ -86,9 +89,10 @@ export class Lifecycle {
   /**
    * Takes a descriptor into the table, busy, and has it watched.
    * @param listener the number of the one that it came by
+   * @param awaiting its PROXY header comes first, and the guest is not told of it yet
    * @returns −1 when it cannot: the descriptor stays the caller's
    */
-  open(fd: number, listener: number): number {
+  open(fd: number, listener: number, awaiting: boolean): number {
     const slot = this.#connections.take(fd);
     if (slot < 0) return -1;
     const base = slot * COLUMNS;
@@ -101,8 +105,9 @@ export class Lifecycle {
     this.#table[base + MASK] = this.#in;
     this.#table[base + LISTENER] = listener;
     this.#table[base + BUSY] = 1;
-    this.#table[base + FLAGS]! |= KNOWN;
+    this.#table[base + FLAGS]! |= awaiting ? AWAITING : KNOWN;
     this.#times[slot * TIMES + LAST_PROGRESS] = this.#clock.now;
+    this.#opened[slot] = this.#clock.now;
     this.#backlog.open(slot);
     this.#deadlines.schedule(slot);
     return slot;
@@ -161,6 +166,7 @@ export class Lifecycle {
       // The thread before had closed it, and told nobody.
     } else if (abort) this.#kernel.reset(fd);
     else this.#kernel.close(fd);
+    this.#stats.ended(this.#clock.now - this.#opened[slot]!);
     this.#backlog.drop(slot);
     this.#deadlines.forget(slot);
     this.#part(slot);

@@ -15,6 +15,7 @@ import { type Buffers, Segment } from '../memory/segment.ts';
 import { Stats } from '../memory/stats.ts';
 import { PAGE_BYTES } from '../policy.ts';
 import type { SharedSeat } from '../shared/contract.ts';
+import { type ArrivalMaterials, type Arrivals, makeArrivals, type Refused } from './arrivals.ts';
 
 /** A connection that is over. */
 export interface Ending {
@@ -27,6 +28,10 @@ export interface Ending {
   readonly peer: string;
   /** The operator's name for the listener that it came by. */
   readonly listener: string;
+  /** How long it was there, in milliseconds. */
+  readonly lasted: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
 }
 
 /** A guest that has failed. */
@@ -57,11 +62,13 @@ export interface Observer {
   restart(failure: Failure): void;
   /** The replacement did not come up; connections were aborted, and new ones are refused. */
   failure(error: unknown): void;
+  /** Connections were kept out before the guest heard of them; not told of to whoever has no such function. */
+  refused?(refused: Refused): void;
   /** One line from the guest; the level is one of LOG_…. @returns false when it was dropped */
   log(level: number, text: string): boolean;
 }
 
-export interface Parts extends Ground {
+export interface Parts extends Ground, Arrivals {
   readonly kernel: Kernel;
   readonly epoll: Epoll;
   readonly observer: Observer;
@@ -77,11 +84,9 @@ export interface Parts extends Ground {
 }
 
 /** What the parts are made from. */
-export interface Materials extends GroundOptions {
+export interface Materials extends GroundOptions, ArrivalMaterials {
   readonly kernel: Kernel;
   readonly observer: Observer;
-  /** The operator's names for the listeners, by their numbers. */
-  readonly listeners?: readonly string[];
   readonly buffer: BufferConstructor;
   /** Where metrics are kept; in a buffer of its own when not given. */
   readonly metrics?: ArrayBufferLike;
@@ -101,11 +106,12 @@ const HOST_ROWS = 64;
  * @throws WasmpollError ERR_POLICY when the segment would be too large
  */
 export function makeParts(
-  { kernel, observer, buffer, listeners = [], metrics, epoll, seat, routed }: Materials,
+  materials: Materials,
   ground: Ground,
   { stateBytes, stateVersion }: { stateBytes: number; stateVersion: number },
   existing?: Buffers,
 ): Parts {
+  const { kernel, observer, buffer, metrics, epoll, seat, routed } = materials;
   const { policy, control, environment } = ground;
   const { maxConnections, poolBytes, receiveWindowBytes } = policy;
   const sizes = { connections: maxConnections, stateBytes, stateVersion, poolBytes };
@@ -115,16 +121,18 @@ export function makeParts(
   const heldRows = 2 * Math.ceil(receiveWindowBytes / PAGE_BYTES);
   const batch = new Batch(kernel, effectRows(policy) + heldRows + HOST_ROWS, buffer);
   const effects = new Effects(connections, batch, policy);
+  const arrivals = makeArrivals(materials, ground);
   const access = { seat: seat ?? null, block: control.block, routed: routed ?? false };
   return {
     ...ground,
+    ...arrivals,
     kernel,
     epoll: epoll ?? kernel.epoll(),
     observer,
     clock: environment.clock,
     stats: new Stats(control.counts),
     metrics: new Metrics(metrics ?? new buffer(Metrics.bytes)),
-    facts: new Facts(kernel, connections, listeners),
+    facts: new Facts(kernel, connections, arrivals),
     connections,
     batch,
     pages: new Pages(segment, batch),

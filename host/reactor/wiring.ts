@@ -12,16 +12,17 @@ import { Input } from './input.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { Output } from './output.ts';
 import type { Parts } from './parts.ts';
+import { Preface } from './preface.ts';
 import type { Started } from './replacement.ts';
 
 /** What a turn and the reactor's commands call. */
 export interface Works {
   readonly backlog: Backlog;
   readonly deadlines: Deadlines;
-  readonly endings: Endings;
   readonly flow: Flow;
   readonly lifecycle: Lifecycle;
   readonly callbacks: Callbacks;
+  readonly preface: Preface;
   readonly input: Input;
   readonly delivery: Delivery;
 }
@@ -37,6 +38,7 @@ export function wire(parts: Parts, started: Started): Works {
   const apply = new Apply(parts, backlog, flow, lifecycle, deadlines);
   const callbacks = new Callbacks(parts, output, apply, endings, started);
   const input = new Input(parts, output, backlog, flow, lifecycle, deadlines, callbacks);
+  const preface = new Preface(parts, { output, backlog, deadlines, endings, flow, callbacks });
   const delivery = new Delivery(parts, flow, deadlines, callbacks);
-  return { backlog, deadlines, endings, flow, lifecycle, callbacks, input, delivery };
+  return { backlog, deadlines, flow, lifecycle, callbacks, preface, input, delivery };
 }

@@ -13,6 +13,11 @@ export interface ClosedConnection {
   readonly address: string;
   /** As it was given to `listen`. */
   readonly listener: string;
+  /** How long it was open. */
+  readonly durationMs: number;
+  /** Of its stream. */
+  readonly bytesIn: number;
+  readonly bytesOut: number;
 }
 
 export const closedConnection = (ending: Ending): ClosedConnection => ({
@@ -20,6 +25,9 @@ export const closedConnection = (ending: Ending): ClosedConnection => ({
   reason: reasonName(ending.reason),
   address: ending.peer,
   listener: ending.listener,
+  durationMs: Math.round(ending.lasted * 10) / 10,
+  bytesIn: ending.bytesIn,
+  bytesOut: ending.bytesOut,
 });
 
 const reasons: ReadonlyMap<number, string> = new Map(

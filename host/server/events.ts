@@ -3,6 +3,7 @@
 
 import { EventEmitter } from 'node:events';
 import { messageOf } from '../errors.ts';
+import type { Refused } from '../listen/peer/refusals.ts';
 import type { Policy } from '../policy.ts';
 import type { Subscription } from '../shared/member/subscriptions.ts';
 import type { Ending, EngineObserver, Failure, Interests } from '../threads/engine.ts';
@@ -150,6 +151,12 @@ export class ServerLog implements EngineObserver {
   missed(subscription: Subscription): void {
     if (this.#limit.admit()) this.#logger.warn({ ...subscription }, 'messages were missed');
     this.#emit('missed', subscription);
+  }
+
+  /** One of the listeners' rules has kept somebody out; told of once a second at most. */
+  refused({ refusal, peer, listener, why, more }: Refused): void {
+    const fields = { reason: refusal, peer, listener, ...(more > 0 && { more }) };
+    this.#logger.warn(fields, `refused: ${why}`);
   }
 
   log(level: number, text: string): void {

@@ -2,6 +2,8 @@
 // (supervisor.ts). It does nothing by itself.
 
 import type { Native } from '../kernel/native.ts';
+import type { ListenerTable } from '../listen/peer/listener-table.ts';
+import type { Refused } from '../listen/peer/refusals.ts';
 import type { Counts, Snapshot } from '../memory/stats.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
 import type { Ending, Failure } from '../reactor/parts.ts';
@@ -40,6 +42,8 @@ export interface EngineObserver {
   /** A guest failed, or hung, or its thread ended, and was replaced. */
   restart(failure: Failure): void;
   failure(error: unknown): void;
+  /** Connections were kept out before a guest heard of them. */
+  refused(refused: Refused): void;
   log(level: number, text: string): void;
   /** A thread cannot be started for want of descriptors, or not any more: nothing is to be accepted then. */
   starving(starved: boolean): void;
@@ -68,18 +72,21 @@ export const interestsOf = (bits: number): Interests => ({
 /** What all seats of a server have in common. */
 export interface Common {
   readonly native: Native;
-  /** The operator's names for the listeners, by their numbers. */
-  readonly listeners: readonly string[];
+  readonly listeners: ListenerTable;
+  /** The table of addresses, as `enterPeer` takes it; 0 when they are not limited. */
+  readonly peers: number;
   readonly shared: Shared;
   readonly numbers: SeatNumbers;
   /** Requests to the store are seen to by an engine. */
   readonly routed: boolean;
+  /** How long callbacks take is counted. */
+  readonly histograms: boolean;
 }
 
 export const makeCommon = (
   native: Native,
   limits: SharedLimits,
-  options: Pick<Common, 'listeners' | 'routed'>,
+  options: Pick<Common, 'listeners' | 'peers' | 'routed' | 'histograms'>,
 ): Common => ({
   ...options,
   native,

@@ -53,6 +53,7 @@ export class InThread implements Engine {
       }),
       restart: this.#told((failure) => observer.restart(failure)),
       failure: this.#told((error) => observer.failure(error)),
+      refused: this.#told((refused) => observer.refused(refused)),
       log: this.#told((level, text) => {
         observer.log(level, text);
         return true;
@@ -72,7 +73,7 @@ export class InThread implements Engine {
   }
 
   #makeReactor(module: GuestModule, policy: Policy, epoll: NativeEpoll): Reactor {
-    const { native, shared, listeners, routed } = this.#common;
+    const { native, shared, listeners, peers, routed, histograms } = this.#common;
     const eventFd = makeEventFd(native);
     shared.open(this.#seat, eventFd);
     epoll.add(eventFd, native.constants.EPOLLIN, 0, 0);
@@ -80,13 +81,15 @@ export class InThread implements Engine {
       kernel: native,
       module,
       policy,
-      listeners,
+      listeners: listeners.buffer,
+      peers,
       observer: this.#observer,
       now: monotonicMs,
       buffer: SharedArrayBuffer,
       epoll,
       seat: shared.seat(this.#seat),
       routed,
+      histograms,
       signalled: () => {
         drainEventFd(native, eventFd);
         this.#reactor.openHanded();

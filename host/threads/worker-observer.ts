@@ -3,6 +3,7 @@
 
 import { messageOf } from '../errors.ts';
 import { monotonicMs } from '../kernel/monotonic.ts';
+import type { Refused } from '../listen/peer/refusals.ts';
 import type { Policy } from '../policy.ts';
 import { RateLimit } from '../rate-limit.ts';
 import type { Ending, Failure } from '../reactor/parts.ts';
@@ -46,6 +47,10 @@ export class WorkerObserver implements Observer {
 
   failure(error: unknown): void {
     this.#tell({ kind: 'failure', message: messageOf(error) });
+  }
+
+  refused(refused: Refused): void {
+    this.#tell({ kind: 'keptOut', refused });
   }
 
   log(level: number, text: string): boolean {

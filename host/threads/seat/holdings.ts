@@ -19,7 +19,7 @@ import {
 } from '../../memory/layout.ts';
 import { Metrics } from '../../memory/metrics.ts';
 import { Stats } from '../../memory/stats.ts';
-import type { Policy } from '../../policy.ts';
+import { headerBytes, type Policy } from '../../policy.ts';
 import {
   bitsOf,
   type Common,
@@ -59,6 +59,7 @@ export class SeatHoldings {
   readonly #common: Common;
   readonly #epoll: NativeEpoll;
   readonly #eventFd: number;
+  readonly #headers: SharedArrayBuffer;
   #handed = 0;
   #callbacksAtStart = 0;
 
@@ -70,6 +71,7 @@ export class SeatHoldings {
     this.policy = policy;
     this.control = new ControlWords(new SharedArrayBuffer(ControlWords.bytes));
     this.stats = new Stats(this.control.counts);
+    this.#headers = new SharedArrayBuffer(headerBytes(policy));
     this.#epoll = native.epoll();
     try {
       this.#eventFd = makeEventFd(native);
@@ -90,7 +92,10 @@ export class SeatHoldings {
       policy: this.policy,
       control: this.control.buffer as SharedArrayBuffer,
       metrics: this.metrics.buffer as SharedArrayBuffer,
-      listeners: this.#common.listeners,
+      histograms: this.#common.histograms,
+      listeners: this.#common.listeners.buffer as SharedArrayBuffer,
+      headers: this.#headers,
+      peers: this.#common.peers,
       epollFd: this.#epoll.fd,
       eventFd: this.#eventFd,
       shared: { id: this.#common.shared.id, seat: this.number, routed: this.#common.routed },

@@ -13,6 +13,7 @@ export function relay(worker: number, message: FromWorker, observer: EngineObser
     observer.close({ ...ending, connection: idOf(worker, ending.connection) });
   } else if (message.kind === 'data') observer.data(idOf(worker, message.id), message.bytes);
   else if (message.kind === 'log') observer.log(message.level, message.text);
+  else if (message.kind === 'keptOut') observer.refused(message.refused);
   else if (message.kind === 'restart') observer.restart(serverFailure(worker, message.failure));
   else if (message.kind === 'failure') {
     observer.failure(new WasmpollError('ERR_GUEST', message.message));
