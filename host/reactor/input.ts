@@ -29,7 +29,6 @@ const {
   HELD,
   HELD_BYTES,
   HELD_SINCE,
-  LAST_PROGRESS,
   TIMES,
   TURN,
   TURN_BYTES,
@@ -130,7 +129,7 @@ export class Input {
     const base = slot * COLUMNS;
     this.#stats.received(received);
     this.#table[base + TURN_BYTES]! += received;
-    this.#times[slot * TIMES + LAST_PROGRESS] = this.#clock.now;
+    this.#connections.received(slot, received, this.#clock.now);
     const flags = this.#table[base + FLAGS]!;
     if ((flags & (CLOSING | DOOMED)) !== 0) return;
     this.#table[base + FLAGS]! = flags & ~DECLINED;
@@ -169,7 +168,6 @@ export class Input {
     if (consumed > 0 || held === 0) this.#holdingSince(slot);
     if ((this.#table[base + FLAGS]! & DECLINED) !== 0 && left >= this.#maxFrameBytes) {
       this.#stats.error('FRAME');
-      this.#observer.overlong(this.#table[base + HANDLE]!);
       this.#lifecycle.finish(slot, REASON_FRAME);
     } else if (this.#flow.heldDeliverable(slot)) this.#connections.pushReady(slot);
   }

@@ -6,10 +6,11 @@ import { WasmpollError } from '../errors.ts';
 import { monotonicMs } from '../kernel/monotonic.ts';
 import { native } from '../kernel/native.ts';
 import { Acceptor } from '../listen/acceptor.ts';
-import type { Listener } from '../listen/listener.ts';
+import type { Listening } from '../listen/listening.ts';
 import { type LoadedProtocol, loadProtocol } from '../module/source.ts';
 import type { Policy } from '../policy.ts';
 import type { Engine, EngineStats } from '../threads/engine.ts';
+import { withResolvers } from './deferred.ts';
 import type { ServerEvents, ServerLog } from './events.ts';
 import { configOf, type ServeOptions, type SwapOptions } from './options.ts';
 import type { EnginesStats, MessageHandler, OwnSeat, SharedCounts, Store } from './own-seat.ts';
@@ -22,11 +23,11 @@ export interface ServerStats extends EngineStats {
   shared: SharedCounts;
   /** What carries them beyond this process. */
   engines: EnginesStats;
+  /** Addresses in the table of `connectionsPerAddress` and `acceptRate`. */
+  addresses: number;
 }
 
 export class Server extends EventEmitter<ServerEvents> {
-  /** Where it listens, as `--listen` takes it, with real ports. */
-  readonly addresses: readonly string[];
   /** Resolves when the server is closed, whoever closed it. */
   readonly closed: Promise<void>;
   readonly #policy: Policy;
@@ -34,6 +35,7 @@ export class Server extends EventEmitter<ServerEvents> {
   readonly #own: OwnSeat;
   readonly #log: ServerLog;
   readonly #acceptor: Acceptor;
+  readonly #listening: Listening;
   readonly #resolveClosed: () => void;
   readonly #startedAt = Date.now();
   readonly #startedMs = monotonicMs();
@@ -51,7 +53,7 @@ export class Server extends EventEmitter<ServerEvents> {
   constructor(
     engine: Engine,
     own: OwnSeat,
-    listeners: readonly Listener[],
+    listening: Listening,
     policy: Policy,
     log: ServerLog,
     module: LoadedProtocol & { readonly config: Uint8Array },
@@ -66,18 +68,19 @@ export class Server extends EventEmitter<ServerEvents> {
     const { promise, resolve } = withResolvers();
     this.closed = promise;
     this.#resolveClosed = resolve;
-    this.addresses = listeners.map((listener) => listener.address);
+    this.#listening = listening;
     log.emitter = this;
     log.whenQuiet = () => void this.#finish();
+    log.leftOutBefore = () => this.#engine.snapshot().logLinesDropped;
     engine.observe(log.interests);
     this.#hook();
     this.#acceptor = new Acceptor({
       native,
-      listeners,
       acceptsPerTurn: policy.acceptsPerTurn,
       accepted: (fd, listener) => engine.accept(fd, listener),
       failed: (error) => log.fail(error),
     });
+    listening.start(this.#acceptor);
     log.whenStarving = (starved) => this.#acceptor.rest(starved);
   }
 
@@ -98,6 +101,22 @@ export class Server extends EventEmitter<ServerEvents> {
     return this;
   }
 
+  /** Where it listens, as `--listen` takes it, with real ports. */
+  get addresses(): readonly string[] {
+    return this.#listening.addresses;
+  }
+
+  /**
+   * Listens on these from now on, and on nothing else, as `serve()` would. What stays the same stays open, and
+   * connections that came by what is closed go on.
+   * @throws WasmpollError ERR_ADDRESS or ERR_CLOSED, or an Error in Node's form; nothing has changed then
+   */
+  async listen(listen: ServeOptions['listen']): Promise<void> {
+    const change = await this.#listening.prepare(listen);
+    if (this.#closing) throw new WasmpollError('ERR_CLOSED', 'listen: the server is closed');
+    change();
+  }
+
   /** Counters since the start, and what is held now. */
   stats(): ServerStats {
     return this.#last ?? this.#count();
@@ -110,10 +129,7 @@ export class Server extends EventEmitter<ServerEvents> {
       startedAt: this.#startedAt,
       uptimeMs: Math.round(monotonicMs() - this.#startedMs),
       module: this.#served,
-      listeners: this.addresses.map((address, index) => ({
-        address,
-        state: this.#acceptor.stateOf(index),
-      })),
+      listeners: this.#listening.states,
       policy: this.#policy,
       workers: this.#last === undefined ? this.#engine.workers() : [],
       stats: this.stats(),
@@ -136,7 +152,9 @@ export class Server extends EventEmitter<ServerEvents> {
 
   #count(): ServerStats {
     const { counts: shared, engines } = this.#own;
-    return { ...this.#engine.snapshot(), shared, engines };
+    const logLinesDropped = this.#log.leftOut;
+    const counted = this.#listening.counted(this.#engine.snapshot());
+    return { ...counted, logLinesDropped, shared, engines };
   }
 
   /** The keys that guests have in common, for the program as well. */
@@ -244,6 +262,7 @@ export class Server extends EventEmitter<ServerEvents> {
 
   async #finish(): Promise<void> {
     clearTimeout(this.#grace);
+    this.#log.end();
     this.#last = this.#count();
     await this.#engine.close();
     await this.#own.close();
@@ -254,12 +273,4 @@ export class Server extends EventEmitter<ServerEvents> {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
-}
-
-function withResolvers(): { promise: Promise<void>; resolve: () => void } {
-  let resolve: () => void = () => undefined;
-  const promise = new Promise<void>((done) => {
-    resolve = done;
-  });
-  return { promise, resolve };
 }
