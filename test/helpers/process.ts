@@ -3,7 +3,7 @@
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { networkInterfaces, tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Assertions } from 'ava';
@@ -71,6 +71,14 @@ export function withoutPrivileges(t: Owner & { log(...lines: unknown[]): void })
   if (works(...prefix, 'true')) return [...prefix];
   t.log('skipped: root without setpriv(1) cannot give up its privileges');
   return null;
+}
+
+/** Whether this machine has ::1; if not, the test says so. */
+export function hasV6(t: { log(...lines: unknown[]): void }): boolean {
+  const found = Object.values(networkInterfaces()).flat();
+  if (found.some((own) => own?.address === '::1')) return true;
+  t.log('skipped: this machine has no ::1');
+  return false;
 }
 
 /** Whether the command is there and, run like this, succeeds. */
