@@ -6,6 +6,8 @@ import type { Segment } from './segment.ts';
 
 const {
   AWAITING,
+  BYTES_IN,
+  BYTES_OUT,
   CLOSING,
   COLUMNS,
   DOOMED,
@@ -13,6 +15,7 @@ const {
   FLAGS,
   HANDLE,
   KNOWN,
+  LAST_PROGRESS,
   LAYOUT,
   LINGERING,
   LINK,
@@ -46,6 +49,7 @@ export function isOpen(table: Int32Array, connections: number, handle: number): 
 export class Connections {
   readonly segment: Segment;
   readonly table: Int32Array;
+  readonly #times: Float64Array;
   readonly slotBits: number;
   readonly slotMask: number;
   /** Slots in use. */
@@ -66,6 +70,7 @@ export class Connections {
   constructor(segment: Segment) {
     this.segment = segment;
     this.table = segment.table;
+    this.#times = segment.times;
     this.slotBits = slotBitsOf(segment.connections);
     this.slotMask = 2 ** this.slotBits - 1;
     this.#touched = new Int32Array(segment.connections);
@@ -175,6 +180,20 @@ export class Connections {
     table[base + REASON] = reason;
     table[base + FLAGS]! |= DOOMED;
     this.pushClosing(slot);
+  }
+
+  /** Bytes came from the peer. */
+  received(slot: number, bytes: number, now: number): void {
+    const row = slot * TIMES;
+    this.#times[row + LAST_PROGRESS] = now;
+    this.#times[row + BYTES_IN]! += bytes;
+  }
+
+  /** The kernel took bytes for the peer. */
+  sent(slot: number, bytes: number, now: number): void {
+    const row = slot * TIMES;
+    this.#times[row + LAST_PROGRESS] = now;
+    this.#times[row + BYTES_OUT]! += bytes;
   }
 
   /** Notes that the slot's backlog has changed. */

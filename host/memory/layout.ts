@@ -54,8 +54,8 @@ export const REQUESTS = 26;
 /** Bytes that are there of its PROXY header; 0 for one without. */
 export const HEADER_BYTES = 27;
 
-// A connection's times, as Float64 columns in monotonic milliseconds; 0 is unset.
-export const TIMES = 6;
+// A connection's times, as Float64 columns in monotonic milliseconds; 0 is unset. A row is one line of the cache.
+export const TIMES = 8;
 export const LAST_PROGRESS = 0;
 export const OUTPUT_SINCE = 1;
 export const HELD_SINCE = 2;
@@ -63,6 +63,9 @@ export const LINGER_UNTIL = 3;
 export const GUEST_TIMER = 4;
 /** When its pages last made progress; while it has none, how old they were, negated. */
 export const MOVED_SINCE = 5;
+/** Not times, but counts that Int32 is too small for: bytes that were received, and that were sent. */
+export const BYTES_IN = 6;
+export const BYTES_OUT = 7;
 
 // Flags of the column FLAGS.
 /** The slot is in use. */

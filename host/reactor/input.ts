@@ -29,7 +29,6 @@ const {
   HELD,
   HELD_BYTES,
   HELD_SINCE,
-  LAST_PROGRESS,
   TIMES,
   TURN,
   TURN_BYTES,
@@ -130,7 +129,7 @@ export class Input {
     const base = slot * COLUMNS;
     this.#stats.received(received);
     this.#table[base + TURN_BYTES]! += received;
-    this.#times[slot * TIMES + LAST_PROGRESS] = this.#clock.now;
+    this.#connections.received(slot, received, this.#clock.now);
     const flags = this.#table[base + FLAGS]!;
     if ((flags & (CLOSING | DOOMED)) !== 0) return;
     this.#table[base + FLAGS]! = flags & ~DECLINED;

@@ -45,6 +45,7 @@ export class Lifecycle {
   readonly #connections: Parts['connections'];
   readonly #table: Int32Array;
   readonly #times: Float64Array;
+  readonly #opened: Float64Array;
   readonly #output: Output;
   readonly #backlog: Backlog;
   readonly #pages: Parts['pages'];
@@ -60,6 +61,7 @@ export class Lifecycle {
     this.#connections = parts.connections;
     this.#table = parts.connections.table;
     this.#times = parts.connections.segment.times;
+    this.#opened = parts.connections.segment.opened;
     this.#output = output;
     this.#backlog = backlog;
     this.#pages = parts.pages;
@@ -95,6 +97,7 @@ export class Lifecycle {
     this.#table[base + BUSY] = 1;
     this.#table[base + FLAGS]! |= awaiting ? AWAITING : KNOWN;
     this.#times[slot * TIMES + LAST_PROGRESS] = this.#clock.now;
+    this.#opened[slot] = this.#clock.now;
     this.#backlog.open(slot);
     this.#deadlines.schedule(slot);
     return slot;
@@ -151,6 +154,7 @@ export class Lifecycle {
       // The thread before had closed it, and told nobody.
     } else if (abort) this.#kernel.reset(fd);
     else this.#kernel.close(fd);
+    this.#stats.ended(this.#clock.now - this.#opened[slot]!);
     this.#backlog.drop(slot);
     this.#deadlines.forget(slot);
     this.#part(slot);

@@ -29,11 +29,17 @@ export interface ServeOptions {
   config?: string | Uint8Array;
   /**
    * Where keys are kept: `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]` (rediss: with TLS), or
-   * `sqlite:PATH`. Without it, in this process. `?service=NAME` keeps several services apart.
+   * `sqlite:PATH`. Without it, in this process. `?service=NAME` keeps several services apart; with TLS,
+   * `ca`, `cert` and `key` name files.
    */
   store?: string;
-  /** What carries messages to other processes of the service: `redis:` as in `store`, or `nats:`. */
+  /**
+   * What carries messages to other processes of the service: `redis:` as in `store`, or `nats:`,
+   * with several hosts of a cluster, and `creds` for a file.
+   */
   topics?: string;
+  /** Counts how long callbacks take, and connections last: `stats().histograms`. False by default. */
+  histograms?: boolean;
   /** Begins the drain, as `close()` does. */
   signal?: AbortSignal;
   /** Where lines go, the guest's included; a pino logger will do. Silent by default. */
@@ -49,6 +55,7 @@ export interface SwapOptions {
 
 const OPTIONS = [
   ...['protocol', 'listen', 'workers', 'policy', 'config', 'store', 'topics'],
+  'histograms',
   ...['signal', 'logger'],
 ];
 
@@ -78,6 +85,8 @@ export function checkOptions(options: ServeOptions): void {
     );
   }
   configBytes(options.config);
+  if (![undefined, true, false].includes(options.histograms))
+    bad('histograms must be true or false');
   checkEngines(options, bad);
   if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) {
     bad('signal must be an AbortSignal');

@@ -52,8 +52,9 @@ async function start(
   const outside = await Outside.load(options, policy);
   signal?.throwIfAborted();
   const routed = outside.hasStore;
+  const { histograms = false } = options;
   const { table: listeners, peers } = listening;
-  const common = makeCommon(native, policy, { listeners, peers, routed });
+  const common = makeCommon(native, policy, { listeners, peers, routed, histograms });
   const own = new OwnSeat(common, policy, log, outside);
   let engine: Engine | null = null;
   try {

@@ -4,7 +4,7 @@
 import type { Native } from '../kernel/native.ts';
 import type { ListenerTable } from '../listen/peer/listener-table.ts';
 import type { Refused } from '../listen/peer/refusals.ts';
-import type { Counts, Snapshot } from '../memory/stats.ts';
+import type { Counts, Snapshot } from '../memory/counts/stats.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
 import type { Shared, SharedLimits } from '../shared/contract.ts';
 import { type Receiver, SeatNumbers } from '../shared/seats.ts';
@@ -79,12 +79,14 @@ export interface Common {
   readonly numbers: SeatNumbers;
   /** Requests to the store are seen to by an engine. */
   readonly routed: boolean;
+  /** How long callbacks take is counted. */
+  readonly histograms: boolean;
 }
 
 export const makeCommon = (
   native: Native,
   limits: SharedLimits,
-  options: Pick<Common, 'listeners' | 'peers' | 'routed'>,
+  options: Pick<Common, 'listeners' | 'peers' | 'routed' | 'histograms'>,
 ): Common => ({
   ...options,
   native,

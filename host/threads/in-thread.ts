@@ -67,7 +67,7 @@ export class InThread implements Engine {
   }
 
   #makeReactor(module: GuestModule, policy: Policy, epoll: NativeEpoll): Reactor {
-    const { native, shared, listeners, peers, routed } = this.#common;
+    const { native, shared, listeners, peers, routed, histograms } = this.#common;
     const eventFd = makeEventFd(native);
     shared.open(this.#seat, eventFd);
     epoll.add(eventFd, native.constants.EPOLLIN, 0, 0);
@@ -83,6 +83,7 @@ export class InThread implements Engine {
       epoll,
       seat: shared.seat(this.#seat),
       routed,
+      histograms,
       signalled: () => {
         drainEventFd(native, eventFd);
         this.#reactor.openHanded();

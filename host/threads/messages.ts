@@ -14,6 +14,8 @@ export interface WorkerData {
   readonly policy: Policy;
   readonly control: SharedArrayBuffer;
   readonly metrics: SharedArrayBuffer;
+  /** How long callbacks take is counted. */
+  readonly histograms: boolean;
   /** For a ListenerTable, and for Headers. */
   readonly listeners: SharedArrayBuffer;
   readonly headers: SharedArrayBuffer;

@@ -36,6 +36,8 @@ export interface RunOptions {
   readonly cwd?: string;
   /** Takes the place of the environment. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Descriptors that it gets, from number 3 on. */
+  readonly fds?: readonly number[];
   /** A command that ends in exec, so that the pid stays the program's: `['prlimit', '--nofile=64']`. */
   readonly prefix?: readonly string[];
   /** Run in the place of Node. */
@@ -137,9 +139,10 @@ export class Running {
   #ended = false;
 
   constructor(args: readonly string[], options: RunOptions) {
-    const { prefix = [], cwd, env, program = process.execPath } = options;
+    const { prefix = [], cwd, env, fds = [], program = process.execPath } = options;
     const [command = program, ...rest] = [...prefix, program, ...args];
-    this.#child = spawn(command, rest, { stdio: ['ignore', 'pipe', 'pipe'], cwd, env });
+    const stdio = ['ignore', 'pipe', 'pipe', ...fds] as const;
+    this.#child = spawn(command, rest, { stdio: [...stdio], cwd, env });
     this.pid = this.#child.pid ?? -1;
     living.add(this);
     for (const name of ['stdout', 'stderr'] as const) {

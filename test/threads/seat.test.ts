@@ -19,7 +19,12 @@ async function seated(t: ExecutionContext): Promise<[Seat, (kind: string) => Pro
   const threads = new SpareThread(native);
   const module = await loadModule(await echoModule(), policy);
   const listeners = ListenerTable.make(SharedArrayBuffer);
-  const common = makeCommon(native, policy, { listeners, peers: 0, routed: false });
+  const common = makeCommon(native, policy, {
+    listeners,
+    peers: 0,
+    routed: false,
+    histograms: false,
+  });
   const holdings = new SeatHoldings(common, policy);
   const seat = new Seat(0, holdings, threads, module, {
     message: (_, { kind }) => waiting.get(kind)?.(),

@@ -6,9 +6,9 @@ import { makeEventFd, ringEventFd } from '../../kernel/event-fd.ts';
 import type { Native, NativeEpoll } from '../../kernel/native.ts';
 import { isOpen } from '../../memory/connections.ts';
 import { ControlWords, IN_START_UP } from '../../memory/control-words.ts';
+import { Metrics } from '../../memory/counts/metrics.ts';
+import { Stats } from '../../memory/counts/stats.ts';
 import { COLUMNS, DOOMED, FD, FLAGS, MASK, OPEN, REASON } from '../../memory/layout.ts';
-import { Metrics } from '../../memory/metrics.ts';
-import { Stats } from '../../memory/stats.ts';
 import { headerBytes, type Policy } from '../../policy.ts';
 import { bitsOf, type Common, type Interests, interestsOf, type Receiver } from '../engine.ts';
 
@@ -71,6 +71,7 @@ export class SeatHoldings {
       policy: this.policy,
       control: this.control.buffer as SharedArrayBuffer,
       metrics: this.metrics.buffer as SharedArrayBuffer,
+      histograms: this.#common.histograms,
       listeners: this.#common.listeners.buffer as SharedArrayBuffer,
       headers: this.#headers,
       peers: this.#common.peers,
