@@ -69,17 +69,18 @@ export const limits = {
   /** A table, as long as there are settings. */
   exempt: ['host/policy.ts'],
   files: 15,
-  filesOf: { memory: 16, module: 16, reactor: 21, 'wasi/preview1': 20 },
+  filesOf: { module: 16, reactor: 22, 'wasi/preview1': 20 },
   imports: 10,
   /** Those that put the parts together. */
   importsOf: {
     'host/reactor/reactor.ts': 15,
-    'host/reactor/parts.ts': 15,
+    'host/reactor/parts.ts': 16,
     'host/reactor/wiring.ts': 14,
     'host/server/serve.ts': 16,
     'host/threads/supervisor.ts': 11,
     'host/admin/admin.ts': 14,
     'host/server/server.ts': 14,
-    'host/testing/harness.ts': 15,
+    'host/testing/harness.ts': 16,
+    'host/threads/in-thread.ts': 11,
   },
 };
