@@ -75,8 +75,8 @@ function serveCommand(): ReturnType<typeof makeCommand> {
     .description('Serves a network protocol written as sandboxed WebAssembly.')
     .argument('[protocol]', 'a bundled protocol, or the path of a module: ./my.wasm', 'echo');
   const forms =
-    'HOST:PORT, [V6]:PORT, unix:PATH, unix:@NAME, or fd:NAME for a socket that was passed; options behind it: ' +
-    "'10.0.0.1:80?proxy=10.0.0.0/8&deny=10.9.0.0/16', 'unix:/run/x.sock?mode=660&group=www'; " +
+    'HOST:PORT, [V6]:PORT, unix:PATH, unix:@NAME, or fd:NAME for a socket that was passed; behind it ' +
+    '?proxy=10.0.0.0/8, &allow=, &deny=, &mode=660, &owner=, &group=; ' +
     `repeatable (default: ${DEFAULT_ADDRESS})`;
   addListen(command, forms, parseListen)
     .option(

@@ -29,10 +29,14 @@ export interface ServeOptions {
   config?: string | Uint8Array;
   /**
    * Where keys are kept: `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]` (rediss: with TLS), or
-   * `sqlite:PATH`. Without it, in this process. `?service=NAME` keeps several services apart.
+   * `sqlite:PATH`. Without it, in this process. `?service=NAME` keeps several services apart; with TLS,
+   * `ca`, `cert` and `key` name files.
    */
   store?: string;
-  /** What carries messages to other processes of the service: `redis:` as in `store`, or `nats:`. */
+  /**
+   * What carries messages to other processes of the service: `redis:` as in `store`, or `nats:`,
+   * with several hosts of a cluster, and `creds` for a file.
+   */
   topics?: string;
   /** Counts how long callbacks take, and connections last: `stats().histograms`. False by default. */
   histograms?: boolean;

@@ -4,7 +4,7 @@
 import { REASON_SHUTDOWN } from '../../assembly/abi.ts';
 import { Loopback } from '../kernel/loopback.ts';
 import { ListenerTable } from '../listen/peer/listener-table.ts';
-import type { Snapshot } from '../memory/stats.ts';
+import type { Snapshot } from '../memory/counts/stats.ts';
 import { loadModule, type ModuleSource } from '../module/protocol-module.ts';
 import type { Policy } from '../policy.ts';
 import { RateLimit } from '../rate-limit.ts';
@@ -22,7 +22,7 @@ import { Peer } from './peer.ts';
 import { type EnginesStats, Program } from './program.ts';
 
 export { StoreError, WasmpollError } from '../errors.ts';
-export type { GuestMetric, GuestMetrics, Histogram, Snapshot } from '../memory/stats.ts';
+export type { GuestMetric, GuestMetrics, Histogram, Snapshot } from '../memory/counts/stats.ts';
 export type { ModuleSource } from '../module/protocol-module.ts';
 export type { Policy } from '../policy.ts';
 export type { SharedCounts } from '../shared/counts.ts';

@@ -4,7 +4,7 @@
 import type { Native } from '../kernel/native.ts';
 import type { ListenerTable } from '../listen/peer/listener-table.ts';
 import type { Refused } from '../listen/peer/refusals.ts';
-import type { Counts, Snapshot } from '../memory/stats.ts';
+import type { Counts, Snapshot } from '../memory/counts/stats.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
 import type { Ending, Failure } from '../reactor/parts.ts';
 import type { Shared, SharedLimits } from '../shared/contract.ts';

@@ -2,7 +2,7 @@
 // loaded worker, adds up what they count, and replaces threads that hang or die. It never enters a guest.
 
 import { WasmpollError } from '../errors.ts';
-import { Tally } from '../memory/tally.ts';
+import { Tally } from '../memory/counts/tally.ts';
 import type { Policy } from '../policy.ts';
 import { Admission } from './admission.ts';
 import type { Common, Engine, EngineObserver, EngineStats, Failure, Interests } from './engine.ts';

@@ -6,6 +6,8 @@ import { makeEventFd, ringEventFd } from '../../kernel/event-fd.ts';
 import type { Native, NativeEpoll } from '../../kernel/native.ts';
 import { isOpen } from '../../memory/connections.ts';
 import { ControlWords, IN_START_UP } from '../../memory/control-words.ts';
+import { Metrics } from '../../memory/counts/metrics.ts';
+import { Stats } from '../../memory/counts/stats.ts';
 import {
   COLUMNS,
   DOOMED,
@@ -17,8 +19,6 @@ import {
   OPEN,
   REASON,
 } from '../../memory/layout.ts';
-import { Metrics } from '../../memory/metrics.ts';
-import { Stats } from '../../memory/stats.ts';
 import { headerBytes, type Policy } from '../../policy.ts';
 import {
   bitsOf,
