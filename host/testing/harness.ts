@@ -94,9 +94,10 @@ export class Harness {
     const limit = new RateLimit(policy.logLinesPerSecond, () => this.#now);
     const observer: Observer = {
       open: (connection) => {
-        if (this.#opening === null) return;
-        this.#opening.connection = connection;
-        this.#peers.set(connection, this.#opening);
+        const peer = this.#opening ?? this.#peers.get(connection);
+        if (peer === undefined) return;
+        peer.connection = connection;
+        this.#peers.set(connection, peer);
       },
       data: null,
       close: ({ connection, reason }) => {
@@ -176,8 +177,10 @@ export class Harness {
     const { fd, client } = this.#kernel.connect(bufferBytes, address, local);
     const peer = new Peer(client, () => this.settle());
     this.#opening = peer;
-    this.#reactor.open(fd, this.#listener(listener, proxy));
+    const handle = this.#reactor.open(fd, this.#listener(listener, proxy));
     this.#opening = null;
+    // Told of as open when its header has come.
+    if (proxy) this.#peers.set(handle, peer);
     this.settle();
     return peer;
   }
