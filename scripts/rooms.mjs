@@ -61,7 +61,11 @@ export const rooms = {
     ...['engines/timers', 'listen/peer', 'memory/counts'],
   ],
   logs: ['server/endings', 'server/logger'],
-  cli: ['admin', 'logs', 'engines/address', 'listen', 'module', 'server', 'services', 'wasi'],
+  systemd: ['kernel', 'server'],
+  cli: [
+    ...['admin', 'engines/address', 'kernel/native', 'listen', 'logs', 'module', 'server'],
+    ...['services', 'systemd', 'wasi'],
+  ],
 };
 
 export const limits = {
@@ -79,7 +83,7 @@ export const limits = {
     'host/server/serve.ts': 16,
     'host/threads/supervisor.ts': 11,
     'host/admin/admin.ts': 14,
-    'host/server/server.ts': 14,
+    'host/server/server.ts': 15,
     'host/testing/harness.ts': 16,
     'host/threads/in-thread.ts': 11,
   },
