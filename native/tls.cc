@@ -72,6 +72,7 @@ TlsOptions ReadOptions(Arguments* arguments, napi_env env, napi_value object) {
   options.alpn = properties.Text("alpn");
   options.clients = static_cast<TlsClients>(properties.Int("clients", 0, 2));
   options.oldest = properties.Int("oldest", TLS1_2_VERSION, TLS1_3_VERSION);
+  options.tickets = properties.Int("tickets", 0, 1) != 0;
   const napi_value pairs = properties.Get("pairs");
   uint32_t count = 0;
   if (arguments->Failed()) return options;
@@ -95,7 +96,7 @@ Napi::Value Refusal(const Napi::CallbackInfo& info) {
   return Napi::String::New(info.Env(), OpensslRefusal(expected));
 }
 
-Napi::Value Count(const Napi::CallbackInfo& info) {
+Napi::Value CountSessions(const Napi::CallbackInfo& info) {
   return Integer(info.Env(), TlsSession::Count());
 }
 
@@ -116,10 +117,11 @@ void Tls::Register(Napi::Env env, Napi::Object exports) {
                                      InstanceMethod<&Tls::Prepare>("prepare"),
                                      InstanceMethod<&Tls::Commit>("commit"),
                                      InstanceMethod<&Tls::Discard>("discard"),
+                                     InstanceMethod<&Tls::Count>("count"),
                                      InstanceMethod<&Tls::Release>("release"),
                                  }));
   exports.Set("tlsRefusal", Napi::Function::New<Refusal>(env, "tlsRefusal"));
-  exports.Set("tlsSessions", Napi::Function::New<Count>(env, "tlsSessions"));
+  exports.Set("tlsSessions", Napi::Function::New<CountSessions>(env, "tlsSessions"));
 }
 
 Tls::Tls(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Tls>(info) {
@@ -161,6 +163,18 @@ Napi::Value Tls::Prepare(const Napi::CallbackInfo& info) {
 void Tls::Commit(const Napi::CallbackInfo&) { state_->Commit(); }
 
 void Tls::Discard(const Napi::CallbackInfo&) { state_->Discard(); }
+
+// (columns): adds up what all seats have counted.
+void Tls::Count(const Napi::CallbackInfo& info) {
+  Arguments arguments(info, "Tls.count");
+  size_t length = 0;
+  auto* const columns =
+      static_cast<double*>(arguments.View(0, "columns", napi_float64_array, &length));
+  if (!arguments.Failed() && length < kTlsCounts) {
+    arguments.OutOfRange("columns must have " + std::to_string(kTlsCounts) + " elements");
+  }
+  if (!arguments.Failed()) state_->Count(columns);
+}
 
 void Tls::Release(const Napi::CallbackInfo&) { TlsState::Remove(id_); }
 

@@ -21,6 +21,7 @@ class Tls : public Napi::ObjectWrap<Tls> {
   Napi::Value Prepare(const Napi::CallbackInfo& info);
   void Commit(const Napi::CallbackInfo& info);
   void Discard(const Napi::CallbackInfo& info);
+  void Count(const Napi::CallbackInfo& info);
   void Release(const Napi::CallbackInfo& info);
 
   int id_ = 0;

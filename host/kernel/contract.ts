@@ -53,6 +53,14 @@ export interface TlsSeat {
   close(slot: number): void;
 }
 
+/** TLS as a reactor has it. */
+export interface TlsAccess {
+  readonly place: TlsPlace;
+  readonly seat: TlsSeat;
+  /** Bits for each listener; tls-modes.ts. */
+  readonly modes: Int32Array;
+}
+
 /** One callback a wake of the loop while the watched epoll descriptor is readable. */
 export interface Watcher {
   ref(): void;

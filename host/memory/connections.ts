@@ -11,6 +11,7 @@ const {
   FD,
   FLAGS,
   HANDLE,
+  HANDSHAKING,
   KNOWN,
   LAYOUT,
   LINGERING,
@@ -37,7 +38,9 @@ const slotBitsOf = (connections: number): number => Math.max(1, 32 - Math.clz32(
 export function isOpen(table: Int32Array, connections: number, handle: number): boolean {
   const slot = handle & (2 ** slotBitsOf(connections) - 1);
   if (slot >= connections || table[slot * COLUMNS + HANDLE] !== handle) return false;
-  return (table[slot * COLUMNS + FLAGS]! & (OPEN | CLOSING | LINGERING | DOOMED)) === OPEN;
+  return (
+    (table[slot * COLUMNS + FLAGS]! & (OPEN | CLOSING | LINGERING | DOOMED | HANDSHAKING)) === OPEN
+  );
 }
 
 export class Connections {

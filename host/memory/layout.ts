@@ -98,6 +98,16 @@ export const TOUCHED = 1 << 15;
 export const SHARING = 1 << 16;
 /** Messages for it were lost, and it was not told. */
 export const MISSED = 1 << 17;
+/** Its bytes go through a session of TLS: what is in OUTPUT is ciphertext, what is in HELD is not. */
+export const TLS = 1 << 19;
+/** The session's handshake is not done; LINGER_UNTIL has its deadline. */
+export const HANDSHAKING = 1 << 20;
+/** An end or a failure waits in the session, to be told by the next receive. */
+export const OVER = 1 << 21;
+/** The peer was told that nothing comes any more, or cannot be told. */
+export const NOTIFIED = 1 << 22;
+/** The peer has finished below TLS as well. */
+export const WIRE_ENDED = 1 << 23;
 
 /** Any of these, and nothing is received, unless the connection is closing. */
 export const UNREAD = PAUSED | BLOCKED | ENDED;

@@ -17,6 +17,10 @@ const KINDS = [
   'GUEST_START',
   'HUNG',
   'WORKER',
+  'TLS',
+  'TLS_TRUNCATED',
+  'TLS_TIMEOUT',
+  'TLS_HANDSHAKES',
 ] as const;
 
 export type Kind = (typeof KINDS)[number];
@@ -33,7 +37,7 @@ const BACKLOG = 8;
 const POOL = 9;
 const GUEST_MEMORY = 10;
 const FIRST_KIND = 16;
-const FIRST_ERRNO = 32;
+const FIRST_ERRNO = 48;
 // Linux's errnos end at 133; asm-generic/errno.h.
 const ERRNOS = 134;
 

@@ -7,7 +7,7 @@ import { SharedLog } from '../guest/shared-log.ts';
 import type { Ground, GroundOptions } from '../guest/start.ts';
 import { Batch } from '../kernel/batch.ts';
 import type { Clock } from '../kernel/clock.ts';
-import type { BufferConstructor, Epoll, Kernel } from '../kernel/contract.ts';
+import type { BufferConstructor, Epoll, Kernel, TlsAccess } from '../kernel/contract.ts';
 import { Connections } from '../memory/connections.ts';
 import { Metrics } from '../memory/metrics.ts';
 import { Pages } from '../memory/pages.ts';
@@ -45,6 +45,8 @@ export interface Parts extends Ground {
   readonly pages: Pages;
   readonly effects: Effects;
   readonly shared: SharedLog;
+  /** Null where no listener has TLS. */
+  readonly tls: TlsAccess | null;
 }
 
 /** What the parts are made from. */
@@ -62,6 +64,7 @@ export interface Materials extends GroundOptions {
   readonly seat?: SharedSeat;
   /** The store's requests wait for somebody who performs them. */
   readonly routed?: boolean;
+  readonly tls?: TlsAccess;
 }
 
 // Rows for what the host queues besides held input and effects: receives, state blocks, a backlog's front.
@@ -72,7 +75,7 @@ const HOST_ROWS = 64;
  * @throws WasmpollError ERR_POLICY when the segment would be too large
  */
 export function makeParts(
-  { kernel, observer, buffer, listeners = [], metrics, epoll, seat, routed }: Materials,
+  { kernel, observer, buffer, listeners = [], metrics, epoll, seat, routed, tls }: Materials,
   ground: Ground,
   { stateBytes, stateVersion }: { stateBytes: number; stateVersion: number },
   existing?: Buffers,
@@ -84,7 +87,7 @@ export function makeParts(
   const connections = new Connections(segment);
   // Held input is copied in, and out again at the same time as another connection's.
   const heldRows = 2 * Math.ceil(receiveWindowBytes / PAGE_BYTES);
-  const batch = new Batch(kernel, effectRows(policy) + heldRows + HOST_ROWS, buffer);
+  const batch = new Batch(kernel, effectRows(policy) + heldRows + HOST_ROWS, buffer, tls?.place);
   const effects = new Effects(connections, batch, policy);
   const access = { seat: seat ?? null, block: control.block, routed: routed ?? false };
   return {
@@ -101,5 +104,6 @@ export function makeParts(
     pages: new Pages(segment, batch),
     effects,
     shared: new SharedLog(connections, batch, effects, policy, access),
+    tls: tls ?? null,
   };
 }

@@ -5,7 +5,7 @@ import { makeGround, startGuest } from '../guest/start.ts';
 import type { BufferConstructor, Epoll } from '../kernel/contract.ts';
 import { isOpen } from '../memory/connections.ts';
 import { ControlWords, IN_ON_START } from '../memory/control-words.ts';
-import { BUSY, COLUMNS, HANDLE } from '../memory/layout.ts';
+import { BUSY, COLUMNS, HANDSHAKING, KNOWN, TLS } from '../memory/layout.ts';
 import { type Layout, type StateBlocks, statesAfter } from '../memory/state-blocks.ts';
 import type { Snapshot } from '../memory/stats.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
@@ -166,11 +166,13 @@ export class Reactor {
    * @param listener the number of the one that it came by
    */
   open(fd: number, listener = 0): void {
-    const { kernel, clock, control, stats, connections, facts, observer } = this.#parts;
-    const { lifecycle, callbacks } = this.#works;
+    const { kernel, clock, control, stats, connections } = this.#parts;
+    const { lifecycle, callbacks, secure } = this.#works;
     clock.refresh();
     this.#turn.rest();
-    const slot = callbacks.replacement.retryAt === Infinity ? lifecycle.open(fd, listener) : -1;
+    const begins = secure.awaits(listener) ? TLS | HANDSHAKING : KNOWN;
+    const serves = callbacks.replacement.retryAt === Infinity;
+    const slot = serves ? lifecycle.open(fd, listener, begins) : -1;
     control.placed();
     if (slot < 0) {
       kernel.close(fd);
@@ -179,10 +181,9 @@ export class Reactor {
       return;
     }
     stats.connected();
-    const { table } = connections;
-    observer.open?.(table[slot * COLUMNS + HANDLE]!, facts.peerAddress(slot));
-    callbacks.open(slot);
-    table[slot * COLUMNS + BUSY] = 0;
+    if (begins === KNOWN) secure.greet(slot);
+    else secure.begin(slot);
+    connections.table[slot * COLUMNS + BUSY] = 0;
     this.#turn.rest();
     this.#publish();
   }

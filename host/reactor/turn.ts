@@ -12,8 +12,9 @@ import type { Parts } from './parts.ts';
 import type { Works } from './wiring.ts';
 
 const { EVENT } = Rows;
-const { BUSY, CLOSING, COLUMNS, DOOMED, FD, FLAGS, HANDLE, KNOWN, OUTPUT_BYTES, REASON, UNREAD } =
+const { BUSY, CLOSING, COLUMNS, DOOMED, FD, FLAGS, HANDLE, KNOWN, OUTPUT_BYTES, OVER, REASON } =
   Numbers;
+const { TLS, UNREAD } = Numbers;
 
 // As many events as one wait brings; more wait in the kernel, which reports them in rotation.
 const EVENTS = 256;
@@ -26,7 +27,7 @@ export const SIGNAL = 0;
 /** The descriptor of the thread's event loop. */
 export const LOOP = 1;
 
-const EXCEPTIONS = UNREAD | CLOSING | DOOMED;
+const EXCEPTIONS = UNREAD | CLOSING | DOOMED | TLS;
 
 /** `run` and `serve` take one; `rest` ends each, and each command to the reactor. */
 export class Turn {
@@ -40,6 +41,7 @@ export class Turn {
   readonly #connections: Parts['connections'];
   readonly #table: Int32Array;
   readonly #input: Works['input'];
+  readonly #secure: Works['secure'];
   readonly #lifecycle: Works['lifecycle'];
   readonly #flow: Works['flow'];
   readonly #callbacks: Works['callbacks'];
@@ -76,6 +78,7 @@ export class Turn {
     this.#connections = parts.connections;
     this.#table = parts.connections.table;
     this.#input = works.input;
+    this.#secure = works.secure;
     this.#lifecycle = works.lifecycle;
     this.#flow = works.flow;
     this.#callbacks = works.callbacks;
@@ -213,7 +216,9 @@ export class Turn {
     const flags = this.#table[base + FLAGS]!;
     if ((flags & DOOMED) !== 0) return;
     if (this.#flow.reading(flags)) {
-      if ((over || (mask & this.#in) !== 0) && this.#input.receive(slot)) this.#served += 1;
+      const come = over || (mask & this.#in) !== 0;
+      const way = (flags & TLS) === 0 ? this.#input : this.#secure;
+      if (come && way.receive(slot)) this.#served += 1;
     } else if ((mask & this.#error) !== 0) {
       this.#stats.error('EPOLLERR');
       this.#connections.doom(slot, REASON_ERROR);
@@ -232,6 +237,7 @@ export class Turn {
       this.#table[slot * COLUMNS + BUSY] = 1;
       this.#delivery.catchUp(slot);
       this.#input.proceed(slot);
+      if ((this.#table[slot * COLUMNS + FLAGS]! & OVER) !== 0) this.#secure.tell(slot);
       this.#table[slot * COLUMNS + BUSY] = 0;
       if (left > 1 && this.#clock.spent()) return;
     }

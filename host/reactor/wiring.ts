@@ -7,20 +7,25 @@ import { Callbacks } from './callbacks.ts';
 import { Deadlines } from './deadlines.ts';
 import { Delivery } from './delivery.ts';
 import { Flow } from './flow.ts';
+import { Handshakes } from './handshakes.ts';
 import { Input } from './input.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { Output } from './output.ts';
 import type { Parts } from './parts.ts';
 import type { Started } from './replacement.ts';
+import { Secure } from './secure.ts';
 
 /** What a turn and the reactor's commands call. */
 export interface Works {
   readonly backlog: Backlog;
+  readonly output: Output;
   readonly deadlines: Deadlines;
+  readonly handshakes: Handshakes;
   readonly flow: Flow;
   readonly lifecycle: Lifecycle;
   readonly callbacks: Callbacks;
   readonly input: Input;
+  readonly secure: Secure;
   readonly delivery: Delivery;
 }
 
@@ -30,10 +35,12 @@ export function wire(parts: Parts, started: Started): Works {
   const output = new Output(parts, backlog);
   const deadlines = new Deadlines(parts);
   const flow = new Flow(parts, output, deadlines);
-  const lifecycle = new Lifecycle(parts, output, backlog, flow, deadlines);
+  const handshakes = new Handshakes(parts, deadlines);
+  const lifecycle = new Lifecycle(parts, output, backlog, flow, deadlines, handshakes);
   const apply = new Apply(parts, backlog, flow, lifecycle, deadlines);
   const callbacks = new Callbacks(parts, output, apply, started);
   const input = new Input(parts, output, backlog, flow, lifecycle, deadlines, callbacks);
   const delivery = new Delivery(parts, flow, deadlines, callbacks);
-  return { backlog, deadlines, flow, lifecycle, callbacks, input, delivery };
+  const others = { output, backlog, deadlines, handshakes, flow, lifecycle, callbacks };
+  return { ...others, input, secure: new Secure(parts, { ...others, input }), delivery };
 }

@@ -1,0 +1,25 @@
+// Validity: from when and until when a certificate holds. It asks Node, which there is no TLS without.
+
+const DAY_MS = 86_400_000;
+
+/** Those who renew by a machine do so at 30 days or earlier. */
+const SOON_DAYS = 14;
+
+/** What is wrong with the time of a certificate, or null; `expired` when nobody will take it. */
+export interface Doubt {
+  readonly expired: boolean;
+  readonly why: string;
+}
+
+/** @param pem its first certificate counts */
+export async function doubtOf(pem: string, now: number): Promise<Doubt | null> {
+  const { X509Certificate } = await import('node:crypto');
+  const { validFrom, validTo } = new X509Certificate(pem);
+  const [from, to] = [Date.parse(validFrom), Date.parse(validTo)];
+  if (to <= now) return { expired: true, why: `has expired on ${dayOf(to)}` };
+  if (from > now) return { expired: true, why: `is not valid before ${dayOf(from)}` };
+  if (to - now < SOON_DAYS * DAY_MS) return { expired: false, why: `expires on ${dayOf(to)}` };
+  return null;
+}
+
+const dayOf = (time: number): string => new Date(time).toISOString().slice(0, 16).replace('T', ' ');
