@@ -10,8 +10,9 @@ import {
   type ServerAddress,
   type StoreAddress,
 } from './address.ts';
-import type { BusEngine, Engine, EngineWatch, StoreEngine } from './contract.ts';
-import type { Nats } from './nats/session.ts';
+import type { BusEngine, Engine, EngineWatch, Performer, StoreEngine } from './contract.ts';
+import type { Nats } from './nats/bus.ts';
+import { Operations } from './operations.ts';
 import type { Redis } from './redis/session.ts';
 import { type EngineLog, Reporter } from './reporter.ts';
 
@@ -36,11 +37,11 @@ export async function openStore(
   bounds: EngineBounds,
   log: EngineLog,
   from: Load = load,
-): Promise<Engine<StoreEngine>> {
+): Promise<Engine<Performer>> {
   const address = parseStore(text, 'store');
   const name = nameOf(address);
   const watch = new Reporter('store', name, 'requests are answered UNAVAILABLE', log);
-  return { name, engine: await makeStore(address, bounds, watch, from) };
+  return { name, engine: new Operations(await makeStore(address, bounds, watch, from)) };
 }
 
 /** As `openStore`. */

@@ -18,7 +18,7 @@ import {
   resolveOptions,
 } from './options.ts';
 import { Peer } from './peer.ts';
-import { Program } from './program.ts';
+import { type EnginesStats, Program } from './program.ts';
 
 export { StoreError, WasmpollError } from '../errors.ts';
 export type { GuestMetric, GuestMetrics, Histogram, Snapshot } from '../memory/stats.ts';
@@ -27,6 +27,8 @@ export type { Policy } from '../policy.ts';
 export type { SharedCounts } from '../shared/counts.ts';
 export type { ConnectOptions, HarnessOptions } from './options.ts';
 export { Peer } from './peer.ts';
+export { type HeldMessage, TestBus } from './test-bus.ts';
+export { type HeldRequest, TestStore } from './test-store.ts';
 
 /** A line that the guest has logged; the level is one of LOG_…. */
 export interface LogLine {
@@ -51,6 +53,8 @@ export async function harness(
 export interface HarnessStats extends Snapshot {
   /** Topics and keys, of the guest and of the test. */
   shared: SharedCounts;
+  /** The options `store` and `topics`; null for what is not there. */
+  engines: EnginesStats;
 }
 
 export class Harness {
@@ -79,7 +83,7 @@ export class Harness {
   /** Use `harness()`. */
   constructor(
     module: Awaited<ReturnType<typeof loadModule>>,
-    { policy, config, buffer, random, wallClock }: HarnessGround,
+    { policy, config, buffer, random, wallClock, engines }: HarnessGround,
   ) {
     this.#policy = policy;
     this.#name = module.name;
@@ -102,10 +106,8 @@ export class Harness {
       overlong: () => undefined,
       log: (level, text) => limit.admit() && this.logs.push({ level, text }) > 0,
     };
-    this.#program = new Program(policy, () => this.#now, {
-      wake: () => this.#reactor.wake(),
-      settle: () => this.settle(),
-    });
+    const own = { wake: () => this.#reactor.wake(), settle: () => this.settle() };
+    this.#program = new Program(policy, () => this.#now, own, engines, this);
     this.store = this.#program.store;
     this.#reactor = new Reactor({
       kernel: this.#kernel,
@@ -118,6 +120,7 @@ export class Harness {
       listeners: this.#listeners,
       buffer,
       seat: this.#program.seat,
+      routed: engines.store !== undefined,
     });
   }
 
@@ -127,7 +130,8 @@ export class Harness {
   }
 
   stats(): HarnessStats {
-    return { ...this.#reactor.snapshot(), shared: this.#program.counts };
+    const { counts: shared, engines } = this.#program;
+    return { ...this.#reactor.snapshot(), shared, engines };
   }
 
   /** Messages that the test has missed, by topic, as `server.on('missed')` tells. */
@@ -191,7 +195,7 @@ export class Harness {
   /** Moves the clock on; every timer that runs out meanwhile does so at its time. */
   advance(milliseconds: number): void {
     const end = this.#now + milliseconds;
-    for (let next = this.#reactor.deadline; next <= end; next = this.#reactor.deadline) {
+    for (let next = this.#deadline; next <= end; next = this.#deadline) {
       this.#now = Math.max(this.#now, next);
       this.settle();
     }
@@ -216,13 +220,18 @@ export class Harness {
     if (this.#settling) return;
     this.#settling = true;
     try {
-      while (this.#program.turn() || this.#reactor.turn() || this.#readable());
+      // A turn of the guest's may be what the program's own side waits for.
+      while (this.#program.turn() || this.#reactor.turn() || this.#waits());
     } finally {
       this.#settling = false;
     }
   }
 
-  #readable(): boolean {
-    return this.#reactor.epoll.wait(this.#events, 0) > 0;
+  get #deadline(): number {
+    return Math.min(this.#reactor.deadline, this.#program.deadline);
+  }
+
+  #waits(): boolean {
+    return this.#program.waits || this.#reactor.epoll.wait(this.#events, 0) > 0;
   }
 }

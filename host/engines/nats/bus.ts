@@ -6,6 +6,8 @@ import type { BusEngine, BusEvents, EngineState, EngineWatch } from '../contract
 import { Link } from '../link.ts';
 import { type Nats, NatsSession } from './session.ts';
 
+export type { Nats } from './session.ts';
+
 export class NatsBus implements BusEngine {
   readonly #link: Link<NatsSession>;
   readonly #mostBytes: number;
