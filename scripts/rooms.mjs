@@ -40,7 +40,8 @@ export const rooms = {
     ...['threads/backoff', 'threads/engine', 'threads/messages', 'threads/thread'],
     'threads/spare-thread',
   ],
-  server: ['shared', 'shared/member', 'engines', 'kernel', 'module', 'listen', 'threads'],
+  tls: ['kernel'],
+  server: ['shared', 'shared/member', 'engines', 'kernel', 'module', 'listen', 'threads', 'tls'],
   admin: ['kernel', 'listen', 'server', 'threads/engine'],
   wasi: ['kernel', 'module', 'listen', 'threads/thread', 'wasi/preview1'],
   'wasi/preview1': ['kernel'],
@@ -57,16 +58,18 @@ export const limits = {
   /** A table, as long as there are settings. */
   exempt: ['host/policy.ts'],
   files: 15,
-  filesOf: { kernel: 16, reactor: 22, 'wasi/preview1': 20 },
+  filesOf: { kernel: 18, reactor: 22, 'wasi/preview1': 20 },
   imports: 10,
   /** Those that put the parts together. */
   importsOf: {
     'host/reactor/reactor.ts': 14,
     'host/reactor/parts.ts': 14,
     'host/reactor/wiring.ts': 14,
-    'host/server/serve.ts': 16,
+    'host/threads/in-thread.ts': 12,
+    'host/threads/seat-worker.ts': 12,
+    'host/server/serve.ts': 18,
     'host/admin/admin.ts': 14,
-    'host/server/server.ts': 14,
-    'host/testing/harness.ts': 14,
+    'host/server/server.ts': 16,
+    'host/testing/harness.ts': 18,
   },
 };

@@ -57,7 +57,7 @@ export interface TlsSeat {
 export interface TlsAccess {
   readonly place: TlsPlace;
   readonly seat: TlsSeat;
-  /** Bits for each listener; tls-modes.ts. */
+  /** Bits for each listener; tls-access.ts. */
   readonly modes: Int32Array;
 }
 

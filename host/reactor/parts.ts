@@ -64,7 +64,7 @@ export interface Materials extends GroundOptions {
   readonly seat?: SharedSeat;
   /** The store's requests wait for somebody who performs them. */
   readonly routed?: boolean;
-  readonly tls?: TlsAccess;
+  readonly tls?: TlsAccess | null;
 }
 
 // Rows for what the host queues besides held input and effects: receives, state blocks, a backlog's front.
@@ -98,7 +98,7 @@ export function makeParts(
     clock: environment.clock,
     stats: new Stats(control.counts),
     metrics: new Metrics(metrics ?? new buffer(Metrics.bytes)),
-    facts: new Facts(kernel, connections, listeners),
+    facts: new Facts(kernel, connections, listeners, tls?.seat ?? null),
     connections,
     batch,
     pages: new Pages(segment, batch),

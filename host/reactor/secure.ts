@@ -3,7 +3,7 @@
 
 import { REASON_SHUTDOWN, REASON_TLS } from '../../assembly/abi.ts';
 import * as Rows from '../kernel/rows.ts';
-import * as TlsModes from '../kernel/tls-modes.ts';
+import * as TlsModes from '../kernel/tls-access.ts';
 import * as TlsRows from '../kernel/tls-rows.ts';
 import * as Numbers from '../memory/layout.ts';
 import type { Input } from './input.ts';

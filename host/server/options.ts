@@ -6,13 +6,24 @@ import { parseStore, parseTopics } from '../engines/address.ts';
 import { WasmpollError } from '../errors.ts';
 import type { ModuleSource } from '../module/protocol-module.ts';
 import { MAX_WORKERS, type Policy } from '../policy.ts';
+import { checkTls, type TlsOptions } from '../tls/options.ts';
 import type { Logger } from './logger.ts';
+
+/** A listener as an object. */
+export interface ListenOptions {
+  /** As text says it. */
+  readonly address: string;
+  /** Its connections are of TLS. */
+  readonly tls?: TlsOptions;
+}
+
+export type Listen = string | ListenOptions;
 
 export interface ServeOptions {
   /** A bundled name, a path, a file: URL, a module's bytes, or a compiled module. */
   protocol: string | URL | ModuleSource;
   /** `HOST:PORT`, `[V6]:PORT` or `unix:PATH`; port 0 lets the kernel choose. */
-  listen: string | readonly string[];
+  listen: Listen | readonly Listen[];
   /**
    * Worker threads, each with a guest of its own; `auto` is as many as there are cores to use. 0 is the
    * thread that calls: nothing then notices a guest that does not return. 1 by default.
@@ -59,9 +70,13 @@ export function checkOptions(options: ServeOptions): void {
   }
   if (options.protocol === undefined) bad("protocol is missing, for instance 'echo'");
   const { listen } = options;
-  const texts: readonly unknown[] = Array.isArray(listen) ? listen : [listen];
-  if (texts.length === 0 || !texts.every((text) => typeof text === 'string')) {
+  const entries: readonly unknown[] = Array.isArray(listen) ? listen : [listen];
+  const addressed = entries.every((entry) => typeof addressOf(entry as Listen) === 'string');
+  if (entries.length === 0 || !addressed) {
     bad("listen must be an address or a list of them, for instance '127.0.0.1:33445'");
+  }
+  for (const { address, tls } of listensOf(options)) {
+    if (tls !== undefined) checkTls(tls, `listen '${address}'`);
   }
   const { workers = 1 } = options;
   if (
@@ -77,6 +92,15 @@ export function checkOptions(options: ServeOptions): void {
   if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) {
     bad('signal must be an AbortSignal');
   }
+}
+
+const addressOf = (listen: Listen): unknown =>
+  typeof listen === 'object' ? listen?.address : listen;
+
+/** @returns where it is to listen, each as an object */
+export function listensOf({ listen }: Pick<ServeOptions, 'listen'>): ListenOptions[] {
+  const list = Array.isArray(listen) ? (listen as readonly Listen[]) : [listen as Listen];
+  return list.map((entry) => (typeof entry === 'string' ? { address: entry } : entry));
 }
 
 /** @returns what the guest is given by `config` */

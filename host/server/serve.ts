@@ -12,8 +12,16 @@ import { InThread } from '../threads/in-thread.ts';
 import { OwnLoop } from '../threads/own-loop.ts';
 import { SharedLoop } from '../threads/shared-loop.ts';
 import { Supervisor } from '../threads/supervisor.ts';
+import { securePolicy, TlsContexts } from '../tls/contexts.ts';
 import { ServerLog } from './events.ts';
-import { checkOptions, configOf, type ServeOptions, workersOf } from './options.ts';
+import {
+  checkOptions,
+  configOf,
+  type ListenOptions,
+  listensOf,
+  type ServeOptions,
+  workersOf,
+} from './options.ts';
 import { Outside } from './outside.ts';
 import { OWN_SEAT_DESCRIPTORS, OwnSeat } from './own-seat.ts';
 import { Server } from './server.ts';
@@ -24,7 +32,7 @@ const LATER_DESCRIPTORS = ACCEPTOR_DESCRIPTORS + OWN_SEAT_DESCRIPTORS;
 
 /**
  * Loads the protocol, starts its guest and listens. All of that has succeeded when it resolves.
- * @throws WasmpollError with ERR_OPTION, ERR_POLICY, ERR_ADDRESS, ERR_MODULE or ERR_GUEST; an Error
+ * @throws WasmpollError with ERR_OPTION, ERR_POLICY, ERR_ADDRESS, ERR_TLS, ERR_MODULE or ERR_GUEST; an Error
  *   in Node's form when the system refuses (`listen EADDRINUSE: …`); the signal's reason
  */
 export const serve = (options: ServeOptions): Promise<Server> => start(options, SharedLoop);
@@ -40,8 +48,10 @@ async function start(
   const { signal } = options;
   const wanted = resolvePolicy(options.policy);
   // Tables are made for no more than can come.
-  const policy = { ...wanted, maxConnections: fitDescriptors(native, wanted.maxConnections) };
-  const texts = typeof options.listen === 'string' ? [options.listen] : options.listen;
+  const fitting = { ...wanted, maxConnections: fitDescriptors(native, wanted.maxConnections) };
+  const listens = listensOf(options);
+  const texts = listens.map(({ address }) => address);
+  const policy = listens.some(({ tls }) => tls !== undefined) ? securePolicy(fitting) : fitting;
   signal?.throwIfAborted();
   const addresses = await Promise.all(texts.map(parseAddress).map(resolveAddress));
   signal?.throwIfAborted();
@@ -54,7 +64,9 @@ async function start(
   const outside = await Outside.load(options, policy);
   signal?.throwIfAborted();
   const routed = outside.hasStore;
-  const common = makeCommon(native, policy, { listeners: texts, routed });
+  const tls = await openTls(listens, policy, options);
+  signal?.throwIfAborted();
+  const common = makeCommon(native, policy, { listeners: texts, routed, tls: tls?.share ?? null });
   const own = new OwnSeat(common, policy, log, outside);
   let engine: Engine | null = null;
   try {
@@ -68,15 +80,36 @@ async function start(
     for (const address of addresses) listeners.push(new Listener(native, address, policy));
     admit(engine, policy, options);
     log.serving(module);
-    const server = new Server(engine, own, listeners, policy, log, module);
+    const server = new Server(engine, own, listeners, policy, log, module, tls);
     closeOn(signal, server);
     return server;
   } catch (error) {
     for (const listener of listeners) closeQuietly(listener);
     await engine?.close();
     await own.close();
+    tls?.close();
     throw error;
   }
+}
+
+/** Certificates are read before anything else is begun; null where no listener has any. */
+async function openTls(
+  listens: readonly ListenOptions[],
+  policy: Policy,
+  { logger }: ServeOptions,
+): Promise<TlsContexts | null> {
+  const secured = listens.flatMap(({ address, tls: options }, number) =>
+    options === undefined ? [] : [{ number, name: `listen '${address}'`, options }],
+  );
+  if (secured.length === 0) return null;
+  const tls = new TlsContexts(native, policy, (message) => logger?.warn({}, message));
+  try {
+    await tls.configure(secured);
+  } catch (error) {
+    tls.close();
+    throw error;
+  }
+  return tls;
 }
 
 /** Counts what is open once nearly all is, and leaves the rest of the descriptors to connections. */

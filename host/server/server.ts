@@ -10,6 +10,8 @@ import type { Listener } from '../listen/listener.ts';
 import { type LoadedProtocol, loadProtocol } from '../module/source.ts';
 import type { Policy } from '../policy.ts';
 import type { Engine, EngineStats } from '../threads/engine.ts';
+import type { TlsContexts } from '../tls/contexts.ts';
+import type { TlsCounts } from '../tls/counts.ts';
 import type { ServerEvents, ServerLog } from './events.ts';
 import { configOf, type ServeOptions, type SwapOptions } from './options.ts';
 import type { EnginesStats, MessageHandler, OwnSeat, SharedCounts, Store } from './own-seat.ts';
@@ -22,6 +24,8 @@ export interface ServerStats extends EngineStats {
   shared: SharedCounts;
   /** What carries them beyond this process. */
   engines: EnginesStats;
+  /** Where a listener has TLS. */
+  tls?: TlsCounts;
 }
 
 export class Server extends EventEmitter<ServerEvents> {
@@ -32,9 +36,10 @@ export class Server extends EventEmitter<ServerEvents> {
   readonly #policy: Policy;
   readonly #engine: Engine;
   readonly #own: OwnSeat;
+  readonly #tls: TlsContexts | null;
   readonly #log: ServerLog;
   readonly #acceptor: Acceptor;
-  readonly #resolveClosed: () => void;
+  #resolveClosed: () => void = () => undefined;
   readonly #startedAt = Date.now();
   readonly #startedMs = monotonicMs();
   #state: ServerState = 'serving';
@@ -55,17 +60,19 @@ export class Server extends EventEmitter<ServerEvents> {
     policy: Policy,
     log: ServerLog,
     module: LoadedProtocol & { readonly config: Uint8Array },
+    tls: TlsContexts | null,
   ) {
     super();
     this.#config = module.config;
     this.#served = servedModule(module, 0);
     this.#engine = engine;
     this.#own = own;
+    this.#tls = tls;
     this.#log = log;
     this.#policy = policy;
-    const { promise, resolve } = withResolvers();
-    this.closed = promise;
-    this.#resolveClosed = resolve;
+    this.closed = new Promise((resolve) => {
+      this.#resolveClosed = resolve;
+    });
     this.addresses = listeners.map((listener) => listener.address);
     log.emitter = this;
     log.whenQuiet = () => void this.#finish();
@@ -136,7 +143,8 @@ export class Server extends EventEmitter<ServerEvents> {
 
   #count(): ServerStats {
     const { counts: shared, engines } = this.#own;
-    return { ...this.#engine.snapshot(), shared, engines };
+    const tls = this.#tls === null ? {} : { tls: this.#tls.counts };
+    return { ...this.#engine.snapshot(), shared, engines, ...tls };
   }
 
   /** The keys that guests have in common, for the program as well. */
@@ -217,6 +225,14 @@ export class Server extends EventEmitter<ServerEvents> {
     return turn;
   }
 
+  /**
+   * Reads all certificates again, for those who connect from now on.
+   * @throws WasmpollError ERR_TLS, naming the file: nothing has changed then
+   */
+  async reloadTls(): Promise<void> {
+    await this.#tls?.reload();
+  }
+
   /** Says that it is about to close: `status().state` is `leaving`, and all else goes on as before. */
   leave(): void {
     if (this.#state === 'serving') this.#state = 'leaving';
@@ -247,6 +263,7 @@ export class Server extends EventEmitter<ServerEvents> {
     this.#last = this.#count();
     await this.#engine.close();
     await this.#own.close();
+    this.#tls?.close();
     this.#state = 'closed';
     this.#resolveClosed();
   }
@@ -254,12 +271,4 @@ export class Server extends EventEmitter<ServerEvents> {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
-}
-
-function withResolvers(): { promise: Promise<void>; resolve: () => void } {
-  let resolve: () => void = () => undefined;
-  const promise = new Promise<void>((done) => {
-    resolve = done;
-  });
-  return { promise, resolve };
 }

@@ -3,6 +3,8 @@
 
 import { REASON_SHUTDOWN } from '../../assembly/abi.ts';
 import { Loopback } from '../kernel/loopback.ts';
+import { LoopbackSeat } from '../kernel/loopback-tls.ts';
+import { TLS_AT_ONCE, TLS_LISTENERS } from '../kernel/tls-access.ts';
 import type { Snapshot } from '../memory/stats.ts';
 import { loadModule, type ModuleSource } from '../module/protocol-module.ts';
 import type { Policy } from '../policy.ts';
@@ -73,10 +75,15 @@ export class Harness {
   readonly #peers = new Map<number, Peer>();
   readonly #capacity = 16 * 1024 * 1024;
   readonly #listeners = [LISTENER];
+  /** Which of them have TLS. */
+  readonly #modes = new Int32Array(TLS_LISTENERS);
+  readonly #tls = new LoopbackSeat();
   #config: Uint8Array;
   #now = 1;
   #ports = 49_152;
   #opening: Peer | null = null;
+  /** Those whose handshake is not done, by address. */
+  readonly #shaking = new Map<string, Peer>();
   /** What a subscriber does is settled with what it was called for. */
   #settling = false;
 
@@ -90,10 +97,12 @@ export class Harness {
     this.#config = config;
     const limit = new RateLimit(policy.logLinesPerSecond, () => this.#now);
     const observer: Observer = {
-      open: (connection) => {
-        if (this.#opening === null) return;
-        this.#opening.connection = connection;
-        this.#peers.set(connection, this.#opening);
+      open: (connection, address) => {
+        const peer = this.#opening ?? this.#shaking.get(address);
+        if (peer === undefined) return;
+        this.#shaking.delete(address);
+        peer.connection = connection;
+        this.#peers.set(connection, peer);
       },
       data: null,
       close: (connection, reason) => {
@@ -118,6 +127,7 @@ export class Harness {
       wallNow: () => wallClock + this.#now,
       random,
       listeners: this.#listeners,
+      tls: { place: { id: 1, seat: 0 }, seat: this.#tls, modes: this.#modes },
       buffer,
       seat: this.#program.seat,
       routed: engines.store !== undefined,
@@ -168,15 +178,28 @@ export class Harness {
    */
   connect(options: ConnectOptions = {}): Peer {
     const { address = `127.0.0.1:${this.#ports++}`, bufferBytes = this.#capacity } = options;
-    const { listener = LISTENER, local = listener } = options;
-    if (!this.#listeners.includes(listener)) this.#listeners.push(listener);
+    const { listener = LISTENER, local = listener, tls = false } = options;
+    const number = this.#listenerOf(listener, tls !== false);
     const { fd, client } = this.#kernel.connect(bufferBytes, address, local);
     const peer = new Peer(client, () => this.settle());
-    this.#opening = peer;
-    this.#reactor.open(fd, this.#listeners.indexOf(listener));
+    if (tls === false) this.#opening = peer;
+    else this.#shaking.set(address, peer);
+    this.#tls.facts = typeof tls === 'object' ? tls : {};
+    this.#reactor.open(fd, number);
     this.#opening = null;
-    this.settle();
+    if (tls !== false && options.shakes !== false) peer.shake();
+    else this.settle();
     return peer;
+  }
+
+  #listenerOf(name: string, secure: boolean): number {
+    const mode = secure ? TLS_AT_ONCE : 0;
+    const found = this.#listeners.findIndex(
+      (known, number) => known === name && this.#modes[number] === mode,
+    );
+    if (found >= 0) return found;
+    this.#modes[this.#listeners.length] = mode;
+    return this.#listeners.push(name) - 1;
   }
 
   /**

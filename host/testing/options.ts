@@ -47,6 +47,13 @@ export interface ConnectOptions {
   /** The property `local`; the same as `listener` by default. */
   local?: string;
   bufferBytes?: number;
+  /**
+   * By TLS, as it looks from here: bytes are the same, and an end is announced unless it is a `truncate()`.
+   * An object is what the guest finds as properties: `{ 'tls.subject': 'CN=somebody' }`.
+   */
+  tls?: boolean | Readonly<Record<string, string>>;
+  /** With `tls`: false leaves the handshake to `Peer.shake()`. */
+  shakes?: boolean;
 }
 
 /** What a harness is made with. */

@@ -2,6 +2,7 @@
 // (supervisor.ts). It does nothing by itself.
 
 import type { Native } from '../kernel/native.ts';
+import type { TlsShare } from '../kernel/tls-access.ts';
 import type { Counts, Snapshot } from '../memory/stats.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
 import type { Shared, SharedLimits } from '../shared/contract.ts';
@@ -70,6 +71,8 @@ export interface Common {
   readonly native: Native;
   /** The operator's names for the listeners, by their numbers. */
   readonly listeners: readonly string[];
+  /** Null where no listener has TLS. */
+  readonly tls: TlsShare | null;
   readonly shared: Shared;
   readonly numbers: SeatNumbers;
   /** Requests to the store are seen to by an engine. */
@@ -79,8 +82,9 @@ export interface Common {
 export const makeCommon = (
   native: Native,
   limits: SharedLimits,
-  options: Pick<Common, 'listeners' | 'routed'>,
+  options: Pick<Common, 'listeners' | 'routed'> & Partial<Pick<Common, 'tls'>>,
 ): Common => ({
+  tls: null,
   ...options,
   native,
   shared: native.shared(limits),

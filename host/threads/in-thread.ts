@@ -6,6 +6,7 @@ import { WasmpollError } from '../errors.ts';
 import { drainEventFd, makeEventFd } from '../kernel/event-fd.ts';
 import { monotonicMs } from '../kernel/monotonic.ts';
 import type { Native, NativeEpoll } from '../kernel/native.ts';
+import { tlsAccess } from '../kernel/tls-access.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
 import type { Policy } from '../policy.ts';
 import { type Observer, Reactor } from '../reactor/reactor.ts';
@@ -66,7 +67,7 @@ export class InThread implements Engine {
   }
 
   #makeReactor(module: GuestModule, policy: Policy, epoll: NativeEpoll): Reactor {
-    const { native, shared, listeners, routed } = this.#common;
+    const { native, shared, listeners, routed, tls } = this.#common;
     const eventFd = makeEventFd(native);
     shared.open(this.#seat, eventFd);
     epoll.add(eventFd, native.constants.EPOLLIN, 0, 0);
@@ -81,6 +82,7 @@ export class InThread implements Engine {
       epoll,
       seat: shared.seat(this.#seat),
       routed,
+      tls: tlsAccess(native, tls, this.#seat),
       signalled: () => {
         drainEventFd(native, eventFd);
         this.#reactor.openHanded();

@@ -1,6 +1,7 @@
 // Messages between the owner of a thread and the thread: types only. Both sides import this file, so that
 // neither has to import the other.
 
+import type { TlsShare } from '../kernel/tls-access.ts';
 import type { Layout, StateBlocks } from '../memory/state-blocks.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
 import type { Policy } from '../policy.ts';
@@ -15,6 +16,7 @@ export interface WorkerData {
   readonly metrics: SharedArrayBuffer;
   /** The operator's names for the listeners, by their numbers. */
   readonly listeners: readonly string[];
+  readonly tls: TlsShare | null;
   /** Belongs to the seat, registrations included; the eventfd is in it with token 0. */
   readonly epollFd: number;
   readonly eventFd: number;

@@ -4,7 +4,13 @@
 import { WasmpollError } from '../errors.ts';
 import type { Tls } from '../kernel/addon.ts';
 import type { Native } from '../kernel/native.ts';
-import { TLS_AT_ONCE, TLS_LATER, TLS_LENIENT, TLS_LISTENERS } from '../kernel/tls-modes.ts';
+import {
+  TLS_AT_ONCE,
+  TLS_LATER,
+  TLS_LENIENT,
+  TLS_LISTENERS,
+  type TlsShare,
+} from '../kernel/tls-access.ts';
 import type { Policy } from '../policy.ts';
 import { type TlsCounts, tlsCounts } from './counts.ts';
 import type { TlsOptions } from './options.ts';
@@ -19,12 +25,17 @@ export interface TlsListener {
   readonly options: TlsOptions;
 }
 
-/** What a thread needs to serve TLS. */
-export interface TlsShare {
-  readonly id: number;
-  /** An Int32Array: for each listener, bits of tls-modes.ts. */
-  readonly modes: SharedArrayBuffer;
-}
+// What a receive of TLS has to leave free of the window, and a little more that it can use.
+const WINDOW_SPARE_BYTES = 18 * 1024;
+
+/** A policy with a receive window that has room for a record beside a frame that is held. */
+export const securePolicy = (policy: Policy): Policy => ({
+  ...policy,
+  receiveWindowBytes: Math.max(
+    policy.receiveWindowBytes,
+    policy.maxFrameBytes + WINDOW_SPARE_BYTES,
+  ),
+});
 
 export class TlsContexts {
   readonly share: TlsShare;
@@ -33,6 +44,8 @@ export class TlsContexts {
   readonly #warn: (message: string) => void;
   /** By their numbers. */
   readonly #listeners = new Map<number, TlsListener>();
+  /** Settles with the last change that was asked for: they come one after the other. */
+  #changing: Promise<unknown> = Promise.resolve();
 
   /**
    * @param warn is told of certificates that have expired or soon will
@@ -53,7 +66,17 @@ export class TlsContexts {
    * go on as they are.
    * @throws WasmpollError ERR_TLS, naming the file and what is wrong; nothing has changed then
    */
-  async configure(listeners: readonly TlsListener[]): Promise<void> {
+  configure(listeners: readonly TlsListener[]): Promise<void> {
+    return this.#inTurn(() => this.#configure(listeners));
+  }
+
+  #inTurn(change: () => Promise<void>): Promise<void> {
+    const changed = this.#changing.then(change);
+    this.#changing = changed.catch(() => undefined);
+    return changed;
+  }
+
+  async #configure(listeners: readonly TlsListener[]): Promise<void> {
     await this.#prepare(listeners, false);
     for (const listener of listeners) {
       const { end, starttls = false } = listener.options;
@@ -68,8 +91,8 @@ export class TlsContexts {
    * @throws WasmpollError ERR_TLS as above, and for a certificate that has expired while the one before has
    *   not; nothing has changed then
    */
-  async reload(): Promise<void> {
-    await this.#prepare([...this.#listeners.values()], true);
+  reload(): Promise<void> {
+    return this.#inTurn(() => this.#prepare([...this.#listeners.values()], true));
   }
 
   async #prepare(listeners: readonly TlsListener[], again: boolean): Promise<void> {

@@ -89,7 +89,8 @@ function checkNames(sni: unknown, bad: Bad): void {
   }
   for (const [name, pair] of Object.entries(sni)) {
     if (!NAME.test(name)) throw bad(`sni: '${name}' must be a host name, or one behind '*.'`);
-    if (typeof pair !== 'object' || pair === null) throw bad(`sni: '${name}' must have cert and key`);
+    if (typeof pair !== 'object' || pair === null)
+      throw bad(`sni: '${name}' must have cert and key`);
     checkKeys(pair, PAIR_KEYS, bad);
     checkPair(pair as TlsPairOptions, `sni: '${name}': `, bad);
   }

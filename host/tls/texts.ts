@@ -9,7 +9,7 @@ import { CLIENTS, type TlsOptions, type TlsPairOptions } from './options.ts';
 const OLDEST = { '1.2': 0x303, '1.3': 0x304 } as const;
 
 // No certificate that is meant is as large; a device or a log file may be.
-const MOST_BYTES = 1024 * 1024;
+const MOST_FILE_BYTES = 2 ** 20;
 
 export interface ReadTls {
   readonly texts: TlsTexts;
@@ -55,6 +55,6 @@ function textOf(value: string, part: string, what: string): string {
       cause: error,
     });
   }
-  if (bytes.length <= MOST_BYTES) return bytes.toString('latin1');
+  if (bytes.length <= MOST_FILE_BYTES) return bytes.toString('latin1');
   throw new WasmpollError('ERR_TLS', `${what}: tls: ${part} ${value} is larger than 1 MiB`);
 }

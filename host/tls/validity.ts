@@ -1,9 +1,7 @@
 // Validity: from when and until when a certificate holds. It asks Node, which there is no TLS without.
 
-const DAY_MS = 86_400_000;
-
-/** Those who renew by a machine do so at 30 days or earlier. */
-const SOON_DAYS = 14;
+// Those who renew by a machine do so at 30 days or earlier: 14 days are late.
+const SOON_MS = 14 * 24 * 3_600_000;
 
 /** What is wrong with the time of a certificate, or null; `expired` when nobody will take it. */
 export interface Doubt {
@@ -18,7 +16,7 @@ export async function doubtOf(pem: string, now: number): Promise<Doubt | null> {
   const [from, to] = [Date.parse(validFrom), Date.parse(validTo)];
   if (to <= now) return { expired: true, why: `has expired on ${dayOf(to)}` };
   if (from > now) return { expired: true, why: `is not valid before ${dayOf(from)}` };
-  if (to - now < SOON_DAYS * DAY_MS) return { expired: false, why: `expires on ${dayOf(to)}` };
+  if (to - now < SOON_MS) return { expired: false, why: `expires on ${dayOf(to)}` };
   return null;
 }
 

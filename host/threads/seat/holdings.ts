@@ -70,6 +70,7 @@ export class SeatHoldings {
       control: this.control.buffer as SharedArrayBuffer,
       metrics: this.metrics.buffer as SharedArrayBuffer,
       listeners: this.#common.listeners,
+      tls: this.#common.tls,
       epollFd: this.#epoll.fd,
       eventFd: this.#eventFd,
       shared: { id: this.#common.shared.id, seat: this.number, routed: this.#common.routed },
