@@ -182,6 +182,7 @@ void TlsSeat::Register(Napi::Env env, Napi::Object exports) {
   exports.Set("TlsSeat", DefineClass(env, "TlsSeat",
                                      {
                                          InstanceMethod<&TlsSeat::Open>("open"),
+                                         InstanceMethod<&TlsSeat::Feed>("feed"),
                                          InstanceMethod<&TlsSeat::Has>("has"),
                                          InstanceMethod<&TlsSeat::Fact>("fact"),
                                          InstanceMethod<&TlsSeat::Close>("close"),
@@ -209,6 +210,17 @@ Napi::Value TlsSeat::Open(const Napi::CallbackInfo& info) {
   const bool made = session != nullptr;
   if (made) sessions_->Set(slot, std::move(session));
   return Napi::Boolean::New(info.Env(), made);
+}
+
+// (slot, view, offset, length)
+void TlsSeat::Feed(const Napi::CallbackInfo& info) {
+  Arguments arguments(info, "TlsSeat.feed");
+  const int slot = arguments.Int(0, "slot", 0, INT_MAX);
+  const Bytes bytes = arguments.Range(1, 1);
+  if (!arguments.Failed() && bytes.length > kTlsReceive) arguments.OutOfRange("too many bytes");
+  if (arguments.Failed()) return;
+  TlsSession* const session = sessions_->At(slot);
+  if (session != nullptr) session->Feed(bytes.data, bytes.length);
 }
 
 // (slot, handle). Whether the slot has a session, and of this connection.

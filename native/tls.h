@@ -36,6 +36,7 @@ class TlsSeat : public Napi::ObjectWrap<TlsSeat> {
 
  private:
   Napi::Value Open(const Napi::CallbackInfo& info);
+  void Feed(const Napi::CallbackInfo& info);
   Napi::Value Has(const Napi::CallbackInfo& info);
   Napi::Value Fact(const Napi::CallbackInfo& info);
   void Close(const Napi::CallbackInfo& info);

@@ -108,7 +108,8 @@ export class Front {
     const at = url.indexOf('?');
     const path = at < 0 ? url : url.slice(0, at);
     const query = new URLSearchParams(at < 0 ? '' : url.slice(at + 1));
-    return { method, path, query, commands: this.#options.commands, response };
+    const { accept } = request.headers;
+    return { method, path, query, accept, commands: this.#options.commands, response };
   }
 
   #failed(error: unknown): void {

@@ -3,6 +3,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Events } from './events.ts';
 import type { Health } from './health.ts';
+import { metrics } from './metrics.ts';
 import { json, line, type Reply, refusal } from './reply.ts';
 import type { Services } from './services.ts';
 
@@ -11,6 +12,7 @@ export interface Request {
   readonly method: string;
   readonly path: string;
   readonly query: URLSearchParams;
+  readonly accept: string | undefined;
   /** It came by a socket whose owner may command. */
   readonly commands: boolean;
   readonly response: ServerResponse;
@@ -26,6 +28,7 @@ export class Routes {
       ['/healthz', () => health.alive()],
       ['/readyz', () => health.ready()],
       ['/status', () => json(200, services.text)],
+      ['/metrics', ({ accept }) => metrics(services.status, accept)],
       ['/events', ({ method, response }) => follow(events, method, response)],
     ]);
   }

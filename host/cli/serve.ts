@@ -24,7 +24,9 @@ export async function runServer(
       let server: Server;
       try {
         const config = await readConfig(given);
-        server = await serveAlone({ ...options, config, logger, signal: signals.stop });
+        const histograms = admin !== null;
+        const more = { config, logger, histograms, signal: signals.stop };
+        server = await serveAlone({ ...options, ...more });
       } catch (error) {
         if (error !== signals.stop.reason) throw error;
         return;

@@ -25,7 +25,7 @@ export async function runServices(
   const services = readServices(file);
   await withLogger(logLevel ?? services.logLevel ?? 'info', (plain) =>
     withAdmin(adminOf(services), plain, async (admin, logger) => {
-      const running = await startAll(services, logger, signals);
+      const running = await startAll(services, logger, signals, admin !== null);
       if (running === null) return;
       for (const [name, { server }] of running) admin?.add(name, server);
       admin?.started();
@@ -50,11 +50,12 @@ async function startAll(
   services: Services,
   logger: Logger,
   signals: Signals,
+  histograms: boolean,
 ): Promise<Map<string, Running> | null> {
   const running = new Map<string, Running>();
   for (const service of services.services) {
     try {
-      const options = { ...(await optionsOf(service)), logger, signal: signals.stop };
+      const options = { ...(await optionsOf(service)), logger, histograms, signal: signals.stop };
       running.set(service.name, { service, server: await serve(options) });
     } catch (error) {
       await Promise.all([...running.values()].map(({ server }) => server.close()));

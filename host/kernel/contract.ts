@@ -45,6 +45,8 @@ export interface TlsSeat {
    * @returns false when the listener has no certificate, or there is no memory
    */
   open(slot: number, handle: number, listener: number): boolean;
+  /** Bytes that were received for a session by other means; its first receive takes these instead. */
+  feed(slot: number, view: Uint8Array, offset: number, length: number): void;
   /** Whether the slot has a session, and this connection's. */
   has(slot: number, handle: number): boolean;
   /** What is known of the peer, once the handshake is done: `tls.version`, `tls.subject` and so on. */
@@ -108,6 +110,12 @@ export interface Kernel {
   peerAddress(fd: number): string | Result;
   /** This end's, in the same form. */
   localAddress(fd: number): string | Result;
+  /**
+   * Counts a connection of this address (16 bytes) in the table of addresses with this id, until its descriptor is
+   * closed. `now` is in whole milliseconds. 0: it is let in; 1: the address has too many; 2: they
+   * come too fast. A kernel without it limits nobody.
+   */
+  enterPeer?(id: number, fd: number, address: Uint8Array, now: number): number;
   /** The name of an errno (`ECONNRESET`); takes the number with either sign. */
   errorName(errno: number): string;
 }

@@ -14,18 +14,34 @@ export interface TlsAnswer {
   events: number;
 }
 
+interface Session {
+  readonly handle: number;
+  readonly facts: Readonly<Record<string, string>>;
+  early: Uint8Array;
+}
+
 /** Sessions that are there, by slot, and what is known of their peers. */
 export class LoopbackSeat implements TlsSeat {
-  readonly #sessions = new Map<
-    number,
-    { handle: number; facts: Readonly<Record<string, string>> }
-  >();
+  readonly #sessions = new Map<number, Session>();
   /** Of whoever connects next. */
   facts: Readonly<Record<string, string>> = {};
 
   open(slot: number, handle: number): boolean {
-    this.#sessions.set(slot, { handle, facts: this.facts });
+    this.#sessions.set(slot, { handle, facts: this.facts, early: new Uint8Array(0) });
     return true;
+  }
+
+  feed(slot: number, view: Uint8Array, offset: number, length: number): void {
+    const session = this.#sessions.get(slot);
+    if (session !== undefined) session.early = view.slice(offset, offset + length);
+  }
+
+  /** What was fed to the slot's session, once. */
+  early(slot: number): Uint8Array {
+    const session = this.#sessions.get(slot);
+    const early = session?.early ?? new Uint8Array(0);
+    if (session !== undefined) session.early = new Uint8Array(0);
+    return early;
   }
 
   has(slot: number, handle: number): boolean {
@@ -46,6 +62,7 @@ export class LoopbackSeat implements TlsSeat {
  * @param bytes its range
  * @param waits ciphertext waits already
  * @param wire the wire buffer
+ * @param early what was fed to the session
  */
 export function performTls(
   kind: number,
@@ -53,6 +70,7 @@ export function performTls(
   bytes: Uint8Array,
   waits: boolean,
   wire: Uint8Array,
+  early: Uint8Array,
 ): TlsAnswer {
   const answer = { result: TLS_FAILED, wire: 0, received: 0, events: 0 };
   if (kind === KIND_TLS_SEAL) {
@@ -60,7 +78,7 @@ export function performTls(
     return { ...answer, result: bytes.length, wire: bytes.length };
   }
   if (socket === null) return answer;
-  if (kind === KIND_TLS_RECV) return receive(socket, bytes);
+  if (kind === KIND_TLS_RECV) return receive(socket, bytes, early);
   if (kind === KIND_TLS_END) {
     if (!waits && socket.peer !== null) socket.peer.announced = true;
     return { ...answer, result: 0 };
@@ -73,10 +91,11 @@ export function performTls(
   return { ...answer, result: sealed.length, wire: left.length };
 }
 
-function receive(socket: Socket, bytes: Uint8Array): TlsAnswer {
+function receive(socket: Socket, bytes: Uint8Array, early: Uint8Array): TlsAnswer {
   const events = socket.hello ? TLS_READY : 0;
   socket.hello = false;
-  const result = socket.receive(bytes);
+  if (early.length > 0) bytes.set(early);
+  const result = early.length > 0 ? early.length : socket.receive(bytes);
   const answer = { result, wire: 0, received: Math.max(0, result), events };
   if (events !== 0 && result <= 0) return { ...answer, result: TLS_MORE };
   if (result === 0 && !socket.announced) return { ...answer, result: TLS_TRUNCATED };

@@ -3,7 +3,7 @@
 
 import type { Epoll, Io, Kernel, Result } from './contract.ts';
 import { constants, ECONNRESET, EPIPE, Socket } from './loopback-socket.ts';
-import { performTls } from './loopback-tls.ts';
+import { LoopbackSeat, performTls } from './loopback-tls.ts';
 import {
   BUFFERS,
   EVENT,
@@ -25,6 +25,7 @@ import {
 } from './rows.ts';
 import { TLS_WIRE_BUFFER } from './tls-rows.ts';
 
+const NONE = new Uint8Array(0);
 const ENOENT = 2;
 const EBADF = 9;
 const EEXIST = 17;
@@ -155,7 +156,9 @@ class LoopbackIo implements Io {
     const socket = this.#kernel.socket(rows[at + ROW_FD]!);
     const waits = rows[at + ROW_TARGET_OFFSET] !== 0;
     const wire = this.#buffers[TLS_WIRE_BUFFER]!;
-    const answer = performTls(kind, socket, bytes, waits, wire);
+    const { seat } = this.#kernel;
+    const early = kind === KIND_TLS_RECV ? seat.early(rows[at + ROW_TARGET_BUFFER]!) : NONE;
+    const answer = performTls(kind, socket, bytes, waits, wire, early);
     rows[at + ROW_RESULT] = answer.result;
     rows[at + ROW_TARGET_OFFSET] = answer.wire;
     if (kind === KIND_TLS_RECV) {
@@ -178,6 +181,8 @@ class LoopbackIo implements Io {
 
 export class Loopback implements Kernel {
   readonly constants = constants;
+  /** Sessions of TLS. */
+  readonly seat = new LoopbackSeat();
   readonly #sockets = new Map<number, Socket>();
 
   /** @returns the server's end as a descriptor, and the client's as an object */

@@ -5,6 +5,9 @@ import * as Numbers from './layout.ts';
 import type { Segment } from './segment.ts';
 
 const {
+  AWAITING,
+  BYTES_IN,
+  BYTES_OUT,
   CLOSING,
   COLUMNS,
   DOOMED,
@@ -13,6 +16,7 @@ const {
   HANDLE,
   HANDSHAKING,
   KNOWN,
+  LAST_PROGRESS,
   LAYOUT,
   LINGERING,
   LINK,
@@ -34,18 +38,20 @@ const RESERVED_SLOTS = 1024;
 /** Bits of a handle that name the slot; the others are its generation. */
 const slotBitsOf = (connections: number): number => Math.max(1, 32 - Math.clz32(connections - 1));
 
+/** Any of these, and the guest was not told of the connection yet. */
+const BEFORE = AWAITING | HANDSHAKING;
+
 /** Whether a handle names a connection that is open and not about to end. Any thread may ask. */
 export function isOpen(table: Int32Array, connections: number, handle: number): boolean {
   const slot = handle & (2 ** slotBitsOf(connections) - 1);
   if (slot >= connections || table[slot * COLUMNS + HANDLE] !== handle) return false;
-  return (
-    (table[slot * COLUMNS + FLAGS]! & (OPEN | CLOSING | LINGERING | DOOMED | HANDSHAKING)) === OPEN
-  );
+  return (table[slot * COLUMNS + FLAGS]! & (OPEN | CLOSING | LINGERING | DOOMED | BEFORE)) === OPEN;
 }
 
 export class Connections {
   readonly segment: Segment;
   readonly table: Int32Array;
+  readonly #times: Float64Array;
   readonly slotBits: number;
   readonly slotMask: number;
   /** Slots in use. */
@@ -66,6 +72,7 @@ export class Connections {
   constructor(segment: Segment) {
     this.segment = segment;
     this.table = segment.table;
+    this.#times = segment.times;
     this.slotBits = slotBitsOf(segment.connections);
     this.slotMask = 2 ** this.slotBits - 1;
     this.#touched = new Int32Array(segment.connections);
@@ -175,6 +182,20 @@ export class Connections {
     table[base + REASON] = reason;
     table[base + FLAGS]! |= DOOMED;
     this.pushClosing(slot);
+  }
+
+  /** Bytes came from the peer. */
+  received(slot: number, bytes: number, now: number): void {
+    const row = slot * TIMES;
+    this.#times[row + LAST_PROGRESS] = now;
+    this.#times[row + BYTES_IN]! += bytes;
+  }
+
+  /** The kernel took bytes for the peer. */
+  sent(slot: number, bytes: number, now: number): void {
+    const row = slot * TIMES;
+    this.#times[row + LAST_PROGRESS] = now;
+    this.#times[row + BYTES_OUT]! += bytes;
   }
 
   /** Notes that the slot's backlog has changed. */

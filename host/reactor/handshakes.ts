@@ -6,7 +6,7 @@ import * as Numbers from '../memory/layout.ts';
 import type { Deadlines } from './deadlines.ts';
 import type { Parts } from './parts.ts';
 
-const { COLUMNS, DOOMED, FLAGS, HANDLE, HANDSHAKING, LINGER_UNTIL, OPEN, TIMES } = Numbers;
+const { COLUMNS, DOOMED, FLAGS, HANDLE, HANDSHAKING, KNOWN, LINGER_UNTIL, OPEN, TIMES } = Numbers;
 
 export class Handshakes {
   readonly #connections: Parts['connections'];
@@ -83,7 +83,19 @@ export class Handshakes {
   /** Its peer had the time that there is. */
   giveUp(slot: number, kind: 'TLS_TIMEOUT' | 'TLS_HANDSHAKES'): void {
     this.#stats.error(kind);
+    this.#refuse(slot);
     this.#connections.doom(slot, REASON_TLS);
+  }
+
+  /** It came to nothing. */
+  fail(slot: number): void {
+    if ((this.#table[slot * COLUMNS + FLAGS]! & HANDSHAKING) !== 0) this.#refuse(slot);
+    this.end(slot);
+  }
+
+  // Nobody was told of the connection, unless it was in clear before.
+  #refuse(slot: number): void {
+    if ((this.#table[slot * COLUMNS + FLAGS]! & KNOWN) === 0) this.#stats.refused();
   }
 
   /** The slot's is over, however it went. */

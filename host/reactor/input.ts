@@ -14,7 +14,7 @@ import type { Output } from './output.ts';
 import type { Parts } from './parts.ts';
 
 const { CLOSING, COLUMNS, DECLINED, DOOMED, DRAINED, ENDED, END_TOLD, FD, FIN_DUE } = Numbers;
-const { FLAGS, GUEST_BUFFER, HANDLE, HELD, HELD_BYTES, HELD_SINCE, LAST_PROGRESS } = Numbers;
+const { FLAGS, GUEST_BUFFER, HANDLE, HELD, HELD_BYTES, HELD_SINCE } = Numbers;
 const { TIMES, TURN, TURN_BYTES, WANT, WITHHELD } = Numbers;
 const { ROW, ROW_RESULT } = Rows;
 const { FAILED } = Answers;
@@ -111,7 +111,7 @@ export class Input {
     const base = slot * COLUMNS;
     this.#stats.received(received);
     this.#table[base + TURN_BYTES]! += received;
-    this.#times[slot * TIMES + LAST_PROGRESS] = this.#clock.now;
+    this.#connections.received(slot, received, this.#clock.now);
     const flags = this.#table[base + FLAGS]!;
     if ((flags & (CLOSING | DOOMED)) !== 0) return;
     this.#table[base + FLAGS]! = flags & ~DECLINED;

@@ -51,6 +51,7 @@ export class Lifecycle {
   readonly #connections: Parts['connections'];
   readonly #table: Int32Array;
   readonly #times: Float64Array;
+  readonly #opened: Float64Array;
   readonly #output: Output;
   readonly #backlog: Backlog;
   readonly #pages: Parts['pages'];
@@ -73,6 +74,7 @@ export class Lifecycle {
     this.#connections = parts.connections;
     this.#table = parts.connections.table;
     this.#times = parts.connections.segment.times;
+    this.#opened = parts.connections.segment.opened;
     this.#output = output;
     this.#backlog = backlog;
     this.#pages = parts.pages;
@@ -111,6 +113,7 @@ export class Lifecycle {
     this.#table[base + BUSY] = 1;
     this.#table[base + FLAGS]! |= begins;
     this.#times[slot * TIMES + LAST_PROGRESS] = this.#clock.now;
+    this.#opened[slot] = this.#clock.now;
     this.#backlog.open(slot);
     this.#deadlines.schedule(slot);
     return slot;
@@ -183,6 +186,7 @@ export class Lifecycle {
       // The thread before had closed it, and told nobody.
     } else if (abort) this.#kernel.reset(fd);
     else this.#kernel.close(fd);
+    this.#stats.ended(this.#clock.now - this.#opened[slot]!);
     if ((this.#table[base + FLAGS]! & TLS) !== 0) {
       this.#handshakes.end(slot);
       this.#tls?.seat.close(slot);

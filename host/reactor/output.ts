@@ -10,21 +10,8 @@ import type { Backlog } from './backlog.ts';
 import type { Parts } from './parts.ts';
 import { Sealing } from './sealing.ts';
 
-const {
-  BUSY,
-  COLUMNS,
-  DOOMED,
-  FD,
-  FIN_SENT,
-  FLAGS,
-  LAST_PROGRESS,
-  OUTPUT,
-  SEGMENT_BUFFER,
-  STAGED_BYTES,
-  TIMES,
-  TLS,
-  UNSAVED,
-} = Numbers;
+const { BUSY, COLUMNS, DOOMED, FD, FIN_SENT, FLAGS, OUTPUT, SEGMENT_BUFFER } = Numbers;
+const { STAGED_BYTES, TLS, UNSAVED } = Numbers;
 const { KIND_SEND, KIND_TLS_END, KIND_TLS_RECV, KIND_TLS_SEND } = Rows;
 const { ROW, ROW_BUFFER, ROW_KIND, ROW_LENGTH, ROW_OFFSET, ROW_RESULT } = Rows;
 const { TLS_FAILED, TLS_WIRE_BUFFER } = TlsRows;
@@ -37,7 +24,6 @@ const PAGES_PER_FLUSH = 16;
 export class Output {
   readonly #connections: Parts['connections'];
   readonly #table: Int32Array;
-  readonly #times: Float64Array;
   readonly #batch: Parts['batch'];
   readonly #effects: Parts['effects'];
   readonly #pages: Parts['pages'];
@@ -52,7 +38,6 @@ export class Output {
   constructor(parts: Parts, backlog: Backlog) {
     this.#connections = parts.connections;
     this.#table = parts.connections.table;
-    this.#times = parts.connections.segment.times;
     this.#batch = parts.batch;
     this.#effects = parts.effects;
     this.#pages = parts.pages;
@@ -100,12 +85,12 @@ export class Output {
   #flushed(slot: number, length: number): void {
     this.#backlog.consume(slot, length);
     if ((this.#table[slot * COLUMNS + FLAGS]! & TLS) === 0) this.#progress(slot, length);
-    else this.#times[slot * TIMES + LAST_PROGRESS] = this.#clock.now;
+    else this.#connections.sent(slot, 0, this.#clock.now);
   }
 
   #progress(slot: number, length: number): void {
     this.#stats.sent(length);
-    this.#times[slot * TIMES + LAST_PROGRESS] = this.#clock.now;
+    this.#connections.sent(slot, length, this.#clock.now);
   }
 
   // The kernel took a part of the row, or nothing: the rest waits, and so does all that follows it.

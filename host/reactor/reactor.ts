@@ -5,9 +5,10 @@ import { makeGround, startGuest } from '../guest/start.ts';
 import type { BufferConstructor, Epoll } from '../kernel/contract.ts';
 import { isOpen } from '../memory/connections.ts';
 import { ControlWords, IN_ON_START } from '../memory/control-words.ts';
-import { BUSY, COLUMNS, HANDSHAKING, KNOWN, TLS } from '../memory/layout.ts';
+import type { Snapshot } from '../memory/counts/stats.ts';
+import { AWAITING, BUSY, COLUMNS } from '../memory/layout.ts';
 import { type Layout, type StateBlocks, statesAfter } from '../memory/state-blocks.ts';
-import type { Snapshot } from '../memory/stats.ts';
+import { makeControl } from '../memory/timed-control.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
 import { PAGE_BYTES } from '../policy.ts';
 import { Door } from './door.ts';
@@ -23,6 +24,8 @@ export interface ReactorOptions extends Omit<Materials, 'control'> {
   readonly module: GuestModule;
   /** Where the supervisor watches; its own when there is none. */
   readonly control?: ControlWords;
+  /** Without `control`: how long callbacks take is counted. */
+  readonly histograms?: boolean;
   /** Called in a turn in which the descriptor with the handle SIGNAL was readable. */
   readonly signalled?: () => void;
   /** What another reactor on the same epoll has left behind, to go on with. */
@@ -44,7 +47,7 @@ export class Reactor {
   /** @throws WasmpollError ERR_GUEST when the guest's start-up or its on_start fails. */
   constructor(options: ReactorOptions) {
     const { module, buffer, remains } = options;
-    const control = options.control ?? new ControlWords(new buffer(ControlWords.bytes), false);
+    const control = options.control ?? ownControl(options);
     const materials = { ...options, control };
     const ground = makeGround(materials);
     const guest = startGuest(module, ground);
@@ -167,10 +170,10 @@ export class Reactor {
    */
   open(fd: number, listener = 0): void {
     const { kernel, clock, control, stats, connections } = this.#parts;
-    const { lifecycle, callbacks, secure } = this.#works;
+    const { lifecycle, callbacks, preface } = this.#works;
     clock.refresh();
     this.#turn.rest();
-    const begins = secure.awaits(listener) ? TLS | HANDSHAKING : KNOWN;
+    const begins = preface.beginsWith(listener);
     const serves = callbacks.replacement.retryAt === Infinity;
     const slot = serves ? lifecycle.open(fd, listener, begins) : -1;
     control.placed();
@@ -180,9 +183,7 @@ export class Reactor {
       control.finished();
       return;
     }
-    stats.connected();
-    if (begins === KNOWN) secure.greet(slot);
-    else secure.begin(slot);
+    if ((begins & AWAITING) === 0) preface.arrive(slot);
     connections.table[slot * COLUMNS + BUSY] = 0;
     this.#turn.rest();
     this.#publish();
@@ -263,3 +264,7 @@ export class Reactor {
     this.#parts.epoll.close();
   }
 }
+
+/** With nobody to look who is in the guest. */
+const ownControl = ({ buffer, histograms = false, now }: ReactorOptions): ControlWords =>
+  makeControl(new buffer(ControlWords.bytes), histograms ? now : null, false);

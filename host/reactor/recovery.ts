@@ -4,6 +4,7 @@
 import { REASON_ERROR } from '../../assembly/abi.ts';
 import { IN_START_UP } from '../memory/control-words.ts';
 import {
+  AWAITING,
   BUSY,
   CHAIN_BYTES,
   COLUMNS,
@@ -27,6 +28,9 @@ import type { PageScan } from '../memory/page-scan.ts';
 import type { Buffers } from '../memory/segment.ts';
 import type { Parts } from './parts.ts';
 import type { Works } from './wiring.ts';
+
+/** A connection that has none of these was on its way into the table. */
+const ADMITTED = KNOWN | LINGERING | AWAITING | HANDSHAKING;
 
 /** What a reactor has left behind. */
 export interface Remains extends Buffers {
@@ -78,7 +82,7 @@ export class Recovery {
       const session = this.#claimSession(slot);
       if (!this.#isOpen(slot)) continue;
       const whole = this.#claim(base, scan) && session;
-      const admitted = (table[base + FLAGS]! & (KNOWN | LINGERING | HANDSHAKING)) !== 0;
+      const admitted = (table[base + FLAGS]! & ADMITTED) !== 0;
       // What is staged for others while a callback runs is that callback's alone: it goes with it.
       const staged = remains.slot === IN_START_UP && table[base + STAGED_BYTES] !== 0;
       const moving = table[base + BUSY] !== 0 || table[base + UNSAVED] !== 0 || staged;

@@ -12,6 +12,7 @@ export class Sealing {
   readonly #table: Int32Array;
   readonly #batch: Parts['batch'];
   readonly #stats: Parts['stats'];
+  readonly #clock: Parts['clock'];
   readonly #backlog: Pick<Backlog, 'append'>;
 
   constructor(parts: Parts, backlog: Pick<Backlog, 'append'>) {
@@ -19,6 +20,7 @@ export class Sealing {
     this.#table = parts.connections.table;
     this.#batch = parts.batch;
     this.#stats = parts.stats;
+    this.#clock = parts.clock;
     this.#backlog = backlog;
   }
 
@@ -32,6 +34,7 @@ export class Sealing {
         return;
       }
       this.#stats.sent(part);
+      this.#connections.sent(slot, part, this.#clock.now);
       this.#backlog.append(slot, TLS_WIRE_BUFFER, 0, wire);
       done += part;
     }

@@ -45,8 +45,8 @@ const { TLS_OVER, TLS_READY, TLS_SLACK_BYTES, TLS_WIRE_BUFFER, TLS_WIRE_BYTES } 
 /** What it calls. */
 type Others = Pick<
   Works,
-  'backlog' | 'callbacks' | 'deadlines' | 'flow' | 'handshakes' | 'lifecycle' | 'output'
-> & { readonly input: Input };
+  'backlog' | 'callbacks' | 'deadlines' | 'flow' | 'handshakes' | 'input' | 'lifecycle' | 'output'
+>;
 
 export class Secure {
   readonly #parts: Parts;
@@ -59,11 +59,13 @@ export class Secure {
   readonly #callbacks: Others['callbacks'];
   readonly #handshakes: Others['handshakes'];
   readonly #modes: Int32Array;
+  /** Tells the guest of a connection. */
+  readonly #greet: (slot: number) => void;
   /** The turn in which so many handshakes got on. */
   #turn = 0;
   #shaken = 0;
 
-  constructor(parts: Parts, others: Others) {
+  constructor(parts: Parts, others: Others, greet: (slot: number) => void) {
     this.#parts = parts;
     this.#others = others;
     this.#table = parts.connections.table;
@@ -74,6 +76,7 @@ export class Secure {
     this.#callbacks = others.callbacks;
     this.#handshakes = others.handshakes;
     this.#modes = parts.tls?.modes ?? new Int32Array(0);
+    this.#greet = greet;
   }
 
   /** Whether connections that come by this listener begin with a handshake. */
@@ -89,14 +92,16 @@ export class Secure {
     const [handle, listener] = [this.#table[base + HANDLE]!, this.#table[base + LISTENER]!];
     if (tls?.seat.open(slot, handle, listener)) return;
     stats.error('TLS');
+    stats.refused();
     connections.doom(slot, REASON_TLS);
   }
 
-  /** The connection is the guest's from here on. */
-  greet(slot: number): void {
-    const { observer, facts } = this.#parts;
-    observer.open?.(this.#table[slot * COLUMNS + HANDLE]!, facts.peerAddress(slot));
-    this.#callbacks.open(slot);
+  /** Bytes of a bound buffer came before the session's first receive, and belong to it. */
+  feed(slot: number, view: Uint8Array, offset: number, length: number): void {
+    const { tls, connections } = this.#parts;
+    tls?.seat.feed(slot, view, offset, length);
+    this.#table[slot * COLUMNS + FLAGS]! |= OVER;
+    connections.pushReady(slot);
   }
 
   /** As Input.receive, through the slot's session. */
@@ -106,11 +111,14 @@ export class Secure {
     const budget = this.#budget(slot);
     const held = this.#table[base + HELD_BYTES]!;
     if ((flags & CLOSING) !== 0) return this.#discard(slot, budget);
-    if ((flags & HANDSHAKING) !== 0 && !this.#mayShake()) return false;
+    if ((flags & HANDSHAKING) !== 0 && !this.#mayShake()) {
+      if ((flags & OVER) !== 0) this.#parts.connections.pushReady(slot);
+      return false;
+    }
     // What is to be told yet takes nothing from the socket.
     if (budget <= 0 && (flags & OVER) === 0) return false;
     if (held > 0 && this.#flow.heldDeliverable(slot)) return false;
-    const window = this.#callbacks.window;
+    const { window } = this.#callbacks;
     const room = Math.min(this.#input.windowBytes - held, Math.max(1, budget) + TLS_SLACK_BYTES);
     const loaded = this.#table[base + WANT] === 0;
     if ((flags & HANDSHAKING) === 0) this.#callbacks.load(slot);
@@ -197,15 +205,16 @@ export class Secure {
       this.#table[base + LAYOUT] = connections.segment.states.generation;
       connections.segment.states.clear(slot);
       this.#table[base + FLAGS]! |= KNOWN;
-      this.greet(slot);
+      this.#greet(slot);
     }
     if (data !== null) observer.data?.(this.#table[base + HANDLE]!, data);
     this.#input.proceed(slot);
   }
 
   #hold(slot: number, bytes: number): void {
-    const { clock, stats } = this.#parts;
+    const { clock, connections, stats } = this.#parts;
     stats.received(bytes);
+    connections.received(slot, bytes, clock.now);
     this.#others.backlog.hold(slot, this.#callbacks.window, bytes);
     this.#times[slot * TIMES + HELD_SINCE] = clock.now;
     this.#others.deadlines.schedule(slot);
@@ -214,7 +223,7 @@ export class Secure {
   // An alert is on its way, and nothing else can be said any more.
   #failed(slot: number): void {
     this.#parts.stats.error('TLS');
-    this.#handshakes.end(slot);
+    this.#handshakes.fail(slot);
     this.#table[slot * COLUMNS + FLAGS]! |= NOTIFIED;
     this.#others.lifecycle.finish(slot, REASON_TLS);
   }
@@ -229,7 +238,7 @@ export class Secure {
       return;
     }
     this.#parts.stats.error(shaking ? 'TLS' : 'TLS_TRUNCATED');
-    this.#handshakes.end(slot);
+    this.#handshakes.fail(slot);
     this.#table[at]! |= ENDED | END_TOLD | (shaking ? NOTIFIED : 0);
     this.#others.lifecycle.finish(slot, REASON_TLS);
   }

@@ -12,9 +12,8 @@ import type { Parts } from './parts.ts';
 import type { Works } from './wiring.ts';
 
 const { EVENT } = Rows;
-const { BUSY, CLOSING, COLUMNS, DOOMED, FD, FLAGS, HANDLE, KNOWN, OUTPUT_BYTES, OVER, REASON } =
-  Numbers;
-const { TLS, UNREAD } = Numbers;
+const { AWAITING, BUSY, COLUMNS, DOOMED, EXCEPTIONS, FD, FLAGS, HANDLE, KNOWN } = Numbers;
+const { OUTPUT_BYTES, OVER, REASON, TLS } = Numbers;
 
 // As many events as one wait brings; more wait in the kernel, which reports them in rotation.
 const EVENTS = 256;
@@ -26,8 +25,6 @@ const ROUNDS = 8;
 export const SIGNAL = 0;
 /** The descriptor of the thread's event loop. */
 export const LOOP = 1;
-
-const EXCEPTIONS = UNREAD | CLOSING | DOOMED | TLS;
 
 /** `run` and `serve` take one; `rest` ends each, and each command to the reactor. */
 export class Turn {
@@ -46,6 +43,7 @@ export class Turn {
   readonly #flow: Works['flow'];
   readonly #callbacks: Works['callbacks'];
   readonly #delivery: Works['delivery'];
+  readonly #preface: Works['preface'];
   readonly #expiry: Expiry;
   readonly #signalled: () => void;
   // Taken out of the table of constants, which is large: a look into it at each event would show.
@@ -83,6 +81,7 @@ export class Turn {
     this.#flow = works.flow;
     this.#callbacks = works.callbacks;
     this.#delivery = works.delivery;
+    this.#preface = works.preface;
     this.#expiry = new Expiry(parts, works);
     this.#signalled = signalled;
     const { constants } = parts.kernel;
@@ -205,6 +204,10 @@ export class Turn {
       if (this.#input.receive(slot)) this.#served += 1;
       return;
     }
+    if ((this.#table[base + FLAGS]! & AWAITING) !== 0) {
+      if (this.#preface.receive(slot)) this.#served += 1;
+      return;
+    }
     // With output waiting any event but IN means that sending will get on, or say what is wrong.
     // Data that arrived before a reset comes first; then recv(2) tells of the reset.
     const over = (mask & (this.#error | this.#hangup)) !== 0;
@@ -216,9 +219,8 @@ export class Turn {
     const flags = this.#table[base + FLAGS]!;
     if ((flags & DOOMED) !== 0) return;
     if (this.#flow.reading(flags)) {
-      const come = over || (mask & this.#in) !== 0;
       const way = (flags & TLS) === 0 ? this.#input : this.#secure;
-      if (come && way.receive(slot)) this.#served += 1;
+      if ((over || (mask & this.#in) !== 0) && way.receive(slot)) this.#served += 1;
     } else if ((mask & this.#error) !== 0) {
       this.#stats.error('EPOLLERR');
       this.#connections.doom(slot, REASON_ERROR);

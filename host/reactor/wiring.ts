@@ -12,6 +12,7 @@ import { Input } from './input.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { Output } from './output.ts';
 import type { Parts } from './parts.ts';
+import { Preface } from './preface.ts';
 import type { Started } from './replacement.ts';
 import { Secure } from './secure.ts';
 
@@ -24,6 +25,7 @@ export interface Works {
   readonly flow: Flow;
   readonly lifecycle: Lifecycle;
   readonly callbacks: Callbacks;
+  readonly preface: Preface;
   readonly input: Input;
   readonly secure: Secure;
   readonly delivery: Delivery;
@@ -42,5 +44,8 @@ export function wire(parts: Parts, started: Started): Works {
   const input = new Input(parts, output, backlog, flow, lifecycle, deadlines, callbacks);
   const delivery = new Delivery(parts, flow, deadlines, callbacks);
   const others = { output, backlog, deadlines, handshakes, flow, lifecycle, callbacks };
-  return { ...others, input, secure: new Secure(parts, { ...others, input }), delivery };
+  const greet = (slot: number): void => preface.greet(slot);
+  const secure = new Secure(parts, { ...others, input }, greet);
+  const preface = new Preface(parts, { ...others, secure });
+  return { ...others, preface, input, secure, delivery };
 }

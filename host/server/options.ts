@@ -4,25 +4,19 @@ import { availableParallelism } from 'node:os';
 import { configBytes } from '../config.ts';
 import { parseStore, parseTopics } from '../engines/address.ts';
 import { WasmpollError } from '../errors.ts';
+import type { Listen } from '../listen/spec.ts';
 import type { ModuleSource } from '../module/protocol-module.ts';
 import { MAX_WORKERS, type Policy } from '../policy.ts';
-import { checkTls, type TlsOptions } from '../tls/options.ts';
 import type { Logger } from './logger.ts';
-
-/** A listener as an object. */
-export interface ListenOptions {
-  /** As text says it. */
-  readonly address: string;
-  /** Its connections are of TLS. */
-  readonly tls?: TlsOptions;
-}
-
-export type Listen = string | ListenOptions;
 
 export interface ServeOptions {
   /** A bundled name, a path, a file: URL, a module's bytes, or a compiled module. */
   protocol: string | URL | ModuleSource;
-  /** `HOST:PORT`, `[V6]:PORT` or `unix:PATH`; port 0 lets the kernel choose. */
+  /**
+   * `HOST:PORT`, `[V6]:PORT`, `unix:PATH`, `unix:@NAME`, or `fd:NAME` for a socket that the process was started
+   * with; port 0 lets the kernel choose. What holds for those who come by it stands behind a `?`, or in an
+   * object: `{ address, tls: { cert, key }, proxy: { from: ['10.0.0.0/8'] }, allow, deny, mode, owner, group }`.
+   */
   listen: Listen | readonly Listen[];
   /**
    * Worker threads, each with a guest of its own; `auto` is as many as there are cores to use. 0 is the
@@ -35,11 +29,17 @@ export interface ServeOptions {
   config?: string | Uint8Array;
   /**
    * Where keys are kept: `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]` (rediss: with TLS), or
-   * `sqlite:PATH`. Without it, in this process. `?service=NAME` keeps several services apart.
+   * `sqlite:PATH`. Without it, in this process. `?service=NAME` keeps several services apart; with TLS,
+   * `ca`, `cert` and `key` name files.
    */
   store?: string;
-  /** What carries messages to other processes of the service: `redis:` as in `store`, or `nats:`. */
+  /**
+   * What carries messages to other processes of the service: `redis:` as in `store`, or `nats:`,
+   * with several hosts of a cluster, and `creds` for a file.
+   */
   topics?: string;
+  /** Counts how long callbacks take, and connections last: `stats().histograms`. False by default. */
+  histograms?: boolean;
   /** Begins the drain, as `close()` does. */
   signal?: AbortSignal;
   /** Where lines go, the guest's included; a pino logger will do. Silent by default. */
@@ -55,6 +55,7 @@ export interface SwapOptions {
 
 const OPTIONS = [
   ...['protocol', 'listen', 'workers', 'policy', 'config', 'store', 'topics'],
+  'histograms',
   ...['signal', 'logger'],
 ];
 
@@ -70,13 +71,9 @@ export function checkOptions(options: ServeOptions): void {
   }
   if (options.protocol === undefined) bad("protocol is missing, for instance 'echo'");
   const { listen } = options;
-  const entries: readonly unknown[] = Array.isArray(listen) ? listen : [listen];
-  const addressed = entries.every((entry) => typeof addressOf(entry as Listen) === 'string');
-  if (entries.length === 0 || !addressed) {
+  const listed: readonly unknown[] = Array.isArray(listen) ? listen : [listen];
+  if (listed.length === 0 || !listed.every(isListen)) {
     bad("listen must be an address or a list of them, for instance '127.0.0.1:33445'");
-  }
-  for (const { address, tls } of listensOf(options)) {
-    if (tls !== undefined) checkTls(tls, `listen '${address}'`);
   }
   const { workers = 1 } = options;
   if (
@@ -88,20 +85,16 @@ export function checkOptions(options: ServeOptions): void {
     );
   }
   configBytes(options.config);
+  if (![undefined, true, false].includes(options.histograms))
+    bad('histograms must be true or false');
   checkEngines(options, bad);
   if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) {
     bad('signal must be an AbortSignal');
   }
 }
 
-const addressOf = (listen: Listen): unknown =>
-  typeof listen === 'object' ? listen?.address : listen;
-
-/** @returns where it is to listen, each as an object */
-export function listensOf({ listen }: Pick<ServeOptions, 'listen'>): ListenOptions[] {
-  const list = Array.isArray(listen) ? (listen as readonly Listen[]) : [listen as Listen];
-  return list.map((entry) => (typeof entry === 'string' ? { address: entry } : entry));
-}
+const isListen = (value: unknown): boolean =>
+  typeof value === 'string' || (typeof value === 'object' && value !== null);
 
 /** @returns what the guest is given by `config` */
 export const configOf = ({ config }: Pick<ServeOptions, 'config'>): Uint8Array =>

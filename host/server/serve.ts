@@ -2,9 +2,9 @@
 // does nothing afterwards.
 
 import { native } from '../kernel/native.ts';
-import { parseAddress, resolveAddress } from '../listen/address.ts';
 import { fitDescriptors, waitingPossible } from '../listen/capacity.ts';
-import { Listener } from '../listen/listener.ts';
+import { openListening } from '../listen/open.ts';
+import { parseAll } from '../listen/plan.ts';
 import { loadProtocol } from '../module/source.ts';
 import { type Policy, resolvePolicy } from '../policy.ts';
 import { type Engine, makeCommon } from '../threads/engine.ts';
@@ -12,16 +12,9 @@ import { InThread } from '../threads/in-thread.ts';
 import { OwnLoop } from '../threads/own-loop.ts';
 import { SharedLoop } from '../threads/shared-loop.ts';
 import { Supervisor } from '../threads/supervisor.ts';
-import { securePolicy, TlsContexts } from '../tls/contexts.ts';
+import { securePolicy } from '../tls/contexts.ts';
 import { ServerLog } from './events.ts';
-import {
-  checkOptions,
-  configOf,
-  type ListenOptions,
-  listensOf,
-  type ServeOptions,
-  workersOf,
-} from './options.ts';
+import { checkOptions, configOf, type ServeOptions, workersOf } from './options.ts';
 import { Outside } from './outside.ts';
 import { OWN_SEAT_DESCRIPTORS, OwnSeat } from './own-seat.ts';
 import { Server } from './server.ts';
@@ -49,24 +42,23 @@ async function start(
   const wanted = resolvePolicy(options.policy);
   // Tables are made for no more than can come.
   const fitting = { ...wanted, maxConnections: fitDescriptors(native, wanted.maxConnections) };
-  const listens = listensOf(options);
-  const texts = listens.map(({ address }) => address);
-  const policy = listens.some(({ tls }) => tls !== undefined) ? securePolicy(fitting) : fitting;
+  const specs = parseAll(options.listen);
+  const policy = specs.some(({ tls }) => tls !== null) ? securePolicy(fitting) : fitting;
+  const log = new ServerLog(policy, options.logger);
+  const listening = openListening(native, policy, log, specs);
   signal?.throwIfAborted();
-  const addresses = await Promise.all(texts.map(parseAddress).map(resolveAddress));
+  const listen = await listening.prepare(options.listen);
   signal?.throwIfAborted();
   const config = configOf(options);
   const module = { ...(await loadProtocol(options.protocol, policy)), config };
   signal?.throwIfAborted();
-  const log = new ServerLog(policy, options.logger);
   const workers = workersOf(options);
-  const listeners: Listener[] = [];
   const outside = await Outside.load(options, policy);
   signal?.throwIfAborted();
   const routed = outside.hasStore;
-  const tls = await openTls(listens, policy, options);
-  signal?.throwIfAborted();
-  const common = makeCommon(native, policy, { listeners: texts, routed, tls: tls?.share ?? null });
+  const { histograms = false } = options;
+  const { table: listeners, peers, tls } = listening;
+  const common = makeCommon(native, policy, { listeners, peers, routed, histograms, tls });
   const own = new OwnSeat(common, policy, log, outside);
   let engine: Engine | null = null;
   try {
@@ -77,39 +69,19 @@ async function start(
         ? new InThread(common, module, policy, log, Driver)
         : await Supervisor.start(common, module, policy, workers, log);
     signal?.throwIfAborted();
-    for (const address of addresses) listeners.push(new Listener(native, address, policy));
+    listen();
     admit(engine, policy, options);
     log.serving(module);
-    const server = new Server(engine, own, listeners, policy, log, module, tls);
+    const server = new Server(engine, own, listening, policy, log, module);
     closeOn(signal, server);
     return server;
   } catch (error) {
-    for (const listener of listeners) closeQuietly(listener);
+    listening.abandon();
     await engine?.close();
     await own.close();
-    tls?.close();
+    listening.close();
     throw error;
   }
-}
-
-/** Certificates are read before anything else is begun; null where no listener has any. */
-async function openTls(
-  listens: readonly ListenOptions[],
-  policy: Policy,
-  { logger }: ServeOptions,
-): Promise<TlsContexts | null> {
-  const secured = listens.flatMap(({ address, tls: options }, number) =>
-    options === undefined ? [] : [{ number, name: `listen '${address}'`, options }],
-  );
-  if (secured.length === 0) return null;
-  const tls = new TlsContexts(native, policy, (message) => logger?.warn({}, message));
-  try {
-    await tls.configure(secured);
-  } catch (error) {
-    tls.close();
-    throw error;
-  }
-  return tls;
 }
 
 /** Counts what is open once nearly all is, and leaves the rest of the descriptors to connections. */
@@ -138,13 +110,4 @@ function closeOn(signal: AbortSignal | undefined, server: Server): void {
   const abort = () => void server.close();
   signal?.addEventListener('abort', abort, { once: true });
   void server.closed.then(() => signal?.removeEventListener('abort', abort));
-}
-
-// What is reported is why the server cannot start, not what came after it.
-function closeQuietly(listener: Listener): void {
-  try {
-    listener.close();
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === undefined) throw error;
-  }
 }

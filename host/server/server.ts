@@ -6,11 +6,10 @@ import { WasmpollError } from '../errors.ts';
 import { monotonicMs } from '../kernel/monotonic.ts';
 import { native } from '../kernel/native.ts';
 import { Acceptor } from '../listen/acceptor.ts';
-import type { Listener } from '../listen/listener.ts';
+import type { Listening } from '../listen/listening.ts';
 import { type LoadedProtocol, loadProtocol } from '../module/source.ts';
 import type { Policy } from '../policy.ts';
 import type { Engine, EngineStats } from '../threads/engine.ts';
-import type { TlsContexts } from '../tls/contexts.ts';
 import type { TlsCounts } from '../tls/counts.ts';
 import type { ServerEvents, ServerLog } from './events.ts';
 import { configOf, type ServeOptions, type SwapOptions } from './options.ts';
@@ -24,21 +23,21 @@ export interface ServerStats extends EngineStats {
   shared: SharedCounts;
   /** What carries them beyond this process. */
   engines: EnginesStats;
+  /** Addresses in the table of `connectionsPerAddress` and `acceptRate`. */
+  addresses: number;
   /** Where a listener has TLS. */
   tls?: TlsCounts;
 }
 
 export class Server extends EventEmitter<ServerEvents> {
-  /** Where it listens, as `--listen` takes it, with real ports. */
-  readonly addresses: readonly string[];
   /** Resolves when the server is closed, whoever closed it. */
   readonly closed: Promise<void>;
   readonly #policy: Policy;
   readonly #engine: Engine;
   readonly #own: OwnSeat;
-  readonly #tls: TlsContexts | null;
   readonly #log: ServerLog;
   readonly #acceptor: Acceptor;
+  readonly #listening: Listening;
   #resolveClosed: () => void = () => undefined;
   readonly #startedAt = Date.now();
   readonly #startedMs = monotonicMs();
@@ -56,35 +55,33 @@ export class Server extends EventEmitter<ServerEvents> {
   constructor(
     engine: Engine,
     own: OwnSeat,
-    listeners: readonly Listener[],
+    listening: Listening,
     policy: Policy,
     log: ServerLog,
     module: LoadedProtocol & { readonly config: Uint8Array },
-    tls: TlsContexts | null,
   ) {
     super();
     this.#config = module.config;
     this.#served = servedModule(module, 0);
     this.#engine = engine;
     this.#own = own;
-    this.#tls = tls;
     this.#log = log;
     this.#policy = policy;
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
-    this.addresses = listeners.map((listener) => listener.address);
+    this.#listening = listening;
     log.emitter = this;
     log.whenQuiet = () => void this.#finish();
     engine.observe(log.interests);
     this.#hook();
     this.#acceptor = new Acceptor({
       native,
-      listeners,
       acceptsPerTurn: policy.acceptsPerTurn,
       accepted: (fd, listener) => engine.accept(fd, listener),
       failed: (error) => log.fail(error),
     });
+    listening.start(this.#acceptor);
     log.whenStarving = (starved) => this.#acceptor.rest(starved);
   }
 
@@ -105,6 +102,22 @@ export class Server extends EventEmitter<ServerEvents> {
     return this;
   }
 
+  /** Where it listens, as `--listen` takes it, with real ports. */
+  get addresses(): readonly string[] {
+    return this.#listening.addresses;
+  }
+
+  /**
+   * Listens on these from now on, and on nothing else, as `serve()` would. What stays the same stays open, and
+   * connections that came by what is closed go on.
+   * @throws WasmpollError ERR_ADDRESS or ERR_CLOSED, or an Error in Node's form; nothing has changed then
+   */
+  async listen(listen: ServeOptions['listen']): Promise<void> {
+    const change = await this.#listening.prepare(listen);
+    if (this.#closing) throw new WasmpollError('ERR_CLOSED', 'listen: the server is closed');
+    change();
+  }
+
   /** Counters since the start, and what is held now. */
   stats(): ServerStats {
     return this.#last ?? this.#count();
@@ -117,10 +130,7 @@ export class Server extends EventEmitter<ServerEvents> {
       startedAt: this.#startedAt,
       uptimeMs: Math.round(monotonicMs() - this.#startedMs),
       module: this.#served,
-      listeners: this.addresses.map((address, index) => ({
-        address,
-        state: this.#acceptor.stateOf(index),
-      })),
+      listeners: this.#listening.states,
       policy: this.#policy,
       workers: this.#last === undefined ? this.#engine.workers() : [],
       stats: this.stats(),
@@ -143,8 +153,7 @@ export class Server extends EventEmitter<ServerEvents> {
 
   #count(): ServerStats {
     const { counts: shared, engines } = this.#own;
-    const tls = this.#tls === null ? {} : { tls: this.#tls.counts };
-    return { ...this.#engine.snapshot(), shared, engines, ...tls };
+    return { ...this.#listening.counted(this.#engine.snapshot()), shared, engines };
   }
 
   /** The keys that guests have in common, for the program as well. */
@@ -225,12 +234,9 @@ export class Server extends EventEmitter<ServerEvents> {
     return turn;
   }
 
-  /**
-   * Reads all certificates again, for those who connect from now on.
-   * @throws WasmpollError ERR_TLS, naming the file: nothing has changed then
-   */
-  async reloadTls(): Promise<void> {
-    await this.#tls?.reload();
+  /** Reads all certificates again. @throws WasmpollError ERR_TLS, and nothing has changed then */
+  reloadTls(): void {
+    this.#listening.reloadTls();
   }
 
   /** Says that it is about to close: `status().state` is `leaving`, and all else goes on as before. */
@@ -263,7 +269,7 @@ export class Server extends EventEmitter<ServerEvents> {
     this.#last = this.#count();
     await this.#engine.close();
     await this.#own.close();
-    this.#tls?.close();
+    this.#listening.close();
     this.#state = 'closed';
     this.#resolveClosed();
   }

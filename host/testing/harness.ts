@@ -3,9 +3,9 @@
 
 import { REASON_SHUTDOWN } from '../../assembly/abi.ts';
 import { Loopback } from '../kernel/loopback.ts';
-import { LoopbackSeat } from '../kernel/loopback-tls.ts';
 import { TLS_AT_ONCE, TLS_LISTENERS } from '../kernel/tls-access.ts';
-import type { Snapshot } from '../memory/stats.ts';
+import { ListenerTable } from '../listen/peer/listener-table.ts';
+import type { Snapshot } from '../memory/counts/stats.ts';
 import { loadModule, type ModuleSource } from '../module/protocol-module.ts';
 import type { Policy } from '../policy.ts';
 import { RateLimit } from '../rate-limit.ts';
@@ -23,7 +23,7 @@ import { Peer } from './peer.ts';
 import { type EnginesStats, Program } from './program.ts';
 
 export { StoreError, WasmpollError } from '../errors.ts';
-export type { GuestMetric, GuestMetrics, Histogram, Snapshot } from '../memory/stats.ts';
+export type { GuestMetric, GuestMetrics, Histogram, Snapshot } from '../memory/counts/stats.ts';
 export type { ModuleSource } from '../module/protocol-module.ts';
 export type { Policy } from '../policy.ts';
 export type { SharedCounts } from '../shared/counts.ts';
@@ -74,10 +74,11 @@ export class Harness {
   readonly #events = new Uint32Array(3);
   readonly #peers = new Map<number, Peer>();
   readonly #capacity = 16 * 1024 * 1024;
-  readonly #listeners = [LISTENER];
+  readonly #listeners: ListenerTable;
+  /** Their numbers, by what tells them apart. */
+  readonly #numbers = new Map<string, number>();
   /** Which of them have TLS. */
   readonly #modes = new Int32Array(TLS_LISTENERS);
-  readonly #tls = new LoopbackSeat();
   #config: Uint8Array;
   #now = 1;
   #ports = 49_152;
@@ -118,6 +119,7 @@ export class Harness {
     const own = { wake: () => this.#reactor.wake(), settle: () => this.settle() };
     this.#program = new Program(policy, () => this.#now, own, engines, this);
     this.store = this.#program.store;
+    this.#listeners = ListenerTable.make(buffer);
     this.#reactor = new Reactor({
       kernel: this.#kernel,
       module: { ...module, config },
@@ -126,8 +128,8 @@ export class Harness {
       now: () => this.#now,
       wallNow: () => wallClock + this.#now,
       random,
-      listeners: this.#listeners,
-      tls: { place: { id: 1, seat: 0 }, seat: this.#tls, modes: this.#modes },
+      listeners: this.#listeners.buffer,
+      tls: { place: { id: 1, seat: 0 }, seat: this.#kernel.seat, modes: this.#modes },
       buffer,
       seat: this.#program.seat,
       routed: engines.store !== undefined,
@@ -178,13 +180,13 @@ export class Harness {
    */
   connect(options: ConnectOptions = {}): Peer {
     const { address = `127.0.0.1:${this.#ports++}`, bufferBytes = this.#capacity } = options;
-    const { listener = LISTENER, local = listener, tls = false } = options;
-    const number = this.#listenerOf(listener, tls !== false);
+    const { listener = LISTENER, local = listener, tls = false, proxy = false } = options;
+    const number = this.#listener(listener, proxy, tls !== false);
     const { fd, client } = this.#kernel.connect(bufferBytes, address, local);
     const peer = new Peer(client, () => this.settle());
     if (tls === false) this.#opening = peer;
     else this.#shaking.set(address, peer);
-    this.#tls.facts = typeof tls === 'object' ? tls : {};
+    this.#kernel.seat.facts = typeof tls === 'object' ? tls : {};
     this.#reactor.open(fd, number);
     this.#opening = null;
     if (tls !== false && options.shakes !== false) peer.shake();
@@ -192,14 +194,12 @@ export class Harness {
     return peer;
   }
 
-  #listenerOf(name: string, secure: boolean): number {
-    const mode = secure ? TLS_AT_ONCE : 0;
-    const found = this.#listeners.findIndex(
-      (known, number) => known === name && this.#modes[number] === mode,
-    );
-    if (found >= 0) return found;
-    this.#modes[this.#listeners.length] = mode;
-    return this.#listeners.push(name) - 1;
+  #listener(name: string, proxied: boolean, secure: boolean): number {
+    const key = `${proxied} ${secure} ${name}`;
+    const number = this.#numbers.get(key) ?? this.#listeners.add({ name, proxied });
+    this.#numbers.set(key, number);
+    this.#modes[number] = secure ? TLS_AT_ONCE : 0;
+    return number;
   }
 
   /**

@@ -47,6 +47,8 @@ export interface ConnectOptions {
   /** The property `local`; the same as `listener` by default. */
   local?: string;
   bufferBytes?: number;
+  /** The listener expects a PROXY header, which the peer has to send first. */
+  proxy?: boolean;
   /**
    * By TLS, as it looks from here: bytes are the same, and an end is announced unless it is a `truncate()`.
    * An object is what the guest finds as properties: `{ 'tls.subject': 'CN=somebody' }`.

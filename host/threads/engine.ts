@@ -3,7 +3,9 @@
 
 import type { Native } from '../kernel/native.ts';
 import type { TlsShare } from '../kernel/tls-access.ts';
-import type { Counts, Snapshot } from '../memory/stats.ts';
+import type { ListenerTable } from '../listen/peer/listener-table.ts';
+import type { Refused } from '../listen/peer/refusals.ts';
+import type { Counts, Snapshot } from '../memory/counts/stats.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
 import type { Shared, SharedLimits } from '../shared/contract.ts';
 import { type Receiver, SeatNumbers } from '../shared/seats.ts';
@@ -40,6 +42,8 @@ export interface EngineObserver {
   failure(error: unknown): void;
   /** A connection is closed since the guest has used nothing of a whole `maxFrameBytes`. */
   overlong(id: number): void;
+  /** Connections were kept out before a guest heard of them. */
+  refused(refused: Refused): void;
   /** @returns false when the line was dropped */
   log(level: number, text: string): boolean;
   /** A thread cannot be started for want of descriptors, or not any more: nothing is to be accepted then. */
@@ -69,20 +73,24 @@ export const interestsOf = (bits: number): Interests => ({
 /** What all seats of a server have in common. */
 export interface Common {
   readonly native: Native;
-  /** The operator's names for the listeners, by their numbers. */
-  readonly listeners: readonly string[];
+  readonly listeners: ListenerTable;
   /** Null where no listener has TLS. */
   readonly tls: TlsShare | null;
+  /** The table of addresses, as `enterPeer` takes it; 0 when they are not limited. */
+  readonly peers: number;
   readonly shared: Shared;
   readonly numbers: SeatNumbers;
   /** Requests to the store are seen to by an engine. */
   readonly routed: boolean;
+  /** How long callbacks take is counted. */
+  readonly histograms: boolean;
 }
 
 export const makeCommon = (
   native: Native,
   limits: SharedLimits,
-  options: Pick<Common, 'listeners' | 'routed'> & Partial<Pick<Common, 'tls'>>,
+  options: Pick<Common, 'listeners' | 'peers' | 'routed' | 'histograms'> &
+    Partial<Pick<Common, 'tls'>>,
 ): Common => ({
   tls: null,
   ...options,

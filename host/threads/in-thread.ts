@@ -51,6 +51,7 @@ export class InThread implements Engine {
       restart: this.#told((why) => observer.restart(why)),
       failure: this.#told((error) => observer.failure(error)),
       overlong: this.#told((id) => observer.overlong(id)),
+      refused: this.#told((refused) => observer.refused(refused)),
       log: this.#told((level, text) => observer.log(level, text)),
     };
     const epoll = native.epoll();
@@ -67,7 +68,7 @@ export class InThread implements Engine {
   }
 
   #makeReactor(module: GuestModule, policy: Policy, epoll: NativeEpoll): Reactor {
-    const { native, shared, listeners, routed, tls } = this.#common;
+    const { native, shared, listeners, peers, routed, histograms, tls } = this.#common;
     const eventFd = makeEventFd(native);
     shared.open(this.#seat, eventFd);
     epoll.add(eventFd, native.constants.EPOLLIN, 0, 0);
@@ -75,13 +76,15 @@ export class InThread implements Engine {
       kernel: native,
       module,
       policy,
-      listeners,
+      listeners: listeners.buffer,
+      peers,
       observer: this.#observer,
       now: monotonicMs,
       buffer: SharedArrayBuffer,
       epoll,
       seat: shared.seat(this.#seat),
       routed,
+      histograms,
       tls: tlsAccess(native, tls, this.#seat),
       signalled: () => {
         drainEventFd(native, eventFd);

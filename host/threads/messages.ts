@@ -2,6 +2,7 @@
 // neither has to import the other.
 
 import type { TlsShare } from '../kernel/tls-access.ts';
+import type { Refused } from '../listen/peer/refusals.ts';
 import type { Layout, StateBlocks } from '../memory/state-blocks.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
 import type { Policy } from '../policy.ts';
@@ -14,9 +15,14 @@ export interface WorkerData {
   readonly policy: Policy;
   readonly control: SharedArrayBuffer;
   readonly metrics: SharedArrayBuffer;
-  /** The operator's names for the listeners, by their numbers. */
-  readonly listeners: readonly string[];
+  /** How long callbacks take is counted. */
+  readonly histograms: boolean;
+  /** For a ListenerTable, and for Headers. */
+  readonly listeners: SharedArrayBuffer;
+  readonly headers: SharedArrayBuffer;
   readonly tls: TlsShare | null;
+  /** As Common has it. */
+  readonly peers: number;
   /** Belongs to the seat, registrations included; the eventfd is in it with token 0. */
   readonly epollFd: number;
   readonly eventFd: number;
@@ -68,6 +74,7 @@ export type FromWorker =
   | { readonly kind: 'restart'; readonly why: string }
   | { readonly kind: 'failure'; readonly message: string }
   | { readonly kind: 'overlong'; readonly id: number }
+  | { readonly kind: 'keptOut'; readonly refused: Refused }
   | { readonly kind: 'log'; readonly level: number; readonly text: string }
   | { readonly kind: 'looked' }
   | { readonly kind: 'quiet' };

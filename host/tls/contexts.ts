@@ -19,7 +19,6 @@ import { doubtOf } from './validity.ts';
 
 /** A listener that has TLS. */
 export interface TlsListener {
-  readonly number: number;
   /** Stands in front of messages. */
   readonly name: string;
   readonly options: TlsOptions;
@@ -44,8 +43,9 @@ export class TlsContexts {
   readonly #warn: (message: string) => void;
   /** By their numbers. */
   readonly #listeners = new Map<number, TlsListener>();
-  /** Settles with the last change that was asked for: they come one after the other. */
-  #changing: Promise<unknown> = Promise.resolve();
+  /** Null for one that is to have none. */
+  readonly #prepared = new Map<number, TlsListener | null>();
+  readonly #warnings = new Set<string>();
 
   /**
    * @param warn is told of certificates that have expired or soon will
@@ -61,73 +61,82 @@ export class TlsContexts {
     this.share = { id: this.#tls.id, modes };
   }
 
-  /**
-   * Reads what these listeners are to show, and has it hold for whoever connects from now on. Other listeners
-   * go on as they are.
-   * @throws WasmpollError ERR_TLS, naming the file and what is wrong; nothing has changed then
-   */
-  configure(listeners: readonly TlsListener[]): Promise<void> {
-    return this.#inTurn(() => this.#configure(listeners));
-  }
-
-  #inTurn(change: () => Promise<void>): Promise<void> {
-    const changed = this.#changing.then(change);
-    this.#changing = changed.catch(() => undefined);
-    return changed;
-  }
-
-  async #configure(listeners: readonly TlsListener[]): Promise<void> {
-    await this.#prepare(listeners, false);
-    for (const listener of listeners) {
-      const { end, starttls = false } = listener.options;
-      const mode = (starttls ? TLS_LATER : TLS_AT_ONCE) | (end === 'lenient' ? TLS_LENIENT : 0);
-      this.#listeners.set(listener.number, listener);
-      Atomics.store(this.#modes, listener.number, mode);
-    }
-  }
-
-  /**
-   * Reads the files of all listeners again.
-   * @throws WasmpollError ERR_TLS as above, and for a certificate that has expired while the one before has
-   *   not; nothing has changed then
-   */
-  reload(): Promise<void> {
-    return this.#inTurn(() => this.#prepare([...this.#listeners.values()], true));
-  }
-
-  async #prepare(listeners: readonly TlsListener[], again: boolean): Promise<void> {
-    const warnings: string[] = [];
+  /** @throws WasmpollError ERR_TLS, naming the file and what is wrong with it */
+  check(listeners: readonly TlsListener[]): void {
     try {
-      for (const listener of listeners) await this.#read(listener, again, warnings);
-    } catch (error) {
-      this.#tls.discard();
-      throw error;
+      for (const listener of listeners) this.#read(0, listener, false);
+    } finally {
+      this.discard();
     }
-    this.#tls.commit();
-    for (const warning of warnings) this.#warn(warning);
   }
 
-  async #read({ number, name, options }: TlsListener, again: boolean, warnings: string[]) {
-    const { texts, label } = readTls(options, name);
+  /**
+   * Reads what a listener is to show, which holds when it is committed for whoever connects from then on.
+   * @param options null for a listener without TLS
+   * @throws WasmpollError ERR_TLS, naming the file and what is wrong with it
+   */
+  prepare(number: number, name: string, options: TlsOptions | null): void {
+    const listener = options === null ? null : { name, options };
+    if (listener !== null) this.#read(number, listener, false);
+    this.#prepared.set(number, listener);
+  }
+
+  #read(number: number, { name, options }: TlsListener, again: boolean): void {
+    const { texts, label } = readTls(options, `listen '${name}'`);
     const fault = this.#tls.prepare(number, texts);
     if (fault !== undefined) {
       const { pair, part, why } = fault;
       const what = part === '' ? '' : `${label(pair, part)} `;
-      throw new WasmpollError('ERR_TLS', `${name}: tls: ${what}${why}`);
+      throw new WasmpollError('ERR_TLS', `listen '${name}': tls: ${what}${why}`);
     }
     for (const [index, { cert }] of texts.pairs.entries()) {
-      const doubt = await doubtOf(cert, Date.now());
+      const doubt = doubtOf(cert, Date.now());
       if (doubt === null) continue;
-      const message = `${name}: tls: ${label(index, 'cert')} ${doubt.why}`;
+      const message = `listen '${name}': tls: ${label(index, 'cert')} ${doubt.why}`;
       if (again && doubt.expired) throw new WasmpollError('ERR_TLS', message);
-      warnings.push(message);
+      this.#warnings.add(message);
     }
   }
 
-  /** The listener is closed; its number may be another's. */
-  remove(number: number): void {
+  /** All that was prepared takes effect. */
+  commit(): void {
+    this.#tls.commit();
+    for (const [number, listener] of this.#prepared) {
+      if (listener === null) this.#listeners.delete(number);
+      else this.#listeners.set(number, listener);
+      Atomics.store(this.#modes, number, listener === null ? 0 : modeOf(listener.options));
+    }
+    for (const warning of this.#warnings) this.#warn(warning);
+    this.#forgetPrepared();
+  }
+
+  discard(): void {
+    this.#tls.discard();
+    this.#forgetPrepared();
+  }
+
+  #forgetPrepared(): void {
+    this.#prepared.clear();
+    this.#warnings.clear();
+  }
+
+  /**
+   * Reads the files of all listeners again.
+   * @throws WasmpollError ERR_TLS as above, and for a certificate that has expired; nothing has changed then
+   */
+  reload(): void {
+    try {
+      for (const [number, listener] of this.#listeners) this.#read(number, listener, true);
+    } catch (error) {
+      this.discard();
+      throw error;
+    }
+    this.commit();
+  }
+
+  /** The listener is closed. Those who came by it go on as they are. */
+  forget(number: number): void {
     this.#listeners.delete(number);
-    Atomics.store(this.#modes, number, 0);
   }
 
   get counts(): TlsCounts {
@@ -139,3 +148,6 @@ export class TlsContexts {
     this.#tls.release();
   }
 }
+
+const modeOf = ({ starttls = false, end = 'strict' }: TlsOptions): number =>
+  (starttls ? TLS_LATER : TLS_AT_ONCE) | (end === 'lenient' ? TLS_LENIENT : 0);

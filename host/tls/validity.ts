@@ -10,8 +10,9 @@ export interface Doubt {
 }
 
 /** @param pem its first certificate counts */
-export async function doubtOf(pem: string, now: number): Promise<Doubt | null> {
-  const { X509Certificate } = await import('node:crypto');
+export function doubtOf(pem: string, now: number): Doubt | null {
+  // Not imported: a Node without OpenSSL has no such module, and need not have one.
+  const { X509Certificate } = process.getBuiltinModule('node:crypto');
   const { validFrom, validTo } = new X509Certificate(pem);
   const [from, to] = [Date.parse(validFrom), Date.parse(validTo)];
   if (to <= now) return { expired: true, why: `has expired on ${dayOf(to)}` };

@@ -166,7 +166,7 @@ test('whoever does not keep pace is given a subsequence, and told of every gap',
         t.is(server.stats().shared.queueBytes, 0);
       },
     ),
-    { numRuns: 60 },
+    { numRuns: 40 },
   );
   t.log(total);
   t.true(total.given > 0 && total.lost > 0 && total.leftOut > 0);

@@ -142,16 +142,16 @@ test('whoever speaks another protocol gets an end, and the guest hears nothing',
   t.is(opened, 0);
   t.deepEqual(reasons, []);
   t.like(server.stats(), { errors: { TLS: 2 }, tls: { handshakes: 0, failed: { notTls: 1 } } });
-  t.is(server.stats().connections.total, 2);
+  t.like(server.stats().connections, { total: 0, refused: 2 });
 });
 
 test('a handshake that is not done in time is reset', async (t) => {
-  const { server, address } = await start(t, { policy: { handshakeTimeoutMs: 50 } });
+  const { server, address } = await start(t, { policy: { handshakeTimeoutMs: 500 } });
   const silent = await connect(address, { owner: t });
   t.is(await silent.closed, 'ECONNRESET');
   t.like(server.stats(), { errors: { TLS_TIMEOUT: 1 }, connections: { open: 0 } });
   const client = await connect(address, { owner: t, secure: {} });
-  await after(100);
+  await after(600);
   await client.send('still here');
   t.is((await client.readExactly(10)).toString(), 'still here');
 });

@@ -6,10 +6,10 @@ import { makeEventFd, ringEventFd } from '../../kernel/event-fd.ts';
 import type { Native, NativeEpoll } from '../../kernel/native.ts';
 import { isOpen } from '../../memory/connections.ts';
 import { ControlWords, IN_START_UP } from '../../memory/control-words.ts';
+import { Metrics } from '../../memory/counts/metrics.ts';
+import { Stats } from '../../memory/counts/stats.ts';
 import { COLUMNS, DOOMED, FD, FLAGS, MASK, OPEN, REASON } from '../../memory/layout.ts';
-import { Metrics } from '../../memory/metrics.ts';
-import { Stats } from '../../memory/stats.ts';
-import type { Policy } from '../../policy.ts';
+import { headerBytes, type Policy } from '../../policy.ts';
 import { bitsOf, type Common, type Interests, interestsOf, type Receiver } from '../engine.ts';
 
 const NOBODY = { slot: IN_START_UP, reason: REASON_TRAP };
@@ -38,6 +38,7 @@ export class SeatHoldings {
   readonly #common: Common;
   readonly #epoll: NativeEpoll;
   readonly #eventFd: number;
+  readonly #headers: SharedArrayBuffer;
   #handed = 0;
   #callbacksAtStart = 0;
 
@@ -49,6 +50,7 @@ export class SeatHoldings {
     this.policy = policy;
     this.control = new ControlWords(new SharedArrayBuffer(ControlWords.bytes));
     this.stats = new Stats(this.control.counts);
+    this.#headers = new SharedArrayBuffer(headerBytes(policy));
     this.#epoll = native.epoll();
     try {
       this.#eventFd = makeEventFd(native);
@@ -69,8 +71,11 @@ export class SeatHoldings {
       policy: this.policy,
       control: this.control.buffer as SharedArrayBuffer,
       metrics: this.metrics.buffer as SharedArrayBuffer,
-      listeners: this.#common.listeners,
+      histograms: this.#common.histograms,
+      listeners: this.#common.listeners.buffer as SharedArrayBuffer,
+      headers: this.#headers,
       tls: this.#common.tls,
+      peers: this.#common.peers,
       epollFd: this.#epoll.fd,
       eventFd: this.#eventFd,
       shared: { id: this.#common.shared.id, seat: this.number, routed: this.#common.routed },

@@ -1,8 +1,15 @@
 // Stats: what a reactor has counted, in an array that another thread may read and that outlives the
 // reactor. Doubles, because counts of bytes pass 2^32 within minutes.
 
-import type { GuestMetrics, Histogram } from './metrics.ts';
+import {
+  HISTOGRAM_COLUMNS,
+  type Histograms,
+  histogramsOf,
+  recordConnection,
+} from './histograms.ts';
+import type { GuestMetrics } from './metrics.ts';
 
+export type { Histograms } from './histograms.ts';
 export type { GuestMetric, GuestMetrics, Histogram } from './metrics.ts';
 
 // Failures of the host's own making, each with its column; errnos have one each behind them.
@@ -17,6 +24,10 @@ const KINDS = [
   'GUEST_START',
   'HUNG',
   'WORKER',
+  'PROXY',
+  'DENIED',
+  'ADDRESS_CONNECTIONS',
+  'ADDRESS_RATE',
   'TLS',
   'TLS_TRUNCATED',
   'TLS_TIMEOUT',
@@ -41,16 +52,10 @@ const FIRST_ERRNO = 48;
 // Linux's errnos end at 133; asm-generic/errno.h.
 const ERRNOS = 134;
 
+/** Where the columns of histograms begin. */
+export const HISTOGRAMS = FIRST_ERRNO + ERRNOS;
 /** Columns of an array of counts. */
-export const STATS = FIRST_ERRNO + ERRNOS;
-
-/** In milliseconds. */
-export interface Histograms {
-  /** How long callbacks took. */
-  readonly callbackMs: Histogram;
-  /** How long connections that are over were open. */
-  readonly connectionMs: Histogram;
-}
+export const STATS = HISTOGRAMS + HISTOGRAM_COLUMNS;
 
 /** What `server.stats()` returns. Bytes are bytes of the streams, without any headers. */
 export interface Snapshot {
@@ -79,9 +84,11 @@ export type Counts = Omit<Snapshot, 'guest'>;
 
 export class Stats {
   readonly #counts: Float64Array;
+  readonly #histograms: Float64Array;
 
   constructor(counts: Float64Array = new Float64Array(STATS)) {
     this.#counts = counts;
+    this.#histograms = counts.subarray(HISTOGRAMS);
   }
 
   connected(): void {
@@ -106,6 +113,11 @@ export class Stats {
 
   trapped(): void {
     this.#counts[TRAPS]! += 1;
+  }
+
+  /** A connection is over that was open for so long. */
+  ended(ms: number): void {
+    recordConnection(this.#histograms, ms);
   }
 
   logDropped(): void {
@@ -157,7 +169,7 @@ export class Stats {
       errors,
       guestTraps: counts[TRAPS]!,
       logLinesDropped: counts[LOG_DROPPED]!,
-      histograms: null,
+      histograms: histogramsOf(this.#histograms),
     };
   }
 }
