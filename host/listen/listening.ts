@@ -6,9 +6,9 @@ import type { Native, PeerCounts } from '../kernel/native.ts';
 import type { TlsShare } from '../kernel/tls-access.ts';
 import type { Policy } from '../policy.ts';
 import type { TlsContexts } from '../tls/contexts.ts';
-import type { TlsCounts } from '../tls/counts.ts';
 import type { Acceptor } from './acceptor.ts';
 import { bindPlan, closeQuietly, keyOf } from './binding.ts';
+import type { ListeningCounts } from './counts.ts';
 import { Guard, type GuardParts } from './guard.ts';
 import type { Listener } from './listener.ts';
 import { type ListenerTable, MOST_LISTENERS } from './peer/listener-table.ts';
@@ -72,7 +72,7 @@ export class Listening {
   }
 
   /** Adds those who were kept out here to what an engine has counted. */
-  counted<Counts extends Counted>(counts: Counts): Counts & { addresses: number; tls?: TlsCounts } {
+  counted<Counts extends Counted>(counts: Counts): Counts & ListeningCounts {
     const errors: Record<string, number> = { ...counts.errors };
     let { refused } = counts.connections;
     for (const [name, count] of Object.entries(this.#parts.refusals.counts)) {

@@ -103,16 +103,18 @@ export const TOUCHED = 1 << 15;
 export const SHARING = 1 << 16;
 /** Messages for it were lost, and it was not told. */
 export const MISSED = 1 << 17;
+/** It ends with REASON_ERROR by the host's own fault, and not since a system call failed. */
+export const LOST = 1 << 19;
 /** Its bytes go through a session of TLS: what is in OUTPUT is ciphertext, what is in HELD is not. */
-export const TLS = 1 << 19;
+export const TLS = 1 << 20;
 /** The session's handshake is not done; LINGER_UNTIL has its deadline. */
-export const HANDSHAKING = 1 << 20;
+export const HANDSHAKING = 1 << 21;
 /** An end or a failure waits in the session, to be told by the next receive. */
-export const OVER = 1 << 21;
+export const OVER = 1 << 22;
 /** The peer was told that nothing comes any more, or cannot be told. */
-export const NOTIFIED = 1 << 22;
+export const NOTIFIED = 1 << 23;
 /** The peer has finished below TLS as well. */
-export const WIRE_ENDED = 1 << 23;
+export const WIRE_ENDED = 1 << 24;
 
 /** Its PROXY header has not come yet; the guest knows nothing of it. */
 export const AWAITING = 1 << 18;

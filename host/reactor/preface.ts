@@ -36,7 +36,10 @@ const {
 const { ROW, ROW_RESULT } = Rows;
 
 /** What it calls. */
-type Others = Pick<Works, 'backlog' | 'deadlines' | 'flow' | 'callbacks' | 'output' | 'secure'>;
+type Others = Pick<
+  Works,
+  'backlog' | 'callbacks' | 'deadlines' | 'endings' | 'flow' | 'output' | 'secure'
+>;
 
 export class Preface {
   readonly #parts: Parts;
@@ -70,9 +73,8 @@ export class Preface {
 
   /** The connection is the guest's from here on. */
   greet(slot: number): void {
-    const { stats, observer, facts } = this.#parts;
-    stats.connected();
-    observer.open?.(this.#table[slot * COLUMNS + HANDLE]!, facts.peerAddress(slot));
+    this.#parts.stats.connected();
+    this.#others.endings.begun(slot);
     this.#others.callbacks.open(slot);
   }
 

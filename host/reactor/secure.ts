@@ -28,6 +28,7 @@ const {
   LAST_PROGRESS,
   LAYOUT,
   LISTENER,
+  LOST,
   NOTIFIED,
   OUTPUT_BYTES,
   OVER,
@@ -224,7 +225,7 @@ export class Secure {
   #failed(slot: number): void {
     this.#parts.stats.error('TLS');
     this.#handshakes.fail(slot);
-    this.#table[slot * COLUMNS + FLAGS]! |= NOTIFIED;
+    this.#table[slot * COLUMNS + FLAGS]! |= NOTIFIED | LOST;
     this.#others.lifecycle.finish(slot, REASON_TLS);
   }
 

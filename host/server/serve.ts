@@ -44,7 +44,7 @@ async function start(
   const fitting = { ...wanted, maxConnections: fitDescriptors(native, wanted.maxConnections) };
   const specs = parseAll(options.listen);
   const policy = specs.some(({ tls }) => tls !== null) ? securePolicy(fitting) : fitting;
-  const log = new ServerLog(policy, options.logger);
+  const log = new ServerLog(policy, options.logger, options.logData);
   const listening = openListening(native, policy, log, specs);
   signal?.throwIfAborted();
   const listen = await listening.prepare(options.listen);

@@ -6,11 +6,12 @@ import { WasmpollError } from '../errors.ts';
 import { monotonicMs } from '../kernel/monotonic.ts';
 import { native } from '../kernel/native.ts';
 import { Acceptor } from '../listen/acceptor.ts';
+import type { ListeningCounts } from '../listen/counts.ts';
 import type { Listening } from '../listen/listening.ts';
 import { type LoadedProtocol, loadProtocol } from '../module/source.ts';
 import type { Policy } from '../policy.ts';
 import type { Engine, EngineStats } from '../threads/engine.ts';
-import type { TlsCounts } from '../tls/counts.ts';
+import { withResolvers } from './deferred.ts';
 import type { ServerEvents, ServerLog } from './events.ts';
 import { configOf, type ServeOptions, type SwapOptions } from './options.ts';
 import type { EnginesStats, MessageHandler, OwnSeat, SharedCounts, Store } from './own-seat.ts';
@@ -18,15 +19,11 @@ import { type Served, type ServerState, type ServerStatus, servedModule } from '
 import { silentOf } from './turning.ts';
 
 /** What `server.stats()` returns. */
-export interface ServerStats extends EngineStats {
+export interface ServerStats extends EngineStats, ListeningCounts {
   /** Topics and keys. */
   shared: SharedCounts;
   /** What carries them beyond this process. */
   engines: EnginesStats;
-  /** Addresses in the table of `connectionsPerAddress` and `acceptRate`. */
-  addresses: number;
-  /** Where a listener has TLS. */
-  tls?: TlsCounts;
 }
 
 export class Server extends EventEmitter<ServerEvents> {
@@ -38,7 +35,7 @@ export class Server extends EventEmitter<ServerEvents> {
   readonly #log: ServerLog;
   readonly #acceptor: Acceptor;
   readonly #listening: Listening;
-  #resolveClosed: () => void = () => undefined;
+  readonly #resolveClosed: () => void;
   readonly #startedAt = Date.now();
   readonly #startedMs = monotonicMs();
   #state: ServerState = 'serving';
@@ -67,12 +64,11 @@ export class Server extends EventEmitter<ServerEvents> {
     this.#own = own;
     this.#log = log;
     this.#policy = policy;
-    this.closed = new Promise((resolve) => {
-      this.#resolveClosed = resolve;
-    });
+    ({ promise: this.closed, resolve: this.#resolveClosed } = withResolvers());
     this.#listening = listening;
     log.emitter = this;
     log.whenQuiet = () => void this.#finish();
+    log.leftOutBefore = () => this.#engine.snapshot().logLinesDropped;
     engine.observe(log.interests);
     this.#hook();
     this.#acceptor = new Acceptor({
@@ -153,7 +149,9 @@ export class Server extends EventEmitter<ServerEvents> {
 
   #count(): ServerStats {
     const { counts: shared, engines } = this.#own;
-    return { ...this.#listening.counted(this.#engine.snapshot()), shared, engines };
+    const logLinesDropped = this.#log.leftOut;
+    const counted = this.#listening.counted(this.#engine.snapshot());
+    return { ...counted, logLinesDropped, shared, engines };
   }
 
   /** The keys that guests have in common, for the program as well. */
@@ -266,6 +264,7 @@ export class Server extends EventEmitter<ServerEvents> {
 
   async #finish(): Promise<void> {
     clearTimeout(this.#grace);
+    this.#log.end();
     this.#last = this.#count();
     await this.#engine.close();
     await this.#own.close();
