@@ -83,8 +83,6 @@ export class Harness {
   #now = 1;
   #ports = 49_152;
   #opening: Peer | null = null;
-  /** Those whose handshake is not done, by address. */
-  readonly #shaking = new Map<string, Peer>();
   /** What a subscriber does is settled with what it was called for. */
   #settling = false;
 
@@ -98,10 +96,9 @@ export class Harness {
     this.#config = config;
     const limit = new RateLimit(policy.logLinesPerSecond, () => this.#now);
     const observer: Observer = {
-      open: (connection, address) => {
-        const peer = this.#opening ?? this.#shaking.get(address);
+      open: (connection) => {
+        const peer = this.#opening ?? this.#peers.get(connection);
         if (peer === undefined) return;
-        this.#shaking.delete(address);
         peer.connection = connection;
         this.#peers.set(connection, peer);
       },
@@ -184,11 +181,12 @@ export class Harness {
     const number = this.#listener(listener, proxy, tls !== false);
     const { fd, client } = this.#kernel.connect(bufferBytes, address, local);
     const peer = new Peer(client, () => this.settle());
-    if (tls === false) this.#opening = peer;
-    else this.#shaking.set(address, peer);
     this.#kernel.seat.facts = typeof tls === 'object' ? tls : {};
-    this.#reactor.open(fd, number);
+    this.#opening = peer;
+    const handle = this.#reactor.open(fd, number);
     this.#opening = null;
+    // Told of as open when its header has come, and its handshake is done.
+    if (proxy || tls !== false) this.#peers.set(handle, peer);
     if (tls !== false && options.shakes !== false) peer.shake();
     else this.settle();
     return peer;
