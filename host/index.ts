@@ -16,7 +16,8 @@ export type {
 export type { ModuleSource } from './module/protocol-module.ts';
 export type { Policy, Setting, SettingName, Unit } from './policy.ts';
 export { settings } from './policy.ts';
-export type { ServerEvents } from './server/events.ts';
+export type { ClosedConnection } from './server/endings.ts';
+export type { GuestFailure, ServerEvents } from './server/events.ts';
 export type { Logger } from './server/logger.ts';
 export type { ServeOptions, SwapOptions } from './server/options.ts';
 export { serve } from './server/serve.ts';

@@ -30,8 +30,14 @@ export class Facts {
     return this.#headerOf(slot)?.source ?? this.#socketPeer(slot) ?? '';
   }
 
+  /** The operator's name for the listener that it came by. */
+  listener(slot: number): string {
+    return this.#listeners.name(this.#table[slot * COLUMNS + LISTENER]!) ?? '';
+  }
+
   #socketPeer(slot: number): string | null {
-    return textOf(this.#kernel.peerAddress(this.#table[slot * COLUMNS + FD]!));
+    const fd = this.#table[slot * COLUMNS + FD]!;
+    return fd < 0 ? null : textOf(this.#kernel.peerAddress(fd));
   }
 
   // One that was read before: it is whole.

@@ -10,6 +10,7 @@ import type { Listening } from '../listen/listening.ts';
 import { type LoadedProtocol, loadProtocol } from '../module/source.ts';
 import type { Policy } from '../policy.ts';
 import type { Engine, EngineStats } from '../threads/engine.ts';
+import { withResolvers } from './deferred.ts';
 import type { ServerEvents, ServerLog } from './events.ts';
 import { configOf, type ServeOptions, type SwapOptions } from './options.ts';
 import type { EnginesStats, MessageHandler, OwnSeat, SharedCounts, Store } from './own-seat.ts';
@@ -70,6 +71,7 @@ export class Server extends EventEmitter<ServerEvents> {
     this.#listening = listening;
     log.emitter = this;
     log.whenQuiet = () => void this.#finish();
+    log.leftOutBefore = () => this.#engine.snapshot().logLinesDropped;
     engine.observe(log.interests);
     this.#hook();
     this.#acceptor = new Acceptor({
@@ -150,7 +152,9 @@ export class Server extends EventEmitter<ServerEvents> {
 
   #count(): ServerStats {
     const { counts: shared, engines } = this.#own;
-    return { ...this.#listening.counted(this.#engine.snapshot()), shared, engines };
+    const logLinesDropped = this.#log.leftOut;
+    const counted = this.#listening.counted(this.#engine.snapshot());
+    return { ...counted, logLinesDropped, shared, engines };
   }
 
   /** The keys that guests have in common, for the program as well. */
@@ -258,6 +262,7 @@ export class Server extends EventEmitter<ServerEvents> {
 
   async #finish(): Promise<void> {
     clearTimeout(this.#grace);
+    this.#log.end();
     this.#last = this.#count();
     await this.#engine.close();
     await this.#own.close();
@@ -268,12 +273,4 @@ export class Server extends EventEmitter<ServerEvents> {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
-}
-
-function withResolvers(): { promise: Promise<void>; resolve: () => void } {
-  let resolve: () => void = () => undefined;
-  const promise = new Promise<void>((done) => {
-    resolve = done;
-  });
-  return { promise, resolve };
 }
