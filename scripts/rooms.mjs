@@ -77,6 +77,7 @@ export const limits = {
     'host/reactor/parts.ts': 15,
     'host/reactor/wiring.ts': 14,
     'host/server/serve.ts': 16,
+    'host/threads/seat/holdings.ts': 11,
     'host/threads/supervisor.ts': 11,
     'host/admin/admin.ts': 14,
     'host/server/server.ts': 14,
