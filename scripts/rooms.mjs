@@ -89,6 +89,7 @@ export const limits = {
     'host/reactor/wiring.ts': 16,
     'host/threads/in-thread.ts': 12,
     'host/threads/seat-worker.ts': 12,
+    'host/threads/seat/holdings.ts': 11,
     'host/threads/supervisor.ts': 11,
     'host/listen/listening.ts': 13,
     'host/server/serve.ts': 18,
