@@ -6,7 +6,7 @@ export const words = ['errors', 'policy', 'text', 'rate-limit', 'config', 'units
 
 /** Each room, and what it may import besides itself and the words: other rooms, or single files. */
 export const rooms = {
-  services: ['listen/spec'],
+  services: ['listen/spec', 'tls/texts'],
   shared: [],
   'shared/member': ['shared'],
   kernel: ['shared/contract', 'shared/records'],
@@ -62,7 +62,10 @@ export const rooms = {
     ...['engines/timers', 'listen/peer', 'memory/counts'],
   ],
   logs: ['server/endings', 'server/logger'],
-  cli: ['admin', 'logs', 'engines/address', 'listen', 'module', 'server', 'services', 'wasi'],
+  cli: [
+    ...['admin', 'logs', 'engines/address', 'listen', 'module', 'server', 'services', 'tls'],
+    'wasi',
+  ],
 };
 
 export const limits = {
