@@ -36,9 +36,15 @@ export const rooms = {
     'engines/nats',
     'engines/sqlite',
   ],
-  'engines/redis': ['engines/address', 'engines/contract', 'engines/in-flight', 'engines/link'],
+  'engines/redis': [
+    ...['engines/address', 'engines/contract', 'engines/in-flight', 'engines/link'],
+    'engines/slices',
+  ],
   'engines/nats': ['engines/address', 'engines/contract', 'engines/in-flight', 'engines/link'],
-  'engines/sqlite': ['engines/contract', 'engines/in-flight', 'engines/link'],
+  'engines/sqlite': [
+    ...['engines/contract', 'engines/fifo', 'engines/in-flight', 'engines/link'],
+    'engines/slices',
+  ],
   threads: [
     ...['shared', 'kernel', 'memory', 'module', 'guest', 'reactor', 'threads/seat'],
     ...['listen/peer', 'memory/counts'],
@@ -62,9 +68,10 @@ export const rooms = {
     ...['engines/timers', 'listen/peer', 'memory/counts'],
   ],
   logs: ['server/endings', 'server/logger'],
+  systemd: ['kernel', 'server'],
   cli: [
-    ...['admin', 'logs', 'engines/address', 'listen', 'module', 'server', 'services', 'tls'],
-    'wasi',
+    ...['admin', 'engines/address', 'kernel/native', 'listen', 'logs', 'module', 'server'],
+    ...['services', 'systemd', 'tls', 'wasi'],
   ],
 };
 
@@ -73,20 +80,20 @@ export const limits = {
   /** A table, as long as there are settings. */
   exempt: ['host/policy.ts'],
   files: 15,
-  filesOf: { kernel: 18, memory: 16, module: 16, reactor: 24, 'wasi/preview1': 20 },
+  filesOf: { kernel: 18, memory: 16, module: 16, reactor: 26, 'wasi/preview1': 20 },
   imports: 10,
   /** Those that put the parts together. */
   importsOf: {
     'host/reactor/reactor.ts': 15,
-    'host/reactor/parts.ts': 15,
-    'host/reactor/wiring.ts': 16,
+    'host/reactor/parts.ts': 16,
+    'host/reactor/wiring.ts': 17,
     'host/threads/in-thread.ts': 12,
     'host/threads/seat-worker.ts': 12,
     'host/threads/supervisor.ts': 11,
     'host/listen/listening.ts': 13,
     'host/server/serve.ts': 18,
     'host/admin/admin.ts': 14,
-    'host/server/server.ts': 16,
+    'host/server/server.ts': 17,
     'host/testing/harness.ts': 18,
   },
 };

@@ -17,8 +17,6 @@ import { Recovery, type Remains } from './recovery.ts';
 import { Turn } from './turn.ts';
 import { type Works, wire } from './wiring.ts';
 
-export type { Observer } from './parts.ts';
-
 /** What a reactor is made from. */
 export interface ReactorOptions extends Omit<Materials, 'control'> {
   readonly module: GuestModule;

@@ -11,11 +11,12 @@ import type { Listening } from '../listen/listening.ts';
 import { type LoadedProtocol, loadProtocol } from '../module/source.ts';
 import type { Policy } from '../policy.ts';
 import type { Engine, EngineStats } from '../threads/engine.ts';
+import { Course } from './course.ts';
 import { withResolvers } from './deferred.ts';
 import type { ServerEvents, ServerLog } from './events.ts';
 import { configOf, type ServeOptions, type SwapOptions } from './options.ts';
 import type { EnginesStats, MessageHandler, OwnSeat, SharedCounts, Store } from './own-seat.ts';
-import { type Served, type ServerState, type ServerStatus, servedModule } from './status.ts';
+import { type Served, type ServerStatus, servedModule } from './status.ts';
 import { silentOf } from './turning.ts';
 
 /** What `server.stats()` returns. */
@@ -29,6 +30,8 @@ export interface ServerStats extends EngineStats, ListeningCounts {
 export class Server extends EventEmitter<ServerEvents> {
   /** Resolves when the server is closed, whoever closed it. */
   readonly closed: Promise<void>;
+  /** Reads all certificates again. @throws WasmpollError ERR_TLS, and nothing has changed then */
+  readonly reloadTls = (): void => this.#listening.reloadTls();
   readonly #policy: Policy;
   readonly #engine: Engine;
   readonly #own: OwnSeat;
@@ -38,13 +41,12 @@ export class Server extends EventEmitter<ServerEvents> {
   readonly #resolveClosed: () => void;
   readonly #startedAt = Date.now();
   readonly #startedMs = monotonicMs();
-  #state: ServerState = 'serving';
+  readonly #course: Course;
   #config: Uint8Array;
   #served: Served;
   /** Settles with the last swap that was asked for. */
   #swapping: Promise<unknown> = Promise.resolve();
   #grace: NodeJS.Timeout | undefined;
-  #closing = false;
   /** The counters of a closed server. */
   #last: ServerStats | undefined;
 
@@ -64,6 +66,7 @@ export class Server extends EventEmitter<ServerEvents> {
     this.#own = own;
     this.#log = log;
     this.#policy = policy;
+    this.#course = new Course(policy.drainDelayMs, () => this.#drain());
     ({ promise: this.closed, resolve: this.#resolveClosed } = withResolvers());
     this.#listening = listening;
     log.emitter = this;
@@ -110,7 +113,7 @@ export class Server extends EventEmitter<ServerEvents> {
    */
   async listen(listen: ServeOptions['listen']): Promise<void> {
     const change = await this.#listening.prepare(listen);
-    if (this.#closing) throw new WasmpollError('ERR_CLOSED', 'listen: the server is closed');
+    if (this.#course.closing) throw new WasmpollError('ERR_CLOSED', 'listen: the server is closed');
     change();
   }
 
@@ -122,7 +125,7 @@ export class Server extends EventEmitter<ServerEvents> {
   /** What it is, what it serves, and how each of its parts is doing. */
   status(): ServerStatus {
     return {
-      state: this.#state,
+      state: this.#course.state,
       startedAt: this.#startedAt,
       uptimeMs: Math.round(monotonicMs() - this.#startedMs),
       module: this.#served,
@@ -220,7 +223,7 @@ export class Server extends EventEmitter<ServerEvents> {
     const loading = loadProtocol(protocol, this.#policy);
     const turn = Promise.allSettled([this.#swapping, loading]).then(async () => {
       const module = await loading;
-      if (this.#closing) throw new WasmpollError('ERR_CLOSED', 'swap: the server is closed');
+      if (this.#course.closing) throw new WasmpollError('ERR_CLOSED', 'swap: the server is closed');
       const config = given ?? this.#config;
       await this.#engine.swap({ ...module, config }, drain);
       this.#config = config;
@@ -232,27 +235,24 @@ export class Server extends EventEmitter<ServerEvents> {
     return turn;
   }
 
-  /** Reads all certificates again. @throws WasmpollError ERR_TLS, and nothing has changed then */
-  reloadTls(): void {
-    this.#listening.reloadTls();
-  }
-
   /** Says that it is about to close: `status().state` is `leaving`, and all else goes on as before. */
   leave(): void {
-    if (this.#state === 'serving') this.#state = 'leaving';
+    this.#course.leave();
   }
 
   /**
-   * Drains: stops listening, closes each connection once it is quiet (`drainQuietMs`), and aborts
-   * what is left after `graceMs`. Idempotent.
+   * Drains, after `drainDelayMs` in which it is `leaving`: stops listening, closes each connection once it is quiet
+   * (`drainQuietMs`), and aborts what is left after `graceMs`. Idempotent.
    * @returns `closed`
    */
   close(): Promise<void> {
-    if (this.#closing) return this.closed;
-    this.#closing = true;
-    this.#state = 'draining';
-    // Later: a logger or a signal may call this in the middle of a turn, and no microtask runs in one.
-    queueMicrotask(() => this.#drain());
+    this.#course.close();
+    return this.closed;
+  }
+
+  /** As `close`, without `drainDelayMs`, or without what is left of it. */
+  drain(): Promise<void> {
+    this.#course.drain();
     return this.closed;
   }
 
@@ -269,7 +269,7 @@ export class Server extends EventEmitter<ServerEvents> {
     await this.#engine.close();
     await this.#own.close();
     this.#listening.close();
-    this.#state = 'closed';
+    this.#course.state = 'closed';
     this.#resolveClosed();
   }
 

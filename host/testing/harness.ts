@@ -9,7 +9,8 @@ import type { Snapshot } from '../memory/counts/stats.ts';
 import { loadModule, type ModuleSource } from '../module/protocol-module.ts';
 import type { Policy } from '../policy.ts';
 import { RateLimit } from '../rate-limit.ts';
-import { type Observer, Reactor } from '../reactor/reactor.ts';
+import type { Observer } from '../reactor/observer.ts';
+import { Reactor } from '../reactor/reactor.ts';
 import type { SharedCounts } from '../shared/counts.ts';
 import {
   type ConnectOptions,

@@ -7,11 +7,11 @@ import type { ListenerTable } from '../listen/peer/listener-table.ts';
 import type { Refused } from '../listen/peer/refusals.ts';
 import type { Counts, Snapshot } from '../memory/counts/stats.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
-import type { Ending, Failure } from '../reactor/parts.ts';
+import type { Ending, Failure } from '../reactor/observer.ts';
 import type { Shared, SharedLimits } from '../shared/contract.ts';
 import { type Receiver, SeatNumbers } from '../shared/seats.ts';
 
-export type { Ending, Failure } from '../reactor/parts.ts';
+export type { Ending, Failure } from '../reactor/observer.ts';
 export type { Receiver } from '../shared/seats.ts';
 
 export interface EngineStats extends Snapshot {
