@@ -24,8 +24,8 @@ export const ROW_SLOT = ROW_TARGET_BUFFER;
 /** In an effect: its argument. */
 export const ROW_VALUE = ROW_OFFSET;
 
-// Copies up to this many bytes are made here: a native call costs more.
-const SMALL_COPY_BYTES = 64;
+/** Copies up to this many bytes are made here: a native call costs more. */
+export const SMALL_COPY_BYTES = 64;
 // Bytes of an Int32.
 const AT_ONCE = 4;
 

@@ -113,6 +113,8 @@ export const STATES_BUFFER = 3;
 export const BEFORE_BUFFER = 4;
 /** What the running callback asks of shared state. */
 export const LOG_BUFFER = 5;
+/** What callbacks have sent that have returned; see outbox.ts. */
+export const OUTBOX_BUFFER = 6;
 
 /** No buffer is larger, since I/O rows name places in it by Int32. */
 export const MAX_BYTES = 2 ** 31 - 1;

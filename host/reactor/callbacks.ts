@@ -79,22 +79,21 @@ export class Callbacks implements Entrance {
     this.#batch.bind(BEFORE_BUFFER, (before ?? states).view);
   }
 
-  /** Address of the receive window in the guest's memory. */
-  get window(): number {
-    return this.guest.window;
-  }
-
-  /** A copy of guest memory, for those who watch. */
-  read(address: number, length: number): Uint8Array {
-    return this.guest.memory.read(address, length);
-  }
-
   /** Queues what the guest needs before a callback of this slot: its state block. */
   load(slot: number): void {
     const stateBytes = this.#stateBytes;
     if (stateBytes === 0 || this.#resident === slot) return;
     const from = this.#stateOf(slot);
     this.#batch.copy(STATES_BUFFER, from, GUEST_BUFFER, this.guest.state, stateBytes);
+    this.#resident = slot;
+  }
+
+  /** As `load`, at once. */
+  loadNow(slot: number): void {
+    const stateBytes = this.#stateBytes;
+    if (stateBytes === 0 || this.#resident === slot) return;
+    const from = this.#stateOf(slot);
+    this.#batch.copyNow(STATES_BUFFER, from, GUEST_BUFFER, this.guest.state, stateBytes);
     this.#resident = slot;
   }
 
@@ -114,7 +113,7 @@ export class Callbacks implements Entrance {
     this.#batch.copy(GUEST_BUFFER, this.guest.state, STATES_BUFFER, target, stateBytes);
   }
 
-  /** As `save`, at once: another callback of the slot comes before the batch is performed. */
+  /** As `save`, at once: another callback comes before the batch is performed. */
   saveNow(slot: number): void {
     const stateBytes = this.#stateBytes;
     if (stateBytes === 0 || this.#resident !== slot) return;

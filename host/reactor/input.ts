@@ -112,7 +112,7 @@ export class Input {
     const room = Math.min(this.#windowBytes - held, budget);
     // Level-triggered: what is not received now is reported again.
     if (room <= 0 || (held > 0 && this.#flow.heldDeliverable(slot))) return false;
-    const { window } = this.#callbacks;
+    const { window } = this.#callbacks.guest;
     const loaded = this.#table[base + WANT] === 0;
     this.#callbacks.load(slot);
     if (held > 0 && loaded) this.#pages.queueCopy(base + HELD, GUEST_BUFFER, window);
@@ -134,9 +134,9 @@ export class Input {
     const flags = this.#table[base + FLAGS]!;
     if ((flags & (CLOSING | DOOMED)) !== 0) return;
     this.#table[base + FLAGS]! = flags & ~DECLINED;
-    const { window } = this.#callbacks;
+    const { window } = this.#callbacks.guest;
     if (this.#observer.data !== null) {
-      const bytes = this.#callbacks.read(window + held, received);
+      const bytes = this.#callbacks.guest.memory.read(window + held, received);
       this.#observer.data(this.#table[base + HANDLE]!, bytes);
     }
     const total = held + received;
@@ -163,7 +163,7 @@ export class Input {
       this.#pages.clear(base + HELD);
       return;
     }
-    this.#backlog.retain(slot, this.#callbacks.window, held, consumed, total);
+    this.#backlog.retain(slot, this.#callbacks.guest.window, held, consumed, total);
     const left = total - consumed;
     if (left === 0) return;
     if (consumed > 0 || held === 0) this.#holdingSince(slot);
@@ -183,7 +183,7 @@ export class Input {
   // longest frame: what a receive brings is TCP's doing, and must not decide how long one may be.
   #offer(slot: number, total: number): number {
     const base = slot * COLUMNS;
-    const { window } = this.#callbacks;
+    const { window } = this.#callbacks.guest;
     // As clock.spent(), with the count in a register.
     const clock = this.#clock;
     let left = clock.left;
@@ -261,7 +261,7 @@ export class Input {
   #loadHeld(slot: number): number {
     const base = slot * COLUMNS;
     this.#callbacks.load(slot);
-    this.#pages.queueCopy(base + HELD, GUEST_BUFFER, this.#callbacks.window);
+    this.#pages.queueCopy(base + HELD, GUEST_BUFFER, this.#callbacks.guest.window);
     this.#flow.flush();
     return this.#table[base + HELD_BYTES]!;
   }
@@ -271,7 +271,7 @@ export class Input {
     const held = this.#loadHeld(slot);
     if ((this.#table[base + FLAGS]! & DOOMED) !== 0) return;
     this.#table[base + FLAGS]! |= END_TOLD;
-    const keep = this.#callbacks.end(slot, this.#callbacks.window, held);
+    const keep = this.#callbacks.end(slot, this.#callbacks.guest.window, held);
     if (keep === FAILED) return;
     this.#pages.clear(base + HELD);
     const finished = keep === 0 || (this.#table[base + FLAGS]! & FIN_DUE) !== 0;

@@ -1,6 +1,7 @@
 // Wiring: makes the classes of this room, each after those that it calls. It knows who works with whom,
 // and not what at.
 
+import { Outbox } from '../memory/outbox.ts';
 import { Apply } from './apply.ts';
 import { Backlog } from './backlog.ts';
 import { Callbacks } from './callbacks.ts';
@@ -15,6 +16,7 @@ import type { Started } from './replacement.ts';
 
 /** What a turn and the reactor's commands call. */
 export interface Works {
+  readonly outbox: Outbox;
   readonly backlog: Backlog;
   readonly deadlines: Deadlines;
   readonly flow: Flow;
@@ -27,13 +29,14 @@ export interface Works {
 /** @param started the instance that serves first */
 export function wire(parts: Parts, started: Started): Works {
   const backlog = new Backlog(parts);
-  const output = new Output(parts, backlog);
+  const outbox = new Outbox(parts.kernel, parts.batch, parts.control.outbox);
+  const output = new Output(parts, backlog, outbox);
   const deadlines = new Deadlines(parts);
   const flow = new Flow(parts, output, deadlines);
   const lifecycle = new Lifecycle(parts, output, backlog, flow, deadlines);
   const apply = new Apply(parts, backlog, flow, lifecycle, deadlines);
   const callbacks = new Callbacks(parts, output, apply, started);
   const input = new Input(parts, output, backlog, flow, lifecycle, deadlines, callbacks);
-  const delivery = new Delivery(parts, flow, deadlines, callbacks);
-  return { backlog, deadlines, flow, lifecycle, callbacks, input, delivery };
+  const delivery = new Delivery(parts, outbox, flow, deadlines, callbacks);
+  return { outbox, backlog, deadlines, flow, lifecycle, callbacks, input, delivery };
 }
