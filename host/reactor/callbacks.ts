@@ -93,7 +93,7 @@ export class Callbacks implements Entrance {
     const stateBytes = this.#stateBytes;
     if (stateBytes === 0 || this.#resident === slot) return;
     const from = this.#stateOf(slot);
-    this.#batch.copyNow(STATES_BUFFER, from, GUEST_BUFFER, this.guest.state, stateBytes);
+    this.#batch.copyWords(STATES_BUFFER, from, GUEST_BUFFER, this.guest.state, stateBytes);
     this.#resident = slot;
   }
 
@@ -118,7 +118,7 @@ export class Callbacks implements Entrance {
     const stateBytes = this.#stateBytes;
     if (stateBytes === 0 || this.#resident !== slot) return;
     const target = this.#stateOf(slot);
-    this.#batch.copyNow(GUEST_BUFFER, this.guest.state, STATES_BUFFER, target, stateBytes);
+    this.#batch.copyWords(GUEST_BUFFER, this.guest.state, STATES_BUFFER, target, stateBytes);
   }
 
   #stateOf(slot: number): number {

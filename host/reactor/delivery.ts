@@ -14,7 +14,7 @@ import type { Flow } from './flow.ts';
 import type { Parts } from './parts.ts';
 import { SharedCallbacks } from './shared-callbacks.ts';
 
-const { BLOCKED, BUSY, CLOSING, COLUMNS, DOOMED, FLAGS, MISSED, REQUESTS, STAGED_BYTES } = Numbers;
+const { BLOCKED, BUSY, CLOSING, COLUMNS, DOOMED, FLAGS, MISSED, REQUESTS } = Numbers;
 const {
   BLOCK_COUNT,
   BLOCK_DATA,
@@ -133,7 +133,7 @@ export class Delivery {
     const slot = this.#connections.find(block[at + ENTRY_HANDLE]!);
     // Whether it is slow, and what it sends after that, depends on what becomes of what is in the outbox.
     if (slot >= 0 && this.#outbox.count > 0) {
-      if (reply || this.#table[slot * COLUMNS + STAGED_BYTES] !== 0) this.#flow.post();
+      if (reply || this.#outbox.has(slot)) this.#flow.post();
     }
     if (slot < 0 || this.#withheld(slot, reply)) {
       if (slot >= 0 && reply) this.#shared.replied(slot);

@@ -161,10 +161,8 @@ export class Output {
       if (outbox.waits(row)) outbox.perform(row);
       const length = rows[at + ROW_LENGTH]!;
       if (rows[at + ROW_RESULT] === length) {
-        const slot = rows[at + ROW_SLOT]!;
-        outbox.cancel(row);
-        this.#table[slot * COLUMNS + STAGED_BYTES]! -= length;
-        this.#progress(slot, length);
+        outbox.done(row);
+        this.#progress(rows[at + ROW_SLOT]!, length);
       } else this.#notAll(row);
     }
     outbox.clear();
@@ -188,8 +186,7 @@ export class Output {
       const from = next * ROW;
       if (rows[from + ROW_KIND] !== KIND_SEND || rows[from + ROW_SLOT] !== slot) continue;
       const [offset, length] = [rows[from + ROW_OFFSET]!, rows[from + ROW_LENGTH]!];
-      outbox.cancel(next);
-      this.#table[base + STAGED_BYTES]! -= length;
+      outbox.done(next);
       this.#backlog.append(slot, rows[from + ROW_BUFFER]!, offset + skip, length - skip);
     }
     this.#table[base + BUSY] = busy;

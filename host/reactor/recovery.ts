@@ -70,16 +70,13 @@ export class Recovery {
   #judge(remains: Remains, scan: PageScan): void {
     const { connections } = this.#parts;
     const table = this.#table;
-    const posted = this.#works.outbox.slots();
     for (let slot = 0; slot < connections.end; slot += 1) {
       const base = slot * COLUMNS;
       if (!this.#isOpen(slot)) continue;
       const whole = this.#claim(base, scan);
       const admitted = (table[base + FLAGS]! & (KNOWN | LINGERING)) !== 0;
       // What is staged for others while a callback runs is that callback's alone: it goes with it.
-      // As long as something is in the outbox, nothing else is staged of a callback that has returned.
-      const sent = posted.has(slot) ? 0 : table[base + STAGED_BYTES]!;
-      const staged = remains.slot === IN_START_UP && sent !== 0;
+      const staged = remains.slot === IN_START_UP && table[base + STAGED_BYTES] !== 0;
       const moving = table[base + BUSY] !== 0 || table[base + UNSAVED] !== 0 || staged;
       // First: should this thread end as well, the next one finds no other sign of it.
       if (!whole || !admitted || moving) connections.doom(slot, REASON_ERROR);
@@ -103,7 +100,7 @@ export class Recovery {
 
   // What callbacks had sent goes out, from where the thread before has left off.
   #resume(): void {
-    this.#works.outbox.recover(this.#table);
+    this.#works.outbox.recover();
     this.#works.flow.post();
   }
 

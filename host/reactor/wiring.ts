@@ -29,7 +29,8 @@ export interface Works {
 /** @param started the instance that serves first */
 export function wire(parts: Parts, started: Started): Works {
   const backlog = new Backlog(parts);
-  const outbox = new Outbox(parts.kernel, parts.batch, parts.control.outbox);
+  const { kernel, connections, batch, control } = parts;
+  const outbox = new Outbox(kernel, connections.segment, batch, control.outbox);
   const output = new Output(parts, backlog, outbox);
   const deadlines = new Deadlines(parts);
   const flow = new Flow(parts, output, deadlines);
