@@ -159,8 +159,8 @@ export class Delivery {
     const block = this.#block;
     const table = this.#table;
     const base = slot * COLUMNS;
-    // What was too large for the outbox would be lost if the guest did not return.
-    if (this.#batch.count > 0) this.#flow.flush();
+    // What was too large for the outbox would be lost if the guest did not return; and a backlog may have grown.
+    if (this.#batch.count > 0 || this.#effects.pending) this.#flow.flush();
     const flags = table[base + FLAGS]!;
     if ((flags & (OVER | BLOCKED)) !== 0) return;
     this.#callbacks.loadNow(slot);
