@@ -1,17 +1,29 @@
 // The package's main entry: what a host application embeds.
 
+export type { AdminOptions } from './admin/admin.ts';
+export { Admin, openAdmin } from './admin/admin.ts';
+export { LogTail } from './admin/log-tail.ts';
 export type { Code } from './errors.ts';
 export { StoreError, WasmpollError } from './errors.ts';
-export type { GuestMetric, GuestMetrics, Histogram, Snapshot } from './memory/stats.ts';
+export type {
+  Counts,
+  GuestMetric,
+  GuestMetrics,
+  Histogram,
+  Histograms,
+  Snapshot,
+} from './memory/counts/stats.ts';
 export type { ModuleSource } from './module/protocol-module.ts';
 export type { Policy, Setting, SettingName, Unit } from './policy.ts';
 export { settings } from './policy.ts';
-export type { ServerEvents } from './server/events.ts';
+export type { ClosedConnection } from './server/endings.ts';
+export type { GuestFailure, ServerEvents } from './server/events.ts';
 export type { Logger } from './server/logger.ts';
 export type { ServeOptions, SwapOptions } from './server/options.ts';
 export { serve } from './server/serve.ts';
 export type { ServerStats } from './server/server.ts';
 export { Server } from './server/server.ts';
+export type { ServerState, ServerStatus } from './server/status.ts';
 export type { SharedCounts } from './shared/counts.ts';
 export type { Expectation, Store, StoredValue, TimeToLive } from './shared/member/requests.ts';
 export type { MessageHandler, MessageInfo, Subscription } from './shared/member/subscriptions.ts';

@@ -5,13 +5,13 @@
 #include <cstring>
 #include <string>
 
-#include <sys/socket.h>
-#include <sys/uio.h>
-
 #include "arguments.h"
 #include "error.h"
+#include "io_batch.h"
 #include "method.h"
 #include "syscall.h"
+#include "tls.h"
+#include "tls_state.h"
 
 namespace wasmpoll {
 namespace {
@@ -20,199 +20,148 @@ namespace {
 // limit is IOV_MAX (1024).
 constexpr int kGather = 64;
 
-// A private copy of a row. The rows may lie in shared memory, where another thread can change them
-// between the check and the use; so each field is read once.
-struct Row {
-  int fd;
-  int buffer;
-  int offset;
-  int length;
-
-  explicit Row(const int32_t* row)
-      : fd(Load(row, kRowFd)),
-        buffer(Load(row, kRowBuffer)),
-        offset(Load(row, kRowOffset)),
-        length(Load(row, kRowLength)) {}
-
-  static int Load(const int32_t* row, int column) {
-    return __atomic_load_n(row + column, __ATOMIC_RELAXED);
-  }
-};
-
 }  // namespace
 
-// One run over the rows. JavaScript cannot run meanwhile, so a buffer found intact stays so.
-class Io::Batch {
- public:
-  Batch(napi_env env, Io* io) : env_(env), io_(io) {}
-
-  // The row to report, or −1 with an exception pending.
-  int Run(int from, int to) {
-    for (int index = from; index < to; ++index) {
-      switch (Row::Load(At(index), kRowKind)) {
-        case kKindRecv:
-          if (!Receive(index)) return -1;
-          break;
-        case kKindCopy:
-          if (!Copy(index)) return -1;
-          break;
-        case kKindSend: {
-          const int next = Send(index, to);
-          if (next <= index) return next < 0 ? -1 : stopped_;
-          index = next - 1;
-          break;
-        }
-        default:
-          break;
+int Io::Batch::Run(int from, int to) {
+  for (int index = from; index < to; ++index) {
+    const int kind = Row::Load(At(index), kRowKind);
+    switch (kind) {
+      case kKindRecv:
+        if (!Receive(index)) return -1;
+        break;
+      case kKindCopy:
+        if (!Copy(index)) return -1;
+        break;
+      case kKindSend:
+      case kKindTlsRecv:
+      case kKindTlsSend:
+      case kKindTlsSeal:
+      case kKindTlsEnd: {
+        const int next = kind == kKindSend ? Send(index, to) : Secure(index, to);
+        if (next <= index) return next < 0 ? -1 : stopped_;
+        index = next - 1;
+        break;
       }
+      default:
+        break;
     }
-    return to;
   }
+  return to;
+}
 
- private:
-  int32_t* At(int index) const {
-    return reinterpret_cast<int32_t*>(io_->rows_.data) + int64_t{index} * kRow;
+bool Io::Batch::Receive(int index) {
+  const Row row(At(index));
+  uint8_t* start = nullptr;
+  const Range range = Find(row.buffer, row.offset, row.length, &start);
+  if (range != Range::kInside) return Refuse(index, row.buffer, row.offset, row.length, range);
+  // The result of an empty receive could not be told from the end of the stream.
+  if (row.length == 0) return RefuseLength(index, "must be at least 1");
+  Result(index, Retry([&] { return recv(row.fd, start, row.length, 0); }));
+  return true;
+}
+
+bool Io::Batch::Copy(int index) {
+  const Row row(At(index));
+  const int target_buffer = Row::Load(At(index), kRowTargetBuffer);
+  const int target_offset = Row::Load(At(index), kRowTargetOffset);
+  uint8_t* source = nullptr;
+  uint8_t* target = nullptr;
+  Range range = Find(row.buffer, row.offset, row.length, &source);
+  if (range != Range::kInside) return Refuse(index, row.buffer, row.offset, row.length, range);
+  range = Find(target_buffer, target_offset, row.length, &target);
+  if (range != Range::kInside) {
+    return Refuse(index, target_buffer, target_offset, row.length, range);
   }
-  void Result(int index, int result) const {
-    __atomic_store_n(At(index) + kRowResult, result, __ATOMIC_RELAXED);
-  }
+  if (row.length > 0) memmove(target, source, row.length);
+  Result(index, row.length);
+  return true;
+}
 
-  enum class Range { kInside, kUnbound, kOutside, kDetached };
-
-  Range Find(int buffer, int64_t offset, int64_t length, uint8_t** start) {
-    if (buffer < 0 || buffer >= kBuffers) return Range::kUnbound;
-    const Bound& bound = io_->buffers_[buffer];
-    if (bound.view.IsEmpty()) return Range::kUnbound;
-    if (offset < 0 || length < 0 || static_cast<uint64_t>(offset + length) > bound.length) {
-      return Range::kOutside;
-    }
-    if (bound.detachable && (intact_ & 1u << buffer) == 0) {
-      if (!bound.Intact(env_)) return Range::kDetached;
-      intact_ |= 1u << buffer;
-    }
-    *start = bound.data + offset;
-    return Range::kInside;
-  }
-
-  bool Receive(int index) {
+// Sends rows from `first` on as far as they go out in one call; the row after them, or `first`
+// with stopped_ set when one fell short, or −1 with an exception pending.
+int Io::Batch::Send(int first, int to) {
+  iovec pieces[kGather];
+  int count = 0;
+  int fd = -1;
+  while (count < kGather && first + count < to) {
+    const int index = first + count;
+    if (Row::Load(At(index), kRowKind) != kKindSend) break;
     const Row row(At(index));
+    if (count > 0 && row.fd != fd) break;
     uint8_t* start = nullptr;
     const Range range = Find(row.buffer, row.offset, row.length, &start);
-    if (range != Range::kInside) return Refuse(index, row.buffer, row.offset, row.length, range);
-    // The result of an empty receive could not be told from the end of the stream.
-    if (row.length == 0) return RefuseEmpty(index);
-    Result(index, Retry([&] { return recv(row.fd, start, row.length, 0); }));
-    return true;
-  }
-
-  bool Copy(int index) {
-    const Row row(At(index));
-    const int target_buffer = Row::Load(At(index), kRowTargetBuffer);
-    const int target_offset = Row::Load(At(index), kRowTargetOffset);
-    uint8_t* source = nullptr;
-    uint8_t* target = nullptr;
-    Range range = Find(row.buffer, row.offset, row.length, &source);
-    if (range != Range::kInside) return Refuse(index, row.buffer, row.offset, row.length, range);
-    range = Find(target_buffer, target_offset, row.length, &target);
     if (range != Range::kInside) {
-      return Refuse(index, target_buffer, target_offset, row.length, range);
+      // What stands before a bad row goes out first, as if each row were performed alone.
+      if (count > 0) break;
+      Refuse(index, row.buffer, row.offset, row.length, range);
+      return -1;
     }
-    if (row.length > 0) memmove(target, source, row.length);
-    Result(index, row.length);
-    return true;
-  }
-
-  // Sends rows from `first` on as far as they go out in one call; the row after them, or `first`
-  // with stopped_ set when one fell short, or −1 with an exception pending.
-  int Send(int first, int to) {
-    iovec pieces[kGather];
-    int count = 0;
-    int fd = -1;
-    while (count < kGather && first + count < to) {
-      const int index = first + count;
-      if (Row::Load(At(index), kRowKind) != kKindSend) break;
-      const Row row(At(index));
-      if (count > 0 && row.fd != fd) break;
-      uint8_t* start = nullptr;
-      const Range range = Find(row.buffer, row.offset, row.length, &start);
-      if (range != Range::kInside) {
-        // What stands before a bad row goes out first, as if each row were performed alone.
-        if (count > 0) break;
-        Refuse(index, row.buffer, row.offset, row.length, range);
-        return -1;
-      }
-      if (count == 0 && row.length == 0) {
-        Result(index, 0);
-        return index + 1;
-      }
-      fd = row.fd;
-      pieces[count++] = {start, static_cast<size_t>(row.length)};
+    if (count == 0 && row.length == 0) {
+      Result(index, 0);
+      return index + 1;
     }
-    return Distribute(first, pieces, count, Transmit(fd, pieces, count));
+    fd = row.fd;
+    pieces[count++] = {start, static_cast<size_t>(row.length)};
   }
+  return Distribute(first, pieces, count, Transmit(fd, pieces, count));
+}
 
-  static int Transmit(int fd, iovec* pieces, int count) {
-    if (count == 1) {
-      return Retry([&] { return send(fd, pieces->iov_base, pieces->iov_len, MSG_NOSIGNAL); });
-    }
-    msghdr message{};
-    message.msg_iov = pieces;
-    message.msg_iovlen = count;
-    return Retry([&] { return sendmsg(fd, &message, MSG_NOSIGNAL); });
+int Io::Batch::Transmit(int fd, iovec* pieces, int count) {
+  if (count == 1) {
+    return Retry([&] { return send(fd, pieces->iov_base, pieces->iov_len, MSG_NOSIGNAL); });
   }
+  msghdr message{};
+  message.msg_iov = pieces;
+  message.msg_iovlen = count;
+  return Retry([&] { return sendmsg(fd, &message, MSG_NOSIGNAL); });
+}
 
-  // An error means that nothing went out. It is the first row's, which is never an empty one.
-  int Distribute(int first, const iovec* pieces, int count, int sent) {
-    if (sent < 0) {
-      Result(first, sent);
-      stopped_ = first;
+// An error means that nothing went out. It is the first row's, which is never an empty one.
+int Io::Batch::Distribute(int first, const iovec* pieces, int count, int sent) {
+  if (sent < 0) {
+    Result(first, sent);
+    stopped_ = first;
+    return first;
+  }
+  size_t left = sent;
+  for (int i = 0; i < count; ++i) {
+    const size_t length = pieces[i].iov_len;
+    const size_t taken = left < length ? left : length;
+    Result(first + i, static_cast<int>(taken));
+    if (taken < length) {
+      stopped_ = first + i;
       return first;
     }
-    size_t left = sent;
-    for (int i = 0; i < count; ++i) {
-      const size_t length = pieces[i].iov_len;
-      const size_t taken = left < length ? left : length;
-      Result(first + i, static_cast<int>(taken));
-      if (taken < length) {
-        stopped_ = first + i;
-        return first;
-      }
-      left -= taken;
-    }
-    return first + count;
+    left -= taken;
   }
+  return first + count;
+}
 
-  [[gnu::cold]] bool Refuse(int index, int buffer, int offset, int length, Range range) const {
-    const std::string row = "Io.run: row " + std::to_string(index) + ": buffer " +
-                            std::to_string(buffer);
-    if (range == Range::kDetached) {
-      ThrowState(env_, row + " was detached or has shrunk since it was bound");
-    } else if (range == Range::kUnbound) {
-      ThrowRange(env_, row + " is not bound");
-    } else {
-      ThrowRange(env_, row + " has " + std::to_string(io_->buffers_[buffer].length) +
-                           " bytes, which offset " + std::to_string(offset) + " and length " +
-                           std::to_string(length) + " leave");
-    }
-    return false;
+bool Io::Batch::Refuse(int index, int buffer, int offset, int length, Range range) const {
+  const std::string row = "Io.run: row " + std::to_string(index) + ": buffer " +
+                          std::to_string(buffer);
+  if (range == Range::kDetached) {
+    ThrowState(env_, row + " was detached or has shrunk since it was bound");
+  } else if (range == Range::kUnbound) {
+    ThrowRange(env_, row + " is not bound");
+  } else {
+    ThrowRange(env_, row + " has " + std::to_string(io_->buffers_[buffer].length) +
+                         " bytes, which offset " + std::to_string(offset) + " and length " +
+                         std::to_string(length) + " leave");
   }
+  return false;
+}
 
-  [[gnu::cold]] bool RefuseEmpty(int index) const {
-    ThrowRange(env_, "Io.run: row " + std::to_string(index) +
-                         ": the length of a receive must be at least 1");
-    return false;
-  }
-
-  const napi_env env_;
-  Io* const io_;
-  uint32_t intact_ = 0;
-  int stopped_ = -1;
-};
+bool Io::Batch::RefuseLength(int index, const char* what) const {
+  ThrowRange(env_, "Io.run: row " + std::to_string(index) + ": the length of a receive " + what);
+  return false;
+}
 
 void Io::Register(Napi::Env env, Napi::Object exports) {
   exports.Set("Io", DefineClass(env, "Io",
                                 {
                                     InstanceMethod<&Io::Bind>("bind"),
+                                    InstanceMethod<&Io::Secure>("secure"),
                                 }));
 }
 
@@ -241,6 +190,16 @@ void Io::Bind(const Napi::CallbackInfo& info) {
   napi_is_detached_arraybuffer(info.Env(), buffer, &detached);
   if (detached) return ThrowState(info.Env(), "Io.bind: view is detached");
   buffers_[index].Bind(info.Env(), info[1], buffer, data, length);
+}
+
+void Io::Secure(const Napi::CallbackInfo& info) {
+  Arguments arguments(info, "Io.secure");
+  int seat = 0;
+  const std::shared_ptr<TlsState> state = FindTls(&arguments, 0, &seat);
+  if (state == nullptr) return;
+  sessions_ = state->SessionsOf(seat);
+  received_ = std::make_unique<uint8_t[]>(kTlsReceive);
+  gathered_ = std::make_unique<uint8_t[]>(kTlsRecord);
 }
 
 napi_value Io::Run(napi_env env, napi_callback_info info) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include <napi.h>
 
@@ -20,13 +21,24 @@ constexpr int kRowLength = 4;
 constexpr int kRowResult = 5;
 constexpr int kRowTargetBuffer = 6;
 constexpr int kRowTargetOffset = 7;
+// In rows of TLS.
+constexpr int kRowSlot = 6;
+constexpr int kRowWire = 7;
 
 constexpr int kKindNone = 0;
 constexpr int kKindRecv = 1;
 constexpr int kKindSend = 2;
 constexpr int kKindCopy = 3;
+constexpr int kKindTlsRecv = 4;
+constexpr int kKindTlsSend = 5;
+constexpr int kKindTlsSeal = 6;
+constexpr int kKindTlsEnd = 7;
 
 constexpr int kBuffers = 8;
+// Where rows of TLS leave ciphertext; host/memory/layout.ts has it as WIRE_BUFFER.
+constexpr int kWireBuffer = 6;
+
+class TlsSessions;
 
 class Io : public Napi::ObjectWrap<Io> {
  public:
@@ -38,11 +50,17 @@ class Io : public Napi::ObjectWrap<Io> {
   class Batch;
 
   void Bind(const Napi::CallbackInfo& info);
+  // (id, seat): rows of TLS find their sessions in this seat of a Tls.
+  void Secure(const Napi::CallbackInfo& info);
   static napi_value Run(napi_env env, napi_callback_info info);
 
   Bound rows_;
   int count_ = 0;
   Bound buffers_[kBuffers];
+  std::shared_ptr<TlsSessions> sessions_;
+  // What a receive has brought, and pieces that go into one record.
+  std::unique_ptr<uint8_t[]> received_;
+  std::unique_ptr<uint8_t[]> gathered_;
 };
 
 }  // namespace wasmpoll

@@ -7,39 +7,15 @@ import { existsSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { installPrograms } from './apt.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const say = (line) => process.stderr.write(`wasmpoll: ${line}\n`);
 
-const PROGRAMS = ['redis-server', 'nats-server'];
+const PROGRAMS = { 'redis-server': 'redis-server', 'nats-server': 'nats-server' };
 const NODE = '22.23.3';
 const NODE_FOLDER = join(root, 'node_modules', '.cache', `node-${NODE}`);
 const INSTALL_MS = 300_000;
-
-const missing = () =>
-  PROGRAMS.filter((program) => spawnSync(program, ['--version']).error?.code === 'ENOENT');
-
-function installPrograms() {
-  const packages = missing();
-  if (packages.length === 0) return;
-  const command = `apt-get install ${packages.join(' ')}`;
-  if (process.getuid() !== 0) return say(`only root can do this: ${command}`);
-  say(command);
-  const apt = (...args) =>
-    spawnSync('apt-get', args, {
-      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
-      encoding: 'utf8',
-      timeout: INSTALL_MS,
-    });
-  const options = ['install', '-y', '-qq', '--no-install-recommends', ...packages];
-  // The lists may be old, or not be there.
-  if (apt(...options).status !== 0) {
-    apt('update', '-qq');
-    apt(...options);
-  }
-  const still = missing();
-  if (still.length > 0) say(`this failed: ${command}`);
-}
 
 /** The path of a Node with node:sqlite: this one, or one from npm, whose packages are named by platform. */
 function nodeWithSqlite() {
@@ -66,6 +42,6 @@ function run(node, folder) {
   if (status !== 0) process.exitCode = 1;
 }
 
-installPrograms();
+installPrograms(PROGRAMS);
 run(process.execPath, 'servers');
 run(nodeWithSqlite(), 'sqlite');

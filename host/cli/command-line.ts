@@ -2,7 +2,7 @@
 // is wrong. It knows neither server nor run.
 
 import { readFileSync, writeSync } from 'node:fs';
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { parseStore, parseTopics } from '../engines/address.ts';
 import { messageOf, WasmpollError } from '../errors.ts';
 import { parseAddress } from '../listen/address.ts';
@@ -26,16 +26,20 @@ export function makeCommand(name: string): Command {
     .configureOutput({ writeErr: () => undefined });
 }
 
-/** `--listen`, as often as wanted; `when` says what is listened on without it. */
-export function addListen(command: Command, when: string): Command {
-  return command.option(
-    '--listen <ADDRESS>',
-    `HOST:PORT, [V6]:PORT or unix:PATH; repeatable (default: ${when})`,
-    (text: string, before: string[] = []) => {
-      parseAddress(text);
-      return [...before, text];
-    },
-  );
+/**
+ * `--listen`, as often as wanted.
+ * @param forms what an address may be, and what it is without the flag
+ * @param parse throws when it is none
+ */
+export function addListen(
+  command: Command,
+  forms: string,
+  parse: (text: string) => unknown,
+): Command {
+  return command.option('--listen <ADDRESS>', forms, (text: string, before: string[] = []) => {
+    parse(text);
+    return [...before, text];
+  });
 }
 
 /** `--store` and `--topics`: what lies beyond the process. */
@@ -58,6 +62,41 @@ export function addEngines(command: Command): void {
         parseTopics(text, '--topics');
         return text;
       },
+    );
+}
+
+/** `--admin` and `--admin-allow-remote`: where operators ask. */
+export function addAdmin(command: Command): void {
+  command
+    .option(
+      '--admin <ADDRESS>',
+      'answers operators over HTTP: unix:PATH, or HOST:PORT of this machine; repeatable (default: off)',
+      (text: string, before: string[] = []) => {
+        parseAddress(text);
+        return [...before, text];
+      },
+    )
+    .option('--admin-allow-remote', 'let --admin be an address that other machines can reach');
+}
+
+const LEVELS = ['debug', 'info', 'warn', 'error', 'silent'];
+
+/** `--log-level` and what else is said of lines of the log. */
+export function addLogs(command: Command, level: string | undefined): void {
+  const levels = new Option('--log-level <LEVEL>', 'debug shows each client, without its data');
+  command
+    .addOption(level === undefined ? levels.choices(LEVELS) : levels.choices(LEVELS).default(level))
+    .addOption(
+      new Option(
+        '--log-format <FORMAT>',
+        'of the lines on standard error (default: pretty at a terminal, json elsewhere)',
+      ).choices(['pretty', 'json']),
+    )
+    .option('--log-data', 'show each client, and what it sends, as lines of the level info')
+    .option(
+      '--access-log <FILE>',
+      'one line of JSON for each connection that is over; - is standard output. SIGUSR1 and SIGHUP ' +
+        'open the file anew (default: none)',
     );
 }
 

@@ -1,33 +1,41 @@
 // Serve command: what the command line of a server takes, and how --help shows it. It reads the
 // arguments, and serves nothing.
 
-import { Option } from 'commander';
 import { WasmpollError } from '../errors.ts';
+import { parseListen } from '../listen/spec.ts';
 import { MAX_WORKERS, type Policy, resolvePolicy } from '../policy.ts';
 import {
+  addAdmin,
   addEngines,
   addListen,
+  addLogs,
   addSettings,
   makeCommand,
   refuseRepetition,
 } from './command-line.ts';
 import { type ConfigFlags, parseSet } from './config-file.ts';
 import { flagOf, policyFrom, settingNames } from './flags.ts';
+import type { OperationOptions } from './operation.ts';
 
 /** Where it listens when nothing is said. */
 export const DEFAULT_ADDRESS = '127.0.0.1:33445';
-const LEVELS = ['debug', 'info', 'warn', 'error', 'silent'];
 /** Flags that mean nothing to a command. */
 const SERVER_ONLY = [
   ...['--workers', '--store', '--topics', '--log-level', '--config-file', '--set'],
+  ...['--admin', '--admin-allow-remote', '--log-format', '--log-data', '--access-log'],
 ];
 
 export interface ServeFlags extends ConfigFlags {
   listen?: string[];
   workers: number | 'auto';
   logLevel: string;
+  logFormat?: 'pretty' | 'json';
+  logData?: boolean;
+  accessLog?: string;
   store?: string;
   topics?: string;
+  admin?: string[];
+  adminAllowRemote?: boolean;
 }
 
 /** What the arguments say. */
@@ -38,6 +46,15 @@ export interface Invocation {
   /** Flags that were given, and mean nothing to a command. */
   serverOnly: readonly string[];
 }
+
+/** What of it is about the process, and not the server. */
+export const operationOf = (flags: ServeFlags): OperationOptions => ({
+  level: flags.logLevel,
+  ...(flags.logFormat && { format: flags.logFormat }),
+  ...(flags.accessLog && { access: flags.accessLog }),
+  ...(flags.admin && { admin: flags.admin }),
+  ...(flags.adminAllowRemote && { adminAllowRemote: true }),
+});
 
 /** @throws CommanderError or WasmpollError when the usage is wrong, whatever the machine is like. */
 export function readArguments(): Invocation {
@@ -57,17 +74,16 @@ function serveCommand(): ReturnType<typeof makeCommand> {
   const command = makeCommand('wasmpoll')
     .description('Serves a network protocol written as sandboxed WebAssembly.')
     .argument('[protocol]', 'a bundled protocol, or the path of a module: ./my.wasm', 'echo');
-  addListen(command, DEFAULT_ADDRESS)
+  const forms =
+    'HOST:PORT, [V6]:PORT, unix:PATH, unix:@NAME, or fd:NAME for a socket that was passed; behind it ' +
+    '?proxy=10.0.0.0/8, &allow=, &deny=, &mode=660, &owner=, &group=; ' +
+    `repeatable (default: ${DEFAULT_ADDRESS})`;
+  addListen(command, forms, parseListen)
     .option(
       '--workers <N>',
       'worker threads, or auto for one per core; 0 serves in the main thread, without a watchdog',
       parseWorkers,
       1,
-    )
-    .addOption(
-      new Option('--log-level <LEVEL>', 'debug logs each client and its data')
-        .choices(LEVELS)
-        .default('info'),
     )
     .option(
       '--config-file <PATH>',
@@ -86,8 +102,10 @@ function serveCommand(): ReturnType<typeof makeCommand> {
     )
     .allowExcessArguments(false);
   addEngines(command);
+  addLogs(command, 'info');
+  addAdmin(command);
   addSettings(command, settingNames);
-  refuseRepetition(command, ['listen', 'set']);
+  refuseRepetition(command, ['listen', 'set', 'admin']);
   return command;
 }
 

@@ -1,60 +1,51 @@
-// Serving from the command line: until a signal comes, with log lines on standard error. It reads no
-// arguments; standard output gets the addresses.
+// Serving from the command line: one server, until a signal comes. It reads no arguments; standard output gets
+// the addresses.
 
+import path from 'node:path';
 import { messageOf } from '../errors.ts';
-import type { Logger } from '../server/logger.ts';
 import type { ServeOptions } from '../server/options.ts';
 import { serveAlone } from '../server/serve.ts';
 import type { Server } from '../server/server.ts';
 import { type ConfigFlags, readConfig } from './config-file.ts';
-import { LogOutput } from './log-output.ts';
+import { type Operation, type OperationOptions, operate } from './operation.ts';
 import type { Signals } from './signals.ts';
+
+type Served = ServeOptions & { readonly protocol: string };
 
 /** Resolves when the server has drained, or a signal has ended its start. */
 export async function runServer(
-  options: ServeOptions & { readonly protocol: string },
+  options: Served,
   given: ConfigFlags,
-  logLevel: string,
+  around: OperationOptions,
   signals: Signals,
 ): Promise<void> {
-  await withLogger(logLevel, async (logger) => {
-    let server: Server;
-    try {
-      const config = await readConfig(given);
-      server = await serveAlone({ ...options, config, logger, signal: signals.stop });
-    } catch (error) {
-      if (error !== signals.stop.reason) throw error;
-      return;
-    }
-    signals.onHangup(() => void swap(server, options.protocol, given, logger));
-    for (const address of server.addresses) process.stdout.write(`listening on ${address}\n`);
-    await server.closed;
-  });
+  await operate(around, signals, (operation) => serveIn(operation, options, given));
 }
 
-/** Gives `serving` a logger that writes to standard error. Once it is done, all lines are out. */
-export async function withLogger(
-  level: string,
-  serving: (logger: Logger) => Promise<void>,
-): Promise<void> {
-  const { pino } = await import('pino');
-  const output = new LogOutput(2, lineOf);
-  process.on('exit', () => output.flush());
-  await serving(pino({ level, base: null }, output));
-  await output.end();
-  // Whatever became of standard output meanwhile.
-  process.exitCode = 0;
+async function serveIn(operation: Operation, options: Served, given: ConfigFlags): Promise<void> {
+  const { logger, signals } = operation;
+  const { protocol } = options;
+  let server: Server;
+  try {
+    const config = await readConfig(given);
+    const more = { config, logger, histograms: operation.isWatched, signal: signals.stop };
+    server = await serveAlone({ ...options, ...more });
+  } catch (error) {
+    if (error !== signals.stop.reason) throw error;
+    return;
+  }
+  operation.add(path.basename(protocol, '.wasm'), server);
+  operation.started(() => void swap(server, protocol, given, operation));
+  for (const address of server.addresses) process.stdout.write(`listening on ${address}\n`);
+  await server.closed;
 }
-
-// As pino writes them.
-const lineOf = (msg: string): string => `${JSON.stringify({ level: 40, time: Date.now(), msg })}\n`;
 
 // Reads the same paths or name again. The end of a terminal sends it, too, and must end nothing.
 async function swap(
   server: Server,
   protocol: string,
   given: ConfigFlags,
-  logger: Logger,
+  { logger }: Operation,
 ): Promise<void> {
   try {
     await server.swap(protocol, { config: await readConfig(given) });

@@ -1,6 +1,8 @@
 // Contract: what an engine is: a store or a bus that lives outside this process, and what it says about
 // itself. Types and the one error; nothing here opens anything.
 
+import type { SharedRecord } from '../shared/member/drafts.ts';
+
 /** Why an engine did not do what it was asked: STATUS_… of assembly/abi.ts, a negative number. */
 export class EngineError extends Error {
   override readonly name = 'EngineError';
@@ -18,6 +20,9 @@ export class EngineError extends Error {
 
 /** What a frame on its way costs besides its bytes; @redis/client takes 1,700 bytes of heap for a command. */
 export const FRAME_OVERHEAD = 2048;
+
+/** A reply without bytes. */
+export const NO_BYTES: Uint8Array = new Uint8Array();
 
 /** What a store found at a key. */
 export interface Found {
@@ -55,6 +60,27 @@ export interface StoreEngine {
   /** @returns the sum. `ttlMs` is that of a key that was absent; others keep theirs. */
   add(key: Uint8Array, delta: number, version: Uint8Array, ttlMs: number): Promise<number>;
   /** Idempotent; what is still waiting is rejected. */
+  close(): Promise<void>;
+}
+
+/**
+ * Told once what became of a request.
+ * @param status OK, or as for an EngineError
+ * @param reply bytes of the reply, by the operation; nothing with another status than OK
+ */
+export type Answered = (status: number, reply: Uint8Array) => void;
+
+/** A store as records ask for it: an engine, by operations.ts, or the harness's own. */
+export interface Performer {
+  readonly state: EngineState;
+  /** As `StoreEngine.start`. */
+  start(): Promise<void>;
+  /**
+   * @param answered called once, not before this returns
+   * @returns the version that a value has if the request sets it
+   */
+  perform(record: SharedRecord, answered: Answered): Uint8Array;
+  /** As `StoreEngine.close`. */
   close(): Promise<void>;
 }
 

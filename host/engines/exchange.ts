@@ -1,12 +1,12 @@
 // Exchange: carries messages between this process and others of the same service. What is published here
 // goes out, what others publish comes in, and each loss that is known is told on both sides.
 
-import { randomBytes } from 'node:crypto';
 import type { SharedRecord } from '../shared/member/drafts.ts';
 import { isTopic } from '../shared/names.ts';
 import { FLAG_RETAIN } from '../shared/records.ts';
 import type { BusEngine, BusEvents } from './contract.ts';
-import { FRAME_GAP, FRAME_RETAIN, makeFrame, PROCESS_BYTES, readFrame } from './frame.ts';
+import { FRAME_GAP, FRAME_RETAIN, makeFrame, readFrame } from './frame.ts';
+import type { Timers } from './timers.ts';
 
 /** The program's own seat, which commits what comes in: see `Member`. */
 export interface Inbound {
@@ -37,16 +37,20 @@ const RETRY_MS = 1_000;
 export class Exchange implements BusEvents {
   readonly #bus: BusEngine;
   readonly #inbound: Inbound;
-  readonly #process = randomBytes(PROCESS_BYTES);
+  readonly #process: Uint8Array;
+  readonly #timers: Timers;
   readonly #counts = { sent: 0, received: 0, lost: 0, gaps: 0, malformed: 0 };
   /** The others have to be told that they missed something before they are given the next message. */
   #owed = false;
-  #retry: NodeJS.Timeout | null = null;
+  #stopRetry: (() => void) | null = null;
   #closed = false;
 
-  constructor(bus: BusEngine, inbound: Inbound) {
+  /** @param process PROCESS_BYTES that no other process of the service has */
+  constructor(bus: BusEngine, inbound: Inbound, process: Uint8Array, timers: Timers) {
     this.#bus = bus;
     this.#inbound = inbound;
+    this.#process = process;
+    this.#timers = timers;
   }
 
   get counts(): ExchangeCounts {
@@ -77,7 +81,7 @@ export class Exchange implements BusEvents {
 
   close(): void {
     this.#closed = true;
-    if (this.#retry !== null) clearTimeout(this.#retry);
+    this.#stopRetry?.();
   }
 
   frame(bytes: Uint8Array): void {
@@ -88,7 +92,7 @@ export class Exchange implements BusEvents {
       return;
     }
     const { process, flags, topic, data } = frame;
-    if (Buffer.compare(process, this.#process) === 0) return;
+    if (isSame(process, this.#process)) return;
     if ((flags & FRAME_GAP) !== 0) {
       this.gap();
       return;
@@ -114,10 +118,10 @@ export class Exchange implements BusEvents {
     if (this.#closed) return;
     this.#counts.lost += 1;
     this.#owed = true;
-    this.#retry ??= setTimeout(() => {
-      this.#retry = null;
+    this.#stopRetry ??= this.#timers.after(RETRY_MS, () => {
+      this.#stopRetry = null;
       this.#settleDebt();
-    }, RETRY_MS).unref();
+    });
   }
 
   ready(): void {
@@ -131,3 +135,6 @@ export class Exchange implements BusEvents {
     return !this.#owed;
   }
 }
+
+const isSame = (one: Uint8Array, other: Uint8Array): boolean =>
+  one.every((byte, at) => byte === other[at]);

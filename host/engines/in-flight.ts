@@ -1,6 +1,8 @@
 // In flight: what was sent and is not answered, oldest first, all with the same time limit. It knows nothing
 // of what was sent, and has one timer for all.
 
+import { loopTimers, type Timers } from './timers.ts';
+
 interface Sent<T> {
   readonly item: T;
   readonly since: number;
@@ -10,15 +12,17 @@ interface Sent<T> {
 export class InFlight<T> {
   readonly #limitMs: number;
   readonly #late: () => void;
+  readonly #timers: Timers;
   #sent: Sent<T>[] = [];
   /** Those before it in `#sent` are answered. */
   #first = 0;
-  #timer: NodeJS.Timeout | null = null;
+  #armed = false;
 
   /** @param late called when the oldest has waited for `limitMs`, until it is no longer there */
-  constructor(limitMs: number, late: () => void) {
+  constructor(limitMs: number, late: () => void, timers: Timers = loopTimers) {
     this.#limitMs = limitMs;
     this.#late = late;
+    this.#timers = timers;
   }
 
   get size(): number {
@@ -26,8 +30,8 @@ export class InFlight<T> {
   }
 
   add(item: T): void {
-    this.#sent.push({ item, since: performance.now() });
-    this.#timer ??= setTimeout(this.#look, this.#limitMs).unref();
+    this.#sent.push({ item, since: this.#timers.now() });
+    if (!this.#armed) this.#armFor(this.#limitMs);
   }
 
   /** The oldest is answered. */
@@ -62,7 +66,7 @@ export class InFlight<T> {
   // event loop was held up, answers may lie in sockets that it has not read: they get a turn.
   readonly #look = (): void => {
     if (this.overdue() === undefined) this.#arm();
-    else setImmediate(this.#tell);
+    else this.#timers.soon(this.#tell);
   };
 
   readonly #tell = (): void => {
@@ -72,12 +76,16 @@ export class InFlight<T> {
 
   #arm(): void {
     const next = this.#sent[this.#first];
-    this.#timer = null;
-    if (next === undefined) return;
-    this.#timer = setTimeout(this.#look, Math.max(1, this.#leftOf(next))).unref();
+    this.#armed = false;
+    if (next !== undefined) this.#armFor(Math.max(1, this.#leftOf(next)));
+  }
+
+  #armFor(ms: number): void {
+    this.#armed = true;
+    this.#timers.after(ms, this.#look);
   }
 
   #leftOf({ since }: Sent<T>): number {
-    return this.#limitMs - (performance.now() - since);
+    return this.#limitMs - (this.#timers.now() - since);
   }
 }

@@ -1,6 +1,7 @@
 // Open: makes the engines that --store and --topics name, and says in one line what is missing when it
 // cannot. Packages are loaded here, when they are needed and not before.
 
+import { readFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { messageOf, WasmpollError } from '../errors.ts';
 import {
@@ -10,8 +11,9 @@ import {
   type ServerAddress,
   type StoreAddress,
 } from './address.ts';
-import type { BusEngine, Engine, EngineWatch, StoreEngine } from './contract.ts';
-import type { Nats } from './nats/session.ts';
+import type { BusEngine, Engine, EngineWatch, Performer, StoreEngine } from './contract.ts';
+import type { Nats } from './nats/bus.ts';
+import { Operations } from './operations.ts';
 import type { Redis } from './redis/session.ts';
 import { type EngineLog, Reporter } from './reporter.ts';
 
@@ -36,11 +38,11 @@ export async function openStore(
   bounds: EngineBounds,
   log: EngineLog,
   from: Load = load,
-): Promise<Engine<StoreEngine>> {
+): Promise<Engine<Performer>> {
   const address = parseStore(text, 'store');
   const name = nameOf(address);
   const watch = new Reporter('store', name, 'requests are answered UNAVAILABLE', log);
-  return { name, engine: await makeStore(address, bounds, watch, from) };
+  return { name, engine: new Operations(await makeStore(address, bounds, watch, from)) };
 }
 
 /** As `openStore`. */
@@ -69,6 +71,7 @@ async function makeStore(
     const settings = { path: address.path, mostBytes: storeBytes, busyMs };
     return new SqliteStore(settings, requestTimeoutMs, watch);
   }
+  requireFiles('store', address);
   const redis = await packageOf<Redis>('store', REDIS, from);
   const { RedisStore } = await import('./redis/store.ts');
   return new RedisStore(redis, address, requestTimeoutMs, watch);
@@ -80,6 +83,7 @@ async function makeBus(
   watch: EngineWatch,
   from: Load,
 ): Promise<BusEngine> {
+  requireFiles('topics', address);
   if (address.kind === 'nats') {
     const nats = await packageOf<Nats>('topics', NATS, from);
     const { NatsBus } = await import('./nats/bus.ts');
@@ -105,6 +109,18 @@ async function packageOf<Package>(
       `${option}: needs the package ${name}: npm install ${name}@${version}`,
       { cause: error },
     );
+  }
+}
+
+/** They are read again for each connection. */
+function requireFiles(option: string, { files }: ServerAddress): void {
+  for (const [name, path] of Object.entries(files)) {
+    try {
+      readFileSync(path);
+    } catch (error) {
+      const why = `cannot read the file of ${name}=: ${messageOf(error)}`;
+      throw new WasmpollError('ERR_OPTION', `${option}: ${why}`, { cause: error });
+    }
   }
 }
 

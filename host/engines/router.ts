@@ -3,9 +3,13 @@
 
 import type { SharedRecord } from '../shared/member/drafts.ts';
 import { OP_GAP, OP_PUBLISH } from '../shared/records.ts';
-import type { BusEngine, Engine, EngineState, StoreEngine } from './contract.ts';
+import { OWN_SEAT } from '../shared/seats.ts';
+import type { BusEngine, Engine, EngineState, Performer } from './contract.ts';
 import { Exchange, type ExchangeCounts, type Inbound } from './exchange.ts';
 import { type Reply, type RequestBounds, Requests } from './requests.ts';
+import type { Timers } from './timers.ts';
+
+export { PROCESS_BYTES } from './frame.ts';
 
 export interface StoreStats extends EngineState {
   /** The engine's address, without user and password. */
@@ -20,38 +24,65 @@ export interface TopicsStats extends EngineState, ExchangeCounts {
   readonly engine: string;
 }
 
+/** How the engines are doing; null for those that there are not. */
+export interface EnginesStats {
+  /** Whether each engine can be used now. True when there are none. */
+  readonly ready: boolean;
+  readonly store: StoreStats | null;
+  readonly topics: TopicsStats | null;
+}
+
+/** What there is without engines. */
+export const NO_ENGINES: EnginesStats = { ready: true, store: null, topics: null };
+
+/** What a router is put together from. */
+export interface RouterParts {
+  readonly store: Engine<Performer> | null;
+  readonly bus: Engine<BusEngine> | null;
+  /** See `Shared`. */
+  readonly shared: {
+    readonly reply: Reply;
+    routeStore(seat: number): void;
+    routePublishes(seat: number): void;
+  };
+  /** The program's own seat, which is given what is routed. */
+  readonly own: Inbound & { route(router: (record: SharedRecord) => void): void };
+  readonly bounds: RequestBounds;
+  /** PROCESS_BYTES that no other process of the service has. */
+  readonly process: Uint8Array;
+  readonly timers: Timers;
+}
+
 export class Router {
-  readonly #store: Engine<StoreEngine> | null;
+  readonly #store: Engine<Performer> | null;
   readonly #bus: Engine<BusEngine> | null;
   readonly #requests: Requests | null;
   readonly #exchange: Exchange | null;
 
-  constructor(
-    store: Engine<StoreEngine> | null,
-    bus: Engine<BusEngine> | null,
-    reply: Reply,
-    inbound: Inbound,
-    bounds: RequestBounds,
-  ) {
+  constructor({ store, bus, shared, own, bounds, process, timers }: RouterParts) {
     this.#store = store;
     this.#bus = bus;
-    this.#requests = store && new Requests(store.engine, reply, bounds);
-    this.#exchange = bus && new Exchange(bus.engine, inbound);
+    const reply: Reply = (...answer) => shared.reply(...answer);
+    this.#requests = store && new Requests(store.engine, reply, bounds, timers);
+    this.#exchange = bus && new Exchange(bus.engine, own, process, timers);
+    own.route((record) => this.record(record));
+    if (store !== null) shared.routeStore(OWN_SEAT);
+    if (bus !== null) shared.routePublishes(OWN_SEAT);
   }
 
-  /** Whether each engine can be used now. */
-  get ready(): boolean {
+  get stats(): EnginesStats {
     const engines = [this.#store?.engine, this.#bus?.engine];
-    return engines.every((engine) => engine === undefined || engine.state.connected);
+    const ready = engines.every((engine) => engine === undefined || engine.state.connected);
+    return { ready, store: this.#storeStats, topics: this.#topicsStats };
   }
 
-  get store(): StoreStats | null {
+  get #storeStats(): StoreStats | null {
     if (this.#store === null || this.#requests === null) return null;
     const { name, engine } = this.#store;
     return { engine: name, ...engine.state, ...this.#requests.counts };
   }
 
-  get topics(): TopicsStats | null {
+  get #topicsStats(): TopicsStats | null {
     if (this.#bus === null || this.#exchange === null) return null;
     const { name, engine } = this.#bus;
     return { engine: name, ...engine.state, ...this.#exchange.counts };

@@ -3,7 +3,7 @@
 
 import type { Shared, SharedLimits, SharedSeat } from '../shared/contract.ts';
 import type { ConstantName } from './constant-names.ts';
-import type { Backend, Epoll, Io, Kernel, Result, Watcher } from './contract.ts';
+import type { Backend, Epoll, Io, Kernel, Result, TlsPlace, TlsSeat, Watcher } from './contract.ts';
 
 /** An Error in Node's own form. */
 export interface SystemError extends Error {
@@ -39,7 +39,7 @@ export interface NativeEpoll extends Epoll {
  * What the addon offers beside the Kernel. Wrong types are a TypeError and numbers out of range a
  * RangeError everywhere, before any system call. Calls that return a Result never throw for errno.
  */
-export interface NativeCalls {
+export interface NativeCalls extends Required<Pick<Kernel, 'enterPeer'>> {
   /**
    * Listens on a numeric address (IPv6 may have `%interface`); port 0 lets the kernel choose.
    * Returns the descriptor; throws a SystemError whose syscall is `listen`.
@@ -47,12 +47,23 @@ export interface NativeCalls {
   listenTcp(address: string, port: number, v6only: boolean, backlog: number): number;
   /**
    * Listens on a path of at most 107 bytes. The file has exactly `mode` (0 to 0o777) whatever the
-   * umask, and never more, not even for a moment. Throws a SystemError whose syscall is `listen`;
-   * an existing file is EADDRINUSE.
+   * umask, and never more, not even for a moment; `owner` and `group` are numbers, −1 or none for the process's own.
+   * A path that begins with `@` is an abstract name, without a file. Throws a SystemError whose syscall is
+   * `listen`; an existing file is EADDRINUSE.
    */
-  listenUnix(path: string, mode: number, backlog: number): number;
+  listenUnix(path: string, mode: number, backlog: number, owner?: number, group?: number): number;
   /** accept4(2). */
   accept(fd: number): Result;
+  /**
+   * `accept`, and writes the peer: 16 bytes of address, IPv4 as ::ffff:a.b.c.d, and two of port, the high one
+   * first. Zeros for other families.
+   */
+  acceptFrom(fd: number, peer: Uint8Array): Result;
+  /** Has a descriptor closed in programs that are started from here; fcntl(2), FD_CLOEXEC. */
+  closeOnExec(fd: number): Result;
+  /** The number of a user or group of this name; −ENOENT when there is none. */
+  userId(name: string): number;
+  groupId(name: string): number;
   /** A descriptor that may still be connecting; EPOLLOUT and SO_ERROR tell how it went. */
   connectTcp(address: string, port: number): Result;
   /** A connected descriptor; −EAGAIN when the listener's queue is full. */
@@ -143,6 +154,14 @@ export interface NativeCalls {
   identify(fd: number): void;
   /** The seat of a Shared with this id, which any thread of the process has made. A RangeError if it is not open. */
   seat(id: number, seat: number): SharedSeat;
+  /**
+   * Why this process has no TLS, in one line, or ''.
+   * @param version Node's own word: `process.versions.openssl`
+   */
+  tlsRefusal(version: string): string;
+  /** Sessions of TLS that there are in this process. */
+  tlsSessions(): number;
+  readonly Tls: new (ticketLifetimeMs: number) => Tls;
   errorName(errno: number): string;
   /** The soft limit of open descriptors; Infinity if there is none. */
   fileLimit(): number;
@@ -150,15 +169,70 @@ export interface NativeCalls {
   systemError(syscall: string, errno: number, detail?: string): SystemError;
 }
 
-export interface Native extends Kernel, NativeCalls {
+/** A certificate with its chain and its key, as PEM texts; `name` is empty in the first of a listener's. */
+export interface TlsPair {
+  readonly name: string;
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** What a listener shows, and what it asks of clients. */
+export interface TlsTexts {
+  readonly pairs: readonly TlsPair[];
+  /** By which clients are judged, as PEM texts. */
+  readonly ca: string;
+  /** 0: a client is not asked for a certificate; 1: it may have none; 2: it must have one. */
+  readonly clients: number;
+  /** Names of protocols, each behind a character that is its length; the best first. */
+  readonly alpn: string;
+  /** The oldest version, as it stands in records: 0x303 is TLS 1.2. */
+  readonly oldest: number;
+}
+
+/** What is wrong: with which pair, −1 for none, and with which of its texts. */
+export interface TlsFault {
+  readonly pair: number;
+  readonly part: string;
+  readonly why: string;
+}
+
+/** What a server's listeners show. All threads of the process find it by its id. */
+export interface Tls {
+  readonly id: number;
+  /** Reads the texts and keeps what they say aside. @returns what is wrong with them, if anything is */
+  prepare(listener: number, texts: TlsTexts): TlsFault | undefined;
+  /** All that was prepared holds for whoever connects from now on. */
+  commit(): void;
+  discard(): void;
+  /** No thread finds it any more. */
+  release(): void;
+}
+
+export interface Native extends Omit<Kernel, 'enterPeer'>, NativeCalls {
   /** Where the addon lies: threads open it by this very path. */
   readonly file: string;
   readonly constants: NativeConstants;
   /** A new set; or, with `fd`, a borrowed one, which close() leaves open. */
   epoll(fd?: number): NativeEpoll;
   shared(limits: SharedLimits): Shared;
+  readonly Peers: PeersClass;
+  tlsSeat(place: TlsPlace): TlsSeat;
   readonly Watcher: WatcherClass;
   readonly Backend: BackendClass;
+}
+
+/**
+ * `new Peers(rows, most, perSecond)` limits how many connections an address may have, and how many may come in a
+ * second; 0 is no limit. A /64 of IPv6 counts as one address. Rows without a connection are kept for their rate;
+ * when all are in use, the one that was not asked for the longest is given up.
+ */
+export type PeersClass = new (rows: number, most: number, perSecond: number) => PeerCounts;
+
+export interface PeerCounts {
+  /** For `enterPeer`, in any thread. */
+  readonly id: number;
+  /** Rows in use. */
+  readonly known: number;
 }
 
 /**
@@ -182,8 +256,10 @@ export interface Addon extends NativeCalls {
   readonly constants: NativeConstants;
   readonly layout: Readonly<Record<string, number>>;
   readonly Epoll: new (fd?: number) => NativeEpoll;
-  readonly Io: new (rows: Int32Array) => Io;
+  readonly Io: new (rows: Int32Array) => Io & { secure(id: number, seat: number): void };
   readonly Shared: new (limits: SharedLimits) => Shared;
+  readonly Peers: PeersClass;
+  readonly TlsSeat: new (id: number, seat: number) => TlsSeat;
   readonly Watcher: WatcherClass;
   readonly Backend: BackendClass;
 }

@@ -140,9 +140,9 @@ export class Batch {
     this.#io.run(this.capacity, this.capacity + 1);
   }
 
-  /** As `copyNow`, quicker: offsets and length are multiples of 4. */
+  /** As `copyNow`, quicker when the length is a multiple of 4, as the offsets are. */
   copyWords(buffer: number, offset: number, target: number, targetOffset: number, length: number) {
-    if (length > SMALL_WORDS_BYTES) {
+    if (length > SMALL_WORDS_BYTES || (length & 3) !== 0) {
       this.copyNow(buffer, offset, target, targetOffset, length);
       return;
     }

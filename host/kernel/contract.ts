@@ -25,10 +25,32 @@ export interface Io {
   bind(index: number, view: Uint8Array): void;
   /**
    * Performs rows [from, to) in order and writes each one's result. Stops at the first SEND that
-   * falls short or fails and returns its index; returns `to` when all rows were performed.
+   * falls short or fails, or row of TLS that fails or leaves ciphertext, and returns its index; returns `to`
+   * when all rows were performed.
    * Adjacent SEND rows for one descriptor go out in one sendmsg(2).
    */
   run(from: number, to: number): number;
+}
+
+/** Where sessions of TLS are: in which Tls of the process, and whose. */
+export interface TlsPlace {
+  readonly id: number;
+  readonly seat: number;
+}
+
+/** The sessions of TLS of one seat, by slot. They outlive the thread that has the seat. */
+export interface TlsSeat {
+  /**
+   * Begins a session with whoever came by the listener, instead of one that was left in the slot.
+   * @returns false when the listener has no certificate, or there is no memory
+   */
+  open(slot: number, handle: number, listener: number): boolean;
+  /** Whether the slot has a session, and this connection's. */
+  has(slot: number, handle: number): boolean;
+  /** What is known of the peer, once the handshake is done: `tls.version`, `tls.subject` and so on. */
+  fact(slot: number, name: string): string | undefined;
+  /** Ends a session, if there is one, and says nothing to the peer. */
+  close(slot: number): void;
 }
 
 /** One callback a wake of the loop while the watched epoll descriptor is readable. */
@@ -66,7 +88,8 @@ export interface Constants {
 export interface Kernel {
   readonly constants: Constants;
   epoll(): Epoll;
-  io(rows: Int32Array): Io;
+  /** @param tls where rows of TLS find their sessions */
+  io(rows: Int32Array, tls?: TlsPlace): Io;
   /** shutdown(2); `how` is SHUT_RD, SHUT_WR or SHUT_RDWR. */
   shutdown(fd: number, how: number): Result;
   /** close(2); never retried, since Linux has released the number whatever it returns. */
@@ -77,6 +100,12 @@ export interface Kernel {
   peerAddress(fd: number): string | Result;
   /** This end's, in the same form. */
   localAddress(fd: number): string | Result;
+  /**
+   * Counts a connection of this address (16 bytes) in the table of addresses with this id, until its descriptor is
+   * closed. `now` is in whole milliseconds. 0: it is let in; 1: the address has too many; 2: they
+   * come too fast. A kernel without it limits nobody.
+   */
+  enterPeer?(id: number, fd: number, address: Uint8Array, now: number): number;
   /** The name of an errno (`ECONNRESET`); takes the number with either sign. */
   errorName(errno: number): string;
 }

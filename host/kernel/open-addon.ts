@@ -6,7 +6,9 @@ import type { SharedLimits } from '../shared/contract.ts';
 import * as records from '../shared/records.ts';
 import type { Addon, Native } from './addon.ts';
 import { names } from './constant-names.ts';
+import type { TlsPlace } from './contract.ts';
 import * as rows from './rows.ts';
+import * as tlsRows from './tls-rows.ts';
 
 /**
  * Opens an addon. One that this process has opened already needs no file: the loader knows it by its path.
@@ -20,7 +22,7 @@ export const openNative = (file: string): Native => toNative(open(file), file);
  * @throws WasmpollError ERR_ADDON when it is of another version
  */
 export function toNative(addon: Addon, file: string): Native {
-  const expected: Readonly<Record<string, unknown>> = { ...rows, ...records };
+  const expected: Readonly<Record<string, unknown>> = { ...rows, ...tlsRows, ...records };
   const differing = Object.keys(expected).filter((name) => addon.layout?.[name] !== expected[name]);
   const missing = names.filter((name) => typeof addon.constants?.[name] !== 'number');
   if (differing.length + missing.length > 0) {
@@ -30,12 +32,17 @@ export function toNative(addon: Addon, file: string): Native {
       `${file} is of another version (${what} differ): build or install it again`,
     );
   }
-  const { Epoll, Io, Shared, layout: _layout, ...calls } = addon;
+  const { Epoll, Io, Shared, TlsSeat, layout: _layout, ...calls } = addon;
   return Object.freeze({
     ...calls,
     file,
     epoll: (fd?: number) => new Epoll(fd),
-    io: (rows: Int32Array) => new Io(rows),
+    io: (rows: Int32Array, tls?: TlsPlace) => {
+      const io = new Io(rows);
+      if (tls !== undefined) io.secure(tls.id, tls.seat);
+      return io;
+    },
+    tlsSeat: (tls: TlsPlace) => new TlsSeat(tls.id, tls.seat),
     shared: (limits: SharedLimits) => new Shared(limits),
   });
 }

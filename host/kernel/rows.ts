@@ -20,6 +20,11 @@ export const KIND_NONE = 0;
 export const KIND_RECV = 1;
 export const KIND_SEND = 2;
 export const KIND_COPY = 3;
+// Rows of TLS; tls-rows.ts says what they answer.
+export const KIND_TLS_RECV = 4;
+export const KIND_TLS_SEND = 5;
+export const KIND_TLS_SEAL = 6;
+export const KIND_TLS_END = 7;
 
 /** How many buffers one Io can have bound at a time. */
 export const BUFFERS = 8;

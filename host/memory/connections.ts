@@ -5,6 +5,9 @@ import * as Numbers from './layout.ts';
 import type { Segment } from './segment.ts';
 
 const {
+  AWAITING,
+  BYTES_IN,
+  BYTES_OUT,
   CLOSING,
   COLUMNS,
   DOOMED,
@@ -12,6 +15,7 @@ const {
   FLAGS,
   HANDLE,
   KNOWN,
+  LAST_PROGRESS,
   LAYOUT,
   LINGERING,
   LINK,
@@ -37,12 +41,15 @@ const slotBitsOf = (connections: number): number => Math.max(1, 32 - Math.clz32(
 export function isOpen(table: Int32Array, connections: number, handle: number): boolean {
   const slot = handle & (2 ** slotBitsOf(connections) - 1);
   if (slot >= connections || table[slot * COLUMNS + HANDLE] !== handle) return false;
-  return (table[slot * COLUMNS + FLAGS]! & (OPEN | CLOSING | LINGERING | DOOMED)) === OPEN;
+  return (
+    (table[slot * COLUMNS + FLAGS]! & (OPEN | CLOSING | LINGERING | DOOMED | AWAITING)) === OPEN
+  );
 }
 
 export class Connections {
   readonly segment: Segment;
   readonly table: Int32Array;
+  readonly #times: Float64Array;
   readonly slotBits: number;
   readonly slotMask: number;
   /** Slots in use. */
@@ -63,6 +70,7 @@ export class Connections {
   constructor(segment: Segment) {
     this.segment = segment;
     this.table = segment.table;
+    this.#times = segment.times;
     this.slotBits = slotBitsOf(segment.connections);
     this.slotMask = 2 ** this.slotBits - 1;
     this.#touched = new Int32Array(segment.connections);
@@ -172,6 +180,20 @@ export class Connections {
     table[base + REASON] = reason;
     table[base + FLAGS]! |= DOOMED;
     this.pushClosing(slot);
+  }
+
+  /** Bytes came from the peer. */
+  received(slot: number, bytes: number, now: number): void {
+    const row = slot * TIMES;
+    this.#times[row + LAST_PROGRESS] = now;
+    this.#times[row + BYTES_IN]! += bytes;
+  }
+
+  /** The kernel took bytes for the peer. */
+  sent(slot: number, bytes: number, now: number): void {
+    const row = slot * TIMES;
+    this.#times[row + LAST_PROGRESS] = now;
+    this.#times[row + BYTES_OUT]! += bytes;
   }
 
   /** Notes that the slot's backlog has changed. */

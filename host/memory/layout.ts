@@ -5,7 +5,7 @@
 // message import this one as a whole and rebind what they need: `const { FD, FLAGS } = Numbers`.
 
 // A connection's row in the table, as Int32 columns.
-export const COLUMNS = 27;
+export const COLUMNS = 28;
 /** The handle under which guest and epoll know the connection; changes when the slot is freed. */
 export const HANDLE = 0;
 export const FLAGS = 1;
@@ -51,9 +51,11 @@ export const MOVED = 24;
 export const LISTENER = 25;
 /** Requests to the store that it was not told the result of. */
 export const REQUESTS = 26;
+/** Bytes that are there of its PROXY header; 0 for one without. */
+export const HEADER_BYTES = 27;
 
-// A connection's times, as Float64 columns in monotonic milliseconds; 0 is unset.
-export const TIMES = 6;
+// A connection's times, as Float64 columns in monotonic milliseconds; 0 is unset. A row is one line of the cache.
+export const TIMES = 8;
 export const LAST_PROGRESS = 0;
 export const OUTPUT_SINCE = 1;
 export const HELD_SINCE = 2;
@@ -61,6 +63,9 @@ export const LINGER_UNTIL = 3;
 export const GUEST_TIMER = 4;
 /** When its pages last made progress; while it has none, how old they were, negated. */
 export const MOVED_SINCE = 5;
+/** Not times, but counts that Int32 is too small for: bytes that were received, and that were sent. */
+export const BYTES_IN = 6;
+export const BYTES_OUT = 7;
 
 // Flags of the column FLAGS.
 /** The slot is in use. */
@@ -98,9 +103,16 @@ export const TOUCHED = 1 << 15;
 export const SHARING = 1 << 16;
 /** Messages for it were lost, and it was not told. */
 export const MISSED = 1 << 17;
+/** It ends with REASON_ERROR by the host's own fault, and not since a system call failed. */
+export const LOST = 1 << 19;
+
+/** Its PROXY header has not come yet; the guest knows nothing of it. */
+export const AWAITING = 1 << 18;
 
 /** Any of these, and nothing is received, unless the connection is closing. */
 export const UNREAD = PAUSED | BLOCKED | ENDED;
+/** Any of these, and an event is not just input. */
+export const EXCEPTIONS = UNREAD | CLOSING | DOOMED | AWAITING;
 /** Any of these, and the guest is given no input. */
 export const WITHHELD = PAUSED | BLOCKED | CLOSING | DOOMED;
 
@@ -115,6 +127,8 @@ export const BEFORE_BUFFER = 4;
 export const LOG_BUFFER = 5;
 /** What callbacks have sent that have returned; see outbox.ts. */
 export const OUTBOX_BUFFER = 6;
+/** PROXY headers. */
+export const HEADERS_BUFFER = 7;
 
 /** No buffer is larger, since I/O rows name places in it by Int32. */
 export const MAX_BYTES = 2 ** 31 - 1;

@@ -119,14 +119,16 @@ export class Outbox {
     return true;
   }
 
+  // What was asked for besides sends was applied, and its rows are none any more.
   #hasRoom(from: Int32Array, mark: number, end: number): boolean {
     let room = MOST_BYTES - this.#used;
     if (this.#words[0]! + end - mark > MOST_ROWS) return false;
     for (let row = mark; row < end; row += 1) {
       const at = row * ROW;
-      if (from[at + ROW_KIND] !== KIND_SEND) continue;
+      const kind = from[at + ROW_KIND]!;
+      if (kind === KIND_NONE) continue;
       const length = from[at + ROW_LENGTH]!;
-      if (length > MOST_EACH) return false;
+      if (kind !== KIND_SEND || length > MOST_EACH) return false;
       room -= wordsOf(length + 3);
     }
     return room >= 0;

@@ -23,6 +23,8 @@ export class Segment {
   readonly table: Int32Array;
   /** `connections` rows of TIMES. */
   readonly times: Float64Array;
+  /** When each was opened. Nothing on the way of a message looks here. */
+  readonly opened: Float64Array;
   /**
    * For each page the next one of its chain or of the free list; −1 ends it. When it is less, the page is
    * cut into blocks, and this is their size, negated.
@@ -47,7 +49,8 @@ export class Segment {
     this.connections = sizes.connections;
     this.pages = Math.floor(sizes.poolBytes / PAGE_BYTES);
     const timesOffset = align(this.connections * COLUMNS * 4);
-    const linksOffset = align(timesOffset + this.connections * TIMES * 8);
+    const openedOffset = align(timesOffset + this.connections * TIMES * 8);
+    const linksOffset = align(openedOffset + this.connections * 8);
     this.pagesOffset = align(linksOffset + this.pages * 4);
     const own = this.pagesOffset + this.pages * PAGE_BYTES;
     const total = own + this.connections * strideOf(sizes.stateBytes);
@@ -64,6 +67,7 @@ export class Segment {
     this.bytes = new Uint8Array(buffer);
     this.table = new Int32Array(buffer, 0, this.connections * COLUMNS);
     this.times = new Float64Array(buffer, timesOffset, this.connections * TIMES);
+    this.opened = new Float64Array(buffer, openedOffset, this.connections);
     this.pageLinks = new Int32Array(buffer, linksOffset, this.pages);
     const layout = { bytes: sizes.stateBytes, version: sizes.stateVersion ?? 0 };
     this.states = new States(existing?.states ?? newStates(layout, this.connections, 0, Buffer));

@@ -1,14 +1,21 @@
 // Source: where a guest module comes from: a bundled name, a path, a URL, bytes. It reads the file, and
 // leaves what is in it to the loader.
 
+import { webcrypto } from 'node:crypto';
 import { constants } from 'node:fs';
 import { open, readdir } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { messageOf, WasmpollError } from '../errors.ts';
 import type { ModuleLimits } from './limits.ts';
 import type { GuestModule, ModuleSource } from './load.ts';
 import { loadModule } from './protocol-module.ts';
+
+/** A module, and which one it is. */
+export interface LoadedProtocol extends GuestModule {
+  /** Of its bytes as they were read or given, in hexadecimal; null for a module that was compiled before. */
+  readonly sha256: string | null;
+}
 
 const bundledFolder = new URL('../../protocols/', import.meta.url);
 
@@ -21,6 +28,14 @@ export async function bundledProtocols(): Promise<string[]> {
     .sort();
 }
 
+/** Something to load, and a name for messages. */
+interface Resolved {
+  readonly name: string;
+  readonly source: ModuleSource;
+  /** Where it was read; undefined for what was there already. */
+  readonly folder?: string;
+}
+
 /**
  * What `serve()` takes as its protocol, as something to load and a name for messages.
  * A string with a slash, or that ends in .wasm, is a path or a file: URL; any other a bundled name.
@@ -30,7 +45,7 @@ export async function bundledProtocols(): Promise<string[]> {
 export async function resolveProtocol(
   protocol: string | URL | ModuleSource,
   maxBytes: number,
-): Promise<{ name: string; source: ModuleSource }> {
+): Promise<Resolved> {
   if (typeof protocol !== 'string' && !(protocol instanceof URL)) {
     return { name: 'guest', source: protocol };
   }
@@ -46,8 +61,8 @@ export async function resolveProtocol(
       `no bundled protocol of that name (${names.join(', ')}); for a file give its path`,
     );
   }
-  const { source } = await read(fileURLToPath(new URL(`${text}.wasm`, bundledFolder)), maxBytes);
-  return { name: text, source };
+  const found = await read(fileURLToPath(new URL(`${text}.wasm`, bundledFolder)), maxBytes);
+  return { ...found, name: text };
 }
 
 /**
@@ -57,10 +72,27 @@ export async function resolveProtocol(
 export async function loadProtocol(
   protocol: string | URL | ModuleSource,
   limits: ModuleLimits,
-): Promise<GuestModule> {
-  const { name, source } = await resolveProtocol(protocol, limits.maxModuleBytes);
-  const read = typeof protocol === 'string' || protocol instanceof URL;
-  return loadModule(read ? { own: source as Uint8Array } : source, limits, name);
+): Promise<LoadedProtocol> {
+  const { name, source, folder } = await resolveProtocol(protocol, limits.maxModuleBytes);
+  const read = folder !== undefined;
+  const loading = loadModule(read ? { own: source as Uint8Array } : source, limits, name);
+  // Once it is known to be neither too large nor something else.
+  const digest = hexDigest(source, limits);
+  const { map, ...module } = await loading;
+  const loaded = { ...module, sha256: await digest };
+  if (!read || map === undefined) return loaded;
+  return { ...loaded, map: { ...map, map: join(folder, map.map) } };
+}
+
+/** @returns null for what is not bytes, or too many */
+async function hexDigest(source: ModuleSource, limits: ModuleLimits): Promise<string | null> {
+  const isBytes = ArrayBuffer.isView(source) || source instanceof ArrayBuffer;
+  if (!isBytes || source.byteLength > limits.maxModuleBytes) return null;
+  const view = ArrayBuffer.isView(source)
+    ? new Uint8Array(source.buffer, source.byteOffset, source.byteLength)
+    : new Uint8Array(source);
+  // Another thread adds it up. It takes no memory that is shared.
+  return Buffer.from(await webcrypto.subtle.digest('SHA-256', view.slice())).toString('hex');
 }
 
 /**
@@ -96,7 +128,7 @@ async function read(
   path: string,
   maxBytes: number,
   what: What = 'protocol',
-): Promise<{ name: string; source: Uint8Array }> {
+): Promise<Resolved & { source: Uint8Array }> {
   // Without O_NONBLOCK opening a FIFO would wait for a writer for ever.
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((error) => {
     throw refused(path, reasonOf(error), error, what);
@@ -110,7 +142,7 @@ async function read(
       const advice = 'make the module smaller or raise maxModuleBytes';
       throw refused(path, `${found}; ${advice}`, null, what);
     }
-    return { name: basename(path), source: await file.readFile() };
+    return { name: basename(path), source: await file.readFile(), folder: dirname(resolve(path)) };
   } finally {
     await file.close();
   }

@@ -29,7 +29,6 @@ const {
   HELD,
   HELD_BYTES,
   HELD_SINCE,
-  LAST_PROGRESS,
   TIMES,
   TURN,
   TURN_BYTES,
@@ -112,7 +111,7 @@ export class Input {
     const room = Math.min(this.#windowBytes - held, budget);
     // Level-triggered: what is not received now is reported again.
     if (room <= 0 || (held > 0 && this.#flow.heldDeliverable(slot))) return false;
-    const { window } = this.#callbacks.guest;
+    const { window } = this.#callbacks;
     const loaded = this.#table[base + WANT] === 0;
     this.#callbacks.load(slot);
     if (held > 0 && loaded) this.#pages.queueCopy(base + HELD, GUEST_BUFFER, window);
@@ -130,11 +129,11 @@ export class Input {
     const base = slot * COLUMNS;
     this.#stats.received(received);
     this.#table[base + TURN_BYTES]! += received;
-    this.#times[slot * TIMES + LAST_PROGRESS] = this.#clock.now;
+    this.#connections.received(slot, received, this.#clock.now);
     const flags = this.#table[base + FLAGS]!;
     if ((flags & (CLOSING | DOOMED)) !== 0) return;
     this.#table[base + FLAGS]! = flags & ~DECLINED;
-    const { window } = this.#callbacks.guest;
+    const { window } = this.#callbacks;
     if (this.#observer.data !== null) {
       const bytes = this.#callbacks.guest.memory.read(window + held, received);
       this.#observer.data(this.#table[base + HANDLE]!, bytes);
@@ -163,13 +162,12 @@ export class Input {
       this.#pages.clear(base + HELD);
       return;
     }
-    this.#backlog.retain(slot, this.#callbacks.guest.window, held, consumed, total);
+    this.#backlog.retain(slot, this.#callbacks.window, held, consumed, total);
     const left = total - consumed;
     if (left === 0) return;
     if (consumed > 0 || held === 0) this.#holdingSince(slot);
     if ((this.#table[base + FLAGS]! & DECLINED) !== 0 && left >= this.#maxFrameBytes) {
       this.#stats.error('FRAME');
-      this.#observer.overlong(this.#table[base + HANDLE]!);
       this.#lifecycle.finish(slot, REASON_FRAME);
     } else if (this.#flow.heldDeliverable(slot)) this.#connections.pushReady(slot);
   }
@@ -183,7 +181,7 @@ export class Input {
   // longest frame: what a receive brings is TCP's doing, and must not decide how long one may be.
   #offer(slot: number, total: number): number {
     const base = slot * COLUMNS;
-    const { window } = this.#callbacks.guest;
+    const { window } = this.#callbacks;
     // As clock.spent(), with the count in a register.
     const clock = this.#clock;
     let left = clock.left;
@@ -261,7 +259,7 @@ export class Input {
   #loadHeld(slot: number): number {
     const base = slot * COLUMNS;
     this.#callbacks.load(slot);
-    this.#pages.queueCopy(base + HELD, GUEST_BUFFER, this.#callbacks.guest.window);
+    this.#pages.queueCopy(base + HELD, GUEST_BUFFER, this.#callbacks.window);
     this.#flow.flush();
     return this.#table[base + HELD_BYTES]!;
   }
@@ -271,7 +269,7 @@ export class Input {
     const held = this.#loadHeld(slot);
     if ((this.#table[base + FLAGS]! & DOOMED) !== 0) return;
     this.#table[base + FLAGS]! |= END_TOLD;
-    const keep = this.#callbacks.end(slot, this.#callbacks.guest.window, held);
+    const keep = this.#callbacks.end(slot, this.#callbacks.window, held);
     if (keep === FAILED) return;
     this.#pages.clear(base + HELD);
     const finished = keep === 0 || (this.#table[base + FLAGS]! & FIN_DUE) !== 0;

@@ -10,11 +10,13 @@ import {
 import * as Numbers from '../memory/layout.ts';
 import type { Backlog } from './backlog.ts';
 import type { Deadlines } from './deadlines.ts';
+import type { Endings } from './endings.ts';
 import type { Flow } from './flow.ts';
 import type { Output } from './output.ts';
 import type { Parts } from './parts.ts';
 
 const {
+  AWAITING,
   BUSY,
   CLOSING,
   COLUMNS,
@@ -41,9 +43,11 @@ const {
 export class Lifecycle {
   readonly #flow: Flow;
   readonly #deadlines: Deadlines;
+  readonly #endings: Endings;
   readonly #connections: Parts['connections'];
   readonly #table: Int32Array;
   readonly #times: Float64Array;
+  readonly #opened: Float64Array;
   readonly #output: Output;
   readonly #backlog: Backlog;
   readonly #pages: Parts['pages'];
@@ -55,10 +59,19 @@ export class Lifecycle {
   readonly #policy: Parts['policy'];
   readonly #in: number;
 
-  constructor(parts: Parts, output: Output, backlog: Backlog, flow: Flow, deadlines: Deadlines) {
+  constructor(
+    parts: Parts,
+    output: Output,
+    backlog: Backlog,
+    flow: Flow,
+    deadlines: Deadlines,
+    endings: Endings,
+  ) {
+    this.#endings = endings;
     this.#connections = parts.connections;
     this.#table = parts.connections.table;
     this.#times = parts.connections.segment.times;
+    this.#opened = parts.connections.segment.opened;
     this.#output = output;
     this.#backlog = backlog;
     this.#pages = parts.pages;
@@ -76,9 +89,10 @@ export class Lifecycle {
   /**
    * Takes a descriptor into the table, busy, and has it watched.
    * @param listener the number of the one that it came by
+   * @param awaiting its PROXY header comes first, and the guest is not told of it yet
    * @returns −1 when it cannot: the descriptor stays the caller's
    */
-  open(fd: number, listener: number): number {
+  open(fd: number, listener: number, awaiting: boolean): number {
     const slot = this.#connections.take(fd);
     if (slot < 0) return -1;
     const base = slot * COLUMNS;
@@ -91,8 +105,9 @@ export class Lifecycle {
     this.#table[base + MASK] = this.#in;
     this.#table[base + LISTENER] = listener;
     this.#table[base + BUSY] = 1;
-    this.#table[base + FLAGS]! |= KNOWN;
+    this.#table[base + FLAGS]! |= awaiting ? AWAITING : KNOWN;
     this.#times[slot * TIMES + LAST_PROGRESS] = this.#clock.now;
+    this.#opened[slot] = this.#clock.now;
     this.#backlog.open(slot);
     this.#deadlines.schedule(slot);
     return slot;
@@ -131,6 +146,7 @@ export class Lifecycle {
     }
     if ((flags & CLOSING) === 0 || (flags & LINGERING) !== 0) return false;
     this.#table[base + FLAGS]! |= LINGERING;
+    this.#endings.over(slot);
     this.#part(slot);
     this.#times[slot * TIMES + LINGER_UNTIL] = this.#clock.now + this.#policy.lingerMs;
     this.#deadlines.schedule(slot);
@@ -140,6 +156,7 @@ export class Lifecycle {
   #hangUp(slot: number, abort: boolean): boolean {
     const base = slot * COLUMNS;
     const fd = this.#table[base + FD]!;
+    this.#endings.over(slot);
     // Removed before it is closed: with a duplicate open somewhere its events would go on.
     this.#flow.unwatch(slot);
     // Forgotten first: whoever takes over the table must not close a number that is another's by then.
@@ -149,6 +166,7 @@ export class Lifecycle {
       // The thread before had closed it, and told nobody.
     } else if (abort) this.#kernel.reset(fd);
     else this.#kernel.close(fd);
+    this.#stats.ended(this.#clock.now - this.#opened[slot]!);
     this.#backlog.drop(slot);
     this.#deadlines.forget(slot);
     this.#part(slot);

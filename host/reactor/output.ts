@@ -15,12 +15,10 @@ const {
   DOOMED,
   FD,
   FLAGS,
-  LAST_PROGRESS,
   OUTPUT,
   OUTPUT_BYTES,
   SEGMENT_BUFFER,
   STAGED_BYTES,
-  TIMES,
   UNSAVED,
 } = Numbers;
 const { KIND_SEND, ROW, ROW_BUFFER, ROW_KIND, ROW_LENGTH, ROW_OFFSET, ROW_RESULT } = Rows;
@@ -33,7 +31,6 @@ const PAGES_PER_FLUSH = 16;
 export class Output {
   readonly #connections: Parts['connections'];
   readonly #table: Int32Array;
-  readonly #times: Float64Array;
   readonly #batch: Parts['batch'];
   readonly #effects: Parts['effects'];
   readonly #pages: Parts['pages'];
@@ -48,7 +45,6 @@ export class Output {
   constructor(parts: Parts, backlog: Backlog, outbox: Outbox) {
     this.#connections = parts.connections;
     this.#table = parts.connections.table;
-    this.#times = parts.connections.segment.times;
     this.#batch = parts.batch;
     this.#effects = parts.effects;
     this.#pages = parts.pages;
@@ -90,7 +86,7 @@ export class Output {
 
   #progress(slot: number, length: number): void {
     this.#stats.sent(length);
-    this.#times[slot * TIMES + LAST_PROGRESS] = this.#clock.now;
+    this.#connections.sent(slot, length, this.#clock.now);
   }
 
   // The kernel took a part of the row, or nothing: the rest waits, and so does all that follows it.

@@ -9,30 +9,66 @@ import { Batch } from '../kernel/batch.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { BufferConstructor, Epoll, Kernel } from '../kernel/contract.ts';
 import { Connections } from '../memory/connections.ts';
-import { Metrics } from '../memory/metrics.ts';
+import { Metrics } from '../memory/counts/metrics.ts';
+import { Stats } from '../memory/counts/stats.ts';
 import { Pages } from '../memory/pages.ts';
 import { type Buffers, Segment } from '../memory/segment.ts';
-import { Stats } from '../memory/stats.ts';
 import { PAGE_BYTES } from '../policy.ts';
 import type { SharedSeat } from '../shared/contract.ts';
+import { type ArrivalMaterials, type Arrivals, makeArrivals, type Refused } from './arrivals.ts';
+
+/** A connection that is over. */
+export interface Ending {
+  readonly connection: number;
+  /** One of REASON_…. */
+  readonly reason: number;
+  /** The host has ended it for a limit or a fault: neither peer nor guest wanted that. */
+  readonly fault: boolean;
+  /** Empty when nobody can tell any more. */
+  readonly peer: string;
+  /** The operator's name for the listener that it came by. */
+  readonly listener: string;
+  /** How long it was there, in milliseconds. */
+  readonly lasted: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+}
+
+/** A guest that has failed. */
+export interface Failure {
+  /** In words. */
+  readonly why: string;
+  /** The callback that it was in, `on_data`. */
+  readonly callback: string;
+  /** The connection that it was serving, which is lost; null when it was none. */
+  readonly connection: number | null;
+  readonly peer: string;
+  /** Where in its module; null when that is not known. */
+  readonly place: { readonly map: string; readonly offset: number } | null;
+}
 
 /** What happens to connections and the guest, for those who watch. Null costs nothing. */
 export interface Observer {
   open: ((connection: number, address: string) => void) | null;
   /** Told of what was received; `bytes` is a copy. */
   data: ((connection: number, bytes: Uint8Array) => void) | null;
-  close: ((connection: number, reason: number) => void) | null;
-  /** The guest failed and was replaced; `why` says in what. */
-  restart(why: string): void;
+  close: ((ending: Ending) => void) | null;
+  /**
+   * A connection that the host has ended for a limit or a fault; `close` is told instead if there is one.
+   * @returns false when it was left out
+   */
+  fault(ending: Ending): boolean;
+  /** The guest failed and was replaced. */
+  restart(failure: Failure): void;
   /** The replacement did not come up; connections were aborted, and new ones are refused. */
   failure(error: unknown): void;
-  /** The guest has used nothing of a whole `maxFrameBytes`: the connection is closed. */
-  overlong(connection: number): void;
+  /** Connections were kept out before the guest heard of them; not told of to whoever has no such function. */
+  refused?(refused: Refused): void;
   /** One line from the guest; the level is one of LOG_…. @returns false when it was dropped */
   log(level: number, text: string): boolean;
 }
 
-export interface Parts extends Ground {
+export interface Parts extends Ground, Arrivals {
   readonly kernel: Kernel;
   readonly epoll: Epoll;
   readonly observer: Observer;
@@ -48,11 +84,9 @@ export interface Parts extends Ground {
 }
 
 /** What the parts are made from. */
-export interface Materials extends GroundOptions {
+export interface Materials extends GroundOptions, ArrivalMaterials {
   readonly kernel: Kernel;
   readonly observer: Observer;
-  /** The operator's names for the listeners, by their numbers. */
-  readonly listeners?: readonly string[];
   readonly buffer: BufferConstructor;
   /** Where metrics are kept; in a buffer of its own when not given. */
   readonly metrics?: ArrayBufferLike;
@@ -72,11 +106,12 @@ const HOST_ROWS = 64;
  * @throws WasmpollError ERR_POLICY when the segment would be too large
  */
 export function makeParts(
-  { kernel, observer, buffer, listeners = [], metrics, epoll, seat, routed }: Materials,
+  materials: Materials,
   ground: Ground,
   { stateBytes, stateVersion }: { stateBytes: number; stateVersion: number },
   existing?: Buffers,
 ): Parts {
+  const { kernel, observer, buffer, metrics, epoll, seat, routed } = materials;
   const { policy, control, environment } = ground;
   const { maxConnections, poolBytes, receiveWindowBytes } = policy;
   const sizes = { connections: maxConnections, stateBytes, stateVersion, poolBytes };
@@ -86,16 +121,18 @@ export function makeParts(
   const heldRows = 2 * Math.ceil(receiveWindowBytes / PAGE_BYTES);
   const batch = new Batch(kernel, effectRows(policy) + heldRows + HOST_ROWS, buffer);
   const effects = new Effects(connections, batch, policy);
+  const arrivals = makeArrivals(materials, ground);
   const access = { seat: seat ?? null, block: control.block, routed: routed ?? false };
   return {
     ...ground,
+    ...arrivals,
     kernel,
     epoll: epoll ?? kernel.epoll(),
     observer,
     clock: environment.clock,
     stats: new Stats(control.counts),
     metrics: new Metrics(metrics ?? new buffer(Metrics.bytes)),
-    facts: new Facts(kernel, connections, listeners),
+    facts: new Facts(kernel, connections, arrivals),
     connections,
     batch,
     pages: new Pages(segment, batch),

@@ -5,9 +5,10 @@ import { makeGround, startGuest } from '../guest/start.ts';
 import type { BufferConstructor, Epoll } from '../kernel/contract.ts';
 import { isOpen } from '../memory/connections.ts';
 import { ControlWords, IN_ON_START } from '../memory/control-words.ts';
-import { BUSY, COLUMNS, HANDLE } from '../memory/layout.ts';
+import type { Snapshot } from '../memory/counts/stats.ts';
+import { BUSY, COLUMNS } from '../memory/layout.ts';
 import { type Layout, type StateBlocks, statesAfter } from '../memory/state-blocks.ts';
-import type { Snapshot } from '../memory/stats.ts';
+import { makeControl } from '../memory/timed-control.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
 import { PAGE_BYTES } from '../policy.ts';
 import { Door } from './door.ts';
@@ -23,6 +24,8 @@ export interface ReactorOptions extends Omit<Materials, 'control'> {
   readonly module: GuestModule;
   /** Where the supervisor watches; its own when there is none. */
   readonly control?: ControlWords;
+  /** Without `control`: how long callbacks take is counted. */
+  readonly histograms?: boolean;
   /** Called in a turn in which the descriptor with the handle SIGNAL was readable. */
   readonly signalled?: () => void;
   /** What another reactor on the same epoll has left behind, to go on with. */
@@ -44,7 +47,7 @@ export class Reactor {
   /** @throws WasmpollError ERR_GUEST when the guest's start-up or its on_start fails. */
   constructor(options: ReactorOptions) {
     const { module, buffer, remains } = options;
-    const control = options.control ?? new ControlWords(new buffer(ControlWords.bytes), false);
+    const control = options.control ?? ownControl(options);
     const materials = { ...options, control };
     const ground = makeGround(materials);
     const guest = startGuest(module, ground);
@@ -129,7 +132,9 @@ export class Reactor {
   #publish(): void {
     const { connections, pages, stats } = this.#parts;
     const used = connections.segment.pages - pages.available;
-    stats.hold(connections.open, this.#works.backlog.bytes, used * PAGE_BYTES);
+    const { backlog, callbacks } = this.#works;
+    const memory = callbacks.guest.memory.bytes.length;
+    stats.hold(connections.open, backlog.bytes, used * PAGE_BYTES, memory);
   }
 
   /** Something may wait for its seat: shared state says so where no descriptor can. */
@@ -164,11 +169,13 @@ export class Reactor {
    * @param listener the number of the one that it came by
    */
   open(fd: number, listener = 0): void {
-    const { kernel, clock, control, stats, connections, facts, observer } = this.#parts;
-    const { lifecycle, callbacks } = this.#works;
+    const { kernel, clock, control, stats, connections } = this.#parts;
+    const { lifecycle, callbacks, preface } = this.#works;
     clock.refresh();
     this.#turn.rest();
-    const slot = callbacks.replacement.retryAt === Infinity ? lifecycle.open(fd, listener) : -1;
+    const awaits = preface.awaits(listener);
+    const serves = callbacks.replacement.retryAt === Infinity;
+    const slot = serves ? lifecycle.open(fd, listener, awaits) : -1;
     control.placed();
     if (slot < 0) {
       kernel.close(fd);
@@ -176,11 +183,8 @@ export class Reactor {
       control.finished();
       return;
     }
-    stats.connected();
-    const { table } = connections;
-    observer.open?.(table[slot * COLUMNS + HANDLE]!, facts.peerAddress(slot));
-    callbacks.open(slot);
-    table[slot * COLUMNS + BUSY] = 0;
+    if (!awaits) preface.greet(slot);
+    connections.table[slot * COLUMNS + BUSY] = 0;
     this.#turn.rest();
     this.#publish();
   }
@@ -260,3 +264,7 @@ export class Reactor {
     this.#parts.epoll.close();
   }
 }
+
+/** With nobody to look who is in the guest. */
+const ownControl = ({ buffer, histograms = false, now }: ReactorOptions): ControlWords =>
+  makeControl(new buffer(ControlWords.bytes), histograms ? now : null, false);

@@ -4,6 +4,7 @@
 import { REASON_ERROR } from '../../assembly/abi.ts';
 import { IN_START_UP } from '../memory/control-words.ts';
 import {
+  AWAITING,
   BUSY,
   CHAIN_BYTES,
   COLUMNS,
@@ -13,6 +14,7 @@ import {
   HELD,
   KNOWN,
   LINGERING,
+  LOST,
   MASK,
   OPEN,
   OUTPUT,
@@ -74,12 +76,15 @@ export class Recovery {
       const base = slot * COLUMNS;
       if (!this.#isOpen(slot)) continue;
       const whole = this.#claim(base, scan);
-      const admitted = (table[base + FLAGS]! & (KNOWN | LINGERING)) !== 0;
+      const admitted = (table[base + FLAGS]! & (KNOWN | LINGERING | AWAITING)) !== 0;
       // What is staged for others while a callback runs is that callback's alone: it goes with it.
       const staged = remains.slot === IN_START_UP && table[base + STAGED_BYTES] !== 0;
       const moving = table[base + BUSY] !== 0 || table[base + UNSAVED] !== 0 || staged;
       // First: should this thread end as well, the next one finds no other sign of it.
-      if (!whole || !admitted || moving) connections.doom(slot, REASON_ERROR);
+      if (!whole || !admitted || moving) {
+        if ((table[base + FLAGS]! & DOOMED) === 0) table[base + FLAGS]! |= LOST;
+        connections.doom(slot, REASON_ERROR);
+      }
       // Watched or not, it is taken from epoll before it is closed.
       if ((table[base + FLAGS]! & DOOMED) !== 0 && table[base + FD]! >= 0) table[base + MASK] = 0;
       table[base + BUSY] = 0;

@@ -12,8 +12,8 @@ import type { Parts } from './parts.ts';
 import type { Works } from './wiring.ts';
 
 const { EVENT } = Rows;
-const { BUSY, CLOSING, COLUMNS, DOOMED, FD, FLAGS, HANDLE, KNOWN, OUTPUT_BYTES, REASON, UNREAD } =
-  Numbers;
+const { AWAITING, BUSY, COLUMNS, DOOMED, EXCEPTIONS, FD, FLAGS } = Numbers;
+const { OUTPUT_BYTES } = Numbers;
 
 // As many events as one wait brings; more wait in the kernel, which reports them in rotation.
 const EVENTS = 256;
@@ -26,15 +26,12 @@ export const SIGNAL = 0;
 /** The descriptor of the thread's event loop. */
 export const LOOP = 1;
 
-const EXCEPTIONS = UNREAD | CLOSING | DOOMED;
-
 /** `run` and `serve` take one; `rest` ends each, and each command to the reactor. */
 export class Turn {
   readonly #kernel: Parts['kernel'];
   readonly #clock: Parts['clock'];
   readonly #stats: Parts['stats'];
   readonly #control: Parts['control'];
-  readonly #observer: Parts['observer'];
   readonly #epoll: Parts['epoll'];
   readonly #events = new Uint32Array(EVENTS * EVENT);
   readonly #connections: Parts['connections'];
@@ -44,6 +41,7 @@ export class Turn {
   readonly #flow: Works['flow'];
   readonly #callbacks: Works['callbacks'];
   readonly #delivery: Works['delivery'];
+  readonly #preface: Works['preface'];
   readonly #expiry: Expiry;
   readonly #signalled: () => void;
   // Taken out of the table of constants, which is large: a look into it at each event would show.
@@ -71,7 +69,6 @@ export class Turn {
     this.#clock = parts.clock;
     this.#stats = parts.stats;
     this.#control = parts.control;
-    this.#observer = parts.observer;
     this.#epoll = parts.epoll;
     this.#connections = parts.connections;
     this.#table = parts.connections.table;
@@ -80,6 +77,7 @@ export class Turn {
     this.#flow = works.flow;
     this.#callbacks = works.callbacks;
     this.#delivery = works.delivery;
+    this.#preface = works.preface;
     this.#expiry = new Expiry(parts, works);
     this.#signalled = signalled;
     const { constants } = parts.kernel;
@@ -202,6 +200,10 @@ export class Turn {
       if (this.#input.receive(slot)) this.#served += 1;
       return;
     }
+    if ((this.#table[base + FLAGS]! & AWAITING) !== 0) {
+      if (this.#preface.receive(slot)) this.#served += 1;
+      return;
+    }
     // With output waiting any event but IN means that sending will get on, or say what is wrong.
     // Data that arrived before a reset comes first; then recv(2) tells of the reset.
     const over = (mask & (this.#error | this.#hangup)) !== 0;
@@ -260,10 +262,7 @@ export class Turn {
   // The guest is told, once; a connection whose descriptor is gone gives its slot back.
   #closed(slot: number): void {
     const base = slot * COLUMNS;
-    if ((this.#table[base + FLAGS]! & KNOWN) !== 0) {
-      this.#observer.close?.(this.#table[base + HANDLE]!, this.#table[base + REASON]!);
-      this.#callbacks.close(slot);
-    }
+    this.#callbacks.close(slot);
     if (this.#table[base + FD]! >= 0) return;
     this.#flow.flush();
     this.#connections.release(slot);

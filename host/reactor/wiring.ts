@@ -7,11 +7,13 @@ import { Backlog } from './backlog.ts';
 import { Callbacks } from './callbacks.ts';
 import { Deadlines } from './deadlines.ts';
 import { Delivery } from './delivery.ts';
+import { Endings } from './endings.ts';
 import { Flow } from './flow.ts';
 import { Input } from './input.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { Output } from './output.ts';
 import type { Parts } from './parts.ts';
+import { Preface } from './preface.ts';
 import type { Started } from './replacement.ts';
 
 /** What a turn and the reactor's commands call. */
@@ -22,6 +24,7 @@ export interface Works {
   readonly flow: Flow;
   readonly lifecycle: Lifecycle;
   readonly callbacks: Callbacks;
+  readonly preface: Preface;
   readonly input: Input;
   readonly delivery: Delivery;
 }
@@ -34,10 +37,12 @@ export function wire(parts: Parts, started: Started): Works {
   const output = new Output(parts, backlog, outbox);
   const deadlines = new Deadlines(parts);
   const flow = new Flow(parts, output, deadlines);
-  const lifecycle = new Lifecycle(parts, output, backlog, flow, deadlines);
+  const endings = new Endings(parts);
+  const lifecycle = new Lifecycle(parts, output, backlog, flow, deadlines, endings);
   const apply = new Apply(parts, backlog, flow, lifecycle, deadlines);
-  const callbacks = new Callbacks(parts, output, apply, started);
+  const callbacks = new Callbacks(parts, output, apply, endings, started);
   const input = new Input(parts, output, backlog, flow, lifecycle, deadlines, callbacks);
+  const preface = new Preface(parts, { output, backlog, deadlines, endings, flow, callbacks });
   const delivery = new Delivery(parts, outbox, flow, deadlines, callbacks);
-  return { outbox, backlog, deadlines, flow, lifecycle, callbacks, input, delivery };
+  return { outbox, backlog, deadlines, flow, lifecycle, callbacks, preface, input, delivery };
 }

@@ -1,33 +1,28 @@
 // Outside: the engines of a server whose topics or keys live outside this process, put together with its own
 // seat. A server without engines has none of this.
 
-import type { BusEngine, Engine, StoreEngine } from '../engines/contract.ts';
+import { randomBytes } from 'node:crypto';
+import type { BusEngine, Engine, Performer } from '../engines/contract.ts';
 import { openStore, openTopics } from '../engines/open.ts';
-import { Router, type StoreStats, type TopicsStats } from '../engines/router.ts';
+import { type EnginesStats, NO_ENGINES, PROCESS_BYTES, Router } from '../engines/router.ts';
+import { loopTimers } from '../engines/timers.ts';
 import { messageOf, WasmpollError } from '../errors.ts';
 import type { Policy } from '../policy.ts';
 import type { Shared } from '../shared/contract.ts';
 import type { Member } from '../shared/member/member.ts';
-import { OWN_SEAT } from '../shared/seats.ts';
 import { silent } from './logger.ts';
 import type { ServeOptions } from './options.ts';
 
-/** How the engines are doing; null for those that a server does not have. */
-export interface EnginesStats {
-  /** Whether each engine can be used now. True when there are none. */
-  readonly ready: boolean;
-  readonly store: StoreStats | null;
-  readonly topics: TopicsStats | null;
-}
+export type { EnginesStats } from '../engines/router.ts';
 
 export class Outside {
-  readonly #store: Engine<StoreEngine> | null;
+  readonly #store: Engine<Performer> | null;
   readonly #bus: Engine<BusEngine> | null;
   readonly #policy: Policy;
   #router: Router | null = null;
 
   private constructor(
-    store: Engine<StoreEngine> | null,
+    store: Engine<Performer> | null,
     bus: Engine<BusEngine> | null,
     policy: Policy,
   ) {
@@ -57,8 +52,7 @@ export class Outside {
   }
 
   get stats(): EnginesStats {
-    const { ready = true, store = null, topics = null } = this.#router ?? {};
-    return { ready, store, topics };
+    return this.#router?.stats ?? NO_ENGINES;
   }
 
   /**
@@ -68,13 +62,16 @@ export class Outside {
    */
   async start(shared: Shared, member: () => Member): Promise<void> {
     if (this.#store === null && this.#bus === null) return;
-    const reply: Shared['reply'] = (...answer) => shared.reply(...answer);
-    const own = member();
-    const router = new Router(this.#store, this.#bus, reply, own, this.#policy);
+    const router = new Router({
+      store: this.#store,
+      bus: this.#bus,
+      shared,
+      own: member(),
+      bounds: this.#policy,
+      process: randomBytes(PROCESS_BYTES),
+      timers: loopTimers,
+    });
     this.#router = router;
-    own.route((record) => router.record(record));
-    if (this.#store !== null) shared.routeStore(OWN_SEAT);
-    if (this.#bus !== null) shared.routePublishes(OWN_SEAT);
     try {
       await router.start();
     } catch (error) {

@@ -3,15 +3,19 @@
 
 import { EventEmitter } from 'node:events';
 import { WasmpollError } from '../errors.ts';
+import { monotonicMs } from '../kernel/monotonic.ts';
 import { native } from '../kernel/native.ts';
 import { Acceptor } from '../listen/acceptor.ts';
-import type { Listener } from '../listen/listener.ts';
-import { loadProtocol } from '../module/source.ts';
+import type { Listening } from '../listen/listening.ts';
+import { type LoadedProtocol, loadProtocol } from '../module/source.ts';
 import type { Policy } from '../policy.ts';
 import type { Engine, EngineStats } from '../threads/engine.ts';
+import { withResolvers } from './deferred.ts';
 import type { ServerEvents, ServerLog } from './events.ts';
 import { configOf, type ServeOptions, type SwapOptions } from './options.ts';
 import type { EnginesStats, MessageHandler, OwnSeat, SharedCounts, Store } from './own-seat.ts';
+import { type Served, type ServerState, type ServerStatus, servedModule } from './status.ts';
+import { silentOf } from './turning.ts';
 
 /** What `server.stats()` returns. */
 export interface ServerStats extends EngineStats {
@@ -19,11 +23,11 @@ export interface ServerStats extends EngineStats {
   shared: SharedCounts;
   /** What carries them beyond this process. */
   engines: EnginesStats;
+  /** Addresses in the table of `connectionsPerAddress` and `acceptRate`. */
+  addresses: number;
 }
 
 export class Server extends EventEmitter<ServerEvents> {
-  /** Where it listens, as `--listen` takes it, with real ports. */
-  readonly addresses: readonly string[];
   /** Resolves when the server is closed, whoever closed it. */
   readonly closed: Promise<void>;
   readonly #policy: Policy;
@@ -31,8 +35,13 @@ export class Server extends EventEmitter<ServerEvents> {
   readonly #own: OwnSeat;
   readonly #log: ServerLog;
   readonly #acceptor: Acceptor;
+  readonly #listening: Listening;
   readonly #resolveClosed: () => void;
+  readonly #startedAt = Date.now();
+  readonly #startedMs = monotonicMs();
+  #state: ServerState = 'serving';
   #config: Uint8Array;
+  #served: Served;
   /** Settles with the last swap that was asked for. */
   #swapping: Promise<unknown> = Promise.resolve();
   #grace: NodeJS.Timeout | undefined;
@@ -44,13 +53,14 @@ export class Server extends EventEmitter<ServerEvents> {
   constructor(
     engine: Engine,
     own: OwnSeat,
-    listeners: readonly Listener[],
+    listening: Listening,
     policy: Policy,
     log: ServerLog,
-    config: Uint8Array,
+    module: LoadedProtocol & { readonly config: Uint8Array },
   ) {
     super();
-    this.#config = config;
+    this.#config = module.config;
+    this.#served = servedModule(module, 0);
     this.#engine = engine;
     this.#own = own;
     this.#log = log;
@@ -58,18 +68,19 @@ export class Server extends EventEmitter<ServerEvents> {
     const { promise, resolve } = withResolvers();
     this.closed = promise;
     this.#resolveClosed = resolve;
-    this.addresses = listeners.map((listener) => listener.address);
+    this.#listening = listening;
     log.emitter = this;
     log.whenQuiet = () => void this.#finish();
+    log.leftOutBefore = () => this.#engine.snapshot().logLinesDropped;
     engine.observe(log.interests);
     this.#hook();
     this.#acceptor = new Acceptor({
       native,
-      listeners,
       acceptsPerTurn: policy.acceptsPerTurn,
       accepted: (fd, listener) => engine.accept(fd, listener),
       failed: (error) => log.fail(error),
     });
+    listening.start(this.#acceptor);
     log.whenStarving = (starved) => this.#acceptor.rest(starved);
   }
 
@@ -90,14 +101,60 @@ export class Server extends EventEmitter<ServerEvents> {
     return this;
   }
 
+  /** Where it listens, as `--listen` takes it, with real ports. */
+  get addresses(): readonly string[] {
+    return this.#listening.addresses;
+  }
+
+  /**
+   * Listens on these from now on, and on nothing else, as `serve()` would. What stays the same stays open, and
+   * connections that came by what is closed go on.
+   * @throws WasmpollError ERR_ADDRESS or ERR_CLOSED, or an Error in Node's form; nothing has changed then
+   */
+  async listen(listen: ServeOptions['listen']): Promise<void> {
+    const change = await this.#listening.prepare(listen);
+    if (this.#closing) throw new WasmpollError('ERR_CLOSED', 'listen: the server is closed');
+    change();
+  }
+
   /** Counters since the start, and what is held now. */
   stats(): ServerStats {
     return this.#last ?? this.#count();
   }
 
+  /** What it is, what it serves, and how each of its parts is doing. */
+  status(): ServerStatus {
+    return {
+      state: this.#state,
+      startedAt: this.#startedAt,
+      uptimeMs: Math.round(monotonicMs() - this.#startedMs),
+      module: this.#served,
+      listeners: this.#listening.states,
+      policy: this.#policy,
+      workers: this.#last === undefined ? this.#engine.workers() : [],
+      stats: this.stats(),
+    };
+  }
+
+  /**
+   * Asks each worker for a sign that it turns, and waits so long for it, or for one that replaces the worker.
+   * By default twice `callbackTimeoutMs` and a second: a guest that hangs has been dealt with by then.
+   * @returns the numbers of the workers that gave none
+   */
+  stuck(withinMs = 2 * this.#policy.callbackTimeoutMs + 1000): Promise<number[]> {
+    return silentOf(this.#engine.turned(), withinMs);
+  }
+
+  /** Whether every worker turns; see `stuck`. */
+  async turns(withinMs?: number): Promise<boolean> {
+    return (await this.stuck(withinMs)).length === 0;
+  }
+
   #count(): ServerStats {
     const { counts: shared, engines } = this.#own;
-    return { ...this.#engine.snapshot(), shared, engines };
+    const logLinesDropped = this.#log.leftOut;
+    const counted = this.#listening.counted(this.#engine.snapshot());
+    return { ...counted, logLinesDropped, shared, engines };
   }
 
   /** The keys that guests have in common, for the program as well. */
@@ -170,11 +227,17 @@ export class Server extends EventEmitter<ServerEvents> {
       const config = given ?? this.#config;
       await this.#engine.swap({ ...module, config }, drain);
       this.#config = config;
+      this.#served = servedModule(module, this.#served.swaps + 1);
       this.#log.serving(module);
       this.#log.swapped(module.name);
     });
     this.#swapping = turn.catch(() => undefined);
     return turn;
+  }
+
+  /** Says that it is about to close: `status().state` is `leaving`, and all else goes on as before. */
+  leave(): void {
+    if (this.#state === 'serving') this.#state = 'leaving';
   }
 
   /**
@@ -185,6 +248,7 @@ export class Server extends EventEmitter<ServerEvents> {
   close(): Promise<void> {
     if (this.#closing) return this.closed;
     this.#closing = true;
+    this.#state = 'draining';
     // Later: a logger or a signal may call this in the middle of a turn, and no microtask runs in one.
     queueMicrotask(() => this.#drain());
     return this.closed;
@@ -198,21 +262,15 @@ export class Server extends EventEmitter<ServerEvents> {
 
   async #finish(): Promise<void> {
     clearTimeout(this.#grace);
+    this.#log.end();
     this.#last = this.#count();
     await this.#engine.close();
     await this.#own.close();
+    this.#state = 'closed';
     this.#resolveClosed();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
-}
-
-function withResolvers(): { promise: Promise<void>; resolve: () => void } {
-  let resolve: () => void = () => undefined;
-  const promise = new Promise<void>((done) => {
-    resolve = done;
-  });
-  return { promise, resolve };
 }

@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { messageOf, WasmpollError } from '../errors.ts';
+import type { Listen } from '../listen/spec.ts';
 import { Document, DocumentError, type Path } from './document.ts';
 import { type ProcessTable, readShape, type ServiceTable } from './shape.ts';
 
@@ -11,7 +12,7 @@ import { type ProcessTable, readShape, type ServiceTable } from './shape.ts';
 export interface Service extends ServiceTable {
   readonly name: string;
   readonly protocol: string;
-  readonly listen: readonly string[];
+  readonly listen: readonly Listen[];
 }
 
 export interface Services extends Omit<ProcessTable, 'service'> {
@@ -45,8 +46,13 @@ export function readServices(file: string): Services {
     problems.push(told(where, message));
   });
   if (problems.length > 0) throw new ConfigError(problems);
+  const from = path.dirname(path.resolve(file));
+  const { accessLog } = rest;
+  const access =
+    accessLog === undefined || accessLog === '-' ? accessLog : path.resolve(from, accessLog);
   const services = Object.entries(service).map(([name, table]) => absolute(name, table, file));
-  return { ...rest, services, at: (name, key, message) => told(['service', name, key], message) };
+  const own = { ...rest, ...(access && { accessLog: access }) };
+  return { ...own, services, at: (name, key, message) => told(['service', name, key], message) };
 }
 
 function read(file: string): Document {

@@ -25,6 +25,8 @@ export class Store {
   readonly #most: number;
   readonly #values = new Map<string, Value>();
   #version = 0n;
+  /** What the present request gives a value that it sets. */
+  #fresh = 0n;
   #bytes = 0;
   /** Nothing ends before this. */
   #next = Number.POSITIVE_INFINITY;
@@ -41,8 +43,10 @@ export class Store {
     return this.#bytes;
   }
 
-  perform(asked: Asked, now: number): Answer {
+  /** @param version of the value, if it sets one */
+  perform(asked: Asked, now: number, version = this.#version + 1n): Answer {
     this.#sweep(now);
+    this.#fresh = version;
     switch (asked.op) {
       case OP_GET:
         return this.#get(asked);
@@ -100,7 +104,7 @@ export class Store {
 
   #set(name: string, bytes: Uint8Array, ends: number): bigint {
     this.#remove(name);
-    this.#version += 1n;
+    this.#version = this.#fresh;
     this.#values.set(name, { version: this.#version, bytes, ends });
     this.#bytes += chargeOf(name, bytes);
     this.#next = Math.min(this.#next, ends);

@@ -3,7 +3,8 @@
 
 import { REASON_SHUTDOWN } from '../../assembly/abi.ts';
 import { Loopback } from '../kernel/loopback.ts';
-import type { Snapshot } from '../memory/stats.ts';
+import { ListenerTable } from '../listen/peer/listener-table.ts';
+import type { Snapshot } from '../memory/counts/stats.ts';
 import { loadModule, type ModuleSource } from '../module/protocol-module.ts';
 import type { Policy } from '../policy.ts';
 import { RateLimit } from '../rate-limit.ts';
@@ -18,15 +19,17 @@ import {
   resolveOptions,
 } from './options.ts';
 import { Peer } from './peer.ts';
-import { Program } from './program.ts';
+import { type EnginesStats, Program } from './program.ts';
 
 export { StoreError, WasmpollError } from '../errors.ts';
-export type { GuestMetric, GuestMetrics, Histogram, Snapshot } from '../memory/stats.ts';
+export type { GuestMetric, GuestMetrics, Histogram, Snapshot } from '../memory/counts/stats.ts';
 export type { ModuleSource } from '../module/protocol-module.ts';
 export type { Policy } from '../policy.ts';
 export type { SharedCounts } from '../shared/counts.ts';
 export type { ConnectOptions, HarnessOptions } from './options.ts';
 export { Peer } from './peer.ts';
+export { type HeldMessage, TestBus } from './test-bus.ts';
+export { type HeldRequest, TestStore } from './test-store.ts';
 
 /** A line that the guest has logged; the level is one of LOG_…. */
 export interface LogLine {
@@ -51,6 +54,8 @@ export async function harness(
 export interface HarnessStats extends Snapshot {
   /** Topics and keys, of the guest and of the test. */
   shared: SharedCounts;
+  /** The options `store` and `topics`; null for what is not there. */
+  engines: EnginesStats;
 }
 
 export class Harness {
@@ -68,7 +73,9 @@ export class Harness {
   readonly #events = new Uint32Array(3);
   readonly #peers = new Map<number, Peer>();
   readonly #capacity = 16 * 1024 * 1024;
-  readonly #listeners = [LISTENER];
+  readonly #listeners: ListenerTable;
+  /** Their numbers, by what tells them apart. */
+  readonly #numbers = new Map<string, number>();
   #config: Uint8Array;
   #now = 1;
   #ports = 49_152;
@@ -79,7 +86,7 @@ export class Harness {
   /** Use `harness()`. */
   constructor(
     module: Awaited<ReturnType<typeof loadModule>>,
-    { policy, config, buffer, random, wallClock }: HarnessGround,
+    { policy, config, buffer, random, wallClock, engines }: HarnessGround,
   ) {
     this.#policy = policy;
     this.#name = module.name;
@@ -92,21 +99,20 @@ export class Harness {
         this.#peers.set(connection, this.#opening);
       },
       data: null,
-      close: (connection, reason) => {
+      close: ({ connection, reason }) => {
         const peer = this.#peers.get(connection);
         this.#peers.delete(connection);
         if (peer !== undefined) peer.closeReason = reason;
       },
-      restart: (why) => this.traps.push(why),
+      fault: () => true,
+      restart: ({ why }) => this.traps.push(why),
       failure: (error) => this.traps.push(String(error)),
-      overlong: () => undefined,
       log: (level, text) => limit.admit() && this.logs.push({ level, text }) > 0,
     };
-    this.#program = new Program(policy, () => this.#now, {
-      wake: () => this.#reactor.wake(),
-      settle: () => this.settle(),
-    });
+    const own = { wake: () => this.#reactor.wake(), settle: () => this.settle() };
+    this.#program = new Program(policy, () => this.#now, own, engines, this);
     this.store = this.#program.store;
+    this.#listeners = ListenerTable.make(buffer);
     this.#reactor = new Reactor({
       kernel: this.#kernel,
       module: { ...module, config },
@@ -115,9 +121,10 @@ export class Harness {
       now: () => this.#now,
       wallNow: () => wallClock + this.#now,
       random,
-      listeners: this.#listeners,
+      listeners: this.#listeners.buffer,
       buffer,
       seat: this.#program.seat,
+      routed: engines.store !== undefined,
     });
   }
 
@@ -127,7 +134,8 @@ export class Harness {
   }
 
   stats(): HarnessStats {
-    return { ...this.#reactor.snapshot(), shared: this.#program.counts };
+    const { counts: shared, engines } = this.#program;
+    return { ...this.#reactor.snapshot(), shared, engines };
   }
 
   /** Messages that the test has missed, by topic, as `server.on('missed')` tells. */
@@ -164,15 +172,21 @@ export class Harness {
    */
   connect(options: ConnectOptions = {}): Peer {
     const { address = `127.0.0.1:${this.#ports++}`, bufferBytes = this.#capacity } = options;
-    const { listener = LISTENER, local = listener } = options;
-    if (!this.#listeners.includes(listener)) this.#listeners.push(listener);
+    const { listener = LISTENER, local = listener, proxy = false } = options;
     const { fd, client } = this.#kernel.connect(bufferBytes, address, local);
     const peer = new Peer(client, () => this.settle());
     this.#opening = peer;
-    this.#reactor.open(fd, this.#listeners.indexOf(listener));
+    this.#reactor.open(fd, this.#listener(listener, proxy));
     this.#opening = null;
     this.settle();
     return peer;
+  }
+
+  #listener(name: string, proxied: boolean): number {
+    const key = `${proxied} ${name}`;
+    const number = this.#numbers.get(key) ?? this.#listeners.add({ name, proxied });
+    this.#numbers.set(key, number);
+    return number;
   }
 
   /**
@@ -191,7 +205,7 @@ export class Harness {
   /** Moves the clock on; every timer that runs out meanwhile does so at its time. */
   advance(milliseconds: number): void {
     const end = this.#now + milliseconds;
-    for (let next = this.#reactor.deadline; next <= end; next = this.#reactor.deadline) {
+    for (let next = this.#deadline; next <= end; next = this.#deadline) {
       this.#now = Math.max(this.#now, next);
       this.settle();
     }
@@ -216,13 +230,18 @@ export class Harness {
     if (this.#settling) return;
     this.#settling = true;
     try {
-      while (this.#program.turn() || this.#reactor.turn() || this.#readable());
+      // A turn of the guest's may be what the program's own side waits for.
+      while (this.#program.turn() || this.#reactor.turn() || this.#waits());
     } finally {
       this.#settling = false;
     }
   }
 
-  #readable(): boolean {
-    return this.#reactor.epoll.wait(this.#events, 0) > 0;
+  get #deadline(): number {
+    return Math.min(this.#reactor.deadline, this.#program.deadline);
+  }
+
+  #waits(): boolean {
+    return this.#program.waits || this.#reactor.epoll.wait(this.#events, 0) > 0;
   }
 }

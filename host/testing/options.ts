@@ -1,9 +1,13 @@
 // Options of the harness: what they are, and what holds without them. It starts nothing.
 
 import { configBytes } from '../config.ts';
+import { WasmpollError } from '../errors.ts';
 import type { BufferConstructor } from '../kernel/contract.ts';
 import { type Policy, resolvePolicy } from '../policy.ts';
+import type { Engines } from './outside.ts';
 import { seeded } from './seeded.ts';
+import { TestBus } from './test-bus.ts';
+import { TestStore } from './test-store.ts';
 
 export { configBytes } from '../config.ts';
 
@@ -22,6 +26,10 @@ export interface HarnessOptions {
   name?: string;
   /** What the guest is given by `config`; empty by default. */
   config?: string | Uint8Array;
+  /** Keys are in it, instead of in the harness: several harnesses may have one. */
+  store?: TestStore;
+  /** Carries messages to other harnesses that have it. */
+  topics?: TestBus;
   /** Decides what `random` gives the guest; 1 by default. */
   seed?: number;
   /** Milliseconds since 1970 when the virtual clock stands at 0; the start of 2000 by default. */
@@ -39,6 +47,8 @@ export interface ConnectOptions {
   /** The property `local`; the same as `listener` by default. */
   local?: string;
   bufferBytes?: number;
+  /** The listener expects a PROXY header, which the peer has to send first. */
+  proxy?: boolean;
 }
 
 /** What a harness is made with. */
@@ -48,6 +58,7 @@ export interface HarnessGround {
   readonly buffer: BufferConstructor;
   readonly random: (bytes: Uint8Array) => void;
   readonly wallClock: number;
+  readonly engines: Engines;
 }
 
 /** @throws WasmpollError ERR_POLICY or ERR_OPTION */
@@ -56,5 +67,12 @@ export function resolveOptions(options: HarnessOptions): HarnessGround {
   const small = { maxConnections: 64, poolBytes: 16 * 1024 * 1024, logLinesPerSecond: 1_000_000 };
   const policy = resolvePolicy({ ...small, ...options.policy });
   const config = configBytes(options.config);
-  return { policy, config, buffer, random: seeded(seed), wallClock };
+  const { store, topics } = options;
+  if (store !== undefined && !(store instanceof TestStore)) throw wrong('store', 'TestStore');
+  if (topics !== undefined && !(topics instanceof TestBus)) throw wrong('topics', 'TestBus');
+  const engines = { store, topics };
+  return { policy, config, buffer, random: seeded(seed), wallClock, engines };
 }
+
+const wrong = (option: string, what: string): WasmpollError =>
+  new WasmpollError('ERR_OPTION', `${option} must be a ${what} in a harness`);

@@ -8,10 +8,14 @@ import { Member } from '../shared/member/member.ts';
 import type { Store } from '../shared/member/requests.ts';
 import { OWN_SEAT } from '../shared/seats.ts';
 import { Twin } from '../shared/twin.ts';
+import { type Engines, type EnginesStats, Outside } from './outside.ts';
+import { VirtualTimers } from './timers.ts';
 
 const GUESTS_SEAT = OWN_SEAT + 1;
 // Stands for an eventfd: `wake` is called in its place.
 const RUNG = 0;
+
+export type { EnginesStats } from './outside.ts';
 
 export interface ProgramObserver {
   /** Something waits for the guest's seat. */
@@ -29,12 +33,21 @@ export class Program {
   readonly #shared: Twin;
   readonly #member: Member;
   readonly #observer: ProgramObserver;
+  readonly #timers: VirtualTimers;
+  readonly #outside: Outside;
   #due = false;
   /** What handlers have thrown in this turn. */
   #thrown: unknown[] = [];
 
-  constructor(policy: Policy, now: () => number, observer: ProgramObserver) {
+  constructor(
+    policy: Policy,
+    now: () => number,
+    observer: ProgramObserver,
+    engines: Engines,
+    harness: object,
+  ) {
     this.#observer = observer;
+    this.#timers = new VirtualTimers(now);
     this.#shared = new Twin(policy, (seat) => {
       if (seat === OWN_SEAT) this.#due = true;
       else observer.wake();
@@ -50,6 +63,8 @@ export class Program {
       },
     };
     this.#member = new Member(this.#shared, policy, own, now);
+    const ground = { harness, timers: this.#timers, settle: () => observer.settle() };
+    this.#outside = new Outside(engines, policy, ground, this.#shared, this.#member);
     const { store } = this.#member;
     this.store = {
       get: (...args) => this.#settled(store.get(...args)),
@@ -57,6 +72,20 @@ export class Program {
       delete: (...args) => this.#settled(store.delete(...args)),
       add: (...args) => this.#settled(store.add(...args)),
     };
+  }
+
+  get engines(): EnginesStats {
+    return this.#outside.stats;
+  }
+
+  /** Something can be taken at once. */
+  get waits(): boolean {
+    return this.#due || this.#timers.waits;
+  }
+
+  /** When something is due though nothing comes; Infinity if nothing is. */
+  get deadline(): number {
+    return this.#timers.deadline;
   }
 
   #settled<Answer>(answer: Answer): Answer {
@@ -88,7 +117,8 @@ export class Program {
    * @throws what a handler has thrown
    */
   turn(): boolean {
-    if (!this.#due) return false;
+    const timed = this.#timers.turn();
+    if (!this.#due) return timed;
     this.#due = this.#member.turn();
     const [thrown] = this.#thrown.splice(0);
     if (thrown !== undefined) throw thrown;

@@ -2,11 +2,15 @@
 // (supervisor.ts). It does nothing by itself.
 
 import type { Native } from '../kernel/native.ts';
-import type { Snapshot } from '../memory/stats.ts';
+import type { ListenerTable } from '../listen/peer/listener-table.ts';
+import type { Refused } from '../listen/peer/refusals.ts';
+import type { Counts, Snapshot } from '../memory/counts/stats.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
+import type { Ending, Failure } from '../reactor/parts.ts';
 import type { Shared, SharedLimits } from '../shared/contract.ts';
 import { type Receiver, SeatNumbers } from '../shared/seats.ts';
 
+export type { Ending, Failure } from '../reactor/parts.ts';
 export type { Receiver } from '../shared/seats.ts';
 
 export interface EngineStats extends Snapshot {
@@ -14,18 +18,33 @@ export interface EngineStats extends Snapshot {
   workers: { total: number; ready: number; restarts: number };
 }
 
+/** One worker as it is now; those that a swap with `drain` has replaced are there until they are empty. */
+export interface WorkerStatus extends Counts {
+  /** No other worker of the server had it before. */
+  readonly index: number;
+  /** `starting`: its thread is being made, or made anew. */
+  readonly state: 'starting' | 'serving' | 'draining';
+  readonly restarts: number;
+}
+
+/** @param ready its thread serves */
+export function stateOf(ready: boolean, draining: boolean): WorkerStatus['state'] {
+  if (!ready) return 'starting';
+  return draining ? 'draining' : 'serving';
+}
+
 /** What the engine tells. The server turns it into events and log lines. */
 export interface EngineObserver {
   open(id: number, address: string): void;
-  close(id: number, reason: number): void;
+  /** A connection is over: any, or, if that is not wanted, one that has ended by a limit or a fault. */
+  close(ending: Ending): void;
   data(id: number, bytes: Uint8Array): void;
   /** A guest failed, or hung, or its thread ended, and was replaced. */
-  restart(why: string): void;
+  restart(failure: Failure): void;
   failure(error: unknown): void;
-  /** A connection is closed since the guest has used nothing of a whole `maxFrameBytes`. */
-  overlong(id: number): void;
-  /** @returns false when the line was dropped */
-  log(level: number, text: string): boolean;
+  /** Connections were kept out before a guest heard of them. */
+  refused(refused: Refused): void;
+  log(level: number, text: string): void;
   /** A thread cannot be started for want of descriptors, or not any more: nothing is to be accepted then. */
   starving(starved: boolean): void;
   /** After `drain` or `abort`: no connection is left. */
@@ -53,18 +72,21 @@ export const interestsOf = (bits: number): Interests => ({
 /** What all seats of a server have in common. */
 export interface Common {
   readonly native: Native;
-  /** The operator's names for the listeners, by their numbers. */
-  readonly listeners: readonly string[];
+  readonly listeners: ListenerTable;
+  /** The table of addresses, as `enterPeer` takes it; 0 when they are not limited. */
+  readonly peers: number;
   readonly shared: Shared;
   readonly numbers: SeatNumbers;
   /** Requests to the store are seen to by an engine. */
   readonly routed: boolean;
+  /** How long callbacks take is counted. */
+  readonly histograms: boolean;
 }
 
 export const makeCommon = (
   native: Native,
   limits: SharedLimits,
-  options: Pick<Common, 'listeners' | 'routed'>,
+  options: Pick<Common, 'listeners' | 'peers' | 'routed' | 'histograms'>,
 ): Common => ({
   ...options,
   native,
@@ -99,6 +121,10 @@ export interface Engine {
   /** A connection that can be sent to; null when it is gone, or closing, or its guest takes no messages. */
   find(id: number): Receiver | null;
   snapshot(): EngineStats;
+  /** The workers one by one; with `workers: 0`, the reactor in the server's own thread. */
+  workers(): WorkerStatus[];
+  /** For each worker, what resolves when it has turned: its thread, or one that replaces it. */
+  turned(): { readonly index: number; readonly turned: Promise<void> }[];
   /**
    * Replaces every guest by one of another module, which takes over the connections.
    * Rejects with a WasmpollError, ERR_GUEST, when it does not start or cannot; nothing has changed then.

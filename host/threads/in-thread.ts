@@ -10,7 +10,7 @@ import type { GuestModule } from '../module/protocol-module.ts';
 import type { Policy } from '../policy.ts';
 import { type Observer, Reactor } from '../reactor/reactor.ts';
 import type { Common, Engine, EngineObserver, EngineStats, Interests } from './engine.ts';
-import { fromId, hears, type Receiver } from './engine.ts';
+import { fromId, hears, type Receiver, type WorkerStatus } from './engine.ts';
 import type { LoopDriver, LoopDriverClass } from './loop-driver.ts';
 
 const LOOK_EACH_MS = 1;
@@ -47,10 +47,17 @@ export class InThread implements Engine {
       open: null,
       close: null,
       data: null,
-      restart: this.#told((why) => observer.restart(why)),
+      fault: this.#told((ending) => {
+        observer.close(ending);
+        return true;
+      }),
+      restart: this.#told((failure) => observer.restart(failure)),
       failure: this.#told((error) => observer.failure(error)),
-      overlong: this.#told((id) => observer.overlong(id)),
-      log: this.#told((level, text) => observer.log(level, text)),
+      refused: this.#told((refused) => observer.refused(refused)),
+      log: this.#told((level, text) => {
+        observer.log(level, text);
+        return true;
+      }),
     };
     const epoll = native.epoll();
     try {
@@ -66,7 +73,7 @@ export class InThread implements Engine {
   }
 
   #makeReactor(module: GuestModule, policy: Policy, epoll: NativeEpoll): Reactor {
-    const { native, shared, listeners, routed } = this.#common;
+    const { native, shared, listeners, peers, routed, histograms } = this.#common;
     const eventFd = makeEventFd(native);
     shared.open(this.#seat, eventFd);
     epoll.add(eventFd, native.constants.EPOLLIN, 0, 0);
@@ -74,13 +81,15 @@ export class InThread implements Engine {
       kernel: native,
       module,
       policy,
-      listeners,
+      listeners: listeners.buffer,
+      peers,
       observer: this.#observer,
       now: monotonicMs,
       buffer: SharedArrayBuffer,
       epoll,
       seat: shared.seat(this.#seat),
       routed,
+      histograms,
       signalled: () => {
         drainEventFd(native, eventFd);
         this.#reactor.openHanded();
@@ -137,7 +146,7 @@ export class InThread implements Engine {
     const engine = this.#engineObserver;
     const { open, close, data } = interests;
     this.#observer.open = open ? this.#told((id, address) => engine.open(id, address)) : null;
-    this.#observer.close = close ? this.#told((id, reason) => engine.close(id, reason)) : null;
+    this.#observer.close = close ? this.#told((ending) => engine.close(ending)) : null;
     this.#observer.data = data ? this.#told((id, bytes) => engine.data(id, bytes)) : null;
   }
 
@@ -151,6 +160,17 @@ export class InThread implements Engine {
     const snapshot = this.#reactor.snapshot();
     snapshot.connections.refused += this.#refused;
     return { ...snapshot, workers: { total: 0, ready: 0, restarts: 0 } };
+  }
+
+  workers(): WorkerStatus[] {
+    const { guest: _, ...counts } = this.#reactor.snapshot();
+    const state = this.#ending ? 'draining' : 'serving';
+    return [{ index: 0, state, restarts: 0, ...counts }];
+  }
+
+  // Whoever gets an answer has it from the thread itself.
+  turned(): [] {
+    return [];
   }
 
   async swap(module: GuestModule, drain: boolean): Promise<void> {

@@ -1,9 +1,11 @@
 // Messages between the owner of a thread and the thread: types only. Both sides import this file, so that
 // neither has to import the other.
 
+import type { Refused } from '../listen/peer/refusals.ts';
 import type { Layout, StateBlocks } from '../memory/state-blocks.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
 import type { Policy } from '../policy.ts';
+import type { Ending, Failure } from '../reactor/parts.ts';
 import type { Remains } from '../reactor/recovery.ts';
 
 /** What a seat gives the thread that takes it. */
@@ -13,8 +15,13 @@ export interface WorkerData {
   readonly policy: Policy;
   readonly control: SharedArrayBuffer;
   readonly metrics: SharedArrayBuffer;
-  /** The operator's names for the listeners, by their numbers. */
-  readonly listeners: readonly string[];
+  /** How long callbacks take is counted. */
+  readonly histograms: boolean;
+  /** For a ListenerTable, and for Headers. */
+  readonly listeners: SharedArrayBuffer;
+  readonly headers: SharedArrayBuffer;
+  /** As Common has it. */
+  readonly peers: number;
   /** Belongs to the seat, registrations included; the eventfd is in it with token 0. */
   readonly epollFd: number;
   readonly eventFd: number;
@@ -61,11 +68,11 @@ export type FromWorker =
   | { readonly kind: 'swapped'; readonly swaps: number }
   | { readonly kind: 'refused'; readonly error: unknown }
   | { readonly kind: 'open'; readonly id: number; readonly address: string }
-  | { readonly kind: 'close'; readonly id: number; readonly reason: number }
+  | { readonly kind: 'close' | 'fault'; readonly ending: Ending }
   | { readonly kind: 'data'; readonly id: number; readonly bytes: Uint8Array }
-  | { readonly kind: 'restart'; readonly why: string }
+  | { readonly kind: 'restart'; readonly failure: Failure }
   | { readonly kind: 'failure'; readonly message: string }
-  | { readonly kind: 'overlong'; readonly id: number }
+  | { readonly kind: 'keptOut'; readonly refused: Refused }
   | { readonly kind: 'log'; readonly level: number; readonly text: string }
   | { readonly kind: 'looked' }
   | { readonly kind: 'quiet' };

@@ -7,7 +7,7 @@ import { messageOf } from '../errors.ts';
 import { drainEventFd } from '../kernel/event-fd.ts';
 import { monotonicMs } from '../kernel/monotonic.ts';
 import type { Native } from '../kernel/native.ts';
-import { ControlWords } from '../memory/control-words.ts';
+import { type ControlWords, makeControl } from '../memory/timed-control.ts';
 import { Reactor } from '../reactor/reactor.ts';
 import type { FromWorker, ToWorker, WorkerData } from './messages.ts';
 import { OwnLoop } from './own-loop.ts';
@@ -36,7 +36,7 @@ class SeatWorker {
 
   constructor(port: MessagePort, native: Native, data: WorkerData) {
     this.#port = port;
-    const control = new ControlWords(data.control);
+    const control = makeControl(data.control, data.histograms ? monotonicMs : null);
     this.#control = control;
     const observer = new WorkerObserver(
       (message) => this.#tell(message),
@@ -55,6 +55,8 @@ class SeatWorker {
       control,
       metrics: data.metrics,
       listeners: data.listeners,
+      headers: data.headers,
+      peers: data.peers,
       epoll: native.epoll(data.epollFd),
       seat: native.seat(data.shared.id, data.shared.seat),
       routed: data.shared.routed,

@@ -6,6 +6,8 @@ import type { Native } from '../kernel/native.ts';
 import { Backoff } from './backoff.ts';
 import { readScript, Thread } from './thread.ts';
 
+export type { Thread } from './thread.ts';
+
 const FIRST_BACKOFF_MS = 50;
 const LONGEST_BACKOFF_MS = 5000;
 // A thread that starts takes some 50 ms of a processor. Those whom a replacement has kept waiting come first.

@@ -2,13 +2,15 @@
 // loaded worker, adds up what they count, and replaces threads that hang or die. It never enters a guest.
 
 import { WasmpollError } from '../errors.ts';
-import { Tally } from '../memory/tally.ts';
+import { Tally } from '../memory/counts/tally.ts';
 import type { Policy } from '../policy.ts';
 import { Admission } from './admission.ts';
-import type { Common, Engine, EngineObserver, EngineStats, Interests } from './engine.ts';
-import { fromId, hears, idOf, type Receiver } from './engine.ts';
+import type { Common, Engine, EngineObserver, EngineStats, Failure, Interests } from './engine.ts';
+import { fromId, hears, type Receiver, stateOf, type WorkerStatus } from './engine.ts';
 import { SeatHoldings } from './seat/holdings.ts';
+import { relay, serverFailure } from './seat/relay.ts';
 import { Seat, type SeatObserver } from './seat/seat.ts';
+import { sharePolicy } from './seat/share.ts';
 import { SpareThread } from './spare-thread.ts';
 import { tryModule } from './trial.ts';
 
@@ -54,7 +56,7 @@ export class Supervisor implements Engine {
     const holdings = new SeatHoldings(this.#common, this.#share);
     const seat = new Seat(this.#made, holdings, this.#threads, module, {
       message: (seat, message) => this.#receive(seat, message),
-      died: (seat, why) => this.#died(seat, why),
+      died: (seat, failure) => this.#died(seat, failure),
       starving: () => this.#observer.starving(this.#all.some(({ outage }) => outage.starved)),
     });
     this.#made += 1;
@@ -98,26 +100,16 @@ export class Supervisor implements Engine {
   }
 
   #receive(seat: Seat, message: FromSeat): void {
-    const observer = this.#observer;
-    const id = (handle: number): number => idOf(seat.index, handle);
-    if (message.kind === 'open') observer.open(id(message.id), message.address);
-    else if (message.kind === 'close') observer.close(id(message.id), message.reason);
-    else if (message.kind === 'data') observer.data(id(message.id), message.bytes);
-    else if (message.kind === 'overlong') observer.overlong(id(message.id));
-    else if (message.kind === 'log') observer.log(message.level, message.text);
-    else if (message.kind === 'restart') observer.restart(message.why);
-    else if (message.kind === 'failure') {
-      observer.failure(new WasmpollError('ERR_GUEST', message.message));
-    } else if (message.kind === 'quiet') {
+    if (message.kind === 'quiet') {
       seat.quiet = true;
       if (this.#retired.has(seat)) void this.#dismiss(seat);
       else this.#finishIfQuiet();
-    }
+    } else relay(seat.index, message, this.#observer);
   }
 
-  #died(seat: Seat, why: string): void {
+  #died(seat: Seat, failure: Failure): void {
     seat.draining ||= this.#ending;
-    this.#observer.restart(why);
+    this.#observer.restart(serverFailure(seat.index, failure));
   }
 
   #finishIfQuiet(): void {
@@ -154,6 +146,18 @@ export class Supervisor implements Engine {
     const restarts = all.reduce((sum, seat) => sum + seat.restarts, this.#pastRestarts);
     const ready = all.filter((seat) => seat.ready).length;
     return { ...snapshot, workers: { total: all.length, ready, restarts } };
+  }
+
+  workers(): WorkerStatus[] {
+    const errorName = (errno: number): string => this.#common.native.errorName(errno);
+    return this.#all.map(({ index, ready, draining, restarts, holdings }) => ({
+      ...{ index, restarts, state: stateOf(ready, draining) },
+      ...holdings.stats.snapshot(errorName),
+    }));
+  }
+
+  turned(): { index: number; turned: Promise<void> }[] {
+    return this.#all.map((seat) => ({ index: seat.index, turned: seat.turned() }));
   }
 
   // Tried in a thread of its own, then prepared everywhere: what can be refused is refused by then,
@@ -260,16 +264,4 @@ export class Supervisor implements Engine {
     for (const timer of this.#retired.values()) clearTimeout(timer);
     await Promise.all([...this.#all.map((seat) => seat.close()), this.#threads.close()]);
   }
-}
-
-/** The part of the policy that one worker keeps to: what is the whole server's is shared out. */
-function sharePolicy(policy: Policy, workers: number): Policy {
-  const poolBytes = Math.floor(policy.poolBytes / workers);
-  const maxPending = Math.floor(policy.maxPending / workers);
-  if (poolBytes >= policy.maxBacklogBytes) return { ...policy, poolBytes, maxPending };
-  throw new WasmpollError(
-    'ERR_POLICY',
-    `policy.poolBytes: must be at least maxBacklogBytes for each of ${workers} workers, ` +
-      `got ${policy.poolBytes} and ${policy.maxBacklogBytes}`,
-  );
 }

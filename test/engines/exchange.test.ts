@@ -58,7 +58,7 @@ test('a message that the bus refuses is told to the others before the next one',
   a!.bus.connected = true;
   a!.process.commit(publish(1, 'room', 'found'));
   t.deepEqual(brief(b!.process.take()), ['missed', 'room found']);
-  t.is(a!.process.router.topics!.lost, 2);
+  t.is(a!.process.router.stats.topics!.lost, 2);
 });
 
 test('what was lost is told when the bus is there again, though nothing more is said', async (t) => {
@@ -91,7 +91,7 @@ test('a gap of the bus is told to all members here', async (t) => {
     a!.process.take().flatMap((event) => (event.kind === 'missed' ? event.to : [])).length,
     2,
   );
-  t.is(a!.process.router.topics!.gaps, 1);
+  t.is(a!.process.router.stats.topics!.gaps, 1);
 });
 
 test('what had no room on its way to the router is told to the others', async (t) => {
@@ -119,7 +119,7 @@ test('what comes in and is no message of this kind changes nothing, or is told a
   t.deepEqual(new Set(brief(a!.process.take())), new Set(['missed']));
   events!.frame(frame('topic', 'fine'));
   t.is(brief(a!.process.take()).at(-1), 'topic fine');
-  t.is(a!.process.router.topics!.malformed, 6);
+  t.is(a!.process.router.stats.topics!.malformed, 6);
 });
 
 test('a bus that is closed tells nothing more', async (t) => {

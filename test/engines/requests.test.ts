@@ -88,7 +88,7 @@ test('UNKNOWN tells the version that the value has if it happened', async (t) =>
     { handle: 1, tag: 2, status: STATUS_UNKNOWN, version: versions[1]!, value: '' },
     { handle: 1, tag: 3, status: STATUS_UNKNOWN },
   ]);
-  const { pending, unknown, unavailable } = process.router.store!;
+  const { pending, unknown, unavailable } = process.router.stats.store!;
   t.deepEqual({ pending, unknown, unavailable }, { pending: 0, unknown: 3, unavailable: 0 });
 });
 
@@ -138,7 +138,7 @@ test('in whatever order an engine settles, each connection is answered in its ow
           t.deepEqual(tags, expected);
         }
         t.is(replies.length, waited);
-        t.is(process.router.store!.pending, 0);
+        t.is(process.router.stats.store!.pending, 0);
       },
     ),
     { numRuns: 50 },
@@ -197,6 +197,6 @@ test('beyond maxPending what nobody waits for is dropped, and connections are se
   process.commit(get(5, 1, 'somebody'));
   t.is(engine.calls.length, 11);
   t.is(engine.calls.at(-1)?.key, 'somebody');
-  t.is(process.router.store?.pending, 11);
+  t.is(process.router.stats.store?.pending, 11);
   for (const call of engine.calls) call.reject(new EngineError(STATUS_UNKNOWN, 'the test ends'));
 });

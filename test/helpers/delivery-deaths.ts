@@ -4,6 +4,7 @@
 import type { Epoll, Io, Kernel } from '../../host/kernel/contract.ts';
 import type { Loopback } from '../../host/kernel/loopback.ts';
 import type { Socket } from '../../host/kernel/loopback-socket.ts';
+import { ListenerTable } from '../../host/listen/peer/listener-table.ts';
 import type { ControlWords } from '../../host/memory/control-words.ts';
 import type * as Columns from '../../host/memory/layout.ts';
 import type { StateBlocks } from '../../host/memory/state-blocks.ts';
@@ -202,14 +203,15 @@ class Room {
       policy: this.#host.policy,
       observer: {
         ...{ open: null, data: null, close: null },
-        restart: (why) =>
+        restart: ({ why }) =>
           this.#dead || /unreachable/.test(why) || this.faults.push(`restart: ${why}`),
         failure: (error) => this.#dead || this.faults.push(`failure: ${String(error)}`),
-        overlong: () => undefined,
+        fault: () => true,
         log: () => true,
       },
       now: () => 1,
       buffer: Noted,
+      listeners: ListenerTable.make(SharedArrayBuffer).buffer,
       control: this.#control,
       epoll: {
         fd: 0,

@@ -1,10 +1,13 @@
 // Exchanges that have a bus in common, as processes have: what each is told is written down, and can be
 // waited for.
 
+import { randomBytes } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
 import type { ExecutionContext } from 'ava';
 import type { BusEngine } from '../../host/engines/contract.ts';
 import { Exchange, type Inbound } from '../../host/engines/exchange.ts';
+import { PROCESS_BYTES } from '../../host/engines/frame.ts';
+import { loopTimers } from '../../host/engines/timers.ts';
 import type { SharedRecord } from '../../host/shared/member/drafts.ts';
 import { FLAG_RETAIN, OP_PUBLISH } from '../../host/shared/records.ts';
 import type { Watch } from './engine-watch.ts';
@@ -30,7 +33,7 @@ export class Participant extends EventEmitter implements Inbound {
     super();
     this.#bus = bus;
     this.watch = watch;
-    this.exchange = new Exchange(bus, this);
+    this.exchange = new Exchange(bus, this, randomBytes(PROCESS_BYTES), loopTimers);
     t.teardown(() => this.close());
   }
 

@@ -16,6 +16,12 @@ export interface Owner {
   teardown(end: () => void | Promise<void>): void;
 }
 
+/** An owner that can say why nothing was tested. */
+export interface LogOwner extends Owner {
+  log(...lines: unknown[]): void;
+  pass(): void;
+}
+
 export interface Exit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -32,6 +38,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** A command that ends in exec, so that the pid stays the program's: `['prlimit', '--nofile=64']`. */
   readonly prefix?: readonly string[];
+  /** Run in the place of Node. */
+  readonly program?: string;
 }
 
 export interface StartOptions extends RunOptions {
@@ -120,8 +128,9 @@ export class Running {
   readonly #watchers = new Set<() => void>();
   #ended = false;
 
-  constructor(args: readonly string[], { prefix = [], cwd, env }: RunOptions) {
-    const [command = process.execPath, ...rest] = [...prefix, process.execPath, ...args];
+  constructor(args: readonly string[], options: RunOptions) {
+    const { prefix = [], cwd, env, program = process.execPath } = options;
+    const [command = program, ...rest] = [...prefix, program, ...args];
     this.#child = spawn(command, rest, { stdio: ['ignore', 'pipe', 'pipe'], cwd, env });
     this.pid = this.#child.pid ?? -1;
     living.add(this);

@@ -1,15 +1,20 @@
 // A process as far as engines are concerned: topics and keys of the twin, one worker's seat, the program's own
 // seat, and a router that it gives all records to.
 
+import { randomBytes } from 'node:crypto';
 import type { ExecutionContext } from 'ava';
-import type { BusEngine, StoreEngine } from '../../host/engines/contract.ts';
+import type { BusEngine, Performer, StoreEngine } from '../../host/engines/contract.ts';
+import { PROCESS_BYTES } from '../../host/engines/frame.ts';
+import { Operations } from '../../host/engines/operations.ts';
 import { Router } from '../../host/engines/router.ts';
-import { OWN_SEAT } from '../../host/shared/seats.ts';
+import { loopTimers } from '../../host/engines/timers.ts';
 import { OwnSide } from './own-side.ts';
 import type { Asking, Event, Reply } from './shared-seats.ts';
 
 export interface RoutedOptions {
   readonly store?: StoreEngine;
+  /** In place of `store`. */
+  readonly performer?: Performer;
   readonly bus?: BusEngine;
   readonly requestTimeoutMs?: number;
   readonly queueBytes?: number;
@@ -23,19 +28,24 @@ export class RoutedSide {
   readonly taken: Event[] = [];
 
   constructor(t: ExecutionContext, options: RoutedOptions) {
-    const { store, bus, requestTimeoutMs = 60_000, queueBytes = 1 << 24 } = options;
+    const {
+      store,
+      performer = store && new Operations(store),
+      bus,
+      requestTimeoutMs = 60_000,
+      queueBytes = 1 << 24,
+    } = options;
     const { maxPending = 1000 } = options;
     const { twin, member } = this.side;
-    this.router = new Router(
-      store === undefined ? null : { name: 'store', engine: store },
-      bus === undefined ? null : { name: 'bus', engine: bus },
-      (...reply) => twin.reply(...reply),
-      member,
-      { requestTimeoutMs, queueBytes, maxPending },
-    );
-    member.route((record) => this.router.record(record));
-    if (store !== undefined) twin.routeStore(OWN_SEAT);
-    if (bus !== undefined) twin.routePublishes(OWN_SEAT);
+    this.router = new Router({
+      store: performer === undefined ? null : { name: 'store', engine: performer },
+      bus: bus === undefined ? null : { name: 'bus', engine: bus },
+      shared: twin,
+      own: member,
+      bounds: { requestTimeoutMs, queueBytes, maxPending },
+      process: randomBytes(PROCESS_BYTES),
+      timers: loopTimers,
+    });
     t.teardown(() => this.router.close());
   }
 

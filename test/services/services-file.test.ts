@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test from 'ava';
 import fc from 'fast-check';
-import { nearest } from '../../host/services/nearest.ts';
+import { nearest } from '../../host/nearest.ts';
 import { ConfigError, readServices, type Services } from '../../host/services/services-file.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'wasmpoll-config-'));
@@ -127,7 +127,11 @@ const mistakes: [what: string, text: string | Uint8Array, ...lines: RegExp[]][] 
   ['an open list', 'logLevel = [\n', /^\d: /],
   ['no UTF-8', Uint8Array.of(0x61, 0xff), /^1: is not UTF-8$/],
   ['too long', new Uint8Array(1024 * 1024 + 1).fill(35), /^1: has over 1048576 bytes$/],
-  ['an unknown key', `x = 1\n${service('')}`, /^1: x: there is no such key; there are logLevel, s/],
+  [
+    'an unknown key',
+    `x = 1\n${service('')}`,
+    /^1: x: there is no such key; there are logLevel, admin, /,
+  ],
   ['a near key', `loglevel = "info"\n${service('')}`, /^1: loglevel: .*; logLevel is one$/],
   ['a wrong level', `logLevel = "loud"\n${service('')}`, /^1: logLevel: must be one of debug, .*'/],
   ['a level as number', `logLevel = 3\n${service('')}`, /^1: logLevel: must be one of .*, got 3$/],

@@ -63,15 +63,18 @@ test('stats count connections, bytes and messages', async (t) => {
     messages: 1,
     backlogBytes: 0,
     poolBytes: 0,
+    guestMemoryBytes: 3 * 65_536,
     errors: {},
     guestTraps: 0,
     logLinesDropped: 0,
+    histograms: null,
     guest: {},
     shared: {
       ...{ topics: 0, members: 0, retained: 0, groupBytes: 0 },
       ...{ keys: 0, storeBytes: 0, queueBytes: 0, pending: 0 },
       ...{ published: 0, delivered: 0, missed: 0, leftOut: 0, poisoned: 0 },
     },
+    engines: { ready: true, store: null, topics: null },
   });
 });
 
@@ -240,7 +243,10 @@ test('the harness works with nothing but what every browser page has', async (t)
     import { dirname, resolve } from 'node:path';
     import vm from 'node:vm';
     const [entry, guest] = process.argv.slice(1);
-    const context = vm.createContext({ TextEncoder, TextDecoder, setTimeout, clearTimeout, performance });
+    const outer = new TextEncoder();
+    const context = vm.createContext({ outer, TextDecoder, setTimeout, clearTimeout, performance });
+    // Its arrays are those of the page.
+    vm.runInContext('TextEncoder = class { encode(text) { return Uint8Array.from(outer.encode(text)); } }', context);
     vm.runInContext('delete globalThis.SharedArrayBuffer', context);
     const modules = new Map();
     function load(path) {
@@ -256,22 +262,30 @@ test('the harness works with nothing but what every browser page has', async (t)
       return load(resolve(dirname(from.identifier), specifier));
     });
     await testing.evaluate();
-    context.harness = testing.namespace.harness;
+    Object.assign(context, testing.namespace);
     context.bytes = vm.runInContext('(array) => Uint8Array.from(array)', context)([...readFileSync(guest)]);
     const answer = await vm.runInContext(\`(async () => {
       const server = await harness(bytes, { policy: { idleTimeoutMs: 1000 } });
       const peer = server.connect({ bufferBytes: 3 });
       peer.send('hel'); const first = peer.text(); peer.send('lo'); const second = peer.text();
       server.advance(1000);
+      const [store, topics] = [new TestStore(), new TestBus()];
+      const both = [await harness(bytes, { store, topics }), await harness(bytes, { store, topics })];
+      store.hold();
+      const put = both[0].store.put('k', 'v').catch((error) => error.code);
+      both[0].advance(5000);
+      const heard = [];
+      both[1].subscribe('room', (data) => heard.push(new TextDecoder().decode(data)));
+      both[0].publish('room', 'carried');
       const globals = [typeof SharedArrayBuffer, typeof process, typeof Buffer, typeof require];
-      return [first + second, peer.state, ...globals].join(' ');
+      return [first + second, peer.state, await put, ...heard, ...globals].join(' ');
     })()\`, context);
     process.stdout.write(answer + ' ' + [...modules.keys()].length);
   `;
   const flags = ['--experimental-vm-modules', '--no-warnings', '--input-type=module', '-e', script];
   const files = [`${root}host/testing/harness.js`, `${root}protocols/echo.wasm`];
   const output = execFileSync(process.execPath, [...flags, ...files], { encoding: 'utf8' });
-  t.regex(output, /^hello ended undefined undefined undefined undefined \d+$/);
+  t.regex(output, /^hello ended ERR_UNKNOWN carried undefined undefined undefined undefined \d+$/);
 });
 
 test('no module of the harness names anything of Node', (t) => {

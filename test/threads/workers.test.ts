@@ -256,3 +256,28 @@ test('connections are limited over all workers together', async (t) => {
   const [next] = await clients(t, server, 1);
   t.true(await answers(next!, 'room again'));
 });
+
+test('a server says whether all of its workers turn', async (t) => {
+  const policy = { callbackTimeoutMs: 1500, graceMs: 1 };
+  const server = await start(t, { protocol: hazard(), workers: 2, policy });
+  t.true(await server.turns());
+  const [client] = await clients(t, server, 1);
+  await client!.send('H');
+  t.false(await server.turns(100));
+  t.deepEqual(await Promise.all([server.turns(1), server.turns(1)]), [false, false]);
+});
+
+test('a worker that hangs turns again once another thread has replaced it', async (t) => {
+  const server = await start(t, { protocol: hazard() });
+  const [client] = await clients(t, server, 1);
+  await client!.send('H');
+  await restarted(server);
+  t.true(await server.turns());
+});
+
+test('a server whose guest runs in the thread that asks turns, and a closed one has nothing left to turn', async (t) => {
+  const server = await start(t, { workers: 0 });
+  t.true(await server.turns(0));
+  await server.close();
+  t.true(await server.turns(0));
+});

@@ -6,10 +6,10 @@ import { messageOf, WasmpollError } from '../../errors.ts';
 import { monotonicMs } from '../../kernel/monotonic.ts';
 import { Backoff } from '../backoff.ts';
 import type { FromWorker, ToWorker, WorkerData } from '../messages.ts';
-import type { SpareThread } from '../spare-thread.ts';
-import type { Thread } from '../thread.ts';
-import type { SeatHoldings } from './holdings.ts';
+import type { SpareThread, Thread } from '../spare-thread.ts';
+import type { Failure, SeatHoldings } from './holdings.ts';
 import { SeatOutage } from './outage.ts';
+import { Pulse } from './pulse.ts';
 import { type Candidate, SeatSwap } from './swap.ts';
 import { Watchdog } from './watchdog.ts';
 
@@ -17,13 +17,10 @@ import { Watchdog } from './watchdog.ts';
 const FIRST_BACKOFF_MS = 1000;
 const LONGEST_BACKOFF_MS = 30_000;
 
-// A worker whose callback takes longer has nothing to tell of yet.
-const LOOK_MS = 50;
-
 export interface SeatObserver {
   message(seat: Seat, message: FromWorker): void;
   /** The thread ended and will be replaced. */
-  died(seat: Seat, why: string): void;
+  died(seat: Seat, failure: Failure): void;
   /** `outage.starved` has changed. */
   starving(): void;
 }
@@ -40,6 +37,9 @@ export class Seat {
   /** Threads that were replaced. */
   restarts = 0;
   readonly outage: SeatOutage;
+  readonly #pulse = new Pulse(() => {
+    if (this.ready) this.post({ kind: 'look' });
+  });
   readonly #threads: SpareThread;
   readonly #observer: SeatObserver;
   readonly #watchdog: Watchdog;
@@ -48,7 +48,6 @@ export class Seat {
   #thread: Thread | null = null;
   #hung = false;
   #error: unknown = null;
-  #looked: () => void = () => undefined;
   #pause: NodeJS.Timeout | undefined;
   #closing = false;
   #closed: Promise<void> | null = null;
@@ -123,9 +122,10 @@ export class Seat {
       this.#started?.resolve();
       this.#started = null;
       this.swap.served(message.swaps);
+      this.#pulse.started();
     } else if (message.kind === 'swapped') this.swap.served(message.swaps);
     else if (message.kind === 'prepared') this.swap.preparedWith(message.layout);
-    else if (message.kind === 'looked') this.#looked();
+    else if (message.kind === 'looked') this.#pulse.answered();
     else if (message.kind === 'unprepared') this.swap.unprepared(message.message);
     else if (message.kind === 'refused') {
       this.#error = message.error;
@@ -135,15 +135,12 @@ export class Seat {
 
   /** Resolves when its thread has served all that came before; if it does not, in a moment all the same. */
   look(): Promise<void> {
-    if (!this.ready) return Promise.resolve();
-    return new Promise((resolve) => {
-      const patience = setTimeout(resolve, LOOK_MS);
-      this.#looked = () => {
-        clearTimeout(patience);
-        resolve();
-      };
-      this.post({ kind: 'look' });
-    });
+    return this.ready ? this.#pulse.look() : Promise.resolve();
+  }
+
+  /** Resolves when its thread, or one that replaces it, has turned; when it is closed, too. */
+  turned(): Promise<void> {
+    return this.#closing ? Promise.resolve() : this.#pulse.turned();
   }
 
   /**
@@ -196,7 +193,7 @@ export class Seat {
       this.#notStarted(this.#error);
       return;
     }
-    const { inside, inCallback, returned } = this.holdings.ended(this.#hung);
+    const { inside, inCallback, returned, serving } = this.holdings.ended(this.#hung);
     const why = this.#why(code, inCallback);
     if (this.#started !== null) {
       this.#started.reject(this.#refusal(why));
@@ -206,7 +203,7 @@ export class Seat {
     this.outage.begin();
     this.holdings.stats.error(this.#hung ? 'HUNG' : 'WORKER');
     this.restarts += 1;
-    this.#observer.died(this, why);
+    this.#observer.died(this, { ...serving, why, place: null });
     const { asked } = this.swap;
     // Outside a callback it was starting an instance, of the new module most likely.
     this.swap.answered(inside && !inCallback ? this.#refusal(why) : null);
@@ -264,6 +261,7 @@ export class Seat {
 
   async #close(): Promise<void> {
     this.#closing = true;
+    this.#pulse.answered();
     this.swap.answered(new WasmpollError('ERR_CLOSED', 'swap: the server is closed'));
     this.swap.settle();
     clearInterval(this.#ticks);

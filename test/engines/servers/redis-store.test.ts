@@ -15,8 +15,9 @@ import {
 import { parseStore, type ServerAddress } from '../../../host/engines/address.ts';
 import { RedisBus } from '../../../host/engines/redis/bus.ts';
 import { RedisStore } from '../../../host/engines/redis/store.ts';
-import { EngineServer, has } from '../../helpers/engine-servers.ts';
+import { EngineServer } from '../../helpers/engine-servers.ts';
 import { statusOf, Watch } from '../../helpers/engine-watch.ts';
+import { has } from '../../helpers/installed.ts';
 import { Differential, operations } from '../../helpers/store-differential.ts';
 
 const bytes = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text));

@@ -3,7 +3,8 @@
 
 import test, { type ExecutionContext } from 'ava';
 import { type Client, connect } from '../../helpers/client.ts';
-import { EngineServer, has } from '../../helpers/engine-servers.ts';
+import { EngineServer } from '../../helpers/engine-servers.ts';
+import { has } from '../../helpers/installed.ts';
 import { startCli } from '../../helpers/process.ts';
 import { Hosted, type Known, until } from '../../helpers/programs.ts';
 import { sharingModule } from '../../helpers/sharing.ts';

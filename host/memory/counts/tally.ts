@@ -31,7 +31,7 @@ export class Tally {
 
   /** One is gone; what it has counted stays. `others` are those that are left. */
   gone({ stats, metrics }: Counted, others: readonly Counted[]): void {
-    stats.hold(0, 0, 0);
+    stats.hold(0, 0, 0, 0);
     stats.addTo(this.#past);
     metrics.addTo(this.#pastMetrics);
     // Names that no guest declares any more would add up with each swap.

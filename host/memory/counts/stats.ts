@@ -1,8 +1,15 @@
 // Stats: what a reactor has counted, in an array that another thread may read and that outlives the
 // reactor. Doubles, because counts of bytes pass 2^32 within minutes.
 
+import {
+  HISTOGRAM_COLUMNS,
+  type Histograms,
+  histogramsOf,
+  recordConnection,
+} from './histograms.ts';
 import type { GuestMetrics } from './metrics.ts';
 
+export type { Histograms } from './histograms.ts';
 export type { GuestMetric, GuestMetrics, Histogram } from './metrics.ts';
 
 // Failures of the host's own making, each with its column; errnos have one each behind them.
@@ -17,6 +24,10 @@ const KINDS = [
   'GUEST_START',
   'HUNG',
   'WORKER',
+  'PROXY',
+  'DENIED',
+  'ADDRESS_CONNECTIONS',
+  'ADDRESS_RATE',
 ] as const;
 
 export type Kind = (typeof KINDS)[number];
@@ -31,13 +42,16 @@ const LOG_DROPPED = 6;
 const OPEN = 7;
 const BACKLOG = 8;
 const POOL = 9;
+const GUEST_MEMORY = 10;
 const FIRST_KIND = 16;
-const FIRST_ERRNO = 32;
+const FIRST_ERRNO = 48;
 // Linux's errnos end at 133; asm-generic/errno.h.
 const ERRNOS = 134;
 
+/** Where the columns of histograms begin. */
+export const HISTOGRAMS = FIRST_ERRNO + ERRNOS;
 /** Columns of an array of counts. */
-export const STATS = FIRST_ERRNO + ERRNOS;
+export const STATS = HISTOGRAMS + HISTOGRAM_COLUMNS;
 
 /** What `server.stats()` returns. Bytes are bytes of the streams, without any headers. */
 export interface Snapshot {
@@ -50,9 +64,13 @@ export interface Snapshot {
   backlogBytes: number;
   /** Pages in use for output and held input, in bytes; one that is cut into blocks counts as a whole. */
   poolBytes: number;
+  /** Linear memory of the guests. */
+  guestMemoryBytes: number;
   errors: Record<string, number>;
   guestTraps: number;
   logLinesDropped: number;
+  /** Null unless they were asked for. */
+  histograms: Histograms | null;
   /** The guest's own metrics, by name. */
   guest: GuestMetrics;
 }
@@ -62,9 +80,11 @@ export type Counts = Omit<Snapshot, 'guest'>;
 
 export class Stats {
   readonly #counts: Float64Array;
+  readonly #histograms: Float64Array;
 
   constructor(counts: Float64Array = new Float64Array(STATS)) {
     this.#counts = counts;
+    this.#histograms = counts.subarray(HISTOGRAMS);
   }
 
   connected(): void {
@@ -91,6 +111,11 @@ export class Stats {
     this.#counts[TRAPS]! += 1;
   }
 
+  /** A connection is over that was open for so long. */
+  ended(ms: number): void {
+    recordConnection(this.#histograms, ms);
+  }
+
   logDropped(): void {
     this.#counts[LOG_DROPPED]! += 1;
   }
@@ -105,11 +130,12 @@ export class Stats {
     this.#counts[FIRST_ERRNO + Math.min(Math.abs(result), ERRNOS - 1)]! += 1;
   }
 
-  /** Sets what is held now: connections, bytes of backlog, bytes of the pool. */
-  hold(open: number, backlogBytes: number, poolBytes: number): void {
+  /** Sets what is held now: connections, bytes of backlog, of the pool, and of the guest's memory. */
+  hold(open: number, backlogBytes: number, poolBytes: number, guestMemoryBytes: number): void {
     this.#counts[OPEN] = open;
     this.#counts[BACKLOG] = backlogBytes;
     this.#counts[POOL] = poolBytes;
+    this.#counts[GUEST_MEMORY] = guestMemoryBytes;
   }
 
   /** Adds this to an array of counts. */
@@ -135,9 +161,11 @@ export class Stats {
       messages: counts[MESSAGES]!,
       backlogBytes: counts[BACKLOG]!,
       poolBytes: counts[POOL]!,
+      guestMemoryBytes: counts[GUEST_MEMORY]!,
       errors,
       guestTraps: counts[TRAPS]!,
       logLinesDropped: counts[LOG_DROPPED]!,
+      histograms: histogramsOf(this.#histograms),
     };
   }
 }

@@ -1,0 +1,139 @@
+// Admin: READ THIS FIRST. What operators ask of a running process over HTTP: whether it is well, what it counts,
+// and what it should do. It puts the parts of this room together; figures come from servers, and it makes none.
+
+import { messageOf, WasmpollError } from '../errors.ts';
+import { native } from '../kernel/native.ts';
+import { type Address, parseAddress, resolveAddress } from '../listen/address.ts';
+import { Listener } from '../listen/listener.ts';
+import { resolvePolicy } from '../policy.ts';
+import { type Logger, silent } from '../server/logger.ts';
+import type { Server } from '../server/server.ts';
+import { Events } from './events.ts';
+import { Front } from './front.ts';
+import { Health } from './health.ts';
+import { hostOf, isLoopback } from './hosts.ts';
+import type { LogTail } from './log-tail.ts';
+import { Routes } from './routes.ts';
+import { Services } from './services.ts';
+
+export interface AdminOptions {
+  /** `unix:PATH`, made with mode 0600, or `HOST:PORT` of this machine alone; one or several. */
+  listen: string | readonly string[];
+  /** Addresses that others can reach are allowed as well. */
+  allowRemote?: boolean;
+  /** Where the log lines for `/events` come from. */
+  logs?: LogTail;
+  /** Where it says what went wrong with itself. Silent by default. */
+  logger?: Logger;
+}
+
+export class Admin {
+  readonly #services: Services;
+  readonly #health: Health;
+  readonly #events: Events;
+  readonly #fronts: Front[] = [];
+  readonly #listeners: Listener[] = [];
+
+  /** Use `openAdmin()`. */
+  private constructor(services: Services, health: Health, events: Events) {
+    this.#services = services;
+    this.#health = health;
+    this.#events = events;
+  }
+
+  /** As `openAdmin`, before there is any server: it is not ready until `started` is called. */
+  static async open(options: AdminOptions): Promise<Admin> {
+    const texts = typeof options.listen === 'string' ? [options.listen] : options.listen;
+    const parsed = texts.map((text) => parse(text));
+    const addresses = await Promise.all(parsed.map(resolveAddress));
+    for (const [index, address] of addresses.entries()) {
+      if (options.allowRemote !== true) refuseRemote(texts[index]!, address);
+    }
+    const { logger = silent } = options;
+    const services = new Services();
+    const events = new Events(services, options.logs ?? null);
+    const health = new Health(services);
+    const admin = new Admin(services, health, events);
+    const routes = new Routes(services, health, events);
+    try {
+      for (const [index, address] of addresses.entries()) {
+        const listener = new Listener(native, address, resolvePolicy());
+        admin.#listeners.push(listener);
+        const hosts = hostOf(parsed[index]!, options.allowRemote === true);
+        const front = new Front(routes, { commands: address.kind === 'unix', hosts, logger });
+        await front.listen(listener.fd);
+        admin.#fronts.push(front);
+      }
+    } catch (error) {
+      await admin.close();
+      throw error;
+    }
+    return admin;
+  }
+
+  /** Where it listens, with real ports. */
+  get addresses(): string[] {
+    return this.#listeners.map(({ address }) => address);
+  }
+
+  /** Shows a server under a name of its own. */
+  add(name: string, server: Server): void {
+    this.#services.add(name, server);
+  }
+
+  /** All servers were added: from now on whether it is ready is theirs to say. */
+  started(): void {
+    this.#services.started();
+  }
+
+  /** Resolves when it listens no more, and each connection is closed. Idempotent. */
+  async close(): Promise<void> {
+    this.#health.close();
+    this.#events.close();
+    for (const listener of this.#listeners.splice(this.#fronts.length)) listener.close();
+    for (const listener of this.#listeners.splice(0)) removeFile(listener);
+    await Promise.all(this.#fronts.splice(0).map((front) => front.close()));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+/**
+ * Answers over HTTP for servers of this process; docs/operations.md has the paths.
+ * @param servers by the names under which they are shown
+ * @throws WasmpollError ERR_OPTION, ERR_ADDRESS; an Error in Node's form when the system refuses
+ */
+export async function openAdmin(
+  servers: Readonly<Record<string, Server>>,
+  options: AdminOptions,
+): Promise<Admin> {
+  const admin = await Admin.open(options);
+  for (const [name, server] of Object.entries(servers)) admin.add(name, server);
+  admin.started();
+  return admin;
+}
+
+function parse(text: unknown): Address {
+  if (typeof text === 'string') return parseAddress(text);
+  throw new WasmpollError('ERR_OPTION', "openAdmin(): listen must be text: 'unix:/run/admin.sock'");
+}
+
+function refuseRemote(text: string, address: Address): void {
+  if (address.kind === 'unix' || isLoopback(address.host)) return;
+  throw new WasmpollError(
+    'ERR_OPTION',
+    `admin: '${text}' can be reached by others; use unix:PATH or 127.0.0.1, ` +
+      'or allow it with --admin-allow-remote (allowRemote)',
+  );
+}
+
+// What it is for is over: a file that stays is replaced by the next start.
+function removeFile(listener: Listener): void {
+  try {
+    listener.removeFile();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === undefined) throw new Error(messageOf(error));
+  }
+}

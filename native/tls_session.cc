@@ -1,0 +1,256 @@
+// OpenSSL between a receive and a send. It holds keys, and at most one incomplete record that came in.
+#include "tls_session.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include <sys/socket.h>
+
+#include "syscall.h"
+
+namespace wasmpoll {
+namespace {
+
+// Whoever changes keys or warns so often and says nothing makes work alone: 14 µs for each change.
+constexpr int kMostBarren = 32;
+
+int CauseOf(unsigned long error) {
+  if (ERR_GET_LIB(error) != ERR_LIB_SSL) return kTlsCauseOther;
+  const int reason = ERR_GET_REASON(error);
+  if (reason >= SSL_AD_REASON_OFFSET) return kTlsCauseAlert;
+  switch (reason) {
+    case SSL_R_HTTP_REQUEST:
+    case SSL_R_HTTPS_PROXY_REQUEST:
+    case SSL_R_WRONG_VERSION_NUMBER:
+    case SSL_R_UNEXPECTED_MESSAGE:
+      return kTlsCauseNotTls;
+    case SSL_R_UNSUPPORTED_PROTOCOL:
+    case SSL_R_UNKNOWN_PROTOCOL:
+    case SSL_R_VERSION_TOO_LOW:
+      return kTlsCauseVersion;
+    case SSL_R_NO_SHARED_CIPHER:
+    case SSL_R_NO_SHARED_SIGNATURE_ALGORITHMS:
+    case SSL_R_NO_SUITABLE_KEY_SHARE:
+    case SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM:
+      return kTlsCauseCipher;
+    case SSL_R_NO_APPLICATION_PROTOCOL:
+      return kTlsCauseAlpn;
+    case SSL_R_CERTIFICATE_VERIFY_FAILED:
+    case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
+      return kTlsCauseClient;
+    case SSL_R_BAD_RECORD_TYPE:
+    case SSL_R_DATA_LENGTH_TOO_LONG:
+    case SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC:
+    case SSL_R_ENCRYPTED_LENGTH_TOO_LONG:
+    case SSL_R_PACKET_LENGTH_TOO_LONG:
+      return kTlsCauseRecord;
+    case SSL_R_RECORD_TOO_SMALL:
+    case SSL_R_TOO_MANY_KEY_UPDATES:
+    case SSL_R_TOO_MANY_WARN_ALERTS:
+      return kTlsCauseFlood;
+    default:
+      return kTlsCauseOther;
+  }
+}
+
+}  // namespace
+
+const BIO_METHOD* TlsSession::Method() {
+  static const BIO_METHOD* const made = [] {
+    BIO_METHOD* const method = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "wasmpoll");
+    if (method != nullptr) {
+      BIO_meth_set_read(method, BioRead);
+      BIO_meth_set_write(method, BioWrite);
+      BIO_meth_set_ctrl(method, BioControl);
+    }
+    return method;
+  }();
+  return made;
+}
+
+std::unique_ptr<TlsSession> TlsSession::Make(std::shared_ptr<TlsContext> context, int handle) {
+  ERR_clear_error();
+  std::unique_ptr<TlsSession> session(new TlsSession(std::move(context), handle));
+  session->ssl_.reset(SSL_new(session->context_->First()));
+  SSL* const ssl = session->ssl_.get();
+  std::unique_ptr<BIO, OpensslFree> bio(Method() == nullptr ? nullptr : BIO_new(Method()));
+  if (ssl == nullptr || bio == nullptr) return nullptr;
+  BIO_set_data(bio.get(), session.get());
+  BIO_set_init(bio.get(), 1);
+  SSL_set_msg_callback(ssl, Observe);
+  SSL_set_msg_callback_arg(ssl, session.get());
+  SSL_set_accept_state(ssl);
+  // For both directions: one reference goes with it.
+  SSL_set_bio(ssl, bio.get(), bio.get());
+  bio.release();
+  return session;
+}
+
+TlsSession::~TlsSession() { count_.fetch_sub(1, std::memory_order_relaxed); }
+
+int TlsSession::BioRead(BIO* bio, char* target, int length) {
+  auto* const self = static_cast<TlsSession*>(BIO_get_data(bio));
+  BIO_clear_retry_flags(bio);
+  if (self->left_ == 0) {
+    self->starved_ = true;
+    BIO_set_retry_read(bio);
+    return -1;
+  }
+  const size_t taken = std::min(self->left_, static_cast<size_t>(length));
+  memcpy(target, self->input_, taken);
+  self->input_ += taken;
+  self->left_ -= taken;
+  return static_cast<int>(taken);
+}
+
+// It takes all or fails: OpenSSL has never a write to repeat.
+int TlsSession::BioWrite(BIO* bio, const char* source, int length) {
+  TlsWire* const wire = static_cast<TlsSession*>(BIO_get_data(bio))->wire_;
+  BIO_clear_retry_flags(bio);
+  if (wire == nullptr || static_cast<size_t>(length) > kTlsWire - wire->used) return -1;
+  memcpy(wire->data + wire->used, source, length);
+  wire->used += length;
+  return length;
+}
+
+long TlsSession::BioControl(BIO*, int command, long, void*) { return command == BIO_CTRL_FLUSH; }
+
+// Told of the header of each record, with a type of its own.
+void TlsSession::Observe(int writes, int, int type, const void*, size_t, SSL*, void* self) {
+  if (writes == 0 && type == SSL3_RT_HEADER) ++static_cast<TlsSession*>(self)->barren_;
+}
+
+TlsReceived TlsSession::Receive(int fd, uint8_t* start, int room, uint8_t* buffer, TlsWire* wire) {
+  TlsReceived received;
+  if (over_ != Over::kNothing) {
+    Tell(&received);
+    return received;
+  }
+  const size_t most = std::min(room - kTlsSlack, kTlsReceive);
+  received.result = Retry([&] { return recv(fd, buffer, most, 0); });
+  if (received.result < 0) return received;
+  if (received.result == 0) {
+    over_ = Over::kTruncated;
+    Tell(&received);
+    return received;
+  }
+  received.received = received.result;
+  received.result = kTlsMore;
+  input_ = buffer;
+  left_ = received.received;
+  wire_ = wire;
+  if (!ready_) Shake(&received);
+  if (ready_) Read(start, room, &received);
+  // A failed or ended session has no use for the rest.
+  input_ = nullptr;
+  left_ = 0;
+  wire_ = nullptr;
+  return received;
+}
+
+void TlsSession::Shake(TlsReceived* received) {
+  for (;;) {
+    starved_ = false;
+    ERR_clear_error();
+    const int result = SSL_do_handshake(ssl_.get());
+    if (result == 1) {
+      ready_ = true;
+      barren_ = 0;
+      received->events |= kTlsReady;
+      if (SSL_session_reused(ssl_.get()) == 1) received->events |= kTlsResumed;
+      return;
+    }
+    if (Starves(result)) return;
+    if (over_ == Over::kNothing) continue;
+    // No end that was agreed upon can come before there is anything to end.
+    over_ = Over::kFailed;
+    Tell(received);
+    return;
+  }
+}
+
+void TlsSession::Read(uint8_t* start, int room, TlsReceived* received) {
+  int filled = 0;
+  while (filled < room) {
+    starved_ = false;
+    size_t taken = 0;
+    ERR_clear_error();
+    const int result = SSL_read_ex(ssl_.get(), start + filled, room - filled, &taken);
+    if (result == 1) {
+      filled += static_cast<int>(taken);
+      barren_ = 0;
+    } else if (Starves(result) || over_ != Over::kNothing) {
+      break;
+    }
+  }
+  if (filled > 0) received->result = filled;
+  if (over_ == Over::kNothing) return;
+  if (filled > 0) received->events |= kTlsOver;
+  else Tell(received);
+}
+
+bool TlsSession::Starves(int result) {
+  switch (SSL_get_error(ssl_.get(), result)) {
+    case SSL_ERROR_WANT_READ:
+      // Without AUTO_RETRY it means as well that a record was read which carried nothing.
+      if (starved_ && left_ == 0) return true;
+      return barren_ > kMostBarren && Fail(kTlsCauseFlood);
+    case SSL_ERROR_ZERO_RETURN:
+      over_ = Over::kEnded;
+      return false;
+    default:
+      return Fail(CauseOf(ERR_peek_error()));
+  }
+}
+
+bool TlsSession::Fail(int cause) {
+  over_ = Over::kFailed;
+  cause_ = cause;
+  ERR_clear_error();
+  return false;
+}
+
+void TlsSession::Tell(TlsReceived* received) const {
+  switch (over_) {
+    case Over::kNothing:
+      break;
+    case Over::kEnded:
+      received->result = 0;
+      break;
+    case Over::kTruncated:
+      received->result = kTlsTruncated;
+      break;
+    case Over::kFailed:
+      received->result = kTlsFailed;
+      received->events |= cause_ << kTlsCauseShift;
+  }
+}
+
+bool TlsSession::Seal(const uint8_t* start, size_t length, TlsWire* wire) {
+  if (!ready_ || over_ == Over::kFailed) return false;
+  wire_ = wire;
+  bool sealed = true;
+  // One call seals one record: ENABLE_PARTIAL_WRITE.
+  for (size_t done = 0; sealed && done < length;) {
+    size_t taken = 0;
+    ERR_clear_error();
+    sealed = SSL_write_ex(ssl_.get(), start + done, length - done, &taken) == 1;
+    done += taken;
+  }
+  wire_ = nullptr;
+  if (sealed) barren_ = 0;
+  else Fail(kTlsCauseOther);
+  return sealed;
+}
+
+void TlsSession::End(TlsWire* wire) {
+  if (!ready_ || over_ == Over::kFailed) return;
+  wire_ = wire;
+  ERR_clear_error();
+  // 0 is what it answers while the peer has not ended; nothing can follow from another answer.
+  SSL_shutdown(ssl_.get());
+  ERR_clear_error();
+  wire_ = nullptr;
+}
+
+}  // namespace wasmpoll

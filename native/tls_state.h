@@ -1,0 +1,79 @@
+// What the threads of one server share for TLS: contexts by listener, and sessions by seat and slot, which
+// outlive the thread that serves them. Knows who owns what; must not know bytes.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "tls_context.h"
+#include "tls_session.h"
+#include "tls_tickets.h"
+
+namespace wasmpoll {
+
+// The sessions of one seat. Only the thread that has the seat calls, and its successor after it.
+class TlsSessions {
+ public:
+  // Null if the slot has none.
+  TlsSession* At(int slot) const {
+    if (slot < 0 || static_cast<size_t>(slot) >= sessions_.size()) return nullptr;
+    return sessions_[slot].get();
+  }
+  // Instead of what an earlier thread has left there.
+  void Set(int slot, std::unique_ptr<TlsSession> session) {
+    if (static_cast<size_t>(slot) >= sessions_.size()) sessions_.resize(slot + 1);
+    sessions_[slot] = std::move(session);
+  }
+  void Free(int slot) {
+    if (At(slot) != nullptr) sessions_[slot].reset();
+  }
+
+ private:
+  std::vector<std::unique_ptr<TlsSession>> sessions_;
+};
+
+class TlsState {
+ public:
+  explicit TlsState(int64_t ticket_lifetime_ms)
+      : tickets_(std::make_shared<TlsTickets>(ticket_lifetime_ms)) {}
+  TlsState(const TlsState&) = delete;
+  TlsState& operator=(const TlsState&) = delete;
+
+  // Builds a listener's context and keeps it aside. @returns false with `fault` set
+  bool Prepare(int listener, TlsOptions options, TlsFault* fault);
+  // All that was prepared takes effect, for those who connect from now on.
+  void Commit();
+  void Discard();
+
+  // Null if the listener has none.
+  std::shared_ptr<TlsContext> ContextOf(int listener);
+  std::shared_ptr<TlsSessions> SessionsOf(int seat);
+
+  // By number, for the threads of this process.
+  static int Enter(const std::shared_ptr<TlsState>& state);
+  static void Remove(int id);
+  static std::shared_ptr<TlsState> Find(int id);
+
+ private:
+  struct Trust {
+    std::string ca;
+    TlsClients clients = TlsClients::kNone;
+    // How often it was changed: what was agreed upon under another is not resumed.
+    int generation = 0;
+  };
+  struct Listener {
+    Trust trust;
+    std::shared_ptr<TlsContext> context;
+  };
+
+  std::mutex lock_;
+  const std::shared_ptr<TlsTickets> tickets_;
+  std::map<int, Listener> listeners_;
+  std::map<int, Listener> prepared_;
+  std::map<int, std::shared_ptr<TlsSessions>> seats_;
+};
+
+}  // namespace wasmpoll
