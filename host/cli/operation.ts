@@ -5,6 +5,7 @@ import type { Admin } from '../admin/admin.ts';
 import type { LogOptions, Logs } from '../logs/logs.ts';
 import type { Logger } from '../server/logger.ts';
 import type { Server } from '../server/server.ts';
+import type { ServiceManager } from '../systemd/service-manager.ts';
 import { type AdminFlags, withAdmin } from './admin.ts';
 import type { Signals } from './signals.ts';
 
@@ -15,9 +16,18 @@ export class Operation {
   readonly signals: Signals;
   readonly #logs: Logs;
   readonly #admin: Admin | null;
+  readonly #manager: ServiceManager | null;
   readonly #servers = new Map<string, Server>();
+  #reloading = Promise.resolve();
 
-  constructor(logger: Logger, signals: Signals, logs: Logs, admin: Admin | null) {
+  constructor(
+    logger: Logger,
+    signals: Signals,
+    logs: Logs,
+    admin: Admin | null,
+    manager: ServiceManager | null,
+  ) {
+    this.#manager = manager;
     this.logger = logger;
     this.signals = signals;
     this.#logs = logs;
@@ -36,13 +46,31 @@ export class Operation {
     this.#admin?.add(name, server);
   }
 
-  /** All servers were added. @param reload is called at each SIGHUP */
-  started(reload: () => void): void {
+  /** All servers were added, and listen. @param reload is called at each SIGHUP; it does not reject */
+  started(reload: () => Promise<void>): void {
     this.#admin?.started();
+    this.#manager?.ready(() => this.#servers);
+    this.signals.stop.addEventListener('abort', () => this.#manager?.stopping());
+    this.signals.onAnother(() => this.#hurry());
     this.signals.onHangup(() => {
       this.#logs.reopen();
-      reload();
+      void this.#reload(reload);
     });
+  }
+
+  /** Whoever still waits to drain does not any more. @returns whether somebody did */
+  #hurry(): boolean {
+    const waiting = [...this.#servers.values()].filter((one) => one.status().state === 'leaving');
+    for (const server of waiting) void server.drain();
+    return waiting.length > 0;
+  }
+
+  /** One after the other: what comes meanwhile reads what is there then. */
+  async #reload(reload: () => Promise<void>): Promise<void> {
+    this.#manager?.reloading();
+    this.#reloading = this.#reloading.then(reload);
+    await this.#reloading;
+    if (!this.signals.stop.aborted) this.#manager?.ready(() => this.#servers);
   }
 }
 
@@ -54,12 +82,16 @@ export async function operate(
 ): Promise<void> {
   // Loaded after the usage is known to be right, so that --help is quick.
   const { Logs } = await import('../logs/logs.ts');
+  const { native } = await import('../kernel/native.ts');
+  const { ServiceManager } = await import('../systemd/service-manager.ts');
   const logs = new Logs(options);
   process.on('exit', () => logs.flush());
   signals.onReopen(() => logs.reopen());
+  const manager = ServiceManager.take(native);
   await withAdmin(options, logs.logger, (admin, logger) =>
-    serving(new Operation(logger, signals, logs, admin)),
+    serving(new Operation(logger, signals, logs, admin, manager)),
   );
+  manager?.close();
   await logs.end();
   // Whatever became of standard output meanwhile.
   process.exitCode = 0;

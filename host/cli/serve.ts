@@ -35,7 +35,7 @@ async function serveIn(operation: Operation, options: Served, given: ConfigFlags
     return;
   }
   operation.add(path.basename(protocol, '.wasm'), server);
-  operation.started(() => void swap(server, protocol, given, operation));
+  operation.started(() => swap(server, protocol, given, operation));
   for (const address of server.addresses) process.stdout.write(`listening on ${address}\n`);
   await server.closed;
 }

@@ -35,7 +35,7 @@ export async function runServices(
     const running = await startAll(services, flags, operation);
     if (running === null) return;
     for (const [name, { server }] of running) operation.add(name, server);
-    operation.started(() => void reload(file, running, operation.logger));
+    operation.started(() => reload(file, running, operation.logger));
     for (const { service, server } of running.values()) {
       for (const address of server.addresses) {
         process.stdout.write(`${service.name}: listening on ${address}\n`);

@@ -6,7 +6,7 @@ import type { BufferConstructor, Epoll } from '../kernel/contract.ts';
 import { isOpen } from '../memory/connections.ts';
 import { ControlWords, IN_ON_START } from '../memory/control-words.ts';
 import type { Snapshot } from '../memory/counts/stats.ts';
-import { BUSY, COLUMNS } from '../memory/layout.ts';
+import { AWAITING, BUSY, COLUMNS, HANDLE } from '../memory/layout.ts';
 import { type Layout, type StateBlocks, statesAfter } from '../memory/state-blocks.ts';
 import { makeControl } from '../memory/timed-control.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
@@ -16,8 +16,6 @@ import { type Materials, makeParts, type Parts } from './parts.ts';
 import { Recovery, type Remains } from './recovery.ts';
 import { Turn } from './turn.ts';
 import { type Works, wire } from './wiring.ts';
-
-export type { Observer } from './parts.ts';
 
 /** What a reactor is made from. */
 export interface ReactorOptions extends Omit<Materials, 'control'> {
@@ -55,7 +53,7 @@ export class Reactor {
     this.#parts = makeParts(materials, ground, guest, remains);
     this.#works = wire(this.#parts, { module, guest });
     this.#turn = new Turn(this.#parts, this.#works, options.signalled ?? (() => undefined));
-    const open = (fd: number, listener: number): void => this.open(fd, listener);
+    const open = (fd: number, listener: number): number => this.open(fd, listener);
     this.#door = new Door(this.#parts, this.#works, open, () => this.#turn.signalAgain());
     if (remains === undefined) this.#begin();
     else this.#takeUp(remains);
@@ -167,26 +165,29 @@ export class Reactor {
    * Takes over a connected, non-blocking stream socket. When the table is full or the guest is
    * down, it is closed at once, without data.
    * @param listener the number of the one that it came by
+   * @returns its handle, also while its PROXY header is awaited; 0 when it was closed
    */
-  open(fd: number, listener = 0): void {
+  open(fd: number, listener = 0): number {
     const { kernel, clock, control, stats, connections } = this.#parts;
     const { lifecycle, callbacks, preface } = this.#works;
     clock.refresh();
     this.#turn.rest();
-    const awaits = preface.awaits(listener);
+    const begins = preface.beginsWith(listener);
     const serves = callbacks.replacement.retryAt === Infinity;
-    const slot = serves ? lifecycle.open(fd, listener, awaits) : -1;
+    const slot = serves ? lifecycle.open(fd, listener, begins) : -1;
     control.placed();
     if (slot < 0) {
       kernel.close(fd);
       stats.refused();
       control.finished();
-      return;
+      return 0;
     }
-    if (!awaits) preface.greet(slot);
+    const handle = connections.table[slot * COLUMNS + HANDLE]!;
+    if ((begins & AWAITING) === 0) preface.arrive(slot);
     connections.table[slot * COLUMNS + BUSY] = 0;
     this.#turn.rest();
     this.#publish();
+    return handle;
   }
 
   /** As `open`, behind those that wait already to be taken over. */

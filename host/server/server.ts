@@ -3,28 +3,27 @@
 
 import { EventEmitter } from 'node:events';
 import { WasmpollError } from '../errors.ts';
-import { monotonicMs } from '../kernel/monotonic.ts';
 import { native } from '../kernel/native.ts';
 import { Acceptor } from '../listen/acceptor.ts';
+import type { ListeningCounts } from '../listen/counts.ts';
 import type { Listening } from '../listen/listening.ts';
 import { type LoadedProtocol, loadProtocol } from '../module/source.ts';
 import type { Policy } from '../policy.ts';
 import type { Engine, EngineStats } from '../threads/engine.ts';
+import { Course } from './course.ts';
 import { withResolvers } from './deferred.ts';
 import type { ServerEvents, ServerLog } from './events.ts';
 import { configOf, type ServeOptions, type SwapOptions } from './options.ts';
 import type { EnginesStats, MessageHandler, OwnSeat, SharedCounts, Store } from './own-seat.ts';
-import { type Served, type ServerState, type ServerStatus, servedModule } from './status.ts';
+import { type Served, type ServerStatus, servedModule } from './status.ts';
 import { silentOf } from './turning.ts';
 
 /** What `server.stats()` returns. */
-export interface ServerStats extends EngineStats {
+export interface ServerStats extends EngineStats, ListeningCounts {
   /** Topics and keys. */
   shared: SharedCounts;
   /** What carries them beyond this process. */
   engines: EnginesStats;
-  /** Addresses in the table of `connectionsPerAddress` and `acceptRate`. */
-  addresses: number;
 }
 
 export class Server extends EventEmitter<ServerEvents> {
@@ -37,15 +36,12 @@ export class Server extends EventEmitter<ServerEvents> {
   readonly #acceptor: Acceptor;
   readonly #listening: Listening;
   readonly #resolveClosed: () => void;
-  readonly #startedAt = Date.now();
-  readonly #startedMs = monotonicMs();
-  #state: ServerState = 'serving';
+  readonly #course: Course;
   #config: Uint8Array;
   #served: Served;
   /** Settles with the last swap that was asked for. */
   #swapping: Promise<unknown> = Promise.resolve();
   #grace: NodeJS.Timeout | undefined;
-  #closing = false;
   /** The counters of a closed server. */
   #last: ServerStats | undefined;
 
@@ -65,9 +61,8 @@ export class Server extends EventEmitter<ServerEvents> {
     this.#own = own;
     this.#log = log;
     this.#policy = policy;
-    const { promise, resolve } = withResolvers();
-    this.closed = promise;
-    this.#resolveClosed = resolve;
+    this.#course = new Course(policy.drainDelayMs, () => this.#drain());
+    ({ promise: this.closed, resolve: this.#resolveClosed } = withResolvers());
     this.#listening = listening;
     log.emitter = this;
     log.whenQuiet = () => void this.#finish();
@@ -113,7 +108,7 @@ export class Server extends EventEmitter<ServerEvents> {
    */
   async listen(listen: ServeOptions['listen']): Promise<void> {
     const change = await this.#listening.prepare(listen);
-    if (this.#closing) throw new WasmpollError('ERR_CLOSED', 'listen: the server is closed');
+    if (this.#course.closing) throw new WasmpollError('ERR_CLOSED', 'listen: the server is closed');
     change();
   }
 
@@ -125,9 +120,9 @@ export class Server extends EventEmitter<ServerEvents> {
   /** What it is, what it serves, and how each of its parts is doing. */
   status(): ServerStatus {
     return {
-      state: this.#state,
-      startedAt: this.#startedAt,
-      uptimeMs: Math.round(monotonicMs() - this.#startedMs),
+      state: this.#course.state,
+      startedAt: this.#course.startedAt,
+      uptimeMs: this.#course.uptimeMs,
       module: this.#served,
       listeners: this.#listening.states,
       policy: this.#policy,
@@ -223,7 +218,7 @@ export class Server extends EventEmitter<ServerEvents> {
     const loading = loadProtocol(protocol, this.#policy);
     const turn = Promise.allSettled([this.#swapping, loading]).then(async () => {
       const module = await loading;
-      if (this.#closing) throw new WasmpollError('ERR_CLOSED', 'swap: the server is closed');
+      if (this.#course.closing) throw new WasmpollError('ERR_CLOSED', 'swap: the server is closed');
       const config = given ?? this.#config;
       await this.#engine.swap({ ...module, config }, drain);
       this.#config = config;
@@ -235,22 +230,29 @@ export class Server extends EventEmitter<ServerEvents> {
     return turn;
   }
 
+  /** Reads all certificates again. @throws WasmpollError ERR_TLS, and nothing has changed then */
+  reloadTls(): void {
+    this.#listening.reloadTls();
+  }
+
   /** Says that it is about to close: `status().state` is `leaving`, and all else goes on as before. */
   leave(): void {
-    if (this.#state === 'serving') this.#state = 'leaving';
+    this.#course.leave();
   }
 
   /**
-   * Drains: stops listening, closes each connection once it is quiet (`drainQuietMs`), and aborts
-   * what is left after `graceMs`. Idempotent.
+   * Drains, after `drainDelayMs` in which it is `leaving`: stops listening, closes each connection once it is quiet
+   * (`drainQuietMs`), and aborts what is left after `graceMs`. Idempotent.
    * @returns `closed`
    */
   close(): Promise<void> {
-    if (this.#closing) return this.closed;
-    this.#closing = true;
-    this.#state = 'draining';
-    // Later: a logger or a signal may call this in the middle of a turn, and no microtask runs in one.
-    queueMicrotask(() => this.#drain());
+    this.#course.close();
+    return this.closed;
+  }
+
+  /** As `close`, without `drainDelayMs`, or without what is left of it. */
+  drain(): Promise<void> {
+    this.#course.drain();
     return this.closed;
   }
 
@@ -266,7 +268,8 @@ export class Server extends EventEmitter<ServerEvents> {
     this.#last = this.#count();
     await this.#engine.close();
     await this.#own.close();
-    this.#state = 'closed';
+    this.#listening.close();
+    this.#course.state = 'closed';
     this.#resolveClosed();
   }
 
