@@ -78,6 +78,11 @@ export class Callbacks implements Entrance {
     return this.guest.window;
   }
 
+  /** A copy of guest memory, for those who watch. */
+  read(address: number, length: number): Uint8Array {
+    return this.guest.memory.read(address, length);
+  }
+
   /** Queues what the guest needs before a callback of this slot: its state block. */
   load(slot: number): void {
     const stateBytes = this.#stateBytes;

@@ -117,7 +117,7 @@ export class Input {
     this.#table[base + FLAGS]! = flags & ~DECLINED;
     const { window } = this.#callbacks;
     if (this.#observer.data !== null) {
-      const bytes = this.#callbacks.guest.memory.read(window + held, received);
+      const bytes = this.#callbacks.read(window + held, received);
       this.#observer.data(this.#table[base + HANDLE]!, bytes);
     }
     const total = held + received;

@@ -11,8 +11,8 @@ import type { Backlog } from './backlog.ts';
 import type { Parts } from './parts.ts';
 import { Sealing } from './sealing.ts';
 
-const { BUSY, COLUMNS, DOOMED, FD, FIN_SENT, FLAGS, OUTPUT, OUTPUT_BYTES } = Numbers;
-const { SEGMENT_BUFFER, STAGED_BYTES, TLS, UNSAVED } = Numbers;
+const { BUSY, COLUMNS, DOOMED, FD, FIN_SENT, FLAGS, OUTPUT, SEGMENT_BUFFER } = Numbers;
+const { OUTPUT_BYTES, STAGED_BYTES, TLS, UNSAVED } = Numbers;
 const { KIND_SEND, KIND_TLS_END, KIND_TLS_RECV, KIND_TLS_SEND } = Rows;
 const { ROW, ROW_BUFFER, ROW_KIND, ROW_LENGTH, ROW_OFFSET, ROW_RESULT } = Rows;
 const { TLS_FAILED, TLS_WIRE_BUFFER } = TlsRows;
@@ -32,8 +32,8 @@ export class Output {
   readonly #clock: Parts['clock'];
   readonly #stats: Parts['stats'];
   readonly #backlog: Backlog;
-  readonly #sealing: Sealing;
   readonly #outbox: Outbox;
+  readonly #sealing: Sealing;
   /** The slot whose state block is queued to be copied out of the guest; −1 for none. */
   unsaved = -1;
 
@@ -47,8 +47,8 @@ export class Output {
     this.#clock = parts.clock;
     this.#stats = parts.stats;
     this.#backlog = backlog;
-    this.#sealing = new Sealing(parts, backlog);
     this.#outbox = outbox;
+    this.#sealing = new Sealing(parts, backlog);
   }
 
   /** Performs all that is queued. No row is left; results of other rows than SENDs stay readable. */

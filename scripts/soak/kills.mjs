@@ -3,6 +3,7 @@
 // N that are ended at random, a tenth of it that hang. Exits with 1 when a byte or a stream is missed.
 
 import { parseArgs } from 'node:util';
+import { crowdOfThreads } from '../../dist/test/helpers/crowd-deaths.js';
 import { crowd, evening, sharingHost } from '../../dist/test/helpers/delivery-deaths.js';
 import { compiledGuest, scriptedModule } from '../../dist/test/helpers/guests.js';
 import { storm } from '../../dist/test/helpers/kills-under-load.js';
@@ -87,4 +88,11 @@ for (const [kind, words, count, workers] of plans) {
   );
   process.stdout.write(shown(report.faults));
 }
+const told = await crowdOfThreads('soak-crowd-threads', { rounds: Math.ceil(rounds / 10), seed });
+failed ||= told.faults.length > 0 || told.lost > 2 * told.deaths;
+say(
+  `${told.deaths} threads ended at a statement of a delivery: ${told.lost} members lost, ` +
+    `${told.messages} messages compared, ${told.faults.length} faults`,
+);
+process.stdout.write(shown(told.faults));
 process.exitCode = failed ? 1 : 0;
