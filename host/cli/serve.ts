@@ -8,6 +8,7 @@ import { serveAlone } from '../server/serve.ts';
 import type { Server } from '../server/server.ts';
 import { type ConfigFlags, readConfig } from './config-file.ts';
 import { type Operation, type OperationOptions, operate } from './operation.ts';
+import { reloadTls } from './reload-tls.ts';
 import type { Signals } from './signals.ts';
 
 type Served = ServeOptions & { readonly protocol: string };
@@ -47,6 +48,7 @@ async function swap(
   given: ConfigFlags,
   { logger }: Operation,
 ): Promise<void> {
+  reloadTls(server, logger);
   try {
     await server.swap(protocol, { config: await readConfig(given) });
   } catch (error) {

@@ -96,6 +96,7 @@ export class SeatHoldings {
       histograms: this.#common.histograms,
       listeners: this.#common.listeners.buffer as SharedArrayBuffer,
       headers: this.#headers,
+      tls: this.#common.tls,
       peers: this.#common.peers,
       epollFd: this.#epoll.fd,
       eventFd: this.#eventFd,
