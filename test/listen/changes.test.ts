@@ -15,6 +15,8 @@ import { type Client, connect } from '../helpers/client.ts';
 import { compiledGuest, small } from '../helpers/guests.ts';
 import { runCli, startCli, temporary } from '../helpers/process.ts';
 
+const surroundings = compiledGuest('surroundings');
+
 async function served(t: ExecutionContext, options: Partial<ServeOptions>): Promise<Server> {
   const policy = { ...small, drainQuietMs: 0, lingerMs: 0 };
   const server = await serve({
@@ -36,7 +38,7 @@ async function echoes(client: Client): Promise<boolean> {
 for (const workers of [0, 1]) {
   test(`listeners come and go, and connections stay, with workers: ${workers}`, async (t) => {
     const file = path.join(temporary(t), 's');
-    const server = await served(t, { protocol: compiledGuest('surroundings'), workers });
+    const server = await served(t, { protocol: surroundings, workers });
     const [first] = server.addresses as [string];
     const before = await connect(first, { owner: t });
     await server.listen([`unix:${file}`, '127.0.0.1:0']);
