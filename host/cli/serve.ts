@@ -35,21 +35,14 @@ async function serveIn(operation: Operation, options: Served, given: ConfigFlags
     return;
   }
   operation.add(path.basename(protocol, '.wasm'), server);
-  operation.started(() => swap(server, protocol, given, operation));
+  // SIGHUP, which the end of a terminal sends, too, must end nothing.
+  operation.started(
+    async () => server.swap(protocol, { config: await readConfig(given) }),
+    (error) => {
+      const { code } = error as { code?: string };
+      logger.error({ code }, `not swapped: ${messageOf(error)}`);
+    },
+  );
   for (const address of server.addresses) process.stdout.write(`listening on ${address}\n`);
   await server.closed;
-}
-
-// Reads the same paths or name again. The end of a terminal sends it, too, and must end nothing.
-async function swap(
-  server: Server,
-  protocol: string,
-  given: ConfigFlags,
-  { logger }: Operation,
-): Promise<void> {
-  try {
-    await server.swap(protocol, { config: await readConfig(given) });
-  } catch (error) {
-    logger.error({ code: (error as { code?: string }).code }, `not swapped: ${messageOf(error)}`);
-  }
 }

@@ -7,7 +7,7 @@ import { drainEventFd, makeEventFd } from '../kernel/event-fd.ts';
 import { monotonicMs } from '../kernel/monotonic.ts';
 import type { Native, NativeEpoll } from '../kernel/native.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
-import type { Policy } from '../policy.ts';
+import type { LiveSettings, Policy } from '../policy.ts';
 import { type Observer, Reactor } from '../reactor/reactor.ts';
 import type { Common, Engine, EngineObserver, EngineStats, Interests } from './engine.ts';
 import { fromId, hears, type Receiver, type WorkerStatus } from './engine.ts';
@@ -182,6 +182,11 @@ export class InThread implements Engine {
     }
     this.#reactor.swap(module);
     this.#module = module;
+    this.#driver!.schedule();
+  }
+
+  adjust(limits: LiveSettings): void {
+    this.#reactor.adjust(limits);
     this.#driver!.schedule();
   }
 
