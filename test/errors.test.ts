@@ -15,10 +15,12 @@ import { BUFFERS, KIND_COPY, KIND_SEND, ROW } from '../host/kernel/rows.ts';
 import { parseAddress } from '../host/listen/address.ts';
 import { loadModule } from '../host/module/protocol-module.ts';
 import { resolvePolicy } from '../host/policy.ts';
-import { type Observer, Reactor } from '../host/reactor/reactor.ts';
+import type { Observer } from '../host/reactor/observer.ts';
+import { Reactor } from '../host/reactor/reactor.ts';
 import { readServices } from '../host/services/services-file.ts';
 import { OWN_SEAT } from '../host/shared/seats.ts';
 import { harness } from '../host/testing/harness.ts';
+import { checkTls } from '../host/tls/options.ts';
 import { runWasi } from '../host/wasi/run.ts';
 import { connect } from './helpers/client.ts';
 import { root } from './helpers/documents.ts';
@@ -33,6 +35,7 @@ const UNREACHABLE = 0x00;
 const provocations: Record<Code, () => unknown> = {
   ERR_ADDRESS: () => parseAddress('nowhere'),
   ERR_POLICY: () => resolvePolicy({ maxConnections: 0 }),
+  ERR_TLS: () => checkTls({ cert: 'a.pem' }, 'a listener'),
   ERR_CONFIG: () => readServices('/nowhere/wasmpoll.toml'),
   ERR_OPTION: () => serve({ listen: '127.0.0.1:0' } as unknown as ServeOptions),
   ERR_MODULE: () => harness(new Uint8Array()),

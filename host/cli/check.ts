@@ -27,6 +27,7 @@ export function told(services: Services, { name }: Service, error: unknown): str
     ERR_POLICY: 'policy',
     ERR_MODULE: 'protocol',
     ERR_GUEST: 'protocol',
+    ERR_TLS: 'listen',
     EADDRINUSE: 'listen',
     EACCES: 'listen',
     ENOENT: 'configFile',

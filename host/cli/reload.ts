@@ -71,7 +71,7 @@ async function startNew(services: Services, { running, start }: Reloaded): Promi
   return fresh;
 }
 
-// One after the other; if one cannot, those before listen as they did.
+// One after the other; if one cannot, those before listen as they did. Certificates that were read are in force.
 async function listenAll(
   services: Services,
   kept: readonly Service[],
@@ -80,8 +80,10 @@ async function listenAll(
   const changed: Running[] = [];
   for (const service of kept) {
     const now = running.get(service.name)!;
-    if (same(service.listen, now.service.listen)) continue;
     try {
+      // Certificates are read anew, whether or not their paths are others.
+      now.server.reloadTls();
+      if (same(service.listen, now.service.listen)) continue;
       await now.server.listen(service.listen);
       changed.push(now);
     } catch (error) {

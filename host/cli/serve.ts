@@ -37,7 +37,11 @@ async function serveIn(operation: Operation, options: Served, given: ConfigFlags
   operation.add(path.basename(protocol, '.wasm'), server);
   // SIGHUP, which the end of a terminal sends, too, must end nothing.
   operation.started(
-    async () => server.swap(protocol, { config: await readConfig(given) }),
+    async () => {
+      const config = await readConfig(given);
+      server.reloadTls();
+      await server.swap(protocol, { config });
+    },
     (error) => {
       const { code } = error as { code?: string };
       logger.error({ code }, `not swapped: ${messageOf(error)}`);

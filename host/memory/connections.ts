@@ -14,6 +14,7 @@ const {
   FD,
   FLAGS,
   HANDLE,
+  HANDSHAKING,
   KNOWN,
   LAST_PROGRESS,
   LAYOUT,
@@ -37,13 +38,14 @@ const RESERVED_SLOTS = 1024;
 /** Bits of a handle that name the slot; the others are its generation. */
 const slotBitsOf = (connections: number): number => Math.max(1, 32 - Math.clz32(connections - 1));
 
+/** Any of these, and the guest was not told of the connection yet. */
+const BEFORE = AWAITING | HANDSHAKING;
+
 /** Whether a handle names a connection that is open and not about to end. Any thread may ask. */
 export function isOpen(table: Int32Array, connections: number, handle: number): boolean {
   const slot = handle & (2 ** slotBitsOf(connections) - 1);
   if (slot >= connections || table[slot * COLUMNS + HANDLE] !== handle) return false;
-  return (
-    (table[slot * COLUMNS + FLAGS]! & (OPEN | CLOSING | LINGERING | DOOMED | AWAITING)) === OPEN
-  );
+  return (table[slot * COLUMNS + FLAGS]! & (OPEN | CLOSING | LINGERING | DOOMED | BEFORE)) === OPEN;
 }
 
 export class Connections {

@@ -7,7 +7,7 @@ import { SharedLog } from '../guest/shared-log.ts';
 import type { Ground, GroundOptions } from '../guest/start.ts';
 import { Batch } from '../kernel/batch.ts';
 import type { Clock } from '../kernel/clock.ts';
-import type { BufferConstructor, Epoll, Kernel } from '../kernel/contract.ts';
+import type { BufferConstructor, Epoll, Kernel, TlsAccess } from '../kernel/contract.ts';
 import { Connections } from '../memory/connections.ts';
 import { Metrics } from '../memory/counts/metrics.ts';
 import { Stats } from '../memory/counts/stats.ts';
@@ -15,58 +15,8 @@ import { Pages } from '../memory/pages.ts';
 import { type Buffers, Segment } from '../memory/segment.ts';
 import { PAGE_BYTES } from '../policy.ts';
 import type { SharedSeat } from '../shared/contract.ts';
-import { type ArrivalMaterials, type Arrivals, makeArrivals, type Refused } from './arrivals.ts';
-
-/** A connection that is over. */
-export interface Ending {
-  readonly connection: number;
-  /** One of REASON_…. */
-  readonly reason: number;
-  /** The host has ended it for a limit or a fault: neither peer nor guest wanted that. */
-  readonly fault: boolean;
-  /** Empty when nobody can tell any more. */
-  readonly peer: string;
-  /** The operator's name for the listener that it came by. */
-  readonly listener: string;
-  /** How long it was there, in milliseconds. */
-  readonly lasted: number;
-  readonly bytesIn: number;
-  readonly bytesOut: number;
-}
-
-/** A guest that has failed. */
-export interface Failure {
-  /** In words. */
-  readonly why: string;
-  /** The callback that it was in, `on_data`. */
-  readonly callback: string;
-  /** The connection that it was serving, which is lost; null when it was none. */
-  readonly connection: number | null;
-  readonly peer: string;
-  /** Where in its module; null when that is not known. */
-  readonly place: { readonly map: string; readonly offset: number } | null;
-}
-
-/** What happens to connections and the guest, for those who watch. Null costs nothing. */
-export interface Observer {
-  open: ((connection: number, address: string) => void) | null;
-  /** Told of what was received; `bytes` is a copy. */
-  data: ((connection: number, bytes: Uint8Array) => void) | null;
-  close: ((ending: Ending) => void) | null;
-  /**
-   * A connection that the host has ended for a limit or a fault; `close` is told instead if there is one.
-   * @returns false when it was left out
-   */
-  fault(ending: Ending): boolean;
-  /** The guest failed and was replaced. */
-  restart(failure: Failure): void;
-  /** The replacement did not come up; connections were aborted, and new ones are refused. */
-  failure(error: unknown): void;
-  /** Connections were kept out before the guest heard of them; not told of to whoever has no such function. */
-  refused?(refused: Refused): void;
-  /** One line from the guest; the level is one of LOG_…. @returns false when it was dropped */
-  log(level: number, text: string): boolean;
-}
+import { type ArrivalMaterials, type Arrivals, makeArrivals } from './arrivals.ts';
+import type { Observer } from './observer.ts';
 
 export interface Parts extends Ground, Arrivals {
   readonly kernel: Kernel;
@@ -81,6 +31,8 @@ export interface Parts extends Ground, Arrivals {
   readonly pages: Pages;
   readonly effects: Effects;
   readonly shared: SharedLog;
+  /** Null where no listener has TLS. */
+  readonly tls: TlsAccess | null;
 }
 
 /** What the parts are made from. */
@@ -96,6 +48,7 @@ export interface Materials extends GroundOptions, ArrivalMaterials {
   readonly seat?: SharedSeat;
   /** The store's requests wait for somebody who performs them. */
   readonly routed?: boolean;
+  readonly tls?: TlsAccess | null;
 }
 
 // Rows for what the host queues besides held input and effects: receives, state blocks, a backlog's front.
@@ -111,7 +64,7 @@ export function makeParts(
   { stateBytes, stateVersion }: { stateBytes: number; stateVersion: number },
   existing?: Buffers,
 ): Parts {
-  const { kernel, observer, buffer, metrics, epoll, seat, routed } = materials;
+  const { kernel, observer, buffer, metrics, epoll, seat, routed, tls } = materials;
   const { policy, control, environment } = ground;
   const { maxConnections, poolBytes, receiveWindowBytes } = policy;
   const sizes = { connections: maxConnections, stateBytes, stateVersion, poolBytes };
@@ -119,7 +72,7 @@ export function makeParts(
   const connections = new Connections(segment);
   // Held input is copied in, and out again at the same time as another connection's.
   const heldRows = 2 * Math.ceil(receiveWindowBytes / PAGE_BYTES);
-  const batch = new Batch(kernel, effectRows(policy) + heldRows + HOST_ROWS, buffer);
+  const batch = new Batch(kernel, effectRows(policy) + heldRows + HOST_ROWS, buffer, tls?.place);
   const effects = new Effects(connections, batch, policy);
   const arrivals = makeArrivals(materials, ground);
   const access = { seat: seat ?? null, block: control.block, routed: routed ?? false };
@@ -132,11 +85,12 @@ export function makeParts(
     clock: environment.clock,
     stats: new Stats(control.counts),
     metrics: new Metrics(metrics ?? new buffer(Metrics.bytes)),
-    facts: new Facts(kernel, connections, arrivals),
+    facts: new Facts(kernel, connections, arrivals, tls?.seat ?? null),
     connections,
     batch,
     pages: new Pages(segment, batch),
     effects,
     shared: new SharedLog(connections, batch, effects, policy, access),
+    tls: tls ?? null,
   };
 }

@@ -6,7 +6,7 @@ import type { BufferConstructor, Epoll } from '../kernel/contract.ts';
 import { isOpen } from '../memory/connections.ts';
 import { ControlWords, IN_ON_START } from '../memory/control-words.ts';
 import type { Snapshot } from '../memory/counts/stats.ts';
-import { BUSY, COLUMNS, HANDLE } from '../memory/layout.ts';
+import { AWAITING, BUSY, COLUMNS, HANDLE } from '../memory/layout.ts';
 import { type Layout, type StateBlocks, statesAfter } from '../memory/state-blocks.ts';
 import { makeControl } from '../memory/timed-control.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
@@ -16,8 +16,6 @@ import { type Materials, makeParts, type Parts } from './parts.ts';
 import { Recovery, type Remains } from './recovery.ts';
 import { Turn } from './turn.ts';
 import { type Works, wire } from './wiring.ts';
-
-export type { Observer } from './parts.ts';
 
 /** What a reactor is made from. */
 export interface ReactorOptions extends Omit<Materials, 'control'> {
@@ -174,9 +172,9 @@ export class Reactor {
     const { lifecycle, callbacks, preface } = this.#works;
     clock.refresh();
     this.#turn.rest();
-    const awaits = preface.awaits(listener);
+    const begins = preface.beginsWith(listener);
     const serves = callbacks.replacement.retryAt === Infinity;
-    const slot = serves ? lifecycle.open(fd, listener, awaits) : -1;
+    const slot = serves ? lifecycle.open(fd, listener, begins) : -1;
     control.placed();
     if (slot < 0) {
       kernel.close(fd);
@@ -185,7 +183,7 @@ export class Reactor {
       return 0;
     }
     const handle = connections.table[slot * COLUMNS + HANDLE]!;
-    if (!awaits) preface.greet(slot);
+    if ((begins & AWAITING) === 0) preface.arrive(slot);
     connections.table[slot * COLUMNS + BUSY] = 0;
     this.#turn.rest();
     this.#publish();

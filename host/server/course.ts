@@ -1,17 +1,26 @@
-// Course: a server's way from serving to closed. It knows the order and the delay; what a drain is the server knows.
+// Course: a server's way from serving to closed. It knows times, the order and the delay; what a drain is the server
+// knows.
 
+import { monotonicMs } from '../kernel/monotonic.ts';
 import type { ServerState } from './status.ts';
 
 export class Course {
   state: ServerState = 'serving';
   /** It was asked to close. */
   closing = false;
+  /** As Date.now() has it. */
+  readonly startedAt = Date.now();
+  readonly #startedMs = monotonicMs();
   readonly #begin: () => void;
   #delay: NodeJS.Timeout | undefined;
 
   /** @param begin begins the drain; called once */
   constructor(begin: () => void) {
     this.#begin = begin;
+  }
+
+  get uptimeMs(): number {
+    return Math.round(monotonicMs() - this.#startedMs);
   }
 
   leave(): void {

@@ -3,9 +3,9 @@
 
 import { EventEmitter } from 'node:events';
 import { WasmpollError } from '../errors.ts';
-import { monotonicMs } from '../kernel/monotonic.ts';
 import { native } from '../kernel/native.ts';
 import { Acceptor } from '../listen/acceptor.ts';
+import type { ListeningCounts } from '../listen/counts.ts';
 import type { Listening } from '../listen/listening.ts';
 import { type LoadedProtocol, loadProtocol } from '../module/source.ts';
 import { checkLive, type LiveSettings, type Policy } from '../policy.ts';
@@ -19,13 +19,11 @@ import { type Served, type ServerStatus, servedModule } from './status.ts';
 import { silentOf } from './turning.ts';
 
 /** What `server.stats()` returns. */
-export interface ServerStats extends EngineStats {
+export interface ServerStats extends EngineStats, ListeningCounts {
   /** Topics and keys. */
   shared: SharedCounts;
   /** What carries them beyond this process. */
   engines: EnginesStats;
-  /** Addresses in the table of `connectionsPerAddress` and `acceptRate`. */
-  addresses: number;
 }
 
 export class Server extends EventEmitter<ServerEvents> {
@@ -38,8 +36,6 @@ export class Server extends EventEmitter<ServerEvents> {
   readonly #acceptor: Acceptor;
   readonly #listening: Listening;
   readonly #resolveClosed: () => void;
-  readonly #startedAt = Date.now();
-  readonly #startedMs = monotonicMs();
   readonly #course: Course;
   #config: Uint8Array;
   #served: Served;
@@ -66,9 +62,7 @@ export class Server extends EventEmitter<ServerEvents> {
     this.#log = log;
     this.#policy = policy;
     this.#course = new Course(() => this.#drain());
-    const { promise, resolve } = withResolvers();
-    this.closed = promise;
-    this.#resolveClosed = resolve;
+    ({ promise: this.closed, resolve: this.#resolveClosed } = withResolvers());
     this.#listening = listening;
     log.emitter = this;
     log.whenQuiet = () => void this.#finish();
@@ -127,8 +121,8 @@ export class Server extends EventEmitter<ServerEvents> {
   status(): ServerStatus {
     return {
       state: this.#course.state,
-      startedAt: this.#startedAt,
-      uptimeMs: Math.round(monotonicMs() - this.#startedMs),
+      startedAt: this.#course.startedAt,
+      uptimeMs: this.#course.uptimeMs,
       module: this.#served,
       listeners: this.#listening.states,
       policy: this.#policy,
@@ -237,6 +231,11 @@ export class Server extends EventEmitter<ServerEvents> {
     Object.assign(this.#policy, limits);
   }
 
+  /** Reads all certificates again. @throws WasmpollError ERR_TLS, and nothing has changed then */
+  reloadTls(): void {
+    this.#listening.reloadTls();
+  }
+
   /** Says that it is about to close: `status().state` is `leaving`, and all else goes on as before. */
   leave(): void {
     this.#course.leave();
@@ -270,6 +269,7 @@ export class Server extends EventEmitter<ServerEvents> {
     this.#last = this.#count();
     await this.#engine.close();
     await this.#own.close();
+    this.#listening.close();
     this.#course.state = 'closed';
     this.#resolveClosed();
   }

@@ -2,16 +2,19 @@
 // (supervisor.ts). It does nothing by itself.
 
 import type { Native } from '../kernel/native.ts';
+import type { TlsShare } from '../kernel/tls-access.ts';
 import type { ListenerTable } from '../listen/peer/listener-table.ts';
 import type { Refused } from '../listen/peer/refusals.ts';
 import type { Counts, Snapshot } from '../memory/counts/stats.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
+
 import type { LiveSettings } from '../policy.ts';
-import type { Ending, Failure } from '../reactor/parts.ts';
+import type { Ending, Failure } from '../reactor/observer.ts';
+
 import type { Shared, SharedLimits } from '../shared/contract.ts';
 import { type Receiver, SeatNumbers } from '../shared/seats.ts';
 
-export type { Ending, Failure } from '../reactor/parts.ts';
+export type { Ending, Failure } from '../reactor/observer.ts';
 export type { Receiver } from '../shared/seats.ts';
 
 export interface EngineStats extends Snapshot {
@@ -74,6 +77,8 @@ export const interestsOf = (bits: number): Interests => ({
 export interface Common {
   readonly native: Native;
   readonly listeners: ListenerTable;
+  /** Null where no listener has TLS. */
+  readonly tls: TlsShare | null;
   /** The table of addresses, as `enterPeer` takes it; 0 when they are not limited. */
   readonly peers: number;
   readonly shared: Shared;
@@ -87,8 +92,10 @@ export interface Common {
 export const makeCommon = (
   native: Native,
   limits: SharedLimits,
-  options: Pick<Common, 'listeners' | 'peers' | 'routed' | 'histograms'>,
+  options: Pick<Common, 'listeners' | 'peers' | 'routed' | 'histograms'> &
+    Partial<Pick<Common, 'tls'>>,
 ): Common => ({
+  tls: null,
   ...options,
   native,
   shared: native.shared(limits),

@@ -6,9 +6,13 @@ import { WasmpollError } from '../errors.ts';
 import { drainEventFd, makeEventFd } from '../kernel/event-fd.ts';
 import { monotonicMs } from '../kernel/monotonic.ts';
 import type { Native, NativeEpoll } from '../kernel/native.ts';
+import { tlsAccess } from '../kernel/tls-access.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
+
 import type { LiveSettings, Policy } from '../policy.ts';
-import { type Observer, Reactor } from '../reactor/reactor.ts';
+import type { Observer } from '../reactor/observer.ts';
+import { Reactor } from '../reactor/reactor.ts';
+
 import type { Common, Engine, EngineObserver, EngineStats, Interests } from './engine.ts';
 import { fromId, hears, type Receiver, type WorkerStatus } from './engine.ts';
 import type { LoopDriver, LoopDriverClass } from './loop-driver.ts';
@@ -73,7 +77,7 @@ export class InThread implements Engine {
   }
 
   #makeReactor(module: GuestModule, policy: Policy, epoll: NativeEpoll): Reactor {
-    const { native, shared, listeners, peers, routed, histograms } = this.#common;
+    const { native, shared, listeners, peers, routed, histograms, tls } = this.#common;
     const eventFd = makeEventFd(native);
     shared.open(this.#seat, eventFd);
     epoll.add(eventFd, native.constants.EPOLLIN, 0, 0);
@@ -90,6 +94,7 @@ export class InThread implements Engine {
       seat: shared.seat(this.#seat),
       routed,
       histograms,
+      tls: tlsAccess(native, tls, this.#seat),
       signalled: () => {
         drainEventFd(native, eventFd);
         this.#reactor.openHanded();
