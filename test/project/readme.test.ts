@@ -137,31 +137,3 @@ test('the command for a WASI server that it shows serves', async (t) => {
   client.end();
   t.is(String(await client.readAll()), 'hello');
 });
-
-test('the systemd unit that docs/operations.md shows is one', (t) => {
-  if (!works('systemd-analyze', '--version')) {
-    t.log('skipped: systemd-analyze(1) is not there');
-    t.pass();
-    return;
-  }
-  const unit = blocks(document('docs/operations.md')).find(({ language }) => language === 'ini')!;
-  const file = path.join(temporary(t), 'echo.service');
-  // The program must be there, wherever Node is.
-  writeFileSync(file, unit.code.replace('/usr/bin/node', process.execPath));
-  const { status, stderr } = spawnSync('systemd-analyze', ['verify', file], { encoding: 'utf8' });
-  t.is(stderr, '');
-  t.is(status, 0);
-});
-
-test('the systemd unit starts the server with options that it takes', async (t) => {
-  const unit = blocks(document('docs/operations.md')).find(({ language }) => language === 'ini')!;
-  const folder = temporary(t);
-  const [, ...args] = /^ExecStart=(.*)$/m
-    .exec(unit.code)![1]!
-    .replace(':33445', ':0')
-    .replace('/run/echo/', `${folder}/`)
-    .split(' ');
-  t.true(args[0]!.endsWith('/node_modules/.bin/wasmpoll'));
-  const server = await startCli(t, args.slice(1));
-  t.is(server.addresses.length, 2);
-});
