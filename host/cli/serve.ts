@@ -8,6 +8,7 @@ import { serveAlone } from '../server/serve.ts';
 import type { Server } from '../server/server.ts';
 import { type ConfigFlags, readConfig } from './config-file.ts';
 import { type Operation, type OperationOptions, operate } from './operation.ts';
+import { reloadTls } from './reload.ts';
 import type { Signals } from './signals.ts';
 
 type Served = ServeOptions & { readonly protocol: string };
@@ -39,7 +40,7 @@ async function serveIn(operation: Operation, options: Served, given: ConfigFlags
   operation.started(
     async () => {
       const config = await readConfig(given);
-      server.reloadTls();
+      reloadTls(server, logger);
       await server.swap(protocol, { config });
     },
     (error) => {

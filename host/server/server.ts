@@ -29,6 +29,8 @@ export interface ServerStats extends EngineStats, ListeningCounts {
 export class Server extends EventEmitter<ServerEvents> {
   /** Resolves when the server is closed, whoever closed it. */
   readonly closed: Promise<void>;
+  /** Reads all certificates again. @throws WasmpollError ERR_TLS, and nothing has changed then */
+  readonly reloadTls = (): void => this.#listening.reloadTls();
   readonly #policy: Policy;
   readonly #engine: Engine;
   readonly #own: OwnSeat;
@@ -229,11 +231,6 @@ export class Server extends EventEmitter<ServerEvents> {
   adjust(limits: LiveSettings): void {
     this.#engine.adjust(checkLive(limits));
     Object.assign(this.#policy, limits);
-  }
-
-  /** Reads all certificates again. @throws WasmpollError ERR_TLS, and nothing has changed then */
-  reloadTls(): void {
-    this.#listening.reloadTls();
   }
 
   /** Says that it is about to close: `status().state` is `leaving`, and all else goes on as before. */

@@ -1,7 +1,6 @@
 // README, docs/settings.md and docs/operations.md say what is so: settings are the policy's, and the
 // commands and programs that they show work. links.test.ts has their links.
 
-import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
@@ -9,7 +8,7 @@ import * as abi from '../../assembly/abi.ts';
 import { connect } from '../helpers/client.ts';
 import { blocks, document, section, workshop } from '../helpers/documents.ts';
 import { echoModule } from '../helpers/guests.ts';
-import { runCli, startCli, temporary, works } from '../helpers/process.ts';
+import { runCli, startCli } from '../helpers/process.ts';
 import { compiledAssemblyScript, Program } from '../helpers/wasi-programs.ts';
 
 const readme = document('README.md');
