@@ -3,7 +3,6 @@
 
 import { EventEmitter } from 'node:events';
 import { WasmpollError } from '../errors.ts';
-import { monotonicMs } from '../kernel/monotonic.ts';
 import { native } from '../kernel/native.ts';
 import { Acceptor } from '../listen/acceptor.ts';
 import type { ListeningCounts } from '../listen/counts.ts';
@@ -39,8 +38,6 @@ export class Server extends EventEmitter<ServerEvents> {
   readonly #acceptor: Acceptor;
   readonly #listening: Listening;
   readonly #resolveClosed: () => void;
-  readonly #startedAt = Date.now();
-  readonly #startedMs = monotonicMs();
   readonly #course: Course;
   #config: Uint8Array;
   #served: Served;
@@ -126,8 +123,8 @@ export class Server extends EventEmitter<ServerEvents> {
   status(): ServerStatus {
     return {
       state: this.#course.state,
-      startedAt: this.#startedAt,
-      uptimeMs: Math.round(monotonicMs() - this.#startedMs),
+      startedAt: this.#course.startedAt,
+      uptimeMs: this.#course.uptimeMs,
       module: this.#served,
       listeners: this.#listening.states,
       policy: this.#policy,
