@@ -84,6 +84,7 @@ export const limits = {
   imports: 10,
   /** Those that put the parts together. */
   importsOf: {
+    'host/reactor/apply.ts': 11,
     'host/reactor/reactor.ts': 15,
     'host/reactor/parts.ts': 16,
     'host/reactor/wiring.ts': 17,
