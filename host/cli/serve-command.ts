@@ -4,6 +4,7 @@
 import { Option } from 'commander';
 import { WasmpollError } from '../errors.ts';
 import { MAX_WORKERS, type Policy, resolvePolicy } from '../policy.ts';
+import { LEVELS } from '../server/logger.ts';
 import {
   addAdmin,
   addEngines,
@@ -17,7 +18,6 @@ import { flagOf, policyFrom, settingNames } from './flags.ts';
 
 /** Where it listens when nothing is said. */
 export const DEFAULT_ADDRESS = '127.0.0.1:33445';
-const LEVELS = ['debug', 'info', 'warn', 'error', 'silent'];
 /** Flags that mean nothing to a command. */
 const SERVER_ONLY = [
   ...['--workers', '--store', '--topics', '--log-level', '--config-file', '--set'],

@@ -31,9 +31,17 @@ export async function runServer(
         if (error !== signals.stop.reason) throw error;
         return;
       }
-      admin?.add(path.basename(options.protocol, '.wasm'), server);
-      admin?.started();
-      signals.onHangup(() => void swap(server, options.protocol, given, logger));
+      const again = async (): Promise<{ protocol: string; config: Uint8Array }> => ({
+        protocol: options.protocol,
+        config: await readConfig(given),
+      });
+      const reload = async (): Promise<void> => {
+        const { protocol, config } = await again();
+        await server.swap(protocol, { config });
+      };
+      admin?.add(path.basename(options.protocol, '.wasm'), server, again);
+      admin?.started({ reload });
+      signals.onHangup(() => void swap(reload, logger));
       for (const address of server.addresses) process.stdout.write(`listening on ${address}\n`);
       await server.closed;
     }),
@@ -58,14 +66,9 @@ export async function withLogger(
 const lineOf = (msg: string): string => `${JSON.stringify({ level: 40, time: Date.now(), msg })}\n`;
 
 // Reads the same paths or name again. The end of a terminal sends it, too, and must end nothing.
-async function swap(
-  server: Server,
-  protocol: string,
-  given: ConfigFlags,
-  logger: Logger,
-): Promise<void> {
+async function swap(reload: () => Promise<void>, logger: Logger): Promise<void> {
   try {
-    await server.swap(protocol, { config: await readConfig(given) });
+    await reload();
   } catch (error) {
     logger.error({ code: (error as { code?: string }).code }, `not swapped: ${messageOf(error)}`);
   }

@@ -27,9 +27,12 @@ export async function runServices(
     withAdmin(adminOf(services), plain, async (admin, logger) => {
       const running = await startAll(services, logger, signals, admin !== null);
       if (running === null) return;
-      for (const [name, { server }] of running) admin?.add(name, server);
-      admin?.started();
-      signals.onHangup(() => void reload(file, running, logger));
+      for (const [name, { service, server }] of running) {
+        admin?.add(name, server, () => optionsOf(service));
+      }
+      const again = (): Promise<void> => reload(file, running, logger);
+      admin?.started({ reload: again });
+      signals.onHangup(() => void again().catch((error) => refuse(error, logger)));
       for (const { service, server } of running.values()) {
         for (const address of server.addresses) {
           process.stdout.write(`${service.name}: listening on ${address}\n`);
@@ -69,22 +72,22 @@ async function startAll(
 /** What takes effect without a restart: the module, and what its guest is given by `config`. */
 const LIVE = ['protocol', 'config', 'configFile'];
 
-/** A file that is wrong changes nothing. */
+/** A file that is wrong changes nothing. Rejects with a line for each mistake. */
 async function reload(file: string, running: Map<string, Running>, logger: Logger): Promise<void> {
-  try {
-    const services = readServices(file);
-    const problems = await problemsOf(services);
-    if (problems.length > 0) throw new WasmpollError('ERR_CONFIG', problems.join('\n'));
-    for (const service of services.services) await renew(service, running, logger);
-    const names = new Set(services.services.map(({ name }) => name));
-    for (const name of running.keys()) {
-      if (!names.has(name))
-        logger.warn({ service: name }, 'not in the file any more: restart to end it');
-    }
-  } catch (error) {
-    for (const line of String((error as Error).message).split('\n')) {
-      logger.error({ code: (error as { code?: string }).code }, `nothing is changed: ${line}`);
-    }
+  const services = readServices(file);
+  const problems = await problemsOf(services);
+  if (problems.length > 0) throw new WasmpollError('ERR_CONFIG', problems.join('\n'));
+  for (const service of services.services) await renew(service, running, logger);
+  const names = new Set(services.services.map(({ name }) => name));
+  for (const name of running.keys()) {
+    if (!names.has(name))
+      logger.warn({ service: name }, 'not in the file any more: restart to end it');
+  }
+}
+
+function refuse(error: unknown, logger: Logger): void {
+  for (const line of String((error as Error).message).split('\n')) {
+    logger.error({ code: (error as { code?: string }).code }, `nothing is changed: ${line}`);
   }
 }
 

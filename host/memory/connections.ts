@@ -36,12 +36,20 @@ const RESERVED_SLOTS = 1024;
 /** Bits of a handle that name the slot; the others are its generation. */
 const slotBitsOf = (connections: number): number => Math.max(1, 32 - Math.clz32(connections - 1));
 
-/** Whether a handle names a connection that is open and not about to end. Any thread may ask. */
-export function isOpen(table: Int32Array, connections: number, handle: number): boolean {
+/** The flags of the connection that a handle names; 0 when there is none. */
+function flagsOf(table: Int32Array, connections: number, handle: number): number {
   const slot = handle & (2 ** slotBitsOf(connections) - 1);
-  if (slot >= connections || table[slot * COLUMNS + HANDLE] !== handle) return false;
-  return (table[slot * COLUMNS + FLAGS]! & (OPEN | CLOSING | LINGERING | DOOMED)) === OPEN;
+  if (slot >= connections || table[slot * COLUMNS + HANDLE] !== handle) return 0;
+  return table[slot * COLUMNS + FLAGS]!;
 }
+
+/** Whether a handle names a connection that is open and not about to end. Any thread may ask. */
+export const isOpen = (table: Int32Array, connections: number, handle: number): boolean =>
+  (flagsOf(table, connections, handle) & (OPEN | CLOSING | LINGERING | DOOMED)) === OPEN;
+
+/** Whether a handle names a connection that still has a descriptor to close. Any thread may ask. */
+export const isThere = (table: Int32Array, connections: number, handle: number): boolean =>
+  (flagsOf(table, connections, handle) & (OPEN | DOOMED)) === OPEN;
 
 export class Connections {
   readonly segment: Segment;

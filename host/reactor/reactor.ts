@@ -46,8 +46,9 @@ export class Reactor {
 
   /** @throws WasmpollError ERR_GUEST when the guest's start-up or its on_start fails. */
   constructor(options: ReactorOptions) {
-    const { module, buffer, remains } = options;
-    const control = options.control ?? ownControl(options);
+    const { module, buffer, now, histograms = false, remains } = options;
+    const words = new buffer(ControlWords.bytes);
+    const control = options.control ?? makeControl(words, histograms ? now : null, false);
     const materials = { ...options, control };
     const ground = makeGround(materials);
     const guest = startGuest(module, ground);
@@ -214,6 +215,18 @@ export class Reactor {
     this.#works.deadlines.drain();
   }
 
+  /**
+   * Ends one connection: gracefully, or by a reset.
+   * @returns whether it is there
+   */
+  disconnect(handle: number, abort: boolean): boolean {
+    this.#parts.clock.refresh();
+    const found = this.#works.lifecycle.disconnect(handle, abort);
+    this.#turn.rest();
+    this.#publish();
+    return found;
+  }
+
   /** Aborts every connection. */
   abort(reason: number): void {
     const { clock, connections } = this.#parts;
@@ -265,7 +278,3 @@ export class Reactor {
     this.#parts.epoll.close();
   }
 }
-
-/** With nobody to look who is in the guest. */
-const ownControl = ({ buffer, histograms = false, now }: ReactorOptions): ControlWords =>
-  makeControl(new buffer(ControlWords.bytes), histograms ? now : null, false);

@@ -38,7 +38,6 @@ export class ServerLog implements EngineObserver {
   whenStarving: (starved: boolean) => void = () => undefined;
   readonly #logger: Logger;
   readonly #limit: RateLimit;
-  readonly #debug: boolean;
   readonly #maxFrameBytes: number;
   readonly #tickMs: number;
 
@@ -47,15 +46,15 @@ export class ServerLog implements EngineObserver {
     this.#maxFrameBytes = policy.maxFrameBytes;
     this.#tickMs = policy.tickMs;
     this.#limit = new RateLimit(policy.logLinesPerSecond, monotonicMs);
-    this.#debug = logger.isLevelEnabled?.('debug') ?? logger !== silent;
   }
 
   /** What somebody listens to: the rest need not be looked up, nor sent between threads. */
   get interests(): Interests {
+    const debug = this.#logger.isLevelEnabled?.('debug') ?? this.#logger !== silent;
     return {
-      open: this.#debug || this.emitter.listenerCount('open') > 0,
-      close: this.#debug || this.emitter.listenerCount('close') > 0,
-      data: this.#debug,
+      open: debug || this.emitter.listenerCount('open') > 0,
+      close: debug || this.emitter.listenerCount('close') > 0,
+      data: debug,
     };
   }
 

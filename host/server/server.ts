@@ -9,20 +9,19 @@ import { Acceptor } from '../listen/acceptor.ts';
 import type { Listener } from '../listen/listener.ts';
 import { type LoadedProtocol, loadProtocol } from '../module/source.ts';
 import type { Policy } from '../policy.ts';
-import type { Engine, EngineStats } from '../threads/engine.ts';
+import type { Engine } from '../threads/engine.ts';
+import { type ConnectionsPage, type ConnectionsQuery, pageOf } from './connections.ts';
 import type { ServerEvents, ServerLog } from './events.ts';
 import { configOf, type ServeOptions, type SwapOptions } from './options.ts';
-import type { EnginesStats, MessageHandler, OwnSeat, SharedCounts, Store } from './own-seat.ts';
-import { type Served, type ServerState, type ServerStatus, servedModule } from './status.ts';
+import type { MessageHandler, OwnSeat, Store } from './own-seat.ts';
+import {
+  type Served,
+  type ServerState,
+  type ServerStats,
+  type ServerStatus,
+  servedModule,
+} from './status.ts';
 import { silentOf } from './turning.ts';
-
-/** What `server.stats()` returns. */
-export interface ServerStats extends EngineStats {
-  /** Topics and keys. */
-  shared: SharedCounts;
-  /** What carries them beyond this process. */
-  engines: EnginesStats;
-}
 
 export class Server extends EventEmitter<ServerEvents> {
   /** Where it listens, as `--listen` takes it, with real ports. */
@@ -34,7 +33,7 @@ export class Server extends EventEmitter<ServerEvents> {
   readonly #own: OwnSeat;
   readonly #log: ServerLog;
   readonly #acceptor: Acceptor;
-  readonly #resolveClosed: () => void;
+  #resolveClosed: () => void = () => undefined;
   readonly #startedAt = Date.now();
   readonly #startedMs = monotonicMs();
   #state: ServerState = 'serving';
@@ -63,9 +62,9 @@ export class Server extends EventEmitter<ServerEvents> {
     this.#own = own;
     this.#log = log;
     this.#policy = policy;
-    const { promise, resolve } = withResolvers();
-    this.closed = promise;
-    this.#resolveClosed = resolve;
+    this.closed = new Promise((resolve) => {
+      this.#resolveClosed = resolve;
+    });
     this.addresses = listeners.map((listener) => listener.address);
     log.emitter = this;
     log.whenQuiet = () => void this.#finish();
@@ -98,6 +97,11 @@ export class Server extends EventEmitter<ServerEvents> {
     return this;
   }
 
+  /** The logger's level has changed: what is told of each connection is looked up anew. */
+  observeLog(): void {
+    this.#engine.observe(this.#log.interests);
+  }
+
   /** Counters since the start, and what is held now. */
   stats(): ServerStats {
     return this.#last ?? this.#count();
@@ -115,7 +119,7 @@ export class Server extends EventEmitter<ServerEvents> {
         state: this.#acceptor.stateOf(index),
       })),
       policy: this.#policy,
-      workers: this.#last === undefined ? this.#engine.workers() : [],
+      workers: this.#last === undefined ? this.#engine.roster.workers() : [],
       stats: this.stats(),
     };
   }
@@ -126,12 +130,30 @@ export class Server extends EventEmitter<ServerEvents> {
    * @returns the numbers of the workers that gave none
    */
   stuck(withinMs = 2 * this.#policy.callbackTimeoutMs + 1000): Promise<number[]> {
-    return silentOf(this.#engine.turned(), withinMs);
+    return silentOf(this.#engine.roster.turned(), withinMs);
   }
 
   /** Whether every worker turns; see `stuck`. */
   async turns(withinMs?: number): Promise<boolean> {
     return (await this.stuck(withinMs)).length === 0;
+  }
+
+  /**
+   * A page of the connections, for operators. It is read while workers go on: each row is as it was a moment ago.
+   * Rejects with a WasmpollError, ERR_OPTION, when there is no such page.
+   */
+  async connections(query: ConnectionsQuery = {}): Promise<ConnectionsPage> {
+    const tables = this.#last === undefined ? this.#engine.roster.tables() : [];
+    return pageOf(tables, query, { native, listeners: this.addresses });
+  }
+
+  /**
+   * Ends a connection as a drain does: what was sent still goes out. Its reason is `shutdown`.
+   * @param options `abort`: by a reset, at once
+   * @returns whether it is there; a worker that is busy ends it in a moment
+   */
+  disconnect(id: number, { abort = false }: { abort?: boolean } = {}): boolean {
+    return this.#last === undefined && this.#engine.roster.disconnect(id, abort);
   }
 
   #count(): ServerStats {
@@ -254,12 +276,4 @@ export class Server extends EventEmitter<ServerEvents> {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
-}
-
-function withResolvers(): { promise: Promise<void>; resolve: () => void } {
-  let resolve: () => void = () => undefined;
-  const promise = new Promise<void>((done) => {
-    resolve = done;
-  });
-  return { promise, resolve };
 }

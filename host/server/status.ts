@@ -3,8 +3,16 @@
 
 import type { LoadedProtocol } from '../module/source.ts';
 import type { Policy } from '../policy.ts';
-import type { WorkerStatus } from '../threads/engine.ts';
-import type { ServerStats } from './server.ts';
+import type { EngineStats, WorkerStatus } from '../threads/engine.ts';
+import type { EnginesStats, SharedCounts } from './own-seat.ts';
+
+/** What `server.stats()` returns. */
+export interface ServerStats extends EngineStats {
+  /** Topics and keys. */
+  shared: SharedCounts;
+  /** What carries them beyond this process. */
+  engines: EnginesStats;
+}
 
 /**
  * `serving`; `leaving` while it still accepts, and whoever sends it clients should stop; `draining` since it

@@ -6,11 +6,12 @@ import { WasmpollError } from '../errors.ts';
 import { drainEventFd, makeEventFd } from '../kernel/event-fd.ts';
 import { monotonicMs } from '../kernel/monotonic.ts';
 import type { Native, NativeEpoll } from '../kernel/native.ts';
+import { ConnectionRows } from '../memory/connection-rows.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
 import type { Policy } from '../policy.ts';
 import { type Observer, Reactor } from '../reactor/reactor.ts';
 import type { Common, Engine, EngineObserver, EngineStats, Interests } from './engine.ts';
-import { fromId, hears, type Receiver, type WorkerStatus } from './engine.ts';
+import { fromId, hears, type Receiver, type Roster, stateOf } from './engine.ts';
 import type { LoopDriver, LoopDriverClass } from './loop-driver.ts';
 
 const LOOK_EACH_MS = 1;
@@ -23,6 +24,7 @@ export class InThread implements Engine {
   readonly #driver: LoopDriver | undefined;
   readonly #engineObserver: EngineObserver;
   readonly #observer: Observer;
+  readonly roster: Roster;
   #module: GuestModule;
   #ending = false;
   #most = Infinity;
@@ -61,6 +63,7 @@ export class InThread implements Engine {
       common.shared.close(this.#seat);
       throw error;
     }
+    this.roster = this.#makeRoster(policy.maxConnections);
     // What the guest does by the clock needs no connection.
     this.#driver.schedule();
   }
@@ -87,6 +90,25 @@ export class InThread implements Engine {
         this.#reactor.openHanded();
       },
     });
+  }
+
+  #makeRoster(maxConnections: number): Roster {
+    const reactor = this.#reactor;
+    return {
+      workers: () => {
+        const { guest: _, ...counts } = reactor.snapshot();
+        return [{ index: 0, state: stateOf(true, this.#ending), restarts: 0, ...counts }];
+      },
+      tables: () => [{ index: 0, rows: new ConnectionRows(reactor.segment, maxConnections) }],
+      disconnect: (id, abort) => {
+        const { worker, handle } = fromId(id);
+        const found = worker === 0 && reactor.disconnect(handle, abort);
+        this.#driver!.schedule();
+        return found;
+      },
+      // Whoever gets an answer has it from the thread itself.
+      turned: () => [],
+    };
   }
 
   // Whoever is told may have promises to keep.
@@ -152,17 +174,6 @@ export class InThread implements Engine {
     const snapshot = this.#reactor.snapshot();
     snapshot.connections.refused += this.#refused;
     return { ...snapshot, workers: { total: 0, ready: 0, restarts: 0 } };
-  }
-
-  workers(): WorkerStatus[] {
-    const { guest: _, ...counts } = this.#reactor.snapshot();
-    const state = this.#ending ? 'draining' : 'serving';
-    return [{ index: 0, state, restarts: 0, ...counts }];
-  }
-
-  // Whoever gets an answer has it from the thread itself.
-  turned(): [] {
-    return [];
   }
 
   async swap(module: GuestModule, drain: boolean): Promise<void> {

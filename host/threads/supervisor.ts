@@ -6,8 +6,9 @@ import { Tally } from '../memory/tally.ts';
 import type { Policy } from '../policy.ts';
 import { Admission } from './admission.ts';
 import type { Common, Engine, EngineObserver, EngineStats, Interests } from './engine.ts';
-import { fromId, hears, idOf, type Receiver, stateOf, type WorkerStatus } from './engine.ts';
+import { fromId, hears, idOf, type Receiver, type Roster } from './engine.ts';
 import { SeatHoldings } from './seat/holdings.ts';
+import { SeatRoster } from './seat/roster.ts';
 import { Seat, type SeatObserver } from './seat/seat.ts';
 import { sharePolicy } from './seat/share.ts';
 import { SpareThread } from './spare-thread.ts';
@@ -30,6 +31,7 @@ export class Supervisor implements Engine {
   /** Seats that a swap has replaced and whose connections drain, with the end of their patience. */
   readonly #retired = new Map<Seat, NodeJS.Timeout>();
   readonly #tally: Tally;
+  readonly roster: Roster;
   #pastRestarts = 0;
   /** Seats that were ever made: each has a number of its own. */
   #made = 0;
@@ -48,6 +50,7 @@ export class Supervisor implements Engine {
       draining: this.#retired.keys(),
     }));
     this.#threads = new SpareThread(common.native);
+    this.roster = new SeatRoster(common.native, () => this.#all);
     this.#tally = new Tally((errno) => common.native.errorName(errno));
   }
 
@@ -155,18 +158,6 @@ export class Supervisor implements Engine {
     const restarts = all.reduce((sum, seat) => sum + seat.restarts, this.#pastRestarts);
     const ready = all.filter((seat) => seat.ready).length;
     return { ...snapshot, workers: { total: all.length, ready, restarts } };
-  }
-
-  workers(): WorkerStatus[] {
-    const errorName = (errno: number): string => this.#common.native.errorName(errno);
-    return this.#all.map(({ index, ready, draining, restarts, holdings }) => ({
-      ...{ index, restarts, state: stateOf(ready, draining) },
-      ...holdings.stats.snapshot(errorName),
-    }));
-  }
-
-  turned(): { index: number; turned: Promise<void> }[] {
-    return this.#all.map((seat) => ({ index: seat.index, turned: seat.turned() }));
   }
 
   // Tried in a thread of its own, then prepared everywhere: what can be refused is refused by then,

@@ -4,7 +4,8 @@
 import { REASON_ERROR, REASON_HUNG, REASON_TRAP } from '../../../assembly/abi.ts';
 import { makeEventFd, ringEventFd } from '../../kernel/event-fd.ts';
 import type { Native, NativeEpoll } from '../../kernel/native.ts';
-import { isOpen } from '../../memory/connections.ts';
+import { ConnectionRows } from '../../memory/connection-rows.ts';
+import { isOpen, isThere } from '../../memory/connections.ts';
 import { ControlWords, IN_START_UP } from '../../memory/control-words.ts';
 import { COLUMNS, DOOMED, FD, FLAGS, MASK, OPEN, REASON } from '../../memory/layout.ts';
 import { Metrics } from '../../memory/metrics.ts';
@@ -155,11 +156,23 @@ export class SeatHoldings {
     this.control.placed();
   }
 
+  /** Whether there is a connection of this handle, whatever its state. */
+  has(handle: number): boolean {
+    const table = this.#table;
+    return table !== null && isThere(table, this.policy.maxConnections, handle);
+  }
+
   /** A connection that can be sent to; null if there is none of this handle. */
   find(handle: number): Receiver | null {
     const table = this.#table;
     const open = table !== null && isOpen(table, this.policy.maxConnections, handle);
     return open ? { seat: this.number, handle } : null;
+  }
+
+  /** What other threads may read; null before the first thread serves. */
+  get rows(): ConnectionRows | null {
+    if (this.segment === null) return null;
+    return new ConnectionRows(this.segment, this.policy.maxConnections);
   }
 
   get #table(): Int32Array | null {
