@@ -12,7 +12,7 @@ export type {
   Histogram,
   Histograms,
   Snapshot,
-} from './memory/stats.ts';
+} from './memory/counts/stats.ts';
 export type { ModuleSource } from './module/protocol-module.ts';
 export type { Policy, Setting, SettingName, Unit } from './policy.ts';
 export { settings } from './policy.ts';

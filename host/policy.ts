@@ -97,6 +97,34 @@ export const settings = {
     unit: 'count',
     why: "connections the kernel queues until they are accepted; capped by the kernel's somaxconn",
   },
+  connectionsPerAddress: {
+    default: 0,
+    min: 0,
+    max: 1_048_576,
+    unit: 'count',
+    why: 'connections that one address may have open, a /64 of IPv6 as one; 0 turns it off: many people share an address',
+  },
+  acceptRate: {
+    default: 0,
+    min: 0,
+    max: 1_000_000,
+    unit: 'count',
+    why: 'connections that one address may open in a second, a /64 of IPv6 as one; 0 turns it off',
+  },
+  proxyTimeoutMs: {
+    default: 5_000,
+    min: 1,
+    max: DAY_MS,
+    unit: 'ms',
+    why: 'time for the whole PROXY header, on listeners that expect one; senders send it at once',
+  },
+  maxProxyHeaderBytes: {
+    default: 1 * KiB,
+    min: 256,
+    max: 16 * KiB,
+    unit: 'bytes',
+    why: 'the longest PROXY header; each connection with one keeps it in a place of this size',
+  },
   acceptsPerTurn: {
     default: 64,
     min: 1,
@@ -345,6 +373,10 @@ export const VERSION_BYTES = 8;
 /** The pages that are kept free, a sixteenth: below it connections are aborted. */
 export const reservePages = (policy: Policy): number =>
   Math.max(1, Math.floor(policy.poolBytes / PAGE_BYTES / 16));
+
+/** What PROXY headers take, a place for each connection. */
+export const headerBytes = (policy: Policy): number =>
+  policy.maxConnections * policy.maxProxyHeaderBytes;
 
 /**
  * The defaults with `overrides` applied, every value checked against its row and against the others.

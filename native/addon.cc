@@ -1,5 +1,5 @@
 // The addon's entry. Nothing here or below is global and mutable but the owners of descriptors
-// (ownership.cc) and the tables of what threads share (shared.cc, tls_state.cc), so it loads in any number of threads; what
+// (ownership.cc) and the tables of what threads share (shared.cc, peers.cc, tls_state.cc), so it loads in any number of threads; what
 // a thread has hangs on its own objects.
 #include <napi.h>
 
@@ -8,7 +8,9 @@
 #include "epoll.h"
 #include "file.h"
 #include "io.h"
+#include "listener.h"
 #include "ownership.h"
+#include "peers.h"
 #include "shared.h"
 #include "socket.h"
 #include "stream.h"
@@ -22,6 +24,8 @@ Napi::Object Start(Napi::Env env, Napi::Object exports) {
   wasmpoll::RegisterOwnership(env, exports);
   wasmpoll::RegisterConstants(env, exports);
   wasmpoll::RegisterSocket(env, exports);
+  wasmpoll::RegisterListener(env, exports);
+  wasmpoll::Peers::Register(env, exports);
   wasmpoll::RegisterStream(env, exports);
   wasmpoll::Backend::Register(env, exports);
   wasmpoll::RegisterFile(env, exports);

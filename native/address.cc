@@ -101,7 +101,24 @@ std::optional<Address> UnixAddress(const std::string& path) {
   sockaddr_un form{};
   form.sun_family = AF_UNIX;
   memcpy(form.sun_path, path.data(), path.size());
-  return From(form, offsetof(sockaddr_un, sun_path) + path.size() + 1);
+  const bool abstract = path.front() == '@';
+  // An abstract name begins with a NUL and ends with the address.
+  if (abstract) form.sun_path[0] = '\0';
+  return From(form, offsetof(sockaddr_un, sun_path) + path.size() + (abstract ? 0 : 1));
+}
+
+void WritePeer(const Address& address, uint8_t* peer) {
+  memset(peer, 0, kPeerBytes);
+  if (address.family() == AF_INET) {
+    const auto form = To<sockaddr_in>(address);
+    memset(peer + 10, 0xff, 2);
+    memcpy(peer + 12, &form.sin_addr, 4);
+    memcpy(peer + 16, &form.sin_port, 2);
+  } else if (address.family() == AF_INET6) {
+    const auto form = To<sockaddr_in6>(address);
+    memcpy(peer, &form.sin6_addr, 16);
+    memcpy(peer + 16, &form.sin6_port, 2);
+  }
 }
 
 std::optional<std::string> FormatAddress(const Address& address) {

@@ -21,9 +21,15 @@ struct Address {
 // Numeric IPv4, or numeric IPv6 with an optional `%interface`; nothing for anything else.
 std::optional<Address> ParseIp(const std::string& text, uint16_t port);
 
+// Sixteen bytes of address, IPv4 as ::ffff:a.b.c.d, and two of port, the high one first.
+constexpr size_t kPeerBytes = 18;
+// Writes the above; zeros for an address of another family.
+void WritePeer(const Address& address, uint8_t* peer);
+
 // The longest path that bind(2) takes with the NUL that other programs expect after it.
 constexpr size_t kLongestPath = 107;
-// Nothing if the path is empty or too long.
+// A path that begins with `@` is an abstract name, which has no file; unix(7). Nothing if it is empty or too
+// long.
 std::optional<Address> UnixAddress(const std::string& path);
 
 // `127.0.0.1:80` (IPv4-mapped IPv6 too), `[::1]:80`, `unix:/path`, `unix:@abstract`, `unix:` for an

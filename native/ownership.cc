@@ -10,6 +10,7 @@
 #include <uv.h>
 
 #include "arguments.h"
+#include "peers.h"
 #include "syscall.h"
 
 namespace wasmpoll {
@@ -86,6 +87,7 @@ void CloseAll(void* data) {
     const bool hasFile = (entries[fd].load() & kHasFile) != 0;
     if (!Claim(owner, fd)) continue;
     if (hasFile) RemoveFile(fd);
+    LeavePeers(fd);
     CloseOnce(fd);
   }
 }
@@ -169,6 +171,7 @@ bool Claim(Owner owner, int fd) {
 
 int CloseOwned(int fd) {
   Disown(fd);
+  LeavePeers(fd);
   return CloseOnce(fd);
 }
 

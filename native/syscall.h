@@ -21,6 +21,13 @@ inline int Retry(Call call) {
   }
 }
 
+// For a call that is not to be made again: its result, or −errno.
+inline int Check(int result) {
+  if (result >= 0) return result;
+  const int error = errno;
+  return -error;
+}
+
 // close(2) is not retried: Linux has released the number even when it reports EINTR.
 inline int CloseOnce(int fd) {
   if (close(fd) == 0) return 0;

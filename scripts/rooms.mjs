@@ -2,26 +2,31 @@
 // docs/architecture.md says what each room is for, and scripts/layers.mjs holds the code to it.
 
 /** Files at the root of host/ that every room may import. */
-export const words = ['errors', 'policy', 'text', 'rate-limit', 'config', 'units'];
+export const words = ['errors', 'policy', 'text', 'rate-limit', 'config', 'units', 'nearest'];
 
 /** Each room, and what it may import besides itself and the words: other rooms, or single files. */
 export const rooms = {
-  services: [],
+  services: ['listen/spec'],
   shared: [],
   'shared/member': ['shared'],
   kernel: ['shared/contract', 'shared/records'],
   module: ['module/cost', 'wasi/preview1/interface'],
   'module/cost': ['module/binary', 'module/reader', 'module/slices'],
   epoll: ['kernel'],
-  listen: ['kernel'],
-  memory: ['kernel', 'shared/records'],
-  guest: ['shared', 'kernel', 'memory', 'module', 'guest/calls', 'wasi/preview1/interface'],
+  listen: ['kernel', 'listen/peer'],
+  'listen/peer': ['kernel/contract'],
+  memory: ['kernel', 'memory/counts', 'shared/records'],
+  'memory/counts': [],
+  guest: [
+    ...['shared', 'kernel', 'memory', 'module', 'guest/calls', 'wasi/preview1/interface'],
+    ...['listen/peer', 'memory/counts'],
+  ],
   'guest/calls': [
-    ...['shared/records', 'kernel', 'memory'],
+    ...['shared/records', 'kernel', 'memory', 'memory/counts'],
     ...['guest/effects', 'guest/guest-host', 'guest/guest-memory', 'guest/shared-log'],
     'wasi/preview1/numbers',
   ],
-  reactor: ['shared', 'kernel', 'memory', 'module', 'guest'],
+  reactor: [...['shared', 'kernel', 'memory', 'module', 'guest'], 'listen/peer', 'memory/counts'],
   engines: [
     'shared/records',
     'shared/names',
@@ -34,20 +39,26 @@ export const rooms = {
   'engines/redis': ['engines/address', 'engines/contract', 'engines/in-flight', 'engines/link'],
   'engines/nats': ['engines/address', 'engines/contract', 'engines/in-flight', 'engines/link'],
   'engines/sqlite': ['engines/contract', 'engines/in-flight', 'engines/link'],
-  threads: ['shared', 'kernel', 'memory', 'module', 'guest', 'reactor', 'threads/seat'],
+  threads: [
+    ...['shared', 'kernel', 'memory', 'module', 'guest', 'reactor', 'threads/seat'],
+    ...['listen/peer', 'memory/counts'],
+  ],
   'threads/seat': [
-    ...['kernel', 'memory', 'module', 'guest'],
+    ...['kernel', 'memory', 'memory/counts', 'module', 'guest'],
     ...['threads/backoff', 'threads/engine', 'threads/messages', 'threads/thread'],
     'threads/spare-thread',
   ],
-  server: ['shared', 'shared/member', 'engines', 'kernel', 'module', 'listen', 'threads'],
-  admin: ['kernel', 'listen', 'memory/metrics', 'server'],
+  server: [
+    ...['shared', 'shared/member', 'engines', 'kernel', 'module', 'listen', 'listen/peer'],
+    'threads',
+  ],
+  admin: ['kernel', 'listen', 'memory/counts/metrics', 'server'],
   wasi: ['kernel', 'module', 'listen', 'threads/thread', 'wasi/preview1'],
   'wasi/preview1': ['kernel'],
   testing: [
     ...['shared', 'shared/member', 'kernel', 'memory', 'module', 'reactor'],
     ...['engines/contract', 'engines/frame', 'engines/in-flight', 'engines/router'],
-    'engines/timers',
+    ...['engines/timers', 'listen/peer', 'memory/counts'],
   ],
   cli: ['admin', 'engines/address', 'listen', 'module', 'server', 'services', 'wasi'],
 };
@@ -57,7 +68,7 @@ export const limits = {
   /** A table, as long as there are settings. */
   exempt: ['host/policy.ts'],
   files: 15,
-  filesOf: { memory: 17, reactor: 18, 'wasi/preview1': 20 },
+  filesOf: { reactor: 20, 'wasi/preview1': 20 },
   imports: 10,
   /** Those that put the parts together. */
   importsOf: {
@@ -65,11 +76,11 @@ export const limits = {
     'host/threads/in-thread.ts': 12,
     'host/threads/supervisor.ts': 12,
     'host/threads/seat/holdings.ts': 12,
-    'host/reactor/parts.ts': 14,
+    'host/reactor/parts.ts': 15,
     'host/reactor/wiring.ts': 14,
     'host/server/serve.ts': 16,
     'host/admin/admin.ts': 16,
-    'host/server/server.ts': 14,
-    'host/testing/harness.ts': 14,
+    'host/server/server.ts': 16,
+    'host/testing/harness.ts': 15,
   },
 };

@@ -1,7 +1,7 @@
 // Exposition: figures as text, in the form of Prometheus 0.0.4 or of OpenMetrics 1.0. It knows how names, labels and
 // values are written, and not what they mean.
 
-import type { Histogram } from '../memory/metrics.ts';
+import type { Histogram } from '../memory/counts/metrics.ts';
 
 export type Labels = Readonly<Record<string, string | number>>;
 type Kind = 'counter' | 'gauge' | 'histogram';

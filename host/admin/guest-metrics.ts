@@ -1,7 +1,7 @@
 // Guest metrics: what guests count, under `wasmpoll_guest_` and the guest's own name. It knows no unit: that is the
 // guest's as well.
 
-import type { GuestMetrics } from '../memory/metrics.ts';
+import type { GuestMetrics } from '../memory/counts/metrics.ts';
 import type { Exposition } from './exposition.ts';
 
 /** A name that a family of another kind has, here or in another service, gets its kind behind it. */

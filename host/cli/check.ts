@@ -2,7 +2,8 @@
 
 import { readFile } from 'node:fs/promises';
 import { messageOf, WasmpollError } from '../errors.ts';
-import { parseAddress, resolveAddress } from '../listen/address.ts';
+import { planAll } from '../listen/plan.ts';
+import { parseListen } from '../listen/spec.ts';
 import { loadProtocol } from '../module/source.ts';
 import { resolvePolicy } from '../policy.ts';
 import type { ServeOptions } from '../server/options.ts';
@@ -47,8 +48,8 @@ export async function problemsOf(services: Services): Promise<string[]> {
     }
   };
   for (const service of services.services) {
-    for (const address of service.listen) {
-      await attempt(service, () => resolveAddress(parseAddress(address)));
+    for (const listen of service.listen) {
+      await attempt(service, () => planAll([parseListen(listen)]));
     }
     await attempt(service, () => optionsOf(service));
     await attempt(service, async () => {

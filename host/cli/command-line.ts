@@ -26,16 +26,20 @@ export function makeCommand(name: string): Command {
     .configureOutput({ writeErr: () => undefined });
 }
 
-/** `--listen`, as often as wanted; `when` says what is listened on without it. */
-export function addListen(command: Command, when: string): Command {
-  return command.option(
-    '--listen <ADDRESS>',
-    `HOST:PORT, [V6]:PORT or unix:PATH; repeatable (default: ${when})`,
-    (text: string, before: string[] = []) => {
-      parseAddress(text);
-      return [...before, text];
-    },
-  );
+/**
+ * `--listen`, as often as wanted.
+ * @param forms what an address may be, and what it is without the flag
+ * @param parse throws when it is none
+ */
+export function addListen(
+  command: Command,
+  forms: string,
+  parse: (text: string) => unknown,
+): Command {
+  return command.option('--listen <ADDRESS>', forms, (text: string, before: string[] = []) => {
+    parse(text);
+    return [...before, text];
+  });
 }
 
 /** `--store` and `--topics`: what lies beyond the process. */

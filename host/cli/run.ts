@@ -3,6 +3,7 @@
 // run, 2 for wrong usage.
 
 import { messageOf, WasmpollError } from '../errors.ts';
+import { parseAddress } from '../listen/address.ts';
 import type { RunOptions } from '../wasi/options.ts';
 import { resolveRunPolicy, runDefault, runSettingNames } from '../wasi/policy.ts';
 import {
@@ -35,7 +36,7 @@ function runCommand(): ReturnType<typeof makeCommand> {
     .description('Runs a program for WASI preview 1, and gives it its listening sockets.')
     .argument('<module>', 'the path of a module that exports _start')
     .argument('[args...]', "the program's arguments; put -- before those that start with a dash");
-  addListen(command, 'none')
+  addListen(command, 'HOST:PORT, [V6]:PORT or unix:PATH; repeatable (default: none)', parseAddress)
     .option(
       '--dir <HOST[:GUEST[:ro]]>',
       'a folder that the program may use, and the name it has there; ro: it may only read; ' +

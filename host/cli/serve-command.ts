@@ -3,6 +3,7 @@
 
 import { Option } from 'commander';
 import { WasmpollError } from '../errors.ts';
+import { parseListen } from '../listen/spec.ts';
 import { MAX_WORKERS, type Policy, resolvePolicy } from '../policy.ts';
 import { LEVELS } from '../server/logger.ts';
 import {
@@ -61,7 +62,11 @@ function serveCommand(): ReturnType<typeof makeCommand> {
   const command = makeCommand('wasmpoll')
     .description('Serves a network protocol written as sandboxed WebAssembly.')
     .argument('[protocol]', 'a bundled protocol, or the path of a module: ./my.wasm', 'echo');
-  addListen(command, DEFAULT_ADDRESS)
+  const forms =
+    'HOST:PORT, [V6]:PORT, unix:PATH, unix:@NAME, or fd:NAME for a socket that was passed; behind it ' +
+    '?proxy=10.0.0.0/8, &allow=, &deny=, &mode=660, &owner=, &group=; ' +
+    `repeatable (default: ${DEFAULT_ADDRESS})`;
+  addListen(command, forms, parseListen)
     .option(
       '--workers <N>',
       'worker threads, or auto for one per core; 0 serves in the main thread, without a watchdog',

@@ -3,10 +3,15 @@
 
 import { WasmpollError } from '../errors.ts';
 
-export interface ServerAddress {
-  readonly kind: 'redis' | 'nats';
+export interface Endpoint {
   readonly host: string;
   readonly port: number;
+}
+
+export interface ServerAddress {
+  readonly kind: 'redis' | 'nats';
+  /** One or more, all of one cluster; Redis has one. */
+  readonly servers: readonly [Endpoint, ...Endpoint[]];
   readonly tls: boolean;
   /** Decoded; empty if there is none. */
   readonly user: string;
@@ -15,6 +20,8 @@ export interface ServerAddress {
   readonly database: number;
   /** What the keys begin with, and what the channel is called. */
   readonly service: string;
+  /** Paths of what else the server is to be known by, or wants to see. */
+  readonly files: Readonly<Partial<Record<FileParameter, string>>>;
 }
 
 export interface FileAddress {
@@ -23,6 +30,9 @@ export interface FileAddress {
 }
 
 export type StoreAddress = ServerAddress | FileAddress;
+
+/** For TLS, in PEM: authorities, and a certificate of this side with its key. For NATS: a `.creds` file. */
+export type FileParameter = 'ca' | 'cert' | 'key' | 'creds';
 
 const SERVICE = 'wasmpoll';
 const STORES = 'redis://HOST:PORT, rediss://HOST:PORT or sqlite:PATH';
@@ -54,9 +64,13 @@ export function parseTopics(text: string, called: string): ServerAddress {
 /** How a log names it: without user and password. */
 export function nameOf(address: StoreAddress): string {
   if (address.kind === 'sqlite') return `sqlite:${address.path}`;
-  const { kind, host, port, tls } = address;
-  return `${kind}${tls ? 's' : ''}://${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const { kind, servers, tls } = address;
+  return `${kind}${tls ? 's' : ''}://${servers.map(textOf).join(',')}`;
 }
+
+/** `HOST:PORT` */
+export const textOf = ({ host, port }: Endpoint): string =>
+  `${host.includes(':') ? `[${host}]` : host}:${port}`;
 
 function kindOf(text: string): ServerAddress['kind'] | null {
   if (/^rediss?:\/\//i.test(text)) return 'redis';
@@ -69,34 +83,65 @@ function instead(text: string): string {
   return scheme === undefined ? '' : `, got one with ${scheme}:`;
 }
 
+// A URL has one host. With several, each stands for itself with all the rest.
 function parseServer(text: string, kind: ServerAddress['kind'], called: string): ServerAddress {
-  const url = URL.canParse(text) ? new URL(text) : null;
-  if (url === null || url.hostname === '') {
+  const [, before = '', hosts = '', after = ''] =
+    /^(.*?:\/\/(?:[^/?#]*@)?)([^/?#]*)(.*)$/s.exec(text) ?? [];
+  const urls = hosts.split(',').map((host) => {
+    const one = `${before}${host}${after}`;
+    const url = URL.canParse(one) ? new URL(one) : null;
+    if (url !== null && url.hostname !== '') return url;
     throw wrong(`${called}: this is not ${kind}://[USER:PASSWORD@]HOST[:PORT]`);
-  }
+  });
+  const url = urls[0]!;
+  if (kind === 'redis' && urls.length > 1) throw wrong(`${called}: redis:// has one server`);
   if (url.hash !== '') throw wrong(`${called}: a # in a password must be written %23`);
-  const service = serviceOf(url, called);
+  const [first, ...others] = urls.map(({ hostname, port }) => ({
+    host: hostname.replace(/^\[(.*)\]$/, '$1'),
+    port: port === '' ? PORTS[kind] : Number(port),
+  }));
+  const tls = url.protocol === 'rediss:';
   return {
     kind,
-    host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
-    port: url.port === '' ? PORTS[kind] : Number(url.port),
-    tls: url.protocol === 'rediss:',
+    servers: [first!, ...others],
+    tls,
     user: decoded(url.username, called),
     password: decoded(url.password, called),
     database: databaseOf(url, kind, called),
-    service,
+    ...parametersOf(url, filesFor(kind, tls), called),
   };
 }
 
-function serviceOf(url: URL, called: string): string {
+function filesFor(kind: ServerAddress['kind'], tls: boolean): readonly FileParameter[] {
+  if (kind === 'nats') return ['creds'];
+  return tls ? ['ca', 'cert', 'key'] : [];
+}
+
+function parametersOf(
+  url: URL,
+  known: readonly FileParameter[],
+  called: string,
+): Pick<ServerAddress, 'service' | 'files'> {
+  const names = ['service', ...known];
+  const files: Partial<Record<FileParameter, string>> = {};
   for (const name of url.searchParams.keys()) {
-    if (name !== 'service') throw wrong(`${called}: the only parameter is service=NAME`);
+    if (names.includes(name)) continue;
+    throw wrong(`${called}: parameters of ${url.protocol}// are ${names.join(', ')}`);
+  }
+  for (const name of known) {
+    const [path, second] = url.searchParams.getAll(name);
+    if (path === undefined) continue;
+    if (path === '' || second !== undefined) throw wrong(`${called}: ${name} takes one path`);
+    files[name] = path;
+  }
+  if ((files.cert === undefined) !== (files.key === undefined)) {
+    throw wrong(`${called}: cert and key go together`);
   }
   const [service = SERVICE, second] = url.searchParams.getAll('service');
   if (second !== undefined || !/^[A-Za-z0-9_-]{1,64}$/.test(service)) {
     throw wrong(`${called}: service must be one name of letters, digits, - and _`);
   }
-  return service;
+  return { service, files };
 }
 
 function databaseOf(url: URL, kind: ServerAddress['kind'], called: string): number {

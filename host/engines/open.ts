@@ -1,6 +1,7 @@
 // Open: makes the engines that --store and --topics name, and says in one line what is missing when it
 // cannot. Packages are loaded here, when they are needed and not before.
 
+import { readFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { messageOf, WasmpollError } from '../errors.ts';
 import {
@@ -70,6 +71,7 @@ async function makeStore(
     const settings = { path: address.path, mostBytes: storeBytes, busyMs };
     return new SqliteStore(settings, requestTimeoutMs, watch);
   }
+  requireFiles('store', address);
   const redis = await packageOf<Redis>('store', REDIS, from);
   const { RedisStore } = await import('./redis/store.ts');
   return new RedisStore(redis, address, requestTimeoutMs, watch);
@@ -81,6 +83,7 @@ async function makeBus(
   watch: EngineWatch,
   from: Load,
 ): Promise<BusEngine> {
+  requireFiles('topics', address);
   if (address.kind === 'nats') {
     const nats = await packageOf<Nats>('topics', NATS, from);
     const { NatsBus } = await import('./nats/bus.ts');
@@ -106,6 +109,18 @@ async function packageOf<Package>(
       `${option}: needs the package ${name}: npm install ${name}@${version}`,
       { cause: error },
     );
+  }
+}
+
+/** They are read again for each connection. */
+function requireFiles(option: string, { files }: ServerAddress): void {
+  for (const [name, path] of Object.entries(files)) {
+    try {
+      readFileSync(path);
+    } catch (error) {
+      const why = `cannot read the file of ${name}=: ${messageOf(error)}`;
+      throw new WasmpollError('ERR_OPTION', `${option}: ${why}`, { cause: error });
+    }
   }
 }
 

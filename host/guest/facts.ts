@@ -1,35 +1,68 @@
-// Facts: what is known of a connection besides its bytes: addresses, and by which listener it came. It
-// asks the kernel when a guest asks, and keeps nothing.
+// Facts: what is known of a connection besides its bytes: addresses, by which listener it came, and what its
+// PROXY header says. It looks when a guest asks, and keeps nothing.
 
 import type { Kernel, Result } from '../kernel/contract.ts';
+import type { ListenerTable } from '../listen/peer/listener-table.ts';
+import { INCOMPLETE, type ProxyHeader, parseProxyHeader } from '../listen/peer/proxy-header.ts';
 import type { Connections } from '../memory/connections.ts';
-import { COLUMNS, FD, LISTENER } from '../memory/layout.ts';
+import type { Headers } from '../memory/headers.ts';
+import { AWAITING, COLUMNS, FD, FLAGS, HEADER_BYTES, LISTENER } from '../memory/layout.ts';
 
 export class Facts {
   readonly #kernel: Kernel;
   readonly #table: Int32Array;
-  readonly #listeners: readonly string[];
+  readonly #listeners: ListenerTable;
+  readonly #headers: Headers;
 
-  /** @param listeners as the operator has written them, by their numbers in the table */
-  constructor(kernel: Kernel, { table }: Connections, listeners: readonly string[]) {
+  constructor(
+    kernel: Kernel,
+    { table }: Pick<Connections, 'table'>,
+    { listeners, headers }: { readonly listeners: ListenerTable; readonly headers: Headers },
+  ) {
     this.#kernel = kernel;
     this.#table = table;
     this.#listeners = listeners;
+    this.#headers = headers;
   }
 
-  /** The peer's address as text, or '' when it is gone. */
+  /** The client's address as text, by its PROXY header if that says so, or '' when the peer is gone. */
   peerAddress(slot: number): string {
-    return textOf(this.#kernel.peerAddress(this.#table[slot * COLUMNS + FD]!)) ?? '';
+    return this.#headerOf(slot)?.source ?? this.#socketPeer(slot) ?? '';
   }
 
-  /** Null when there is no such fact. */
-  property(slot: number, key: string): string | null {
+  #socketPeer(slot: number): string | null {
+    const fd = this.#table[slot * COLUMNS + FD]!;
+    // Another thread may look here while the connection is closed.
+    return fd < 0 ? null : textOf(this.#kernel.peerAddress(fd));
+  }
+
+  // One that was read before: it is whole.
+  #headerOf(slot: number): ProxyHeader | null {
     const base = slot * COLUMNS;
-    if (key === 'listener') return this.#listeners[this.#table[base + LISTENER]!] ?? null;
+    const bytes = this.#table[base + HEADER_BYTES]!;
+    if (bytes === 0 || (this.#table[base + FLAGS]! & AWAITING) !== 0) return null;
+    const header = parseProxyHeader(this.#headers.of(slot, bytes), this.#headers.stride);
+    return header === INCOMPLETE ? null : header;
+  }
+
+  /** Text, or bytes as a balancer has given them; null when there is no such fact. */
+  property(slot: number, key: string): string | Uint8Array | null {
+    const base = slot * COLUMNS;
+    if (key.startsWith('proxy.')) return this.#proxyProperty(slot, key);
+    if (key === 'listener') return this.#listeners.name(this.#table[base + LISTENER]!);
     if (key !== 'local' && key !== 'transport') return null;
     const local = textOf(this.#kernel.localAddress(this.#table[base + FD]!));
     if (local === null || key === 'local') return local;
     return local.startsWith('unix:') ? 'unix' : 'tcp';
+  }
+
+  #proxyProperty(slot: number, key: string): string | Uint8Array | null {
+    const header = this.#headerOf(slot);
+    if (header === null) return null;
+    if (key === 'proxy.peer') return this.#socketPeer(slot);
+    if (key === 'proxy.source') return header.source;
+    if (key === 'proxy.destination') return header.destination;
+    return header.facts.get(key) ?? null;
   }
 }
 

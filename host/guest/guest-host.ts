@@ -3,7 +3,7 @@
 import type { Batch } from '../kernel/batch.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Connections } from '../memory/connections.ts';
-import type { Metrics } from '../memory/metrics.ts';
+import type { Metrics } from '../memory/counts/metrics.ts';
 import type { Effects } from './effects.ts';
 import type { Facts } from './facts.ts';
 import type { SharedLog } from './shared-log.ts';

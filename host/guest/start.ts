@@ -3,7 +3,7 @@
 
 import { Clock } from '../kernel/clock.ts';
 import { type ControlWords, IN_START_UP } from '../memory/control-words.ts';
-import { Stats } from '../memory/stats.ts';
+import { Stats } from '../memory/counts/stats.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
 import type { Policy } from '../policy.ts';
 import { Guest } from './guest.ts';

@@ -39,7 +39,7 @@ export interface NativeEpoll extends Epoll {
  * What the addon offers beside the Kernel. Wrong types are a TypeError and numbers out of range a
  * RangeError everywhere, before any system call. Calls that return a Result never throw for errno.
  */
-export interface NativeCalls {
+export interface NativeCalls extends Required<Pick<Kernel, 'enterPeer'>> {
   /**
    * Listens on a numeric address (IPv6 may have `%interface`); port 0 lets the kernel choose.
    * Returns the descriptor; throws a SystemError whose syscall is `listen`.
@@ -47,12 +47,23 @@ export interface NativeCalls {
   listenTcp(address: string, port: number, v6only: boolean, backlog: number): number;
   /**
    * Listens on a path of at most 107 bytes. The file has exactly `mode` (0 to 0o777) whatever the
-   * umask, and never more, not even for a moment. Throws a SystemError whose syscall is `listen`;
-   * an existing file is EADDRINUSE.
+   * umask, and never more, not even for a moment; `owner` and `group` are numbers, −1 or none for the process's own.
+   * A path that begins with `@` is an abstract name, without a file. Throws a SystemError whose syscall is
+   * `listen`; an existing file is EADDRINUSE.
    */
-  listenUnix(path: string, mode: number, backlog: number): number;
+  listenUnix(path: string, mode: number, backlog: number, owner?: number, group?: number): number;
   /** accept4(2). */
   accept(fd: number): Result;
+  /**
+   * `accept`, and writes the peer: 16 bytes of address, IPv4 as ::ffff:a.b.c.d, and two of port, the high one
+   * first. Zeros for other families.
+   */
+  acceptFrom(fd: number, peer: Uint8Array): Result;
+  /** Has a descriptor closed in programs that are started from here; fcntl(2), FD_CLOEXEC. */
+  closeOnExec(fd: number): Result;
+  /** The number of a user or group of this name; −ENOENT when there is none. */
+  userId(name: string): number;
+  groupId(name: string): number;
   /** A descriptor that may still be connecting; EPOLLOUT and SO_ERROR tell how it went. */
   connectTcp(address: string, port: number): Result;
   /** A connected descriptor; −EAGAIN when the listener's queue is full. */
@@ -197,16 +208,31 @@ export interface Tls {
   release(): void;
 }
 
-export interface Native extends Kernel, NativeCalls {
+export interface Native extends Omit<Kernel, 'enterPeer'>, NativeCalls {
   /** Where the addon lies: threads open it by this very path. */
   readonly file: string;
   readonly constants: NativeConstants;
   /** A new set; or, with `fd`, a borrowed one, which close() leaves open. */
   epoll(fd?: number): NativeEpoll;
   shared(limits: SharedLimits): Shared;
+  readonly Peers: PeersClass;
   tlsSeat(place: TlsPlace): TlsSeat;
   readonly Watcher: WatcherClass;
   readonly Backend: BackendClass;
+}
+
+/**
+ * `new Peers(rows, most, perSecond)` limits how many connections an address may have, and how many may come in a
+ * second; 0 is no limit. A /64 of IPv6 counts as one address. Rows without a connection are kept for their rate;
+ * when all are in use, the one that was not asked for the longest is given up.
+ */
+export type PeersClass = new (rows: number, most: number, perSecond: number) => PeerCounts;
+
+export interface PeerCounts {
+  /** For `enterPeer`, in any thread. */
+  readonly id: number;
+  /** Rows in use. */
+  readonly known: number;
 }
 
 /**
@@ -232,6 +258,7 @@ export interface Addon extends NativeCalls {
   readonly Epoll: new (fd?: number) => NativeEpoll;
   readonly Io: new (rows: Int32Array) => Io & { secure(id: number, seat: number): void };
   readonly Shared: new (limits: SharedLimits) => Shared;
+  readonly Peers: PeersClass;
   readonly TlsSeat: new (id: number, seat: number) => TlsSeat;
   readonly Watcher: WatcherClass;
   readonly Backend: BackendClass;

@@ -100,6 +100,12 @@ export interface Kernel {
   peerAddress(fd: number): string | Result;
   /** This end's, in the same form. */
   localAddress(fd: number): string | Result;
+  /**
+   * Counts a connection of this address (16 bytes) in the table of addresses with this id, until its descriptor is
+   * closed. `now` is in whole milliseconds. 0: it is let in; 1: the address has too many; 2: they
+   * come too fast. A kernel without it limits nobody.
+   */
+  enterPeer?(id: number, fd: number, address: Uint8Array, now: number): number;
   /** The name of an errno (`ECONNRESET`); takes the number with either sign. */
   errorName(errno: number): string;
 }

@@ -8,7 +8,7 @@ import { WasmpollError } from '../errors.ts';
 import type { Native } from './addon.ts';
 import { openNative } from './open-addon.ts';
 
-export type { Native, NativeEpoll, SystemError } from './addon.ts';
+export type { Native, NativeEpoll, PeerCounts, SystemError } from './addon.ts';
 export type { ConstantName } from './constant-names.ts';
 
 /** Where the addon may lie in a package, best first: a checkout's own build before a prebuilt one. */

@@ -5,6 +5,7 @@ import * as Numbers from './layout.ts';
 import type { Segment } from './segment.ts';
 
 const {
+  AWAITING,
   BYTES_IN,
   BYTES_OUT,
   CLOSING,
@@ -45,7 +46,7 @@ function flagsOf(table: Int32Array, connections: number, handle: number): number
 
 /** Whether a handle names a connection that is open and not about to end. Any thread may ask. */
 export const isOpen = (table: Int32Array, connections: number, handle: number): boolean =>
-  (flagsOf(table, connections, handle) & (OPEN | CLOSING | LINGERING | DOOMED)) === OPEN;
+  (flagsOf(table, connections, handle) & (OPEN | CLOSING | LINGERING | DOOMED | AWAITING)) === OPEN;
 
 /** Whether a handle names a connection that still has a descriptor to close. Any thread may ask. */
 export const isThere = (table: Int32Array, connections: number, handle: number): boolean =>

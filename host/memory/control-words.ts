@@ -2,7 +2,7 @@
 // guest, which descriptors are on their way, what was counted. It knows the words' protocol only.
 
 import { BLOCK } from '../shared/records.ts';
-import { STATS } from './stats.ts';
+import { STATS } from './counts/stats.ts';
 
 // Int32 words. Each has one writer, but for SEQUENCE, which is exchanged.
 const SEQUENCE = 0;

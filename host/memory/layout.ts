@@ -5,7 +5,7 @@
 // message import this one as a whole and rebind what they need: `const { FD, FLAGS } = Numbers`.
 
 // A connection's row in the table, as Int32 columns.
-export const COLUMNS = 27;
+export const COLUMNS = 28;
 /** The handle under which guest and epoll know the connection; changes when the slot is freed. */
 export const HANDLE = 0;
 export const FLAGS = 1;
@@ -51,6 +51,8 @@ export const MOVED = 24;
 export const LISTENER = 25;
 /** Requests to the store that it was not told the result of. */
 export const REQUESTS = 26;
+/** Bytes that are there of its PROXY header; 0 for one without. */
+export const HEADER_BYTES = 27;
 
 // A connection's times, as Float64 columns in monotonic milliseconds; 0 is unset. A row is one line of the cache.
 export const TIMES = 8;
@@ -102,8 +104,13 @@ export const SHARING = 1 << 16;
 /** Messages for it were lost, and it was not told. */
 export const MISSED = 1 << 17;
 
+/** Its PROXY header has not come yet; the guest knows nothing of it. */
+export const AWAITING = 1 << 18;
+
 /** Any of these, and nothing is received, unless the connection is closing. */
 export const UNREAD = PAUSED | BLOCKED | ENDED;
+/** Any of these, and an event is not just input. */
+export const EXCEPTIONS = UNREAD | CLOSING | DOOMED | AWAITING;
 /** Any of these, and the guest is given no input. */
 export const WITHHELD = PAUSED | BLOCKED | CLOSING | DOOMED;
 
@@ -116,6 +123,8 @@ export const STATES_BUFFER = 3;
 export const BEFORE_BUFFER = 4;
 /** What the running callback asks of shared state. */
 export const LOG_BUFFER = 5;
+/** PROXY headers. */
+export const HEADERS_BUFFER = 7;
 
 /** No buffer is larger, since I/O rows name places in it by Int32. */
 export const MAX_BYTES = 2 ** 31 - 1;

@@ -2,8 +2,8 @@
 // that is timed, so it is used only where somebody asked for histograms.
 
 import { ControlWords, IN_START_UP } from './control-words.ts';
-import * as Histograms from './histograms.ts';
-import { HISTOGRAMS } from './stats.ts';
+import * as Histograms from './counts/histograms.ts';
+import { HISTOGRAMS } from './counts/stats.ts';
 
 export type { ControlWords } from './control-words.ts';
 

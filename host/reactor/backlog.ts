@@ -110,6 +110,12 @@ export class Backlog {
     this.#hold(slot, offset, length);
   }
 
+  /** As `hold`, from a place in another buffer. */
+  holdFrom(slot: number, buffer: number, offset: number, length: number): void {
+    if (this.#chargeOf(slot) === 0) this.#begin(slot);
+    this.#hold(slot, offset, length, buffer);
+  }
+
   /**
    * The guest has consumed some of the `total` bytes at `offset` in its memory, of which the first `held`
    * are in the pool as well: the rest is held from here on.
@@ -124,13 +130,13 @@ export class Backlog {
     this.#move(slot, consumed, this.#chargeOf(slot));
   }
 
-  #hold(slot: number, offset: number, length: number): void {
+  #hold(slot: number, offset: number, length: number, buffer = GUEST_BUFFER): void {
     const base = slot * COLUMNS;
     if ((this.#table[base + FLAGS]! & DOOMED) !== 0) return;
     // First: a newcomer whose first bytes are progress already must not be weighed as one without.
     this.#move(slot, length, this.#chargeWith(slot, base + HELD, length));
     if (!this.#makeRoom(slot, base + HELD, length)) return;
-    this.#pages.append(base + HELD, GUEST_BUFFER, offset, length);
+    this.#pages.append(base + HELD, buffer, offset, length);
   }
 
   // The first page is taken. Time in which none was held does not count.

@@ -6,6 +6,7 @@ import { Timers } from '../memory/timers.ts';
 import type { Parts } from './parts.ts';
 
 const {
+  AWAITING,
   BLOCKED,
   CLOSING,
   COLUMNS,
@@ -85,13 +86,19 @@ export class Deadlines {
     const [base, times] = [slot * COLUMNS, slot * TIMES];
     const flags = this.#table[base + FLAGS]!;
     if ((flags & DOOMED) !== 0) return Infinity;
-    if ((flags & LINGERING) !== 0) {
+    if ((flags & (LINGERING | AWAITING)) !== 0) {
+      if ((flags & AWAITING) !== 0) return Math.min(this.header(slot), this.quiet(slot));
       return (flags & ENDED) === 0 ? this.#times[times + LINGER_UNTIL]! : Infinity;
     }
     const guest = this.#times[times + GUEST_TIMER]! || Infinity;
     const write = Math.min(guest, this.write(slot));
     if ((flags & CLOSING) !== 0) return write;
     return Math.min(write, this.frame(slot), this.idle(slot), this.quiet(slot));
+  }
+
+  /** Of a connection that waits for its PROXY header: nothing that it brings is progress until then. */
+  header(slot: number): number {
+    return this.#times[slot * TIMES + LAST_PROGRESS]! + this.#policy.proxyTimeoutMs;
   }
 
   write(slot: number): number {

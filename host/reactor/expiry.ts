@@ -5,12 +5,13 @@ import * as Numbers from '../memory/layout.ts';
 import type { Parts } from './parts.ts';
 import type { Works } from './wiring.ts';
 
-const { BUSY, COLUMNS, DOOMED, FLAGS, GUEST_TIMER, KNOWN, LINGERING, TIMES } = Numbers;
+const { AWAITING, BUSY, COLUMNS, DOOMED, FLAGS, GUEST_TIMER, KNOWN, LINGERING, TIMES } = Numbers;
 
 export class Expiry {
   readonly #clock: Parts['clock'];
   readonly #table: Int32Array;
   readonly #times: Float64Array;
+  readonly #preface: Works['preface'];
   readonly #lifecycle: Works['lifecycle'];
   readonly #deadlines: Works['deadlines'];
   readonly #callbacks: Works['callbacks'];
@@ -19,6 +20,7 @@ export class Expiry {
     this.#clock = parts.clock;
     this.#table = parts.connections.table;
     this.#times = parts.connections.segment.times;
+    this.#preface = works.preface;
     this.#lifecycle = works.lifecycle;
     this.#deadlines = works.deadlines;
     this.#callbacks = works.callbacks;
@@ -40,7 +42,9 @@ export class Expiry {
         if ((flags & (KNOWN | DOOMED | LINGERING)) === KNOWN) this.#callbacks.timer(slot);
         this.#table[slot * COLUMNS + BUSY] = 0;
       }
-      this.#lifecycle.timeOut(slot);
+      const awaits = (this.#table[slot * COLUMNS + FLAGS]! & (AWAITING | DOOMED)) === AWAITING;
+      if (awaits) this.#preface.timeOut(slot);
+      else this.#lifecycle.timeOut(slot);
       deadlines.schedule(slot);
       if (this.#clock.spent()) return;
     }

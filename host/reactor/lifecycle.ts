@@ -16,6 +16,7 @@ import type { Output } from './output.ts';
 import type { Parts } from './parts.ts';
 
 const {
+  AWAITING,
   BUSY,
   CLOSING,
   COLUMNS,
@@ -79,9 +80,10 @@ export class Lifecycle {
   /**
    * Takes a descriptor into the table, busy, and has it watched.
    * @param listener the number of the one that it came by
+   * @param awaiting its PROXY header comes first, and the guest is not told of it yet
    * @returns −1 when it cannot: the descriptor stays the caller's
    */
-  open(fd: number, listener: number): number {
+  open(fd: number, listener: number, awaiting: boolean): number {
     const slot = this.#connections.take(fd);
     if (slot < 0) return -1;
     const base = slot * COLUMNS;
@@ -94,7 +96,7 @@ export class Lifecycle {
     this.#table[base + MASK] = this.#in;
     this.#table[base + LISTENER] = listener;
     this.#table[base + BUSY] = 1;
-    this.#table[base + FLAGS]! |= KNOWN;
+    this.#table[base + FLAGS]! |= awaiting ? AWAITING : KNOWN;
     this.#times[slot * TIMES + LAST_PROGRESS] = this.#clock.now;
     this.#opened[slot] = this.#clock.now;
     this.#backlog.open(slot);

@@ -9,12 +9,13 @@ import { Batch } from '../kernel/batch.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { BufferConstructor, Epoll, Kernel } from '../kernel/contract.ts';
 import { Connections } from '../memory/connections.ts';
-import { Metrics } from '../memory/metrics.ts';
+import { Metrics } from '../memory/counts/metrics.ts';
+import { Stats } from '../memory/counts/stats.ts';
 import { Pages } from '../memory/pages.ts';
 import { type Buffers, Segment } from '../memory/segment.ts';
-import { Stats } from '../memory/stats.ts';
 import { PAGE_BYTES } from '../policy.ts';
 import type { SharedSeat } from '../shared/contract.ts';
+import { type ArrivalMaterials, type Arrivals, makeArrivals, type Refused } from './arrivals.ts';
 
 /** What happens to connections and the guest, for those who watch. Null costs nothing. */
 export interface Observer {
@@ -28,11 +29,13 @@ export interface Observer {
   failure(error: unknown): void;
   /** The guest has used nothing of a whole `maxFrameBytes`: the connection is closed. */
   overlong(connection: number): void;
+  /** Connections were kept out before the guest heard of them; not told of to whoever has no such function. */
+  refused?(refused: Refused): void;
   /** One line from the guest; the level is one of LOG_…. @returns false when it was dropped */
   log(level: number, text: string): boolean;
 }
 
-export interface Parts extends Ground {
+export interface Parts extends Ground, Arrivals {
   readonly kernel: Kernel;
   readonly epoll: Epoll;
   readonly observer: Observer;
@@ -48,11 +51,9 @@ export interface Parts extends Ground {
 }
 
 /** What the parts are made from. */
-export interface Materials extends GroundOptions {
+export interface Materials extends GroundOptions, ArrivalMaterials {
   readonly kernel: Kernel;
   readonly observer: Observer;
-  /** The operator's names for the listeners, by their numbers. */
-  readonly listeners?: readonly string[];
   readonly buffer: BufferConstructor;
   /** Where metrics are kept; in a buffer of its own when not given. */
   readonly metrics?: ArrayBufferLike;
@@ -72,11 +73,12 @@ const HOST_ROWS = 64;
  * @throws WasmpollError ERR_POLICY when the segment would be too large
  */
 export function makeParts(
-  { kernel, observer, buffer, listeners = [], metrics, epoll, seat, routed }: Materials,
+  materials: Materials,
   ground: Ground,
   { stateBytes, stateVersion }: { stateBytes: number; stateVersion: number },
   existing?: Buffers,
 ): Parts {
+  const { kernel, observer, buffer, metrics, epoll, seat, routed } = materials;
   const { policy, control, environment } = ground;
   const { maxConnections, poolBytes, receiveWindowBytes } = policy;
   const sizes = { connections: maxConnections, stateBytes, stateVersion, poolBytes };
@@ -86,16 +88,18 @@ export function makeParts(
   const heldRows = 2 * Math.ceil(receiveWindowBytes / PAGE_BYTES);
   const batch = new Batch(kernel, effectRows(policy) + heldRows + HOST_ROWS, buffer);
   const effects = new Effects(connections, batch, policy);
+  const arrivals = makeArrivals(materials, ground);
   const access = { seat: seat ?? null, block: control.block, routed: routed ?? false };
   return {
     ...ground,
+    ...arrivals,
     kernel,
     epoll: epoll ?? kernel.epoll(),
     observer,
     clock: environment.clock,
     stats: new Stats(control.counts),
     metrics: new Metrics(metrics ?? new buffer(Metrics.bytes)),
-    facts: new Facts(kernel, connections, listeners),
+    facts: new Facts(kernel, connections, arrivals),
     connections,
     batch,
     pages: new Pages(segment, batch),

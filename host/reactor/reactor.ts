@@ -5,9 +5,9 @@ import { makeGround, startGuest } from '../guest/start.ts';
 import type { BufferConstructor, Epoll } from '../kernel/contract.ts';
 import { isOpen } from '../memory/connections.ts';
 import { ControlWords, IN_ON_START } from '../memory/control-words.ts';
-import { BUSY, COLUMNS, HANDLE } from '../memory/layout.ts';
+import type { Snapshot } from '../memory/counts/stats.ts';
+import { BUSY, COLUMNS } from '../memory/layout.ts';
 import { type Layout, type StateBlocks, statesAfter } from '../memory/state-blocks.ts';
-import type { Snapshot } from '../memory/stats.ts';
 import { makeControl } from '../memory/timed-control.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
 import { PAGE_BYTES } from '../policy.ts';
@@ -107,6 +107,10 @@ export class Reactor {
     return isOpen(table, segment.connections, handle);
   }
 
+  peerAddress(slot: number): string {
+    return this.#parts.facts.peerAddress(slot);
+  }
+
   /** Open connections, those included that linger. */
   get connections(): number {
     return this.#parts.connections.open;
@@ -170,11 +174,13 @@ export class Reactor {
    * @param listener the number of the one that it came by
    */
   open(fd: number, listener = 0): void {
-    const { kernel, clock, control, stats, connections, facts, observer } = this.#parts;
-    const { lifecycle, callbacks } = this.#works;
+    const { kernel, clock, control, stats, connections } = this.#parts;
+    const { lifecycle, callbacks, preface } = this.#works;
     clock.refresh();
     this.#turn.rest();
-    const slot = callbacks.replacement.retryAt === Infinity ? lifecycle.open(fd, listener) : -1;
+    const awaits = preface.awaits(listener);
+    const serves = callbacks.replacement.retryAt === Infinity;
+    const slot = serves ? lifecycle.open(fd, listener, awaits) : -1;
     control.placed();
     if (slot < 0) {
       kernel.close(fd);
@@ -182,11 +188,8 @@ export class Reactor {
       control.finished();
       return;
     }
-    stats.connected();
-    const { table } = connections;
-    observer.open?.(table[slot * COLUMNS + HANDLE]!, facts.peerAddress(slot));
-    callbacks.open(slot);
-    table[slot * COLUMNS + BUSY] = 0;
+    if (!awaits) preface.greet(slot);
+    connections.table[slot * COLUMNS + BUSY] = 0;
     this.#turn.rest();
     this.#publish();
   }
@@ -215,10 +218,7 @@ export class Reactor {
     this.#works.deadlines.drain();
   }
 
-  /**
-   * Ends one connection: gracefully, or by a reset.
-   * @returns whether it is there
-   */
+  /** Ends one connection: gracefully, or by a reset. @returns whether it is there */
   disconnect(handle: number, abort: boolean): boolean {
     this.#parts.clock.refresh();
     const found = this.#works.lifecycle.disconnect(handle, abort);

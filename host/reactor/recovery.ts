@@ -4,6 +4,7 @@
 import { REASON_ERROR } from '../../assembly/abi.ts';
 import { IN_START_UP } from '../memory/control-words.ts';
 import {
+  AWAITING,
   BUSY,
   CHAIN_BYTES,
   COLUMNS,
@@ -73,7 +74,7 @@ export class Recovery {
       const base = slot * COLUMNS;
       if (!this.#isOpen(slot)) continue;
       const whole = this.#claim(base, scan);
-      const admitted = (table[base + FLAGS]! & (KNOWN | LINGERING)) !== 0;
+      const admitted = (table[base + FLAGS]! & (KNOWN | LINGERING | AWAITING)) !== 0;
       // What is staged for others while a callback runs is that callback's alone: it goes with it.
       const staged = remains.slot === IN_START_UP && table[base + STAGED_BYTES] !== 0;
       const moving = table[base + BUSY] !== 0 || table[base + UNSAVED] !== 0 || staged;

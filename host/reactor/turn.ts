@@ -12,8 +12,8 @@ import type { Parts } from './parts.ts';
 import type { Works } from './wiring.ts';
 
 const { EVENT } = Rows;
-const { BUSY, CLOSING, COLUMNS, DOOMED, FD, FLAGS, HANDLE, KNOWN, OUTPUT_BYTES, REASON, UNREAD } =
-  Numbers;
+const { AWAITING, BUSY, COLUMNS, DOOMED, EXCEPTIONS, FD, FLAGS, HANDLE, KNOWN } = Numbers;
+const { OUTPUT_BYTES, REASON } = Numbers;
 
 // As many events as one wait brings; more wait in the kernel, which reports them in rotation.
 const EVENTS = 256;
@@ -25,8 +25,6 @@ const ROUNDS = 8;
 export const SIGNAL = 0;
 /** The descriptor of the thread's event loop. */
 export const LOOP = 1;
-
-const EXCEPTIONS = UNREAD | CLOSING | DOOMED;
 
 /** `run` and `serve` take one; `rest` ends each, and each command to the reactor. */
 export class Turn {
@@ -44,6 +42,7 @@ export class Turn {
   readonly #flow: Works['flow'];
   readonly #callbacks: Works['callbacks'];
   readonly #delivery: Works['delivery'];
+  readonly #preface: Works['preface'];
   readonly #expiry: Expiry;
   readonly #signalled: () => void;
   // Taken out of the table of constants, which is large: a look into it at each event would show.
@@ -80,6 +79,7 @@ export class Turn {
     this.#flow = works.flow;
     this.#callbacks = works.callbacks;
     this.#delivery = works.delivery;
+    this.#preface = works.preface;
     this.#expiry = new Expiry(parts, works);
     this.#signalled = signalled;
     const { constants } = parts.kernel;
@@ -200,6 +200,10 @@ export class Turn {
     // The usual case: input, and nothing stands in its way.
     if (mask === this.#in && (this.#table[base + FLAGS]! & EXCEPTIONS) === 0) {
       if (this.#input.receive(slot)) this.#served += 1;
+      return;
+    }
+    if ((this.#table[base + FLAGS]! & AWAITING) !== 0) {
+      if (this.#preface.receive(slot)) this.#served += 1;
       return;
     }
     // With output waiting any event but IN means that sending will get on, or say what is wrong.

@@ -11,6 +11,7 @@ import { Input } from './input.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { Output } from './output.ts';
 import type { Parts } from './parts.ts';
+import { Preface } from './preface.ts';
 import type { Started } from './replacement.ts';
 
 /** What a turn and the reactor's commands call. */
@@ -20,6 +21,7 @@ export interface Works {
   readonly flow: Flow;
   readonly lifecycle: Lifecycle;
   readonly callbacks: Callbacks;
+  readonly preface: Preface;
   readonly input: Input;
   readonly delivery: Delivery;
 }
@@ -34,6 +36,7 @@ export function wire(parts: Parts, started: Started): Works {
   const apply = new Apply(parts, backlog, flow, lifecycle, deadlines);
   const callbacks = new Callbacks(parts, output, apply, started);
   const input = new Input(parts, output, backlog, flow, lifecycle, deadlines, callbacks);
+  const preface = new Preface(parts, { output, backlog, deadlines, flow, callbacks });
   const delivery = new Delivery(parts, flow, deadlines, callbacks);
-  return { backlog, deadlines, flow, lifecycle, callbacks, input, delivery };
+  return { backlog, deadlines, flow, lifecycle, callbacks, preface, input, delivery };
 }

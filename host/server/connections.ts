@@ -3,7 +3,6 @@
 
 import { WasmpollError } from '../errors.ts';
 import { monotonicMs } from '../kernel/monotonic.ts';
-import type { Native } from '../kernel/native.ts';
 import { type ConnectionRow, type ConnectionTable, idOf, type SortKey } from '../threads/engine.ts';
 
 /** Which connections are listed, and in which order. */
@@ -23,6 +22,7 @@ export interface ConnectionInfo {
   readonly worker: number;
   /** Its address; '' when it is gone. */
   readonly peer: string;
+  /** As the operator has written its address. */
   readonly listener: string;
   readonly ageMs: number;
   readonly bytesIn: number;
@@ -63,13 +63,13 @@ interface Candidate {
 const inFront = (a: Candidate, b: Candidate): number => b.value - a.value || a.id - b.id;
 
 /**
- * @param listeners addresses, by their numbers
+ * @param listener the operator's name for the one of this number
  * @throws WasmpollError ERR_OPTION
  */
 export async function pageOf(
   tables: readonly ConnectionTable[],
   query: ConnectionsQuery,
-  { native, listeners }: { native: Native; listeners: readonly string[] },
+  listener: (number: number) => string,
 ): Promise<ConnectionsPage> {
   const { limit = 100, sort = 'id', after } = query;
   if (!(Number.isInteger(limit) && limit >= 1 && limit <= MOST)) {
@@ -85,14 +85,13 @@ export async function pageOf(
   const now = monotonicMs();
   const connections = shown.flatMap(({ table, slot }) => {
     const row = table.rows.row(slot);
-    const address = native.peerAddress(row.fd);
+    const peer = table.peer(slot);
     // The descriptor may be another connection's by now, or closed.
     if (!table.rows.holds(slot, row)) return [];
-    const { handle, fd: _, listener, openedMs, ...rest } = row;
-    const id = idOf(table.index, handle);
-    const peer = typeof address === 'string' ? address : '';
+    const { handle, fd: _, listener: number, openedMs, ...rest } = row;
     const ageMs = Math.max(0, Math.round(now - openedMs));
-    return [{ id, worker: table.index, peer, listener: listeners[listener] ?? '', ageMs, ...rest }];
+    const places = { worker: table.index, peer, listener: listener(number) };
+    return [{ id: idOf(table.index, handle), ...places, ageMs, ...rest }];
   });
   const last = shown.at(-1);
   const next = found.length > limit && last !== undefined ? `${last.value}:${last.id}` : null;

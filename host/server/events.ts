@@ -5,6 +5,7 @@ import { EventEmitter } from 'node:events';
 import * as abi from '../../assembly/abi.ts';
 import { messageOf } from '../errors.ts';
 import { monotonicMs } from '../kernel/monotonic.ts';
+import type { Refused } from '../listen/peer/refusals.ts';
 import type { Policy } from '../policy.ts';
 import { RateLimit } from '../rate-limit.ts';
 import type { Subscription } from '../shared/member/subscriptions.ts';
@@ -111,6 +112,12 @@ export class ServerLog implements EngineObserver {
     if (!this.#limit.admit()) return;
     const fields = { id, maxFrameBytes: this.#maxFrameBytes };
     this.#logger.warn(fields, 'closed: the guest used nothing of a whole maxFrameBytes');
+  }
+
+  /** One of the listeners' rules has kept somebody out; told of once a second at most. */
+  refused({ refusal, peer, listener, why, more }: Refused): void {
+    const fields = { reason: refusal, peer, listener, ...(more > 0 && { more }) };
+    this.#logger.warn(fields, `refused: ${why}`);
   }
 
   log(level: number, text: string): boolean {

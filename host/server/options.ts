@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import { configBytes } from '../config.ts';
 import { parseStore, parseTopics } from '../engines/address.ts';
 import { WasmpollError } from '../errors.ts';
+import type { Listen } from '../listen/spec.ts';
 import type { ModuleSource } from '../module/protocol-module.ts';
 import { MAX_WORKERS, type Policy } from '../policy.ts';
 import type { Logger } from './logger.ts';
@@ -11,8 +12,12 @@ import type { Logger } from './logger.ts';
 export interface ServeOptions {
   /** A bundled name, a path, a file: URL, a module's bytes, or a compiled module. */
   protocol: string | URL | ModuleSource;
-  /** `HOST:PORT`, `[V6]:PORT` or `unix:PATH`; port 0 lets the kernel choose. */
-  listen: string | readonly string[];
+  /**
+   * `HOST:PORT`, `[V6]:PORT`, `unix:PATH`, `unix:@NAME`, or `fd:NAME` for a socket that the process was started
+   * with; port 0 lets the kernel choose. What holds for those who come by it stands behind a `?`, or in an
+   * object: `{ address, proxy: { from: ['10.0.0.0/8'] }, allow, deny, mode, owner, group }`.
+   */
+  listen: Listen | readonly Listen[];
   /**
    * Worker threads, each with a guest of its own; `auto` is as many as there are cores to use. 0 is the
    * thread that calls: nothing then notices a guest that does not return. 1 by default.
@@ -24,10 +29,14 @@ export interface ServeOptions {
   config?: string | Uint8Array;
   /**
    * Where keys are kept: `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]` (rediss: with TLS), or
-   * `sqlite:PATH`. Without it, in this process. `?service=NAME` keeps several services apart.
+   * `sqlite:PATH`. Without it, in this process. `?service=NAME` keeps several services apart; with TLS,
+   * `ca`, `cert` and `key` name files.
    */
   store?: string;
-  /** What carries messages to other processes of the service: `redis:` as in `store`, or `nats:`. */
+  /**
+   * What carries messages to other processes of the service: `redis:` as in `store`, or `nats:`,
+   * with several hosts of a cluster, and `creds` for a file.
+   */
   topics?: string;
   /** Counts how long callbacks take, and connections last: `stats().histograms`. False by default. */
   histograms?: boolean;
@@ -62,8 +71,8 @@ export function checkOptions(options: ServeOptions): void {
   }
   if (options.protocol === undefined) bad("protocol is missing, for instance 'echo'");
   const { listen } = options;
-  const texts: readonly unknown[] = Array.isArray(listen) ? listen : [listen];
-  if (texts.length === 0 || !texts.every((text) => typeof text === 'string')) {
+  const listed: readonly unknown[] = Array.isArray(listen) ? listen : [listen];
+  if (listed.length === 0 || !listed.every(isListen)) {
     bad("listen must be an address or a list of them, for instance '127.0.0.1:33445'");
   }
   const { workers = 1 } = options;
@@ -83,6 +92,9 @@ export function checkOptions(options: ServeOptions): void {
     bad('signal must be an AbortSignal');
   }
 }
+
+const isListen = (value: unknown): boolean =>
+  typeof value === 'string' || (typeof value === 'object' && value !== null);
 
 /** @returns what the guest is given by `config` */
 export const configOf = ({ config }: Pick<ServeOptions, 'config'>): Uint8Array =>

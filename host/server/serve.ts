@@ -2,9 +2,8 @@
 // does nothing afterwards.
 
 import { native } from '../kernel/native.ts';
-import { parseAddress, resolveAddress } from '../listen/address.ts';
 import { fitDescriptors, waitingPossible } from '../listen/capacity.ts';
-import { Listener } from '../listen/listener.ts';
+import { openListening } from '../listen/open.ts';
 import { loadProtocol } from '../module/source.ts';
 import { type Policy, resolvePolicy } from '../policy.ts';
 import { type Engine, makeCommon } from '../threads/engine.ts';
@@ -41,21 +40,21 @@ async function start(
   const wanted = resolvePolicy(options.policy);
   // Tables are made for no more than can come.
   const policy = { ...wanted, maxConnections: fitDescriptors(native, wanted.maxConnections) };
-  const texts = typeof options.listen === 'string' ? [options.listen] : options.listen;
+  const log = new ServerLog(policy, options.logger);
+  const listening = openListening(native, policy, log);
   signal?.throwIfAborted();
-  const addresses = await Promise.all(texts.map(parseAddress).map(resolveAddress));
+  const listen = await listening.prepare(options.listen);
   signal?.throwIfAborted();
   const config = configOf(options);
   const module = { ...(await loadProtocol(options.protocol, policy)), config };
   signal?.throwIfAborted();
-  const log = new ServerLog(policy, options.logger);
   const workers = workersOf(options);
-  const listeners: Listener[] = [];
   const outside = await Outside.load(options, policy);
   signal?.throwIfAborted();
   const routed = outside.hasStore;
   const { histograms = false } = options;
-  const common = makeCommon(native, policy, { listeners: texts, routed, histograms });
+  const { table: listeners, peers } = listening;
+  const common = makeCommon(native, policy, { listeners, peers, routed, histograms });
   const own = new OwnSeat(common, policy, log, outside);
   let engine: Engine | null = null;
   try {
@@ -66,14 +65,14 @@ async function start(
         ? new InThread(common, module, policy, log, Driver)
         : await Supervisor.start(common, module, policy, workers, log);
     signal?.throwIfAborted();
-    for (const address of addresses) listeners.push(new Listener(native, address, policy));
+    listen();
     admit(engine, policy, options);
     log.serving(module);
-    const server = new Server(engine, own, listeners, policy, log, module);
+    const server = new Server(engine, own, listening, policy, log, module);
     closeOn(signal, server);
     return server;
   } catch (error) {
-    for (const listener of listeners) closeQuietly(listener);
+    listening.abandon();
     await engine?.close();
     await own.close();
     throw error;
@@ -106,13 +105,4 @@ function closeOn(signal: AbortSignal | undefined, server: Server): void {
   const abort = () => void server.close();
   signal?.addEventListener('abort', abort, { once: true });
   void server.closed.then(() => signal?.removeEventListener('abort', abort));
-}
-
-// What is reported is why the server cannot start, not what came after it.
-function closeQuietly(listener: Listener): void {
-  try {
-    listener.close();
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === undefined) throw error;
-  }
 }

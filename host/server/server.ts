@@ -1,17 +1,16 @@
 // Server: one served protocol, from the moment it listens to its end. It passes commands on to the engine
 // and the acceptor; serve.ts has made all of them. It knows no byte that is received.
 
-import { EventEmitter } from 'node:events';
 import { WasmpollError } from '../errors.ts';
 import { monotonicMs } from '../kernel/monotonic.ts';
 import { native } from '../kernel/native.ts';
 import { Acceptor } from '../listen/acceptor.ts';
-import type { Listener } from '../listen/listener.ts';
+import type { Listening } from '../listen/listening.ts';
 import { type LoadedProtocol, loadProtocol } from '../module/source.ts';
 import type { Policy } from '../policy.ts';
 import type { Engine } from '../threads/engine.ts';
 import { type ConnectionsPage, type ConnectionsQuery, pageOf } from './connections.ts';
-import type { ServerEvents, ServerLog } from './events.ts';
+import type { ServerLog } from './events.ts';
 import { configOf, type ServeOptions, type SwapOptions } from './options.ts';
 import type { MessageHandler, OwnSeat, Store } from './own-seat.ts';
 import {
@@ -22,10 +21,9 @@ import {
   servedModule,
 } from './status.ts';
 import { silentOf } from './turning.ts';
+import { WatchedEmitter } from './watched-emitter.ts';
 
-export class Server extends EventEmitter<ServerEvents> {
-  /** Where it listens, as `--listen` takes it, with real ports. */
-  readonly addresses: readonly string[];
+export class Server extends WatchedEmitter {
   /** Resolves when the server is closed, whoever closed it. */
   readonly closed: Promise<void>;
   readonly #policy: Policy;
@@ -33,6 +31,7 @@ export class Server extends EventEmitter<ServerEvents> {
   readonly #own: OwnSeat;
   readonly #log: ServerLog;
   readonly #acceptor: Acceptor;
+  readonly #listening: Listening;
   #resolveClosed: () => void = () => undefined;
   readonly #startedAt = Date.now();
   readonly #startedMs = monotonicMs();
@@ -50,7 +49,7 @@ export class Server extends EventEmitter<ServerEvents> {
   constructor(
     engine: Engine,
     own: OwnSeat,
-    listeners: readonly Listener[],
+    listening: Listening,
     policy: Policy,
     log: ServerLog,
     module: LoadedProtocol & { readonly config: Uint8Array },
@@ -65,41 +64,41 @@ export class Server extends EventEmitter<ServerEvents> {
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
-    this.addresses = listeners.map((listener) => listener.address);
+    this.#listening = listening;
     log.emitter = this;
     log.whenQuiet = () => void this.#finish();
-    engine.observe(log.interests);
-    this.#hook();
+    // Without a listener no address is looked up and nothing is sent between threads.
+    this.watch(() => this.observeLog());
+    this.observeLog();
     this.#acceptor = new Acceptor({
       native,
-      listeners,
       acceptsPerTurn: policy.acceptsPerTurn,
       accepted: (fd, listener) => engine.accept(fd, listener),
       failed: (error) => log.fail(error),
     });
+    listening.start(this.#acceptor);
     log.whenStarving = (starved) => this.#acceptor.rest(starved);
   }
 
-  // Without a listener no address is looked up and nothing is sent between threads.
-  #hook(): void {
-    const { on } = EventEmitter.prototype;
-    const observe = (): void => this.#engine.observe(this.#log.interests);
-    on.call(this, 'newListener', () => queueMicrotask(observe));
-    on.call(this, 'removeListener', observe);
-  }
-
-  override removeAllListeners(name?: keyof ServerEvents): this {
-    if (name === undefined) super.removeAllListeners();
-    else super.removeAllListeners(name);
-    // All listeners means those of others.
-    if (name === undefined) this.#hook();
-    this.#engine.observe(this.#log.interests);
-    return this;
-  }
-
-  /** The logger's level has changed: what is told of each connection is looked up anew. */
+  /** Looks anew what is to be told of each connection: the logger's level may have changed. */
   observeLog(): void {
     this.#engine.observe(this.#log.interests);
+  }
+
+  /** Where it listens, as `--listen` takes it, with real ports. */
+  get addresses(): readonly string[] {
+    return this.#listening.addresses;
+  }
+
+  /**
+   * Listens on these from now on, and on nothing else, as `serve()` would. What stays the same stays open, and
+   * connections that came by what is closed go on.
+   * @throws WasmpollError ERR_ADDRESS or ERR_CLOSED, or an Error in Node's form; nothing has changed then
+   */
+  async listen(listen: ServeOptions['listen']): Promise<void> {
+    const change = await this.#listening.prepare(listen);
+    if (this.#closing) throw new WasmpollError('ERR_CLOSED', 'listen: the server is closed');
+    change();
   }
 
   /** Counters since the start, and what is held now. */
@@ -114,10 +113,7 @@ export class Server extends EventEmitter<ServerEvents> {
       startedAt: this.#startedAt,
       uptimeMs: Math.round(monotonicMs() - this.#startedMs),
       module: this.#served,
-      listeners: this.addresses.map((address, index) => ({
-        address,
-        state: this.#acceptor.stateOf(index),
-      })),
+      listeners: this.#listening.states,
       policy: this.#policy,
       workers: this.#last === undefined ? this.#engine.roster.workers() : [],
       stats: this.stats(),
@@ -144,7 +140,7 @@ export class Server extends EventEmitter<ServerEvents> {
    */
   async connections(query: ConnectionsQuery = {}): Promise<ConnectionsPage> {
     const tables = this.#last === undefined ? this.#engine.roster.tables() : [];
-    return pageOf(tables, query, { native, listeners: this.addresses });
+    return pageOf(tables, query, (number) => this.#listening.table.name(number) ?? '');
   }
 
   /**
@@ -158,7 +154,7 @@ export class Server extends EventEmitter<ServerEvents> {
 
   #count(): ServerStats {
     const { counts: shared, engines } = this.#own;
-    return { ...this.#engine.snapshot(), shared, engines };
+    return { ...this.#listening.counted(this.#engine.snapshot()), shared, engines };
   }
 
   /** The keys that guests have in common, for the program as well. */

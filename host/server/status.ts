@@ -12,6 +12,8 @@ export interface ServerStats extends EngineStats {
   shared: SharedCounts;
   /** What carries them beyond this process. */
   engines: EnginesStats;
+  /** Addresses in the table of `connectionsPerAddress` and `acceptRate`. */
+  addresses: number;
 }
 
 /**

@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { messageOf, WasmpollError } from '../errors.ts';
+import type { Listen } from '../listen/spec.ts';
 import { Document, DocumentError, type Path } from './document.ts';
 import { type ProcessTable, readShape, type ServiceTable } from './shape.ts';
 
@@ -11,7 +12,7 @@ import { type ProcessTable, readShape, type ServiceTable } from './shape.ts';
 export interface Service extends ServiceTable {
   readonly name: string;
   readonly protocol: string;
-  readonly listen: readonly string[];
+  readonly listen: readonly Listen[];
 }
 
 export interface Services extends Omit<ProcessTable, 'service'> {

@@ -1,10 +1,11 @@
 // Shape: what may stand in a config file, key by key, and what each value must be. It opens nothing, and does
 // not know whether a module, an address or a server is really there.
 
+import type { Listen } from '../listen/spec.ts';
+import { nearest } from '../nearest.ts';
 import { checkSetting, MAX_WORKERS, type SettingName, settings } from '../policy.ts';
 import { FORMS, readValue, showValue } from '../units.ts';
 import type { Path, Table } from './document.ts';
-import { nearest } from './nearest.ts';
 
 /** Told of each mistake: where it stands, what is wrong and what to do. */
 export type Complain = (path: Path, message: string) => void;
@@ -15,7 +16,7 @@ type Read = (value: unknown, path: Path, complain: Complain) => unknown;
 /** One service as the file has it; the names are those of `serve()`. */
 export interface ServiceTable {
   protocol?: string;
-  listen?: readonly string[];
+  listen?: readonly Listen[];
   workers?: number | 'auto';
   policy?: { readonly [name in SettingName]?: number };
   config?: string;
@@ -47,14 +48,17 @@ const oneOf =
     return complain(path, `must be one of ${choices.join(', ')}, got ${shown(value)}`);
   };
 
-const texts: Read = (value, path, complain) => {
-  const list = Array.isArray(value) ? value : [value];
-  if (list.length === 0) return complain(path, 'must name at least one address');
-  const read = list.map((item, index) =>
-    text(item, Array.isArray(value) ? [...path, index] : path, complain),
-  );
-  return read.includes(undefined) ? undefined : read;
-};
+/** One or several, as a list. */
+const several =
+  (what: string, one: Read): Read =>
+  (value, path, complain) => {
+    const list = Array.isArray(value) ? value : [value];
+    if (list.length === 0) return complain(path, `must name at least one ${what}`);
+    const read = list.map((item, index) =>
+      one(item, Array.isArray(value) ? [...path, index] : path, complain),
+    );
+    return read.includes(undefined) ? undefined : read;
+  };
 
 const truth: Read = (value, path, complain) => {
   if (typeof value === 'boolean') return value;
@@ -110,9 +114,29 @@ const policy = table(
   ),
 );
 
+const networks = several('network', text);
+
+// What an address, a network or a mode must be like, and what goes together, is looked at when it is parsed.
+const listener = table({
+  address: text,
+  proxy: (value, path, complain) =>
+    value === true ? value : table({ from: networks })(value, path, complain),
+  allow: networks,
+  deny: networks,
+  mode: text,
+  owner: text,
+  group: text,
+});
+
+const listen: Read = (value, path, complain) => {
+  if (!isTable(value)) return text(value, path, complain);
+  if (value.address === undefined) return complain(path, 'address is missing');
+  return listener(value, path, complain);
+};
+
 const service = table({
   protocol: text,
-  listen: texts,
+  listen: several('address', listen),
   workers,
   policy,
   config: text,
@@ -149,7 +173,7 @@ function checkService(item: unknown, path: Path, complain: Complain): void {
 
 const file = table({
   logLevel: oneOf(LEVELS),
-  admin: texts,
+  admin: several('address', text),
   adminAllowRemote: truth,
   service: services,
 });

@@ -3,7 +3,8 @@
 
 import { REASON_SHUTDOWN } from '../../assembly/abi.ts';
 import { Loopback } from '../kernel/loopback.ts';
-import type { Snapshot } from '../memory/stats.ts';
+import { ListenerTable } from '../listen/peer/listener-table.ts';
+import type { Snapshot } from '../memory/counts/stats.ts';
 import { loadModule, type ModuleSource } from '../module/protocol-module.ts';
 import type { Policy } from '../policy.ts';
 import { RateLimit } from '../rate-limit.ts';
@@ -21,7 +22,7 @@ import { Peer } from './peer.ts';
 import { type EnginesStats, Program } from './program.ts';
 
 export { StoreError, WasmpollError } from '../errors.ts';
-export type { GuestMetric, GuestMetrics, Histogram, Snapshot } from '../memory/stats.ts';
+export type { GuestMetric, GuestMetrics, Histogram, Snapshot } from '../memory/counts/stats.ts';
 export type { ModuleSource } from '../module/protocol-module.ts';
 export type { Policy } from '../policy.ts';
 export type { SharedCounts } from '../shared/counts.ts';
@@ -72,7 +73,9 @@ export class Harness {
   readonly #events = new Uint32Array(3);
   readonly #peers = new Map<number, Peer>();
   readonly #capacity = 16 * 1024 * 1024;
-  readonly #listeners = [LISTENER];
+  readonly #listeners: ListenerTable;
+  /** Their numbers, by what tells them apart. */
+  readonly #numbers = new Map<string, number>();
   #config: Uint8Array;
   #now = 1;
   #ports = 49_152;
@@ -109,6 +112,7 @@ export class Harness {
     const own = { wake: () => this.#reactor.wake(), settle: () => this.settle() };
     this.#program = new Program(policy, () => this.#now, own, engines, this);
     this.store = this.#program.store;
+    this.#listeners = ListenerTable.make(buffer);
     this.#reactor = new Reactor({
       kernel: this.#kernel,
       module: { ...module, config },
@@ -117,7 +121,7 @@ export class Harness {
       now: () => this.#now,
       wallNow: () => wallClock + this.#now,
       random,
-      listeners: this.#listeners,
+      listeners: this.#listeners.buffer,
       buffer,
       seat: this.#program.seat,
       routed: engines.store !== undefined,
@@ -168,15 +172,21 @@ export class Harness {
    */
   connect(options: ConnectOptions = {}): Peer {
     const { address = `127.0.0.1:${this.#ports++}`, bufferBytes = this.#capacity } = options;
-    const { listener = LISTENER, local = listener } = options;
-    if (!this.#listeners.includes(listener)) this.#listeners.push(listener);
+    const { listener = LISTENER, local = listener, proxy = false } = options;
     const { fd, client } = this.#kernel.connect(bufferBytes, address, local);
     const peer = new Peer(client, () => this.settle());
     this.#opening = peer;
-    this.#reactor.open(fd, this.#listeners.indexOf(listener));
+    this.#reactor.open(fd, this.#listener(listener, proxy));
     this.#opening = null;
     this.settle();
     return peer;
+  }
+
+  #listener(name: string, proxied: boolean): number {
+    const key = `${proxied} ${name}`;
+    const number = this.#numbers.get(key) ?? this.#listeners.add({ name, proxied });
+    this.#numbers.set(key, number);
+    return number;
   }
 
   /**

@@ -47,6 +47,8 @@ export interface ConnectOptions {
   /** The property `local`; the same as `listener` by default. */
   local?: string;
   bufferBytes?: number;
+  /** The listener expects a PROXY header, which the peer has to send first. */
+  proxy?: boolean;
 }
 
 /** What a harness is made with. */

@@ -2,8 +2,10 @@
 // (supervisor.ts). It does nothing by itself.
 
 import type { Native } from '../kernel/native.ts';
+import type { ListenerTable } from '../listen/peer/listener-table.ts';
+import type { Refused } from '../listen/peer/refusals.ts';
 import type { ConnectionRows } from '../memory/connection-rows.ts';
-import type { Counts, Snapshot } from '../memory/stats.ts';
+import type { Counts, Snapshot } from '../memory/counts/stats.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
 import type { Shared, SharedLimits } from '../shared/contract.ts';
 import { type Receiver, SeatNumbers } from '../shared/seats.ts';
@@ -30,6 +32,8 @@ export interface ConnectionTable {
   /** The worker's number. */
   readonly index: number;
   readonly rows: ConnectionRows;
+  /** The client's address; '' when it is gone. */
+  peer(slot: number): string;
 }
 
 /** @param ready its thread serves */
@@ -48,6 +52,8 @@ export interface EngineObserver {
   failure(error: unknown): void;
   /** A connection is closed since the guest has used nothing of a whole `maxFrameBytes`. */
   overlong(id: number): void;
+  /** Connections were kept out before a guest heard of them. */
+  refused(refused: Refused): void;
   /** @returns false when the line was dropped */
   log(level: number, text: string): boolean;
   /** A thread cannot be started for want of descriptors, or not any more: nothing is to be accepted then. */
@@ -77,8 +83,9 @@ export const interestsOf = (bits: number): Interests => ({
 /** What all seats of a server have in common. */
 export interface Common {
   readonly native: Native;
-  /** The operator's names for the listeners, by their numbers. */
-  readonly listeners: readonly string[];
+  readonly listeners: ListenerTable;
+  /** The table of addresses, as `enterPeer` takes it; 0 when they are not limited. */
+  readonly peers: number;
   readonly shared: Shared;
   readonly numbers: SeatNumbers;
   /** Requests to the store are seen to by an engine. */
@@ -90,7 +97,7 @@ export interface Common {
 export const makeCommon = (
   native: Native,
   limits: SharedLimits,
-  options: Pick<Common, 'listeners' | 'routed' | 'histograms'>,
+  options: Pick<Common, 'listeners' | 'peers' | 'routed' | 'histograms'>,
 ): Common => ({
   ...options,
   native,

@@ -52,6 +52,7 @@ export class InThread implements Engine {
       restart: this.#told((why) => observer.restart(why)),
       failure: this.#told((error) => observer.failure(error)),
       overlong: this.#told((id) => observer.overlong(id)),
+      refused: this.#told((refused) => observer.refused(refused)),
       log: this.#told((level, text) => observer.log(level, text)),
     };
     const epoll = native.epoll();
@@ -69,7 +70,7 @@ export class InThread implements Engine {
   }
 
   #makeReactor(module: GuestModule, policy: Policy, epoll: NativeEpoll): Reactor {
-    const { native, shared, listeners, routed, histograms } = this.#common;
+    const { native, shared, listeners, peers, routed, histograms } = this.#common;
     const eventFd = makeEventFd(native);
     shared.open(this.#seat, eventFd);
     epoll.add(eventFd, native.constants.EPOLLIN, 0, 0);
@@ -77,7 +78,8 @@ export class InThread implements Engine {
       kernel: native,
       module,
       policy,
-      listeners,
+      listeners: listeners.buffer,
+      peers,
       observer: this.#observer,
       now: monotonicMs,
       buffer: SharedArrayBuffer,
@@ -99,7 +101,10 @@ export class InThread implements Engine {
         const { guest: _, ...counts } = reactor.snapshot();
         return [{ index: 0, state: stateOf(true, this.#ending), restarts: 0, ...counts }];
       },
-      tables: () => [{ index: 0, rows: new ConnectionRows(reactor.segment, maxConnections) }],
+      tables: () => {
+        const rows = new ConnectionRows(reactor.segment, maxConnections);
+        return [{ index: 0, rows, peer: (slot) => reactor.peerAddress(slot) }];
+      },
       disconnect: (id, abort) => {
         const { worker, handle } = fromId(id);
         const found = worker === 0 && reactor.disconnect(handle, abort);

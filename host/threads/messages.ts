@@ -1,6 +1,7 @@
 // Messages between the owner of a thread and the thread: types only. Both sides import this file, so that
 // neither has to import the other.
 
+import type { Refused } from '../listen/peer/refusals.ts';
 import type { Layout, StateBlocks } from '../memory/state-blocks.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
 import type { Policy } from '../policy.ts';
@@ -15,8 +16,11 @@ export interface WorkerData {
   readonly metrics: SharedArrayBuffer;
   /** How long callbacks take is counted. */
   readonly histograms: boolean;
-  /** The operator's names for the listeners, by their numbers. */
-  readonly listeners: readonly string[];
+  /** For a ListenerTable, and for Headers. */
+  readonly listeners: SharedArrayBuffer;
+  readonly headers: SharedArrayBuffer;
+  /** As Common has it. */
+  readonly peers: number;
   /** Belongs to the seat, registrations included; the eventfd is in it with token 0. */
   readonly epollFd: number;
   readonly eventFd: number;
@@ -70,6 +74,7 @@ export type FromWorker =
   | { readonly kind: 'restart'; readonly why: string }
   | { readonly kind: 'failure'; readonly message: string }
   | { readonly kind: 'overlong'; readonly id: number }
+  | { readonly kind: 'keptOut'; readonly refused: Refused }
   | { readonly kind: 'log'; readonly level: number; readonly text: string }
   | { readonly kind: 'looked' }
   | { readonly kind: 'quiet' };

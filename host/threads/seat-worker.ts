@@ -55,6 +55,8 @@ class SeatWorker {
       control,
       metrics: data.metrics,
       listeners: data.listeners,
+      headers: data.headers,
+      peers: data.peers,
       epoll: native.epoll(data.epollFd),
       seat: native.seat(data.shared.id, data.shared.seat),
       routed: data.shared.routed,

@@ -2,7 +2,7 @@
 // loaded worker, adds up what they count, and replaces threads that hang or die. It never enters a guest.
 
 import { WasmpollError } from '../errors.ts';
-import { Tally } from '../memory/tally.ts';
+import { Tally } from '../memory/counts/tally.ts';
 import type { Policy } from '../policy.ts';
 import { Admission } from './admission.ts';
 import type { Common, Engine, EngineObserver, EngineStats, Interests } from './engine.ts';
@@ -50,7 +50,7 @@ export class Supervisor implements Engine {
       draining: this.#retired.keys(),
     }));
     this.#threads = new SpareThread(common.native);
-    this.roster = new SeatRoster(common.native, () => this.#all);
+    this.roster = new SeatRoster(common, () => this.#all);
     this.#tally = new Tally((errno) => common.native.errorName(errno));
   }
 
@@ -108,6 +108,7 @@ export class Supervisor implements Engine {
     else if (message.kind === 'close') observer.close(id(message.id), message.reason);
     else if (message.kind === 'data') observer.data(id(message.id), message.bytes);
     else if (message.kind === 'overlong') observer.overlong(id(message.id));
+    else if (message.kind === 'keptOut') observer.refused(message.refused);
     else if (message.kind === 'log') observer.log(message.level, message.text);
     else if (message.kind === 'restart') observer.restart(message.why);
     else if (message.kind === 'failure') {

@@ -3,6 +3,7 @@
 
 import { messageOf } from '../errors.ts';
 import { monotonicMs } from '../kernel/monotonic.ts';
+import type { Refused } from '../listen/peer/refusals.ts';
 import type { Policy } from '../policy.ts';
 import { RateLimit } from '../rate-limit.ts';
 import type { Observer } from '../reactor/reactor.ts';
@@ -43,6 +44,10 @@ export class WorkerObserver implements Observer {
 
   overlong(id: number): void {
     if (this.#lines.admit()) this.#tell({ kind: 'overlong', id });
+  }
+
+  refused(refused: Refused): void {
+    this.#tell({ kind: 'keptOut', refused });
   }
 
   log(level: number, text: string): boolean {

@@ -5,20 +5,9 @@ import { isBuiltin } from 'node:module';
 import test from 'ava';
 import { openStore, openTopics } from '../../host/engines/open.ts';
 import { Reporter } from '../../host/engines/reporter.ts';
+import { Lines } from '../helpers/engine-watch.ts';
 
 const bounds = { requestTimeoutMs: 1000, queueBytes: 1 << 20, storeBytes: 1 << 20 };
-
-class Lines {
-  readonly lines: string[] = [];
-
-  info(fields: object, message: string): void {
-    this.lines.push(`info ${message} ${JSON.stringify(fields)}`);
-  }
-
-  warn(fields: object, message: string): void {
-    this.lines.push(`warn ${message} ${JSON.stringify(fields)}`);
-  }
-}
 
 // As Node says it.
 async function missing(name: string): Promise<never> {
@@ -51,6 +40,16 @@ test('what is to be installed is what the package declares', async (t) => {
       message: `topics: needs the package ${name}: npm install ${name}@${version}`,
     });
   }
+});
+
+test('a file that is named and cannot be read is told at the start', async (t) => {
+  await t.throwsAsync(openStore('rediss://h?ca=/nowhere/ca.pem', bounds, new Lines()), {
+    code: 'ERR_OPTION',
+    message: /^store: cannot read the file of ca=: ENOENT: .*'\/nowhere\/ca\.pem'$/,
+  });
+  await t.throwsAsync(openTopics('nats://h?creds=/nowhere/a.creds', bounds, new Lines()), {
+    message: /^topics: cannot read the file of creds=: ENOENT/,
+  });
 });
 
 test('a package that is there and broken is not called missing', async (t) => {

@@ -4,6 +4,7 @@
 import type { Epoll, Io, Kernel } from '../../host/kernel/contract.ts';
 import type { Loopback } from '../../host/kernel/loopback.ts';
 import type { Socket } from '../../host/kernel/loopback-socket.ts';
+import { ListenerTable } from '../../host/listen/peer/listener-table.ts';
 import type { ControlWords } from '../../host/memory/control-words.ts';
 import type * as Columns from '../../host/memory/layout.ts';
 import type { StateBlocks } from '../../host/memory/state-blocks.ts';
@@ -205,6 +206,7 @@ class Room {
       },
       now: () => 1,
       buffer: Noted,
+      listeners: ListenerTable.make(SharedArrayBuffer).buffer,
       control: this.#control,
       epoll: {
         fd: 0,

@@ -8,6 +8,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
+import type { Certified } from './certificates.ts';
 import { freePort } from './installed.ts';
 
 /** A server that can be killed, stopped and started again at the same port. */
@@ -34,6 +35,28 @@ export class EngineServer {
     return EngineServer.#make(t, new EngineServer('redis-server', args, port, folder));
   }
 
+  /**
+   * One that speaks TLS only.
+   * @param server its certificate
+   * @param ca who has signed those of clients, if it wants to see them
+   */
+  static async redisTls(
+    t: ExecutionContext,
+    server: Certified,
+    ca: Certified | null = null,
+  ): Promise<EngineServer> {
+    const port = await freePort();
+    const folder = mkdtempSync(join(tmpdir(), 'wasmpoll-redis-'));
+    const fixed = ['--port', '0', '--tls-port', `${port}`, '--bind', '127.0.0.1', '--dir', folder];
+    const keys = ['--tls-cert-file', server.certFile, '--tls-key-file', server.keyFile];
+    const clients =
+      ca === null
+        ? ['--tls-auth-clients', 'no', '--tls-ca-cert-file', server.certFile]
+        : ['--tls-auth-clients', 'yes', '--tls-ca-cert-file', ca.certFile];
+    const args = [...fixed, '--save', '', '--appendonly', 'no', ...keys, ...clients];
+    return EngineServer.#make(t, new EngineServer('redis-server', args, port, folder));
+  }
+
   static async nats(t: ExecutionContext, ...extra: string[]): Promise<EngineServer> {
     const port = await freePort();
     const folder = mkdtempSync(join(tmpdir(), 'wasmpoll-nats-'));
@@ -48,6 +71,17 @@ export class EngineServer {
     const file = join(folder, 'nats.conf');
     writeFileSync(file, configuration);
     return EngineServer.nats(t, '--config', file);
+  }
+
+  /** Two servers that are one cluster as soon as they have found each other. */
+  static async natsCluster(t: ExecutionContext): Promise<[EngineServer, EngineServer]> {
+    const [one, two] = [await freePort(), await freePort()];
+    const start = (at: number, other: number): Promise<EngineServer> =>
+      EngineServer.natsWith(
+        t,
+        `cluster { name: test, listen: "127.0.0.1:${at}", routes: ["nats://127.0.0.1:${other}"] }`,
+      );
+    return [await start(one, two), await start(two, one)];
   }
 
   static async #make(t: ExecutionContext, server: EngineServer): Promise<EngineServer> {

@@ -21,6 +21,19 @@ export class Watch extends EventEmitter implements EngineWatch {
   }
 }
 
+/** What an engine has logged: level, message, fields. */
+export class Lines {
+  readonly lines: string[] = [];
+
+  info(fields: object, message: string): void {
+    this.lines.push(`info ${message} ${JSON.stringify(fields)}`);
+  }
+
+  warn(fields: object, message: string): void {
+    this.lines.push(`warn ${message} ${JSON.stringify(fields)}`);
+  }
+}
+
 /** The status with which it is rejected, or 0. */
 export async function statusOf(asked: Promise<unknown>): Promise<number> {
   try {

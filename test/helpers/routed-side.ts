@@ -3,7 +3,7 @@
 
 import { randomBytes } from 'node:crypto';
 import type { ExecutionContext } from 'ava';
-import type { BusEngine, StoreEngine } from '../../host/engines/contract.ts';
+import type { BusEngine, Performer, StoreEngine } from '../../host/engines/contract.ts';
 import { PROCESS_BYTES } from '../../host/engines/frame.ts';
 import { Operations } from '../../host/engines/operations.ts';
 import { Router } from '../../host/engines/router.ts';
@@ -13,6 +13,8 @@ import type { Asking, Event, Reply } from './shared-seats.ts';
 
 export interface RoutedOptions {
   readonly store?: StoreEngine;
+  /** In place of `store`. */
+  readonly performer?: Performer;
   readonly bus?: BusEngine;
   readonly requestTimeoutMs?: number;
   readonly queueBytes?: number;
@@ -26,11 +28,17 @@ export class RoutedSide {
   readonly taken: Event[] = [];
 
   constructor(t: ExecutionContext, options: RoutedOptions) {
-    const { store, bus, requestTimeoutMs = 60_000, queueBytes = 1 << 24 } = options;
+    const {
+      store,
+      performer = store && new Operations(store),
+      bus,
+      requestTimeoutMs = 60_000,
+      queueBytes = 1 << 24,
+    } = options;
     const { maxPending = 1000 } = options;
     const { twin, member } = this.side;
     this.router = new Router({
-      store: store === undefined ? null : { name: 'store', engine: new Operations(store) },
+      store: performer === undefined ? null : { name: 'store', engine: performer },
       bus: bus === undefined ? null : { name: 'bus', engine: bus },
       shared: twin,
       own: member,

@@ -4,12 +4,13 @@
 import type { Epoll, Io, Kernel } from '../../host/kernel/contract.ts';
 import type { Loopback } from '../../host/kernel/loopback.ts';
 import type { Socket } from '../../host/kernel/loopback-socket.ts';
+import type { ListenerTable } from '../../host/listen/peer/listener-table.ts';
 import type { ControlWords } from '../../host/memory/control-words.ts';
 import type * as Columns from '../../host/memory/layout.ts';
 import type { Segment } from '../../host/memory/segment.ts';
 import type { StateBlocks } from '../../host/memory/state-blocks.ts';
 import type { GuestModule } from '../../host/module/protocol-module.ts';
-import type { Policy } from '../../host/policy.ts';
+import { headerBytes, type Policy } from '../../host/policy.ts';
 import type { Reactor } from '../../host/reactor/reactor.ts';
 import type { Remains } from '../../host/reactor/recovery.ts';
 import { difference, pattern } from './bytes.ts';
@@ -20,6 +21,7 @@ const OPEN = 1 << 0;
 const KNOWN = 1 << 1;
 const LINGERING = 1 << 10;
 const DOOMED = 1 << 11;
+const AWAITING = 1 << 18;
 
 class Death extends Error {}
 
@@ -27,6 +29,7 @@ interface Host {
   Reactor: typeof Reactor;
   ControlWords: typeof ControlWords;
   Loopback: typeof Loopback;
+  ListenerTable: typeof ListenerTable;
   columns: typeof Columns;
   Segment: typeof Segment;
   module: GuestModule;
@@ -36,25 +39,28 @@ interface Host {
 /** Loads the host with steps, and the guest in it. */
 export async function hostOfDeaths(name: string, guest: Uint8Array): Promise<Host> {
   const load = steppedHost(name);
-  const [reactor, control, loopback, columns, segment, modules, policies] = (await Promise.all(
-    [
-      'reactor/reactor',
-      'memory/control-words',
-      'kernel/loopback',
-      'memory/layout',
-      'memory/segment',
-      'module/protocol-module',
-      'policy',
-    ].map((file) => load(`host/${file}`)),
-  )) as [
-    { Reactor: typeof Reactor },
-    { ControlWords: typeof ControlWords },
-    { Loopback: typeof Loopback },
-    typeof Columns,
-    { Segment: typeof Segment },
-    typeof import('../../host/module/protocol-module.ts'),
-    typeof import('../../host/policy.ts'),
-  ];
+  const [reactor, control, loopback, listeners, columns, segment, modules, policies] =
+    (await Promise.all(
+      [
+        'reactor/reactor',
+        'memory/control-words',
+        'kernel/loopback',
+        'listen/peer/listener-table',
+        'memory/layout',
+        'memory/segment',
+        'module/protocol-module',
+        'policy',
+      ].map((file) => load(`host/${file}`)),
+    )) as [
+      { Reactor: typeof Reactor },
+      { ControlWords: typeof ControlWords },
+      { Loopback: typeof Loopback },
+      { ListenerTable: typeof ListenerTable },
+      typeof Columns,
+      { Segment: typeof Segment },
+      typeof import('../../host/module/protocol-module.ts'),
+      typeof import('../../host/policy.ts'),
+    ];
   const policy = policies.resolvePolicy({
     maxConnections: 32,
     poolBytes: 1 << 20,
@@ -69,7 +75,7 @@ export async function hostOfDeaths(name: string, guest: Uint8Array): Promise<Hos
     lingerMs: 50,
   });
   const module = await modules.loadModule(guest, policy);
-  return { ...reactor, ...control, ...loopback, ...segment, columns, module, policy };
+  return { ...reactor, ...control, ...loopback, ...listeners, ...segment, columns, module, policy };
 }
 
 /** When the threads are to end: at so many steps of the first, then of the second, and so on. */
@@ -112,6 +118,8 @@ export class Place {
   #left = 0;
   #now = 1;
   #control: ControlWords;
+  readonly #listeners: ListenerTable;
+  #headers: SharedArrayBuffer;
   #reactor!: Reactor;
   #epoll: Epoll;
   #dead = false;
@@ -121,6 +129,7 @@ export class Place {
     segment: SharedArrayBuffer;
     states: StateBlocks;
     control: SharedArrayBuffer;
+    headers: SharedArrayBuffer;
   } | null = null;
   #lost = { slot: -1, reason: 13 };
 
@@ -130,6 +139,9 @@ export class Place {
     this.#deaths = [...deaths];
     this.#control = new host.ControlWords(new SharedArrayBuffer(host.ControlWords.bytes));
     this.#epoll = this.#kernel.epoll();
+    this.#listeners = host.ListenerTable.make(SharedArrayBuffer);
+    for (const proxied of [false, true]) this.#listeners.add({ name: 'unix:', proxied });
+    this.#headers = new SharedArrayBuffer(headerBytes(host.policy));
     // The first start is not the matter here: the steps begin when it serves.
     globalThis.wasmpollStep = undefined;
     this.#reactor = this.#start(null);
@@ -152,7 +164,8 @@ export class Place {
     const segment = this.#segment.slice(0) as SharedArrayBuffer;
     const control = this.#control.buffer.slice(0) as SharedArrayBuffer;
     const states = { ...this.#states, buffer: this.#states.buffer.slice(0) };
-    this.#frozen = { segment, states, control };
+    const headers = this.#headers.slice(0);
+    this.#frozen = { segment, states, control, headers };
     throw new Death();
   }
 
@@ -192,6 +205,8 @@ export class Place {
       },
       now: () => this.#now,
       buffer: Noted,
+      listeners: this.#listeners.buffer,
+      headers: this.#headers,
       control: this.#control,
       epoll: this.#wrappedEpoll(),
       ...(remains === null ? {} : { remains }),
@@ -278,7 +293,8 @@ export class Place {
   // What the supervisor does.
   #replace(): void {
     this.died += 1;
-    const { segment, states, control } = this.#frozen!;
+    const { segment, states, control, headers } = this.#frozen!;
+    this.#headers = headers;
     this.#control = new this.#host.ControlWords(control);
     const inside = this.#control.inside && this.#control.slot >= 0;
     if (inside) this.#lost = { slot: this.#control.slot, reason: 13 };
@@ -312,7 +328,7 @@ export class Place {
         table[base + BUSY] !== 0 ||
         table[base + UNSAVED] !== 0 ||
         (inCallback < 0 && table[base + STAGED_BYTES] !== 0);
-      const admitted = (flags & (KNOWN | LINGERING)) !== 0;
+      const admitted = (flags & (KNOWN | LINGERING | AWAITING)) !== 0;
       const peer = this.#owner.get(fd);
       if (peer === undefined) continue;
       if (moving || !admitted || slot === inCallback || (flags & DOOMED) !== 0) peer.lost = true;
@@ -340,7 +356,8 @@ export class Place {
 
   // The script's side.
 
-  connect(name: string, script: string, bufferBytes = 1 << 20): void {
+  /** @param listener 1 is the one with PROXY headers */
+  connect(name: string, script: string, bufferBytes = 1 << 20, listener = 0): void {
     const { fd, client } = this.#kernel.connect(bufferBytes, `!${script}`);
     const peer: Peer = {
       name,
@@ -354,7 +371,7 @@ export class Place {
     this.#open.add(fd);
     this.#owner.set(fd, peer);
     this.#handed.add(fd);
-    this.#control.hand(fd);
+    this.#control.hand(fd, listener);
     this.#run(() => this.#reactor.openHanded());
     this.#run(() => this.#reactor.openHanded());
     this.#handed.delete(fd);
@@ -521,6 +538,10 @@ export function live(host: Host, deaths: Deaths): Outcome {
   place.connect('speaker', 'q;');
   place.connect('ticker', 'q;e t{+ 1;s .,tick;t .,50;}t .,50;');
   place.connect('counter', 'e d{+ 3;}');
+  // What follows the header came with its end.
+  place.connect('proxied', 'q;m 1,4000;', 1 << 20, 1);
+  place.queue('proxied', 'PROXY UNK');
+  place.expect('proxied', 'hello');
   const [one, two] = [place.handle('listener 1'), place.handle('listener 2')];
   // Several ready at once, input held, a message for all, a backlog.
   place.queue('lines', 'one\ntwo\nthr');
@@ -538,8 +559,11 @@ export function live(host: Host, deaths: Deaths): Outcome {
   place.expect('slow', bulk.subarray(0, 20_000));
   place.queue('slow', '');
   place.send('slow', bulk.subarray(0, 20_000));
+  place.queue('proxied', 'NOWN 1 2\r');
   place.advance(120);
+  place.queue('proxied', '\nhel');
   place.expect('ticker', 'ticktick');
+  place.queue('proxied', 'lo');
   // Some go, some come, while others wait.
   place.connect('leaver', 'q;m 1,100;');
   place.expect('leaver', 'bye');

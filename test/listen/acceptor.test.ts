@@ -38,7 +38,6 @@ function accepting(t: ExecutionContext, script: ConstantName[], acceptsPerTurn =
   const listener = new Listener(native, address, resolvePolicy());
   const acceptor = new Acceptor({
     native: faulty,
-    listeners: [listener],
     acceptsPerTurn,
     accepted: (fd) => {
       accepted.push(fd);
@@ -49,6 +48,7 @@ function accepting(t: ExecutionContext, script: ConstantName[], acceptsPerTurn =
       look();
     },
   });
+  acceptor.add(0, listener);
   let open = true;
   const close = (): void => {
     if (open) acceptor.close();

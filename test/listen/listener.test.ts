@@ -62,7 +62,7 @@ const identity = (file: string): string => {
 
 test('it listens on several addresses, says so line by line, and serves each', async (t) => {
   const file = path.join(temporary(t), 's');
-  const addresses = ['127.0.0.1:0', `unix:${file}`, '127.0.0.2:0', 'localhost:0'];
+  const addresses = ['127.0.0.1:0', `unix:${file}`, '127.0.0.2:0'];
   const server = await startCli(
     t,
     addresses.flatMap((address) => ['--listen', address]),
@@ -73,6 +73,14 @@ test('it listens on several addresses, says so line by line, and serves each', a
   t.regex(server.addresses[2]!, /^127\.0\.0\.2:[1-9]\d*$/);
   for (const address of server.addresses) await echoes(t, address);
   t.is(server.stderr, '');
+});
+
+test('localhost is both of its addresses, at one port, or the one that there is', async (t) => {
+  const server = await startCli(t, ['--listen', 'localhost:0']);
+  if (hasV6(t)) await server.written('stdout', /^(?:listening on .*\n){2}/);
+  const port = /^127\.0\.0\.1:(\d+)$/.exec(server.addresses[0]!)?.[1];
+  t.deepEqual(server.addresses.slice(1), hasV6(t) ? [`[::1]:${port}`] : []);
+  for (const address of server.addresses) await echoes(t, address);
 });
 
 test('it listens on IPv6', async (t) => {

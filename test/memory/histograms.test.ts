@@ -2,7 +2,7 @@
 
 import test from 'ava';
 import { ControlWords, IN_START_UP } from '../../host/memory/control-words.ts';
-import { Stats } from '../../host/memory/stats.ts';
+import { Stats } from '../../host/memory/counts/stats.ts';
 import { makeControl } from '../../host/memory/timed-control.ts';
 
 /** Callbacks that take what is asked, at times that are said. */

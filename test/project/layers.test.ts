@@ -63,7 +63,7 @@ const cases: readonly (readonly [what: string, changes: Tree, found: RegExp])[] 
   [
     'a room that imports against the plan',
     added('host/memory/segment.ts', "import '../reactor/turn.ts';\n"),
-    /^host\/memory\/segment\.ts: imports host\/reactor\/turn\.ts; memory may import kernel, shared\/records, errors/,
+    /^host\/memory\/segment\.ts: imports host\/reactor\/turn\.ts; memory may import kernel, memory\/counts, shared\/records, errors/,
   ],
   [
     'a type that is imported against the plan',

@@ -67,7 +67,7 @@ for (const workers of [0, 2]) {
     );
     for (const row of rows) {
       t.is(row.bytesIn, row.bytesOut);
-      t.like(row, { listener: server.addresses[0], state: 'open', waiting: null, heldBytes: 0 });
+      t.like(row, { listener: '127.0.0.1:0', state: 'open', waiting: null, heldBytes: 0 });
       t.regex(row.peer, /^127\.0\.0\.1:\d+$/);
       t.true(row.ageMs >= 0 && row.ageMs < 60_000);
       t.true(row.worker >= 0 && row.worker < Math.max(1, workers));
@@ -151,10 +151,14 @@ test('what is asked for wrongly is refused by code', async (t) => {
 test('connections are listed while their worker hangs', async (t) => {
   const server = await started(t, 1, hazard());
   const [client] = await clients(t, server, [3]);
+  let restarted = false;
+  server.on('restart', () => {
+    restarted = true;
+  });
   await client!.send('H');
-  // Nothing says that it has begun to hang. Whether it has or not, the list is the same.
-  for (let turns = 0; turns < 20; turns += 1) {
-    t.is((await server.connections()).connections.length, 1);
+  while (!restarted) {
+    const { connections } = await server.connections();
+    if (!restarted) t.is(connections.length, 1);
     await turn();
   }
   t.is(await client!.closed, 'ECONNRESET');

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test from 'ava';
 import fc from 'fast-check';
-import { nearest } from '../../host/services/nearest.ts';
+import { nearest } from '../../host/nearest.ts';
 import { ConfigError, readServices, type Services } from '../../host/services/services-file.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'wasmpoll-config-'));

@@ -2,6 +2,7 @@
 
 import test, { type ExecutionContext } from 'ava';
 import { native } from '../../host/kernel/native.ts';
+import { ListenerTable } from '../../host/listen/peer/listener-table.ts';
 import { loadModule } from '../../host/module/protocol-module.ts';
 import { resolvePolicy } from '../../host/policy.ts';
 import { makeCommon } from '../../host/threads/engine.ts';
@@ -17,8 +18,10 @@ async function seated(t: ExecutionContext): Promise<[Seat, (kind: string) => Pro
   const waiting = new Map<string, () => void>();
   const threads = new SpareThread(native);
   const module = await loadModule(await echoModule(), policy);
+  const listeners = ListenerTable.make(SharedArrayBuffer);
   const common = makeCommon(native, policy, {
-    listeners: ['unix:seat'],
+    listeners,
+    peers: 0,
     routed: false,
     histograms: false,
   });

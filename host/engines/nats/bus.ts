@@ -27,8 +27,13 @@ export class NatsBus implements BusEngine {
   ) {
     this.#mostBytes = mostBytes;
     this.#watch = watch;
-    const dial = (lost: (why: string) => void): NatsSession =>
-      new NatsSession(nats, address, limitMs, {
+    const { servers } = address;
+    // Each process begins with any, and goes on to the next when one is lost.
+    let next = Math.floor(Math.random() * servers.length);
+    const dial = (lost: (why: string) => void): NatsSession => {
+      const server = servers[next % servers.length]!;
+      next += 1;
+      return new NatsSession(nats, address, server, limitMs, {
         lost,
         frame: (frame) => {
           this.#canHear();
@@ -37,6 +42,7 @@ export class NatsBus implements BusEngine {
         confirmed: (waiting) => this.#confirmed(waiting),
         unconfirmed: () => this.#events?.lost(),
       });
+    };
     this.#link = new Link(dial, limitMs, {
       down: (why) => {
         this.#deaf = true;

@@ -1,14 +1,18 @@
 // NATS session: one connection to a NATS server, by the package @nats-io/transport-node, on one subject. It
 // counts what the server has not confirmed, and tells of failures.
 
+import { readFileSync } from 'node:fs';
 import { messageOf } from '../../errors.ts';
-import type { ServerAddress } from '../address.ts';
+import { type Endpoint, type ServerAddress, textOf } from '../address.ts';
 import { FRAME_OVERHEAD } from '../contract.ts';
 import { InFlight } from '../in-flight.ts';
 import type { Session } from '../link.ts';
 
 export type Nats = typeof import('@nats-io/transport-node');
 type Connection = Awaited<ReturnType<Nats['connect']>>;
+
+/** nats-server's `write_deadline`: so long it waits for another server that does not read. */
+const ROUTE_MS = 10_000;
 
 export interface NatsEvents {
   lost(why: string): void;
@@ -28,12 +32,21 @@ export class NatsSession implements Session {
   #closed = false;
   #waiting = 0;
   #asking = false;
+  /** When the last frame was published. */
+  #published = Number.NEGATIVE_INFINITY;
 
-  constructor(nats: Nats, address: ServerAddress, limitMs: number, events: NatsEvents) {
+  /** @param server one of the address's */
+  constructor(
+    nats: Nats,
+    address: ServerAddress,
+    server: Endpoint,
+    limitMs: number,
+    events: NatsEvents,
+  ) {
     this.#subject = address.service;
     this.#events = events;
     this.#asked = new InFlight(limitMs, () => events.lost(`no answer within ${limitMs} ms`));
-    this.ready = this.#open(nats, address, limitMs);
+    this.ready = this.#open(nats, address, server, limitMs);
   }
 
   /** What frames that are not confirmed cost. */
@@ -49,6 +62,7 @@ export class NatsSession implements Session {
       return false;
     }
     this.#waiting += frame.length + FRAME_OVERHEAD;
+    this.#published = performance.now();
     this.#confirm();
     return true;
   }
@@ -56,14 +70,28 @@ export class NatsSession implements Session {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    if (this.#waiting > 0) this.#events.unconfirmed();
+    if (this.#waiting > 0 || this.#mayBeOnRoute()) this.#events.unconfirmed();
     void this.#connection?.close();
   }
 
-  async #open(nats: Nats, address: ServerAddress, limitMs: number): Promise<void> {
-    const { user, password, host, port } = address;
+  // What a server of a cluster has confirmed may still wait there for the others of the cluster, and is lost with
+  // the server.
+  #mayBeOnRoute(): boolean {
+    if (this.#connection?.info?.cluster === undefined) return false;
+    return performance.now() - this.#published < ROUTE_MS;
+  }
+
+  async #open(
+    nats: Nats,
+    address: ServerAddress,
+    server: Endpoint,
+    limitMs: number,
+  ): Promise<void> {
+    const { user, password, files } = address;
+    const { creds } = files;
     const connection = await nats.connect({
-      servers: `${host.includes(':') ? `[${host}]` : host}:${port}`,
+      servers: textOf(server),
+      ignoreClusterUpdates: true,
       noEcho: true,
       // Link sees to that: while it is down the package takes frames, and drops them.
       reconnect: false,
@@ -73,6 +101,9 @@ export class NatsSession implements Session {
       // One part alone is a token.
       ...(password === '' ? {} : { user, pass: password }),
       ...(password === '' && user !== '' ? { token: user } : {}),
+      ...(creds === undefined
+        ? {}
+        : { authenticator: nats.credsAuthenticator(readFileSync(creds)) }),
     });
     this.#connection = connection;
     if (this.#closed) return connection.close();

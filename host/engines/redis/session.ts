@@ -8,6 +8,7 @@ import { EngineError } from '../contract.ts';
 import { InFlight } from '../in-flight.ts';
 import type { Session } from '../link.ts';
 import type { Script } from './scripts.ts';
+import { tlsOptions, whyOf } from './tls.ts';
 
 export type Redis = typeof import('@redis/client');
 export type Argument = string | Buffer;
@@ -55,12 +56,11 @@ export class RedisSession implements Session {
     this.#sent = new InFlight(limitMs, () => lost(`no answer within ${limitMs} ms`));
     this.#client = redis.createClient({
       socket: {
-        host: address.host,
-        port: address.port,
+        ...address.servers[0],
         connectTimeout: limitMs,
         // Link sees to that: it has to tell, and to say what was lost.
         reconnectStrategy: false,
-        ...(address.tls ? { tls: true as const } : {}),
+        ...tlsOptions(address),
       },
       ...(address.user === '' ? {} : { username: address.user }),
       ...(address.password === '' ? {} : { password: address.password }),
@@ -74,7 +74,7 @@ export class RedisSession implements Session {
     // What keeps a server's process alive is that it listens.
     this.#client.unref();
     // Also when an answer could not be read: then each answer would go to the wrong command.
-    this.#client.on('error', (error: unknown) => lost(messageOf(error)));
+    this.#client.on('error', (error: unknown) => lost(whyOf(error)));
     this.#client.on('end', () => lost('the connection was closed'));
     // The package does not end a connection that is being made.
     this.#client.on('connect', () => {
@@ -84,7 +84,10 @@ export class RedisSession implements Session {
     this.ready = this.#client
       .connect()
       .then(() => prepare(this))
-      .then(() => undefined);
+      .then(
+        () => undefined,
+        (error: unknown) => Promise.reject(new Error(whyOf(error))),
+      );
   }
 
   /**

@@ -99,9 +99,9 @@ export class ConnectionCalls implements Family {
     return value === null ? STATUS_ABSENT : this.#give(value, buffer, capacity);
   }
 
-  /** As much of the text as there is room for. @returns its full length */
-  #give(text: string, buffer: number, capacity: number): number {
-    const bytes = new TextEncoder().encode(text);
+  /** As much of it as there is room for. @returns its full length */
+  #give(value: string | Uint8Array, buffer: number, capacity: number): number {
+    const bytes = typeof value === 'string' ? new TextEncoder().encode(value) : value;
     this.#memory.write(buffer, bytes, Math.min(bytes.length, capacity));
     return bytes.length;
   }

@@ -2,7 +2,7 @@
 // values are the reactor's.
 
 import * as Abi from '../../../assembly/abi.ts';
-import { type Declaration, LONGEST_NAME, MOST_METRICS } from '../../memory/metrics.ts';
+import { type Declaration, LONGEST_NAME, MOST_METRICS } from '../../memory/counts/metrics.ts';
 import type { Effects } from '../effects.ts';
 import type { Family, Functions, GuestHost } from '../guest-host.ts';
 import type { GuestMemory } from '../guest-memory.ts';

@@ -4,13 +4,12 @@
 import { REASON_ERROR, REASON_HUNG, REASON_TRAP } from '../../../assembly/abi.ts';
 import { makeEventFd, ringEventFd } from '../../kernel/event-fd.ts';
 import type { Native, NativeEpoll } from '../../kernel/native.ts';
-import { ConnectionRows } from '../../memory/connection-rows.ts';
 import { isOpen, isThere } from '../../memory/connections.ts';
 import { ControlWords, IN_START_UP } from '../../memory/control-words.ts';
+import { Metrics } from '../../memory/counts/metrics.ts';
+import { Stats } from '../../memory/counts/stats.ts';
 import { COLUMNS, DOOMED, FD, FLAGS, MASK, OPEN, REASON } from '../../memory/layout.ts';
-import { Metrics } from '../../memory/metrics.ts';
-import { Stats } from '../../memory/stats.ts';
-import type { Policy } from '../../policy.ts';
+import { headerBytes, type Policy } from '../../policy.ts';
 import { bitsOf, type Common, type Interests, interestsOf, type Receiver } from '../engine.ts';
 
 const NOBODY = { slot: IN_START_UP, reason: REASON_TRAP };
@@ -39,6 +38,7 @@ export class SeatHoldings {
   readonly #common: Common;
   readonly #epoll: NativeEpoll;
   readonly #eventFd: number;
+  readonly #headers: SharedArrayBuffer;
   #handed = 0;
   #callbacksAtStart = 0;
 
@@ -50,6 +50,7 @@ export class SeatHoldings {
     this.policy = policy;
     this.control = new ControlWords(new SharedArrayBuffer(ControlWords.bytes));
     this.stats = new Stats(this.control.counts);
+    this.#headers = new SharedArrayBuffer(headerBytes(policy));
     this.#epoll = native.epoll();
     try {
       this.#eventFd = makeEventFd(native);
@@ -71,7 +72,9 @@ export class SeatHoldings {
       control: this.control.buffer as SharedArrayBuffer,
       metrics: this.metrics.buffer as SharedArrayBuffer,
       histograms: this.#common.histograms,
-      listeners: this.#common.listeners,
+      listeners: this.#common.listeners.buffer as SharedArrayBuffer,
+      headers: this.#headers,
+      peers: this.#common.peers,
       epollFd: this.#epoll.fd,
       eventFd: this.#eventFd,
       shared: { id: this.#common.shared.id, seat: this.number, routed: this.#common.routed },
@@ -167,12 +170,6 @@ export class SeatHoldings {
     const table = this.#table;
     const open = table !== null && isOpen(table, this.policy.maxConnections, handle);
     return open ? { seat: this.number, handle } : null;
-  }
-
-  /** What other threads may read; null before the first thread serves. */
-  get rows(): ConnectionRows | null {
-    if (this.segment === null) return null;
-    return new ConnectionRows(this.segment, this.policy.maxConnections);
   }
 
   get #table(): Int32Array | null {

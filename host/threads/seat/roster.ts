@@ -1,26 +1,27 @@
 // Roster: what can be asked of all seats at once, one after the other. It starts and ends none.
 
-import type { Native } from '../../kernel/native.ts';
 import {
+  type Common,
   type ConnectionTable,
   fromId,
   type Roster,
   stateOf,
   type WorkerStatus,
 } from '../engine.ts';
+import { connectionTable } from './connection-table.ts';
 import type { Seat } from './seat.ts';
 
 export class SeatRoster implements Roster {
-  readonly #native: Native;
+  readonly #common: Common;
   readonly #seats: () => readonly Seat[];
 
-  constructor(native: Native, seats: () => readonly Seat[]) {
-    this.#native = native;
+  constructor(common: Common, seats: () => readonly Seat[]) {
+    this.#common = common;
     this.#seats = seats;
   }
 
   workers(): WorkerStatus[] {
-    const errorName = (errno: number): string => this.#native.errorName(errno);
+    const errorName = (errno: number): string => this.#common.native.errorName(errno);
     return this.#seats().map(({ index, ready, draining, restarts, holdings }) => ({
       ...{ index, restarts, state: stateOf(ready, draining) },
       ...holdings.stats.snapshot(errorName),
@@ -28,8 +29,8 @@ export class SeatRoster implements Roster {
   }
 
   tables(): ConnectionTable[] {
-    return this.#seats().flatMap(({ index, holdings: { rows } }) =>
-      rows === null ? [] : [{ index, rows }],
+    return this.#seats().flatMap(
+      ({ index, holdings }) => connectionTable(this.#common, holdings, index) ?? [],
     );
   }
 

@@ -1,28 +1,38 @@
 // The NATS bus against a real server: two processes' worth of exchanges hear each other, and are told of what
 // they may have missed. The server's connections are cut by a proxy that the test has in between.
 
+import { writeFileSync } from 'node:fs';
 import * as nats from '@nats-io/transport-node';
 import test, { type ExecutionContext } from 'ava';
 import { parseTopics } from '../../../host/engines/address.ts';
 import { NatsBus } from '../../../host/engines/nats/bus.ts';
+import { NatsSession } from '../../../host/engines/nats/session.ts';
 import { CuttingProxy, EngineServer } from '../../helpers/engine-servers.ts';
 import { Watch } from '../../helpers/engine-watch.ts';
 import { assertTold, Participant } from '../../helpers/exchange-pair.ts';
 import { has } from '../../helpers/installed.ts';
+import { natsCredentials } from '../../helpers/nats-credentials.ts';
+import { temporary } from '../../helpers/process.ts';
 
 interface Options {
   readonly limitMs?: number;
   readonly mostBytes?: number;
   readonly service?: string;
   readonly userinfo?: string;
+  /** The other servers of the cluster. */
+  readonly others?: readonly { port: number }[];
+  readonly creds?: string;
 }
 
 function make(
   t: ExecutionContext,
   { port }: { port: number },
-  { limitMs = 20_000, mostBytes = 1 << 24, service = 'chat', userinfo = '' }: Options = {},
+  { limitMs = 20_000, mostBytes = 1 << 24, service = 'chat', ...options }: Options = {},
 ): Participant {
-  const url = `nats://${userinfo}127.0.0.1:${port}?service=${service}`;
+  const { userinfo = '', others = [], creds } = options;
+  const hosts = [port, ...others.map((other) => other.port)].map((one) => `127.0.0.1:${one}`);
+  const file = creds === undefined ? '' : `&creds=${creds}`;
+  const url = `nats://${userinfo}${hosts.join(',')}?service=${service}${file}`;
   const watch = new Watch();
   const bus = new NatsBus(nats, parseTopics(url, 'topics'), limitMs, mostBytes, watch);
   return new Participant(t, bus, watch);
@@ -187,6 +197,86 @@ test.serial('a user, a token, and a wrong password that is told and not shown', 
   t.notRegex(wrong.watch.reasons.join(), /sesame/);
   await join(t, await EngineServer.nats(t, '--auth', 't0ken'), { userinfo: 't0ken@' });
 });
+
+test.serial('a file of credentials opens a server that asks for them', async (t) => {
+  if (!has(t, 'nats-server')) return;
+  const [known, unknown] = [natsCredentials(), natsCredentials()];
+  const server = await EngineServer.natsWith(t, known.configuration);
+  const folder = temporary(t);
+  const [creds, others] = [`${folder}/known.creds`, `${folder}/unknown.creds`];
+  writeFileSync(creds, known.file);
+  writeFileSync(others, unknown.file);
+  const [a, b] = [await join(t, server, { creds }), await join(t, server, { creds })];
+  a.publish('room', 'hello');
+  await b.hears('room hello');
+  for (const options of [{}, { creds: others }]) {
+    const refused = make(t, server, options);
+    await refused.exchange.start();
+    t.false(refused.connected);
+    t.regex(refused.watch.reasons[0]!, /authorization/i);
+  }
+});
+
+test.serial('when a server of a cluster is killed, its clients go on at another one', async (t) => {
+  if (!has(t, 'nats-server')) return;
+  const [one, two] = await EngineServer.natsCluster(t);
+  // Whatever it begins with, it ends up where it can be.
+  await two.kill();
+  const a = await join(t, one, { others: [two] });
+  await two.start();
+  const b = await join(t, two);
+  // The servers find each other by themselves.
+  for (let number = 0; !b.heard.some((what) => what.startsWith('room ')); number += 1) {
+    a.publish('room', `try ${number}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  b.heard.length = 0;
+  const [down, up] = [a.watch.next('down'), comesBack(a.watch)];
+  a.publish('room', 'confirmed or not');
+  await one.kill();
+  await down;
+  a.publish('room', 'lost');
+  await up;
+  await a.hears('gap');
+  a.publish('room', 'found');
+  await b.hears('room found');
+  const heard = b.heard.filter((what) => what !== 'room confirmed or not');
+  t.deepEqual(heard, ['gap', 'room found']);
+  t.is(b.exchange.counts.gaps, 1);
+});
+
+/** Publishes a frame, and ends the session when it is confirmed. @returns whether that leaves it in doubt */
+async function isInDoubt(t: ExecutionContext, server: EngineServer): Promise<boolean> {
+  const address = parseTopics(`nats://127.0.0.1:${server.port}`, 'topics');
+  let doubt = false;
+  let confirm = (): void => undefined;
+  const confirmed = new Promise<void>((resolve) => {
+    confirm = resolve;
+  });
+  const session = new NatsSession(nats, address, address.servers[0], 20_000, {
+    lost: () => undefined,
+    frame: () => undefined,
+    confirmed: (waiting) => waiting === 0 && confirm(),
+    unconfirmed: () => {
+      doubt = true;
+    },
+  });
+  await session.ready;
+  t.true(session.publish(new Uint8Array(20)));
+  await confirmed;
+  session.close();
+  return doubt;
+}
+
+test.serial(
+  'what a server has confirmed is in doubt when it is lost, if others of a cluster were to have it',
+  async (t) => {
+    if (!has(t, 'nats-server')) return;
+    t.false(await isInDoubt(t, await EngineServer.nats(t)));
+    const [one] = await EngineServer.natsCluster(t);
+    t.true(await isInDoubt(t, one));
+  },
+);
 
 test.serial('a message that the server is too small for is told as lost', async (t) => {
   if (!has(t, 'nats-server')) return;

@@ -1,7 +1,7 @@
 // Metrics: what guests have counted, by name, in an array that another thread may read and that outlives
 // the instances. It knows kinds, names and buckets, and not who counts what.
 
-import * as Abi from '../../assembly/abi.ts';
+import * as Abi from '../../../assembly/abi.ts';
 
 const { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM } = Abi;
 

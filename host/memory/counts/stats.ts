@@ -24,6 +24,10 @@ const KINDS = [
   'GUEST_START',
   'HUNG',
   'WORKER',
+  'PROXY',
+  'DENIED',
+  'ADDRESS_CONNECTIONS',
+  'ADDRESS_RATE',
 ] as const;
 
 export type Kind = (typeof KINDS)[number];
@@ -40,7 +44,7 @@ const BACKLOG = 8;
 const POOL = 9;
 const GUEST_MEMORY = 10;
 const FIRST_KIND = 16;
-const FIRST_ERRNO = 32;
+const FIRST_ERRNO = 48;
 // Linux's errnos end at 133; asm-generic/errno.h.
 const ERRNOS = 134;
 
