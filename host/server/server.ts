@@ -20,6 +20,8 @@ import { WatchedEmitter } from './watched-emitter.ts';
 export class Server extends WatchedEmitter {
   /** Resolves when the server is closed, whoever closed it. */
   readonly closed: Promise<void>;
+  /** Reads all certificates again. @throws WasmpollError ERR_TLS, and nothing has changed then */
+  readonly reloadTls = (): void => this.#listening.reloadTls();
   readonly #policy: Policy;
   readonly #engine: Engine;
   readonly #own: OwnSeat;
@@ -228,11 +230,6 @@ export class Server extends WatchedEmitter {
     });
     this.#swapping = turn.catch(() => undefined);
     return turn;
-  }
-
-  /** Reads all certificates again. @throws WasmpollError ERR_TLS, and nothing has changed then */
-  reloadTls(): void {
-    this.#listening.reloadTls();
   }
 
   /** Says that it is about to close: `status().state` is `leaving`, and all else goes on as before. */
