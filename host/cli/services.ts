@@ -35,7 +35,9 @@ export async function runServices(
     if (running === null) return;
     const ever: Promise<void>[] = [];
     const started = ({ service, server }: Running): void => {
-      operation.add(service.name, server);
+      operation.add(service.name, server, () =>
+        optionsOf(running.get(service.name)?.service ?? service),
+      );
       ever.push(server.closed);
       for (const address of server.addresses) {
         process.stdout.write(`${service.name}: listening on ${address}\n`);
