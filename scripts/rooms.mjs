@@ -53,6 +53,8 @@ export const rooms = {
     'threads',
   ],
   admin: ['kernel', 'listen', 'memory/counts/metrics', 'server'],
+  'admin/view': [],
+  'admin/page': ['admin/view'],
   wasi: ['kernel', 'module', 'listen', 'threads/thread', 'wasi/preview1'],
   'wasi/preview1': ['kernel'],
   testing: [
@@ -60,7 +62,8 @@ export const rooms = {
     ...['engines/contract', 'engines/frame', 'engines/in-flight', 'engines/router'],
     ...['engines/timers', 'listen/peer', 'memory/counts'],
   ],
-  cli: ['admin', 'engines/address', 'listen', 'module', 'server', 'services', 'wasi'],
+  cli: ['admin', 'cli/top', 'engines/address', 'listen', 'module', 'server', 'services', 'wasi'],
+  'cli/top': ['admin/view', 'cli/command-line', 'cli/signals', 'listen/address'],
 };
 
 export const limits = {
@@ -78,8 +81,10 @@ export const limits = {
     'host/threads/seat/holdings.ts': 12,
     'host/reactor/parts.ts': 15,
     'host/reactor/wiring.ts': 14,
+    'host/cli/invocation.ts': 11,
     'host/server/serve.ts': 16,
     'host/admin/admin.ts': 16,
+    'host/admin/page/app.ts': 12,
     'host/server/server.ts': 16,
     'host/testing/harness.ts': 15,
   },
