@@ -141,10 +141,10 @@ async function reactorOn(kernel: Kernel, module: Uint8Array = echoModule()) {
   const observer: Observer = {
     open: null,
     data: null,
-    close: (_connection, reason) => reasons.push(reason),
+    close: ({ reason }) => reasons.push(reason),
     restart: () => undefined,
     failure: () => undefined,
-    overlong: () => undefined,
+    fault: () => true,
     log: () => true,
   };
   const reactor = new Reactor({

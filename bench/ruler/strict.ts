@@ -6,14 +6,14 @@ export const strict: Observer = {
   open: null,
   data: null,
   close: null,
-  restart: (why) => {
+  restart: ({ why }) => {
     throw new Error(why);
   },
   failure: (error) => {
     throw error;
   },
-  overlong: (connection) => {
-    throw new Error(`no frame of ${connection} is long`);
+  fault: ({ reason }) => {
+    throw new Error(`a connection was ended for the reason ${reason}`);
   },
   log: () => true,
 };

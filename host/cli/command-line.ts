@@ -2,11 +2,12 @@
 // is wrong. It knows neither server nor run.
 
 import { readFileSync, writeSync } from 'node:fs';
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { parseStore, parseTopics } from '../engines/address.ts';
 import { messageOf, WasmpollError } from '../errors.ts';
 import { parseAddress } from '../listen/address.ts';
 import { type SettingName, settings } from '../policy.ts';
+import { LEVELS } from '../server/logger.ts';
 import { printable } from '../text.ts';
 import { showValue } from '../units.ts';
 import { flagOf, PLACEHOLDERS, parseSetting } from './flags.ts';
@@ -77,6 +78,25 @@ export function addAdmin(command: Command): void {
       },
     )
     .option('--admin-allow-remote', 'let --admin be an address that other machines can reach');
+}
+
+/** `--log-level` and what else is said of lines of the log. */
+export function addLogs(command: Command, level: string | undefined): void {
+  const levels = new Option('--log-level <LEVEL>', 'debug shows each client, without its data');
+  command
+    .addOption(level === undefined ? levels.choices(LEVELS) : levels.choices(LEVELS).default(level))
+    .addOption(
+      new Option(
+        '--log-format <FORMAT>',
+        'of the lines on standard error (default: pretty at a terminal, json elsewhere)',
+      ).choices(['pretty', 'json']),
+    )
+    .option('--log-data', 'show each client, and what it sends, as lines of the level info')
+    .option(
+      '--access-log <FILE>',
+      'one line of JSON for each connection that is over; - is standard output. SIGUSR1 and SIGHUP ' +
+        'open the file anew (default: none)',
+    );
 }
 
 /** One flag for each setting; `defaultOf` is what --help shows. */

@@ -4,7 +4,7 @@
 import { messageOf, WasmpollError } from '../errors.ts';
 import { resolveProtocol } from '../module/source.ts';
 import { complain, FAILED, leaveMissingFolder, refuse } from './command-line.ts';
-import { DEFAULT_ADDRESS, type Invocation, readArguments } from './serve-command.ts';
+import { DEFAULT_ADDRESS, type Invocation, operationOf, readArguments } from './serve-command.ts';
 import { namesServices, servicesMain } from './services-command.ts';
 import type { Signals } from './signals.ts';
 
@@ -29,9 +29,10 @@ async function run(
   }
   // Loaded after the usage is known to be right, so that --help needs no addon.
   const { runServer } = await import('./serve.ts');
-  const { listen = [DEFAULT_ADDRESS], workers, logLevel, store, topics } = flags;
+  const { listen = [DEFAULT_ADDRESS], workers, logData = false, store, topics } = flags;
   const engines = { ...(store && { store }), ...(topics && { topics }) };
-  await runServer({ protocol, listen, workers, policy, ...engines }, flags, logLevel, signals);
+  const options = { protocol, listen, workers, policy, logData, ...engines };
+  await runServer(options, flags, operationOf(flags), signals);
 }
 
 /** Does what the arguments say, and leaves the exit status. */

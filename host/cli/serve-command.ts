@@ -1,34 +1,37 @@
 // Serve command: what the command line of a server takes, and how --help shows it. It reads the
 // arguments, and serves nothing.
 
-import { Option } from 'commander';
 import { WasmpollError } from '../errors.ts';
 import { parseListen } from '../listen/spec.ts';
 import { MAX_WORKERS, type Policy, resolvePolicy } from '../policy.ts';
-import { LEVELS } from '../server/logger.ts';
 import {
   addAdmin,
   addEngines,
   addListen,
+  addLogs,
   addSettings,
   makeCommand,
   refuseRepetition,
 } from './command-line.ts';
 import { type ConfigFlags, parseSet } from './config-file.ts';
 import { flagOf, policyFrom, settingNames } from './flags.ts';
+import type { OperationOptions } from './operation.ts';
 
 /** Where it listens when nothing is said. */
 export const DEFAULT_ADDRESS = '127.0.0.1:33445';
 /** Flags that mean nothing to a command. */
 const SERVER_ONLY = [
   ...['--workers', '--store', '--topics', '--log-level', '--config-file', '--set'],
-  ...['--admin', '--admin-allow-remote'],
+  ...['--admin', '--admin-allow-remote', '--log-format', '--log-data', '--access-log'],
 ];
 
 export interface ServeFlags extends ConfigFlags {
   listen?: string[];
   workers: number | 'auto';
   logLevel: string;
+  logFormat?: 'pretty' | 'json';
+  logData?: boolean;
+  accessLog?: string;
   store?: string;
   topics?: string;
   admin?: string[];
@@ -43,6 +46,15 @@ export interface Invocation {
   /** Flags that were given, and mean nothing to a command. */
   serverOnly: readonly string[];
 }
+
+/** What of it is about the process, and not the server. */
+export const operationOf = (flags: ServeFlags): OperationOptions => ({
+  level: flags.logLevel,
+  ...(flags.logFormat && { format: flags.logFormat }),
+  ...(flags.accessLog && { access: flags.accessLog }),
+  ...(flags.admin && { admin: flags.admin }),
+  ...(flags.adminAllowRemote && { adminAllowRemote: true }),
+});
 
 /** @throws CommanderError or WasmpollError when the usage is wrong, whatever the machine is like. */
 export function readArguments(): Invocation {
@@ -73,11 +85,6 @@ function serveCommand(): ReturnType<typeof makeCommand> {
       parseWorkers,
       1,
     )
-    .addOption(
-      new Option('--log-level <LEVEL>', 'debug logs each client and its data')
-        .choices(LEVELS)
-        .default('info'),
-    )
     .option(
       '--config-file <PATH>',
       "what the guest's config gives it, at most 1 MiB; SIGHUP reads it again (default: none)",
@@ -96,6 +103,7 @@ function serveCommand(): ReturnType<typeof makeCommand> {
     )
     .allowExcessArguments(false);
   addEngines(command);
+  addLogs(command, 'info');
   addAdmin(command);
   addSettings(command, settingNames);
   refuseRepetition(command, ['listen', 'set', 'admin']);

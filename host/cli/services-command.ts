@@ -1,16 +1,23 @@
 // Services command: the command lines for a file of services, `wasmpoll --config FILE` and `wasmpoll check
 // --config FILE`. It reads arguments, and turns each mistake into a line of its own.
 
-import { Option } from 'commander';
 import { messageOf, WasmpollError } from '../errors.ts';
 import { readServices } from '../services/services-file.ts';
-import { LEVELS } from '../services/shape.ts';
-import { complain, FAILED, leaveMissingFolder, makeCommand, refuse } from './command-line.ts';
+import {
+  addAdmin,
+  addLogs,
+  complain,
+  FAILED,
+  leaveMissingFolder,
+  makeCommand,
+  refuse,
+  refuseRepetition,
+} from './command-line.ts';
+import type { ServicesFlags } from './services.ts';
 import type { Signals } from './signals.ts';
 
-interface Flags {
+interface Flags extends ServicesFlags {
   config: string;
-  logLevel?: string;
 }
 
 /** Whether the arguments, without node and the script, are for a file of services. */
@@ -27,8 +34,10 @@ export async function servicesMain(args: readonly string[], signals: Signals): P
     .requiredOption('--config <FILE>', 'TOML, or JSON if it ends in .json')
     .allowExcessArguments(false);
   if (!checks) {
-    const level = new Option('--log-level <LEVEL>', "instead of the file's").choices(LEVELS);
-    command.addOption(level);
+    addLogs(command, undefined);
+    addAdmin(command);
+    command.addHelpText('after', '\nThese flags win over what the file says.');
+    refuseRepetition(command, ['admin']);
   }
   try {
     command.parse(args.slice(checks ? 1 : 0), { from: 'user' });
@@ -36,13 +45,13 @@ export async function servicesMain(args: readonly string[], signals: Signals): P
     refuse(error);
     return;
   }
-  const { config, logLevel } = command.opts<Flags>();
+  const { config, ...flags } = command.opts<Flags>();
   leaveMissingFolder();
   try {
     if (checks) await check(config);
     else {
       const { runServices } = await import('./services.ts');
-      await runServices(config, logLevel, signals);
+      await runServices(config, flags, signals);
     }
   } catch (error) {
     const whole = error instanceof WasmpollError && error.code === 'ERR_CONFIG';

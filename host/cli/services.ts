@@ -2,13 +2,13 @@
 // at SIGHUP as far as it can. It reads no arguments, and knows no listener.
 
 import { messageOf, WasmpollError } from '../errors.ts';
-import type { Logger } from '../server/logger.ts';
+import { type Logger, withFields } from '../server/logger.ts';
 import { serve } from '../server/serve.ts';
 import type { Server } from '../server/server.ts';
 import { readServices, type Service, type Services } from '../services/services-file.ts';
-import { type AdminFlags, withAdmin } from './admin.ts';
+import type { AdminFlags } from './admin.ts';
 import { optionsOf, problemsOf, told } from './check.ts';
-import { withLogger } from './serve.ts';
+import { type Operation, type OperationOptions, operate } from './operation.ts';
 import type { Signals } from './signals.ts';
 
 interface Running {
@@ -16,49 +16,75 @@ interface Running {
   readonly server: Server;
 }
 
+/** What the command line says instead of the file. */
+export interface ServicesFlags extends AdminFlags {
+  logLevel?: string;
+  logFormat?: 'pretty' | 'json';
+  logData?: boolean;
+  accessLog?: string;
+}
+
 /** Resolves when all services have drained, or a signal has ended their start. */
 export async function runServices(
   file: string,
-  logLevel: string | undefined,
+  flags: ServicesFlags,
   signals: Signals,
 ): Promise<void> {
   const services = readServices(file);
-  await withLogger(logLevel ?? services.logLevel ?? 'info', (plain) =>
-    withAdmin(adminOf(services), plain, async (admin, logger) => {
-      const running = await startAll(services, logger, signals, admin !== null);
-      if (running === null) return;
-      for (const [name, { service, server }] of running) {
-        admin?.add(name, server, () => optionsOf(service));
+  await operate(optionsFor(services, flags), signals, async (operation) => {
+    const running = await startAll(services, flags, operation);
+    if (running === null) return;
+    for (const [name, { service, server }] of running) {
+      operation.add(name, server, () => optionsOf(service));
+    }
+    const { logger } = operation;
+    const again = (): Promise<void> => reload(file, running, logger);
+    operation.started(again, () => void again().catch((error) => refuse(error, logger)));
+    for (const { service, server } of running.values()) {
+      for (const address of server.addresses) {
+        process.stdout.write(`${service.name}: listening on ${address}\n`);
       }
-      const again = (): Promise<void> => reload(file, running, logger);
-      admin?.started({ reload: again });
-      signals.onHangup(() => void again().catch((error) => refuse(error, logger)));
-      for (const { service, server } of running.values()) {
-        for (const address of server.addresses) {
-          process.stdout.write(`${service.name}: listening on ${address}\n`);
-        }
-      }
-      await Promise.all([...running.values()].map(({ server }) => server.closed));
-    }),
-  );
+    }
+    await Promise.all([...running.values()].map(({ server }) => server.closed));
+  });
 }
 
-const adminOf = ({ admin, adminAllowRemote }: Services): AdminFlags => ({
-  ...(admin && { admin }),
-  ...(adminAllowRemote && { adminAllowRemote }),
-});
+function optionsFor(services: Services, flags: ServicesFlags): OperationOptions {
+  const {
+    logLevel = 'info',
+    logFormat: format,
+    accessLog: access,
+    admin,
+    adminAllowRemote,
+  } = {
+    ...services,
+    ...flags,
+  };
+  return {
+    level: logLevel,
+    ...(format && { format }),
+    ...(access && { access }),
+    ...(admin && { admin }),
+    ...(adminAllowRemote && { adminAllowRemote }),
+  };
+}
 
 /** @returns null when a signal has ended the start */
 async function startAll(
   services: Services,
-  logger: Logger,
-  signals: Signals,
-  histograms: boolean,
+  { logData }: ServicesFlags,
+  { logger, signals, isWatched }: Operation,
 ): Promise<Map<string, Running> | null> {
   const running = new Map<string, Running>();
   for (const service of services.services) {
     try {
-      const options = { ...(await optionsOf(service)), logger, histograms, signal: signals.stop };
+      const options = {
+        ...(await optionsOf(service)),
+        ...(logData && { logData }),
+        histograms: isWatched,
+        logger: withFields(logger, { service: service.name }),
+        signal: signals.stop,
+      };
       running.set(service.name, { service, server: await serve(options) });
     } catch (error) {
       await Promise.all([...running.values()].map(({ server }) => server.close()));

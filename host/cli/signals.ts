@@ -15,11 +15,15 @@ export class Signals {
     this.#deliver();
   };
 
+  #reopen: () => void = () => undefined;
+
   constructor() {
     for (const name of Object.keys(NUMBERS) as (keyof typeof NUMBERS)[]) {
       process.on(name, () => this.#stopped(NUMBERS[name]));
     }
     process.on('SIGHUP', this.#hangup);
+    // Node would open its debugger.
+    process.on('SIGUSR1', () => this.#reopen());
   }
 
   // A second signal ends the process at once, as a shell's ^C would.
@@ -51,6 +55,11 @@ export class Signals {
   onHangup(reload: () => void): void {
     this.#reload = reload;
     queueMicrotask(() => this.#deliver());
+  }
+
+  /** Calls `reopen` at each SIGUSR1 from now on. */
+  onReopen(reopen: () => void): void {
+    this.#reopen = reopen;
   }
 
   #deliver(): void {

@@ -30,6 +30,11 @@ export class Facts {
     return this.#headerOf(slot)?.source ?? this.#socketPeer(slot) ?? '';
   }
 
+  /** The operator's name for the listener that it came by. */
+  listener(slot: number): string {
+    return this.#listeners.name(this.#table[slot * COLUMNS + LISTENER]!) ?? '';
+  }
+
   #socketPeer(slot: number): string | null {
     const fd = this.#table[slot * COLUMNS + FD]!;
     // Another thread may look here while the connection is closed.

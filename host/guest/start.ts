@@ -2,8 +2,10 @@
 // has to be there, and not what an instance is for.
 
 import { Clock } from '../kernel/clock.ts';
-import { type ControlWords, IN_START_UP } from '../memory/control-words.ts';
+
+import { type ControlWords, IN_START_UP, START_UP } from '../memory/control-words.ts';
 import { Stats } from '../memory/counts/stats.ts';
+
 import type { GuestModule } from '../module/protocol-module.ts';
 import type { Policy } from '../policy.ts';
 import { Guest } from './guest.ts';
@@ -53,7 +55,7 @@ export function makeGround({
 
 /** Starts an instance; as long as that takes the worker counts as inside the guest. */
 export function startGuest(module: GuestModule, { policy, control, environment }: Ground): Guest {
-  control.enter(IN_START_UP);
+  control.enter(IN_START_UP, START_UP);
   try {
     return new Guest(module, policy, environment);
   } finally {

@@ -2,6 +2,7 @@
 // of instances.
 
 import { messageOf } from '../errors.ts';
+import type { MapOf } from '../module/source-map.ts';
 import { printable } from '../text.ts';
 
 // A module that came compiled has the names that it has. They stand where nobody needs to look.
@@ -16,6 +17,23 @@ export function trapOf(thrown: unknown): string {
     return 'a trap that cannot be described';
   }
 }
+
+/** A place in a module, and the file that knows which line of a source it came from. */
+export interface Place {
+  readonly map: string;
+  /** In the module's file. */
+  readonly offset: number;
+}
+
+/** Where the guest was stopped; null when that is not known, or no source map is. Never throws. */
+export function placeOf(thrown: unknown, map: MapOf | null): Place | null {
+  const offset = map === null ? undefined : OFFSET.exec(stackOf(thrown))?.[1];
+  if (map === null || offset === undefined) return null;
+  return { map: map.map, offset: Number.parseInt(offset, 16) + map.shift };
+}
+
+// V8 names a place as `wasm://wasm/…:wasm-function[12]:0x3f`, in bytes of the module.
+const OFFSET = /wasm-function\[\d+\]:0x([\da-f]{1,8})/;
 
 // V8 names a function of the module as `at name (wasm://wasm/…)`.
 const FRAME = /at (\S+) \(wasm:/;

@@ -16,6 +16,7 @@ const TAKEN = 6;
 /** 1 when the worker has marked whom its predecessor's end has cost. */
 const RECOVERED = 7;
 const INTERESTS = 8;
+const CALLBACK = 9;
 const RING = 16;
 /** Descriptors that can be on their way to a worker, each with the number of its listener. */
 const RING_ENTRIES = 4096;
@@ -31,6 +32,26 @@ const entryAt = (index: number): number => RING + ((index >>> 0) % RING_ENTRIES)
 export const IN_START_UP = -1;
 export const IN_ON_START = -2;
 export const IN_ON_TICK = -3;
+
+// What the guest is entered for, in CALLBACK.
+export const START_UP = 0;
+export const ON_DATA = 1;
+export const ON_END = 2;
+export const ON_OPEN = 3;
+export const ON_DRAIN = 4;
+export const ON_TIMER = 5;
+export const ON_CLOSE = 6;
+export const ON_RESTORE = 7;
+export const MIGRATE = 8;
+export const ON_START = 9;
+export const ON_TICK = 10;
+export const ON_MESSAGE = 11;
+export const ON_REPLY = 12;
+export const ON_MISSED = 13;
+const NAMES = (
+  'start-up on_data on_end on_open on_drain on_timer on_close on_restore migrate on_start on_tick ' +
+  'on_message on_reply on_missed'
+).split(' ');
 
 /** What SEQUENCE holds when the worker was given up: neither odd nor a number it would reach. */
 const CONDEMNED = -2;
@@ -65,8 +86,12 @@ export class ControlWords {
 
   // The worker's side.
 
-  /** The worker enters the guest for a slot, or for one of IN_…: odd until it has left. */
-  enter(slot: number): void {
+  /**
+   * The worker enters the guest for a slot, or for one of IN_…: odd until it has left.
+   * @param callback one of START_UP, ON_…, MIGRATE
+   */
+  enter(slot: number, callback: number): void {
+    this.#words[CALLBACK] = callback;
     if (!this.#watched) return;
     this.#words[SLOT] = slot;
     this.#sequence = (this.#sequence + 1) & 0x3fff_ffff;
@@ -159,6 +184,11 @@ export class ControlWords {
   /** The slot in whose callback the worker is or was last, or one of IN_…. */
   get slot(): number {
     return Atomics.load(this.#words, SLOT);
+  }
+
+  /** What the guest was entered for last: `on_data`, …, or `start-up`. */
+  get callback(): string {
+    return NAMES[Atomics.load(this.#words, CALLBACK)] ?? '';
   }
 
   /** Callbacks that were completed, in Int32. */

@@ -103,6 +103,8 @@ export const TOUCHED = 1 << 15;
 export const SHARING = 1 << 16;
 /** Messages for it were lost, and it was not told. */
 export const MISSED = 1 << 17;
+/** It ends with REASON_ERROR by the host's own fault, and not since a system call failed. */
+export const LOST = 1 << 19;
 
 /** Its PROXY header has not come yet; the guest knows nothing of it. */
 export const AWAITING = 1 << 18;

@@ -39,8 +39,8 @@ class TimedControl extends ControlWords {
     Histograms.keepHistograms(this.#columns);
   }
 
-  override enter(slot: number): void {
-    super.enter(slot);
+  override enter(slot: number, callback: number): void {
+    super.enter(slot, callback);
     if (slot === IN_START_UP) return;
     this.#left -= 1;
     if (this.#left === 0) this.#since = this.#now();

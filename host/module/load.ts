@@ -9,6 +9,7 @@ import { checkCosts, checkLimits, checkNames, type ModuleLimits } from './limits
 import { bounded } from './maxima.ts';
 import { Refusal, refusalOf, shown } from './refusal.ts';
 import { inSlices } from './slices.ts';
+import type { MapOf } from './source-map.ts';
 
 /** A module that has passed every check that its source allows. */
 export interface GuestModule {
@@ -18,6 +19,8 @@ export interface GuestModule {
   readonly exports: ReadonlySet<string>;
   /** What the operator gives each of its instances; the loader leaves it out. */
   readonly config?: Uint8Array;
+  /** Where its source map may be, if it was a file's and names one. */
+  readonly map?: MapOf;
 }
 
 /** Paths, bundled names and URLs are resolved before. */
@@ -56,8 +59,9 @@ export async function loadGuest(
     const exports = await inSlices(judge(guestInterface, binary, parsed));
     checkLimits(binary, parsed, limits);
     await inSlices(checkCosts(binary, parsed, limits));
-    const copy = await inSlices(bounded(binary, parsed, limits));
-    return { module: await compile(copy, limits.compileTimeoutMs), name, exports };
+    const { copy, map } = await inSlices(bounded(binary, parsed, limits));
+    const module = await compile(copy, limits.compileTimeoutMs);
+    return { module, name, exports, ...(map !== null && { map }) };
   } catch (thrown) {
     const refusal = refusalOf(thrown);
     if (refusal === null) throw thrown;

@@ -6,15 +6,22 @@ import { type Edit, edited, unsigned } from './edits.ts';
 import type { ModuleLimits } from './limits.ts';
 import { shortNames } from './names.ts';
 import type { Limits } from './reader.ts';
+import { type MapOf, mapOf } from './source-map.ts';
 
 const [TABLE, MEMORY] = [SECTIONS.indexOf('table'), SECTIONS.indexOf('memory')];
+
+/** What an engine gets, and where it came from. */
+interface Bounded {
+  readonly copy: Uint8Array<ArrayBuffer>;
+  readonly map: MapOf | null;
+}
 
 /** Yields after each portion. */
 export function* bounded(
   binary: Uint8Array,
   module: ParsedModule,
   { guestMemoryBytes, maxTableElements }: ModuleLimits,
-): Generator<void, Uint8Array<ArrayBuffer>> {
+): Generator<void, Bounded> {
   const names = yield* shortNames(binary, module);
   const maxPages = Math.floor(guestMemoryBytes / WASM_PAGE_BYTES);
   const edits = limitEdits(binary, module, maxPages, maxTableElements);
@@ -22,7 +29,7 @@ export function* bounded(
   edits.sort((a, b) => a.from - b.from);
   const { length } = binary;
   if (names !== null) edits.push({ from: length, to: length, by: [names] });
-  return yield* edited(binary, edits);
+  return { copy: yield* edited(binary, edits), map: mapOf(binary, module, edits) };
 }
 
 /**

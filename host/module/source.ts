@@ -4,7 +4,7 @@
 import { webcrypto } from 'node:crypto';
 import { constants } from 'node:fs';
 import { open, readdir } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { messageOf, WasmpollError } from '../errors.ts';
 import type { ModuleLimits } from './limits.ts';
@@ -28,6 +28,14 @@ export async function bundledProtocols(): Promise<string[]> {
     .sort();
 }
 
+/** Something to load, and a name for messages. */
+interface Resolved {
+  readonly name: string;
+  readonly source: ModuleSource;
+  /** Where it was read; undefined for what was there already. */
+  readonly folder?: string;
+}
+
 /**
  * What `serve()` takes as its protocol, as something to load and a name for messages.
  * A string with a slash, or that ends in .wasm, is a path or a file: URL; any other a bundled name.
@@ -37,7 +45,7 @@ export async function bundledProtocols(): Promise<string[]> {
 export async function resolveProtocol(
   protocol: string | URL | ModuleSource,
   maxBytes: number,
-): Promise<{ name: string; source: ModuleSource }> {
+): Promise<Resolved> {
   if (typeof protocol !== 'string' && !(protocol instanceof URL)) {
     return { name: 'guest', source: protocol };
   }
@@ -53,8 +61,8 @@ export async function resolveProtocol(
       `no bundled protocol of that name (${names.join(', ')}); for a file give its path`,
     );
   }
-  const { source } = await read(fileURLToPath(new URL(`${text}.wasm`, bundledFolder)), maxBytes);
-  return { name: text, source };
+  const found = await read(fileURLToPath(new URL(`${text}.wasm`, bundledFolder)), maxBytes);
+  return { ...found, name: text };
 }
 
 /**
@@ -65,13 +73,15 @@ export async function loadProtocol(
   protocol: string | URL | ModuleSource,
   limits: ModuleLimits,
 ): Promise<LoadedProtocol> {
-  const { name, source } = await resolveProtocol(protocol, limits.maxModuleBytes);
-  const read = typeof protocol === 'string' || protocol instanceof URL;
+  const { name, source, folder } = await resolveProtocol(protocol, limits.maxModuleBytes);
+  const read = folder !== undefined;
   const loading = loadModule(read ? { own: source as Uint8Array } : source, limits, name);
   // Once it is known to be neither too large nor something else.
   const digest = hexDigest(source, limits);
-  const module = await loading;
-  return { ...module, sha256: await digest };
+  const { map, ...module } = await loading;
+  const loaded = { ...module, sha256: await digest };
+  if (!read || map === undefined) return loaded;
+  return { ...loaded, map: { ...map, map: join(folder, map.map) } };
 }
 
 /** @returns null for what is not bytes, or too many */
@@ -118,7 +128,7 @@ async function read(
   path: string,
   maxBytes: number,
   what: What = 'protocol',
-): Promise<{ name: string; source: Uint8Array }> {
+): Promise<Resolved & { source: Uint8Array }> {
   // Without O_NONBLOCK opening a FIFO would wait for a writer for ever.
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((error) => {
     throw refused(path, reasonOf(error), error, what);
@@ -132,7 +142,7 @@ async function read(
       const advice = 'make the module smaller or raise maxModuleBytes';
       throw refused(path, `${found}; ${advice}`, null, what);
     }
-    return { name: basename(path), source: await file.readFile() };
+    return { name: basename(path), source: await file.readFile(), folder: dirname(resolve(path)) };
   } finally {
     await file.close();
   }

@@ -4,11 +4,11 @@
 
 import { REASON_TRAP } from '../../assembly/abi.ts';
 import type { Guest } from '../guest/guest.ts';
-import { trapOf } from '../guest/trap.ts';
-import { IN_ON_TICK } from '../memory/control-words.ts';
+import * as Words from '../memory/control-words.ts';
 import * as Numbers from '../memory/layout.ts';
 import type { Segment } from '../memory/segment.ts';
 import type { Apply } from './apply.ts';
+import type { Endings } from './endings.ts';
 import type { Output } from './output.ts';
 import type { Parts } from './parts.ts';
 import { type Entrance, Replacement, type Started } from './replacement.ts';
@@ -24,6 +24,7 @@ const {
   STATES_BUFFER,
   UNSAVED,
 } = Numbers;
+const { IN_ON_TICK, ON_CLOSE, ON_DATA, ON_DRAIN, ON_END, ON_OPEN, ON_TICK, ON_TIMER } = Words;
 
 /** What `data` and `end` return when the guest failed; the connection is doomed then. */
 export const FAILED = -1;
@@ -48,9 +49,10 @@ export class Callbacks implements Entrance {
   readonly #control: Parts['control'];
   readonly #output: Output;
   readonly #apply: Apply;
+  readonly #endings: Endings;
 
   /** @throws WasmpollError ERR_GUEST when the instance does not fit the state blocks that there are */
-  constructor(parts: Parts, output: Output, apply: Apply, started: Started) {
+  constructor(parts: Parts, output: Output, apply: Apply, endings: Endings, started: Started) {
     this.#parts = parts;
     this.#segment = parts.connections.segment;
     this.#table = parts.connections.table;
@@ -59,6 +61,7 @@ export class Callbacks implements Entrance {
     this.#control = parts.control;
     this.#output = output;
     this.#apply = apply;
+    this.#endings = endings;
     this.replacement = new Replacement(parts, output, started, this);
     this.guest = started.guest;
     this.guest.connect(this.#parts);
@@ -129,7 +132,7 @@ export class Callbacks implements Entrance {
   /** on_data; state and data are in the guest. @returns bytes consumed, or FAILED */
   data(slot: number, address: number, length: number): number {
     const guest = this.guest;
-    this.begin(guest, slot);
+    this.begin(guest, slot, ON_DATA);
     let consumed = 0;
     try {
       try {
@@ -154,7 +157,7 @@ export class Callbacks implements Entrance {
   end(slot: number, address: number, length: number): number {
     const guest = this.guest;
     if (guest.onEnd === null) return 0;
-    this.begin(guest, slot);
+    this.begin(guest, slot, ON_END);
     let keep = 0;
     try {
       try {
@@ -171,15 +174,15 @@ export class Callbacks implements Entrance {
   /** on_open; the slot may have been another connection's, whose state the guest still has. */
   open(slot: number): void {
     if (this.#resident === slot) this.#resident = -1;
-    this.#notify(slot, this.guest.onOpen);
+    this.#notify(slot, this.guest.onOpen, ON_OPEN);
   }
 
   drain(slot: number): void {
-    this.#notify(slot, this.guest.onDrain);
+    this.#notify(slot, this.guest.onDrain, ON_DRAIN);
   }
 
   timer(slot: number): void {
-    this.#notify(slot, this.guest.onTimer);
+    this.#notify(slot, this.guest.onTimer, ON_TIMER);
   }
 
   /** on_tick, which belongs to no connection. */
@@ -187,7 +190,7 @@ export class Callbacks implements Entrance {
     const { onTick } = this.guest;
     if (onTick === null || this.replacement.retryAt !== Infinity) return;
     this.#output.run();
-    if (!this.enter(IN_ON_TICK, onTick)) this.#failed(IN_ON_TICK, this.why);
+    if (!this.enter(IN_ON_TICK, onTick, ON_TICK)) this.#failed(IN_ON_TICK, this.why);
   }
 
   /** on_close, once: the handle is already unknown to the guest's host functions. */
@@ -198,27 +201,27 @@ export class Callbacks implements Entrance {
     const { onClose } = this.guest;
     if (onClose === null || this.replacement.retryAt !== Infinity) return;
     const reason = this.#table[base + REASON]!;
-    this.#notify(slot, (connection, state) => onClose(connection, state, reason));
+    this.#notify(slot, (connection, state) => onClose(connection, state, reason), ON_CLOSE);
   }
 
-  #notify(slot: number, callback: Callback2 | null): void {
+  #notify(slot: number, callback: Callback2 | null, which: number): void {
     if (callback === null) return;
     this.load(slot);
     this.#output.run();
-    if (!this.enter(slot, callback)) this.#failed(slot, this.why);
+    if (!this.enter(slot, callback, which)) this.#failed(slot, this.why);
   }
 
   // Whoever takes a guest for hung does so between `enter` and `leave`, and nothing is done by the
   // host in between but to answer host calls.
-  begin(guest: Guest, slot: number): void {
+  begin(guest: Guest, slot: number, which: number): void {
     this.#effects.begin(slot);
     guest.gate.enter();
-    this.#control.enter(slot);
+    this.#control.enter(slot, which);
   }
 
-  enter(slot: number, callback: Callback2): boolean {
+  enter(slot: number, callback: Callback2, which: number): boolean {
     const guest = this.guest;
-    this.begin(guest, slot);
+    this.begin(guest, slot, which);
     try {
       try {
         if (slot >= 0) callback(this.#table[slot * COLUMNS + HANDLE]!, guest.state);
@@ -261,18 +264,17 @@ export class Callbacks implements Entrance {
   }
 
   get failure(): string {
-    return trapOf(this.why);
+    return this.#endings.inWords(this.why);
   }
 
   lose(slot: number, what = ''): void {
-    const { stats, connections, observer } = this.#parts;
     this.#effects.rollback();
     this.#parts.shared.rollback();
     // What earlier callbacks have sent still lies in its memory.
     this.guest.end();
     this.#output.run();
-    stats.trapped();
-    if (slot >= 0) connections.doom(slot, REASON_TRAP);
-    observer.restart(what + this.failure);
+    this.#parts.stats.trapped();
+    if (slot >= 0) this.#parts.connections.doom(slot, REASON_TRAP);
+    this.#endings.failed(slot, what, this.why, this.replacement.module);
   }
 }

@@ -168,7 +168,6 @@ export class Input {
     if (consumed > 0 || held === 0) this.#holdingSince(slot);
     if ((this.#table[base + FLAGS]! & DECLINED) !== 0 && left >= this.#maxFrameBytes) {
       this.#stats.error('FRAME');
-      this.#observer.overlong(this.#table[base + HANDLE]!);
       this.#lifecycle.finish(slot, REASON_FRAME);
     } else if (this.#flow.heldDeliverable(slot)) this.#connections.pushReady(slot);
   }

@@ -11,6 +11,7 @@ import { isThere } from '../memory/connections.ts';
 import * as Numbers from '../memory/layout.ts';
 import type { Backlog } from './backlog.ts';
 import type { Deadlines } from './deadlines.ts';
+import type { Endings } from './endings.ts';
 import type { Flow } from './flow.ts';
 import type { Output } from './output.ts';
 import type { Parts } from './parts.ts';
@@ -43,6 +44,7 @@ const {
 export class Lifecycle {
   readonly #flow: Flow;
   readonly #deadlines: Deadlines;
+  readonly #endings: Endings;
   readonly #connections: Parts['connections'];
   readonly #table: Int32Array;
   readonly #times: Float64Array;
@@ -58,7 +60,15 @@ export class Lifecycle {
   readonly #policy: Parts['policy'];
   readonly #in: number;
 
-  constructor(parts: Parts, output: Output, backlog: Backlog, flow: Flow, deadlines: Deadlines) {
+  constructor(
+    parts: Parts,
+    output: Output,
+    backlog: Backlog,
+    flow: Flow,
+    deadlines: Deadlines,
+    endings: Endings,
+  ) {
+    this.#endings = endings;
     this.#connections = parts.connections;
     this.#table = parts.connections.table;
     this.#times = parts.connections.segment.times;
@@ -150,6 +160,7 @@ export class Lifecycle {
     }
     if ((flags & CLOSING) === 0 || (flags & LINGERING) !== 0) return false;
     this.#table[base + FLAGS]! |= LINGERING;
+    this.#endings.over(slot);
     this.#part(slot);
     this.#times[slot * TIMES + LINGER_UNTIL] = this.#clock.now + this.#policy.lingerMs;
     this.#deadlines.schedule(slot);
@@ -159,6 +170,7 @@ export class Lifecycle {
   #hangUp(slot: number, abort: boolean): boolean {
     const base = slot * COLUMNS;
     const fd = this.#table[base + FD]!;
+    this.#endings.over(slot);
     // Removed before it is closed: with a duplicate open somewhere its events would go on.
     this.#flow.unwatch(slot);
     // Forgotten first: whoever takes over the table must not close a number that is another's by then.

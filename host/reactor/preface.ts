@@ -11,6 +11,7 @@ import {
 } from '../listen/peer/proxy-header.ts';
 import { DENIED, type Objection, Refusals } from '../listen/peer/refusals.ts';
 import * as Numbers from '../memory/layout.ts';
+import type { Endings } from './endings.ts';
 import type { Output } from './output.ts';
 import type { Parts } from './parts.ts';
 import type { Works } from './wiring.ts';
@@ -36,6 +37,7 @@ const { ROW, ROW_RESULT } = Rows;
 
 /** What it calls. */
 type Others = Pick<Works, 'backlog' | 'deadlines' | 'flow' | 'callbacks'> & {
+  readonly endings: Endings;
   readonly output: Output;
 };
 
@@ -64,9 +66,8 @@ export class Preface {
 
   /** The connection is the guest's from here on. */
   greet(slot: number): void {
-    const { stats, observer, facts } = this.#parts;
-    stats.connected();
-    observer.open?.(this.#table[slot * COLUMNS + HANDLE]!, facts.peerAddress(slot));
+    this.#parts.stats.connected();
+    this.#others.endings.begun(slot);
     this.#others.callbacks.open(slot);
   }
 

@@ -14,6 +14,7 @@ import {
   HELD,
   KNOWN,
   LINGERING,
+  LOST,
   MASK,
   OPEN,
   OUTPUT,
@@ -79,7 +80,10 @@ export class Recovery {
       const staged = remains.slot === IN_START_UP && table[base + STAGED_BYTES] !== 0;
       const moving = table[base + BUSY] !== 0 || table[base + UNSAVED] !== 0 || staged;
       // First: should this thread end as well, the next one finds no other sign of it.
-      if (!whole || !admitted || moving) connections.doom(slot, REASON_ERROR);
+      if (!whole || !admitted || moving) {
+        if ((table[base + FLAGS]! & DOOMED) === 0) table[base + FLAGS]! |= LOST;
+        connections.doom(slot, REASON_ERROR);
+      }
       // Watched or not, it is taken from epoll before it is closed.
       if ((table[base + FLAGS]! & DOOMED) !== 0 && table[base + FD]! >= 0) table[base + MASK] = 0;
       table[base + BUSY] = 0;

@@ -6,7 +6,7 @@ import { REASON_TRAP } from '../../assembly/abi.ts';
 import { WasmpollError } from '../errors.ts';
 import { type Guest, startGuest } from '../guest/start.ts';
 import { checkTakeover } from '../guest/takeover.ts';
-import { IN_ON_START } from '../memory/control-words.ts';
+import { IN_ON_START, MIGRATE, ON_RESTORE, ON_START } from '../memory/control-words.ts';
 import {
   BEFORE_BUFFER,
   BUSY,
@@ -35,6 +35,8 @@ export interface Started {
   readonly guest: Guest;
 }
 
+type Callback = (connection: number, state: number) => void;
+
 /** The way into the guest. */
 export interface Entrance {
   /** From now on callbacks go to this instance, which knows no connection yet. */
@@ -46,10 +48,10 @@ export interface Entrance {
   /** The guest's state block becomes zero, and is the slot's. */
   clear(slot: number): void;
   /**
-   * @param slot or one of IN_…
+   * @param slot or one of IN_…; `which` is one of ON_…, MIGRATE
    * @returns false when the guest failed
    */
-  enter(slot: number, callback: (connection: number, state: number) => void): boolean;
+  enter(slot: number, callback: Callback, which: number): boolean;
   /** What the guest failed of, last. */
   readonly failure: string;
   /**
@@ -68,7 +70,8 @@ export class Replacement {
   readonly #output: Output;
   readonly #entrance: Entrance;
   #guest: Guest;
-  #module: GuestModule;
+  /** What the instance is made from. */
+  module: GuestModule;
   /** A started instance of a module that may take over. */
   #next: Started | null = null;
 
@@ -77,7 +80,7 @@ export class Replacement {
     this.#parts = parts;
     this.#output = output;
     this.#entrance = entrance;
-    this.#module = module;
+    this.module = module;
     this.#guest = this.#checked(guest);
   }
 
@@ -85,7 +88,7 @@ export class Replacement {
     const { bytes } = this.#parts.connections.segment.states;
     if (guest.stateBytes === bytes) return guest;
     const found = `state_size() was ${bytes} and is now ${guest.stateBytes}`;
-    throw new WasmpollError('ERR_GUEST', `${this.#module.name}: ${found}`);
+    throw new WasmpollError('ERR_GUEST', `${this.module.name}: ${found}`);
   }
 
   /**
@@ -94,10 +97,10 @@ export class Replacement {
    */
   begin(): void {
     const { onStart } = this.#guest;
-    if (onStart === null || this.#entrance.enter(IN_ON_START, onStart)) return;
+    if (onStart === null || this.#entrance.enter(IN_ON_START, onStart, ON_START)) return;
     const why = this.#entrance.failure;
     this.#guest.end();
-    throw new WasmpollError('ERR_GUEST', `${this.#module.name}: on_start failed: ${why}`);
+    throw new WasmpollError('ERR_GUEST', `${this.module.name}: on_start failed: ${why}`);
   }
 
   /**
@@ -119,7 +122,7 @@ export class Replacement {
     this.retryAt = Infinity;
     for (let calls = starts; ; ) {
       try {
-        this.#install(this.#checked(startGuest(this.#module, this.#parts)));
+        this.#install(this.#checked(startGuest(this.module, this.#parts)));
       } catch (error) {
         this.#giveUp(error);
         return;
@@ -143,7 +146,7 @@ export class Replacement {
   #begun(): boolean {
     const { onStart } = this.#guest;
     if (onStart === null) return true;
-    const entered = this.#entrance.enter(IN_ON_START, onStart);
+    const entered = this.#entrance.enter(IN_ON_START, onStart, ON_START);
     if (entered) this.#output.run();
     else this.#entrance.lose(IN_ON_START, 'on_start is left out, since it failed: ');
     return entered;
@@ -170,7 +173,7 @@ export class Replacement {
     this.#next = null;
     const guest = startGuest(module, this.#parts);
     const layout = { bytes: guest.stateBytes, version: guest.stateVersion };
-    checkTakeover(this.#module, connections.segment.states, layout, module, policy);
+    checkTakeover(this.module, connections.segment.states, layout, module, policy);
     this.#next = { module, guest };
     return layout;
   }
@@ -189,7 +192,7 @@ export class Replacement {
     const { segment } = this.#parts.connections;
     const next = this.#next;
     this.#next = null;
-    this.#module = next?.module ?? module;
+    this.module = next?.module ?? module;
     const { states } = segment;
     if (blocks.generation !== states.generation) {
       segment.before = states;
@@ -216,7 +219,7 @@ export class Replacement {
       if (!this.#tells(slot)) continue;
       this.#entrance.load(slot);
       this.#output.run();
-      if (!this.#entrance.enter(slot, onRestore)) return slot;
+      if (!this.#entrance.enter(slot, onRestore, ON_RESTORE)) return slot;
     }
     this.#output.run();
     return -1;
@@ -252,13 +255,13 @@ export class Replacement {
   #migrateOne(slot: number, { bytes, version, stride }: States): boolean {
     const { batch } = this.#parts;
     const { migrate, window } = this.#guest;
-    if (migrate === null) throw new Error(`${this.#module.name}: has no migrate`);
+    if (migrate === null) throw new Error(`${this.module.name}: has no migrate`);
     if (bytes > 0) batch.copy(BEFORE_BUFFER, slot * stride, GUEST_BUFFER, window, bytes);
     this.#output.run();
     this.#entrance.clear(slot);
-    const entered = this.#entrance.enter(slot, (connection, state) =>
-      migrate(connection, window, bytes, version, state),
-    );
+    const callback: Callback = (connection, state) =>
+      migrate(connection, window, bytes, version, state);
+    const entered = this.#entrance.enter(slot, callback, MIGRATE);
     if (entered) this.#output.run();
     return entered;
   }

@@ -1,11 +1,13 @@
 // Shared callbacks: the way into the guest with what was taken from shared state: on_message, on_missed,
 // on_reply. It knows where the bytes lie, and not who is served next.
 
+import * as Words from '../memory/control-words.ts';
 import * as Numbers from '../memory/layout.ts';
 import type { Callbacks } from './callbacks.ts';
 import type { Parts } from './parts.ts';
 
 const { COLUMNS, HANDLE } = Numbers;
+const { ON_MESSAGE, ON_MISSED, ON_REPLY } = Words;
 
 /** Each tells whether the guest has returned; if not, `Callbacks.lose` is next. */
 export class SharedCallbacks {
@@ -26,7 +28,7 @@ export class SharedCallbacks {
     const { onMessage, state, window } = guest;
     if (onMessage === null) return true;
     const handle = this.#table[slot * COLUMNS + HANDLE]!;
-    callbacks.begin(guest, slot);
+    callbacks.begin(guest, slot, ON_MESSAGE);
     try {
       try {
         onMessage(handle, state, tag, flags, window, topic, window + topic, data);
@@ -47,7 +49,7 @@ export class SharedCallbacks {
     const { onReply, state, window } = guest;
     if (onReply === null) return true;
     const handle = this.#table[slot * COLUMNS + HANDLE]!;
-    callbacks.begin(guest, slot);
+    callbacks.begin(guest, slot, ON_REPLY);
     try {
       try {
         onReply(handle, state, tag, status, window + offset, length);
@@ -64,6 +66,6 @@ export class SharedCallbacks {
   /** on_missed; the state is in the guest. */
   missed(slot: number): boolean {
     const { onMissed } = this.#callbacks.guest;
-    return onMissed === null || this.#callbacks.enter(slot, onMissed);
+    return onMissed === null || this.#callbacks.enter(slot, onMissed, ON_MISSED);
   }
 }

@@ -12,8 +12,8 @@ import type { Parts } from './parts.ts';
 import type { Works } from './wiring.ts';
 
 const { EVENT } = Rows;
-const { AWAITING, BUSY, COLUMNS, DOOMED, EXCEPTIONS, FD, FLAGS, HANDLE, KNOWN } = Numbers;
-const { OUTPUT_BYTES, REASON } = Numbers;
+const { AWAITING, BUSY, COLUMNS, DOOMED, EXCEPTIONS, FD, FLAGS } = Numbers;
+const { OUTPUT_BYTES } = Numbers;
 
 // As many events as one wait brings; more wait in the kernel, which reports them in rotation.
 const EVENTS = 256;
@@ -32,7 +32,6 @@ export class Turn {
   readonly #clock: Parts['clock'];
   readonly #stats: Parts['stats'];
   readonly #control: Parts['control'];
-  readonly #observer: Parts['observer'];
   readonly #epoll: Parts['epoll'];
   readonly #events = new Uint32Array(EVENTS * EVENT);
   readonly #connections: Parts['connections'];
@@ -70,7 +69,6 @@ export class Turn {
     this.#clock = parts.clock;
     this.#stats = parts.stats;
     this.#control = parts.control;
-    this.#observer = parts.observer;
     this.#epoll = parts.epoll;
     this.#connections = parts.connections;
     this.#table = parts.connections.table;
@@ -264,10 +262,7 @@ export class Turn {
   // The guest is told, once; a connection whose descriptor is gone gives its slot back.
   #closed(slot: number): void {
     const base = slot * COLUMNS;
-    if ((this.#table[base + FLAGS]! & KNOWN) !== 0) {
-      this.#observer.close?.(this.#table[base + HANDLE]!, this.#table[base + REASON]!);
-      this.#callbacks.close(slot);
-    }
+    this.#callbacks.close(slot);
     if (this.#table[base + FD]! >= 0) return;
     this.#flow.flush();
     this.#connections.release(slot);

@@ -6,6 +6,7 @@ import { Backlog } from './backlog.ts';
 import { Callbacks } from './callbacks.ts';
 import { Deadlines } from './deadlines.ts';
 import { Delivery } from './delivery.ts';
+import { Endings } from './endings.ts';
 import { Flow } from './flow.ts';
 import { Input } from './input.ts';
 import { Lifecycle } from './lifecycle.ts';
@@ -32,11 +33,12 @@ export function wire(parts: Parts, started: Started): Works {
   const output = new Output(parts, backlog);
   const deadlines = new Deadlines(parts);
   const flow = new Flow(parts, output, deadlines);
-  const lifecycle = new Lifecycle(parts, output, backlog, flow, deadlines);
+  const endings = new Endings(parts);
+  const lifecycle = new Lifecycle(parts, output, backlog, flow, deadlines, endings);
   const apply = new Apply(parts, backlog, flow, lifecycle, deadlines);
-  const callbacks = new Callbacks(parts, output, apply, started);
+  const callbacks = new Callbacks(parts, output, apply, endings, started);
   const input = new Input(parts, output, backlog, flow, lifecycle, deadlines, callbacks);
-  const preface = new Preface(parts, { output, backlog, deadlines, flow, callbacks });
+  const preface = new Preface(parts, { output, backlog, deadlines, endings, flow, callbacks });
   const delivery = new Delivery(parts, flow, deadlines, callbacks);
   return { backlog, deadlines, flow, lifecycle, callbacks, preface, input, delivery };
 }

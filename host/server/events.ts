@@ -2,25 +2,25 @@
 // where they come from.
 
 import { EventEmitter } from 'node:events';
-import * as abi from '../../assembly/abi.ts';
 import { messageOf } from '../errors.ts';
-import { monotonicMs } from '../kernel/monotonic.ts';
 import type { Refused } from '../listen/peer/refusals.ts';
 import type { Policy } from '../policy.ts';
-import { RateLimit } from '../rate-limit.ts';
 import type { Subscription } from '../shared/member/subscriptions.ts';
-import type { EngineObserver, Interests } from '../threads/engine.ts';
+import type { Ending, EngineObserver, Failure, Interests } from '../threads/engine.ts';
+import { type ClosedConnection, closedConnection, faultOf } from './endings.ts';
+import { LineLimit } from './line-limit.ts';
 import { bytesText, type Logger, logAt, silent } from './logger.ts';
+import { SourceMaps } from './source-maps.ts';
 
 export interface ServerEvents {
   /** A connection was accepted; `server.send` takes its id until it is closed. */
   open: [{ id: number; address: string }];
-  /** A connection is over; `reason` as in docs/abi.md. */
-  close: [{ id: number; reason: string }];
+  /** A connection is over. */
+  close: [ClosedConnection];
   /** Messages for one of the server's own subscriptions were lost, or may have been. */
   missed: [Subscription];
   /** The guest failed or hung, and was replaced. */
-  restart: [{ reason: string }];
+  restart: [GuestFailure];
   /** The module was swapped; `protocol` is the new one's name. */
   swap: [{ protocol: string }];
   /**
@@ -30,6 +30,18 @@ export interface ServerEvents {
   error: [Error];
 }
 
+/** What a `restart` event tells. */
+export interface GuestFailure {
+  readonly reason: string;
+  /** `on_data`; empty when the thread ended outside of its guest. */
+  readonly callback: string;
+  /** `assembly/echo.ts:12:5`, if the module's source map lies beside it; null otherwise. */
+  readonly source: string | null;
+  /** The connection that it was serving, which is lost; null when there was none. */
+  readonly id: number | null;
+  readonly address: string;
+}
+
 export class ServerLog implements EngineObserver {
   /** Whose events these are; none are made before it is set. */
   emitter: EventEmitter<ServerEvents> = new EventEmitter();
@@ -37,49 +49,81 @@ export class ServerLog implements EngineObserver {
   whenQuiet: () => void = () => undefined;
   /** Called when there are too few descriptors for a thread, and when there are enough again. */
   whenStarving: (starved: boolean) => void = () => undefined;
+  /** How many lines were left out before they came here. */
+  leftOutBefore: () => number = () => 0;
   readonly #logger: Logger;
-  readonly #limit: RateLimit;
-  readonly #maxFrameBytes: number;
+  readonly #limit: LineLimit;
+  /** The addresses of those whose data is shown, by their ids; null when no data is. */
+  readonly #shown: Map<number, string> | null;
+  readonly #maps = new SourceMaps();
   readonly #tickMs: number;
 
-  constructor(policy: Policy, logger: Logger = silent) {
+  /** @param showsData whether lines show what clients send */
+  constructor(policy: Policy, logger: Logger = silent, showsData = false) {
     this.#logger = logger;
-    this.#maxFrameBytes = policy.maxFrameBytes;
     this.#tickMs = policy.tickMs;
-    this.#limit = new RateLimit(policy.logLinesPerSecond, monotonicMs);
+    const say = (count: number): void =>
+      this.#logger.warn({ leftOut: count }, `${count} lines left out`);
+    this.#limit = new LineLimit(policy.logLinesPerSecond, () => this.leftOut, say);
+    this.#shown = showsData ? new Map() : null;
+  }
+
+  /** Lines that the limit has left out. */
+  get leftOut(): number {
+    return this.leftOutBefore() + this.#limit.leftOut;
   }
 
   /** What somebody listens to: the rest need not be looked up, nor sent between threads. */
   get interests(): Interests {
     const debug = this.#logger.isLevelEnabled?.('debug') ?? this.#logger !== silent;
+    const lines = debug || this.#shown !== null;
     return {
-      open: debug || this.emitter.listenerCount('open') > 0,
-      close: debug || this.emitter.listenerCount('close') > 0,
-      data: debug,
+      open: lines || this.emitter.listenerCount('open') > 0,
+      close: lines || this.emitter.listenerCount('close') > 0,
+      data: this.#shown !== null,
     };
   }
 
   open(id: number, address: string): void {
-    this.#logger.debug({ id, address }, 'connected');
+    this.#shown?.set(id, address);
+    this.#connection({ id, peer: address }, 'connected');
     this.#emit('open', { id, address });
   }
 
-  close(id: number, reason: number): void {
-    this.#logger.debug({ id, reason: reasonName(reason) }, 'closed');
-    this.#emit('close', { id, reason: reasonName(reason) });
+  close(ending: Ending): void {
+    const closed = closedConnection(ending);
+    const { id, address: peer, ...rest } = closed;
+    const fields = { id, peer, ...rest };
+    if (ending.fault) {
+      if (this.#limit.admit()) this.#logger.warn(fields, faultOf(ending.reason));
+    } else this.#connection(fields, 'closed');
+    this.#shown?.delete(id);
+    this.#emit('close', closed);
+  }
+
+  #connection(fields: object, message: string): void {
+    if (this.#shown !== null) this.#logger.info(fields, message);
+    else this.#logger.debug(fields, message);
   }
 
   data(id: number, bytes: Uint8Array): void {
-    this.#logger.debug({ id, data: bytesText(bytes) }, 'received');
+    const peer = this.#shown?.get(id) ?? '';
+    this.#logger.info({ id, peer, data: bytesText(bytes) }, 'received');
   }
 
-  restart(why: string): void {
-    if (this.#limit.admit()) this.#logger.error({ reason: why }, 'guest failed and was replaced');
-    this.#emit('restart', { reason: why });
+  restart({ why, callback, connection, peer, place }: Failure): void {
+    const source = place === null ? null : this.#maps.lineAt(place);
+    if (this.#limit.admit()) {
+      const fields = Object.entries({ reason: why, callback, source, id: connection, peer });
+      const known = fields.filter(([, value]) => value !== null && value !== '');
+      this.#logger.error(Object.fromEntries(known), 'guest failed and was replaced');
+    }
+    this.#emit('restart', { reason: why, callback, source, id: connection, address: peer });
   }
 
   /** A module serves from now on: what it lacks for the settings that there are. */
   serving({ exports }: { readonly exports: ReadonlySet<string> }): void {
+    this.#maps.forget();
     if (this.#tickMs === 0 || exports.has('on_tick')) return;
     this.#logger.warn({ tickMs: this.#tickMs }, 'tickMs is set, and the protocol has no on_tick');
   }
@@ -108,22 +152,14 @@ export class ServerLog implements EngineObserver {
     this.#emit('missed', subscription);
   }
 
-  overlong(id: number): void {
-    if (!this.#limit.admit()) return;
-    const fields = { id, maxFrameBytes: this.#maxFrameBytes };
-    this.#logger.warn(fields, 'closed: the guest used nothing of a whole maxFrameBytes');
-  }
-
   /** One of the listeners' rules has kept somebody out; told of once a second at most. */
   refused({ refusal, peer, listener, why, more }: Refused): void {
     const fields = { reason: refusal, peer, listener, ...(more > 0 && { more }) };
     this.#logger.warn(fields, `refused: ${why}`);
   }
 
-  log(level: number, text: string): boolean {
-    if (!this.#limit.admit()) return false;
-    logAt(this.#logger, level, { from: 'guest' }, text);
-    return true;
+  log(level: number, text: string): void {
+    if (this.#limit.admit()) logAt(this.#logger, level, { from: 'guest' }, text);
   }
 
   starving(starved: boolean): void {
@@ -134,21 +170,14 @@ export class ServerLog implements EngineObserver {
     this.whenQuiet();
   }
 
+  /** No line comes any more. */
+  end(): void {
+    this.#limit.end();
+  }
+
   // Later, so that a listener may do anything, even close the server, though a turn is running.
   #emit<Name extends keyof ServerEvents>(name: Name, value: ServerEvents[Name][0]): void {
     const emitter: EventEmitter = this.emitter as EventEmitter;
     if (emitter.listenerCount(name) > 0) queueMicrotask(() => emitter.emit(name, value));
   }
 }
-
-const reasons: ReadonlyMap<number, string> = new Map(
-  Object.entries(abi)
-    .filter(([name]) => name.startsWith('REASON_'))
-    .map(([name, value]) => [
-      value,
-      name.slice('REASON_'.length).toLowerCase().replaceAll('_', ' '),
-    ]),
-);
-
-/** `peer`, `guest`, `write timeout`, …: the reason's name in abi.ts. */
-export const reasonName = (reason: number): string => reasons.get(reason) ?? `reason ${reason}`;

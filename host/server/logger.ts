@@ -8,7 +8,7 @@ export interface Logger {
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
   error(fields: object, message: string): void;
-  /** When it says no for `debug`, received data is not even copied. */
+  /** When it says no for `debug`, connections are not even told of. */
   isLevelEnabled?(level: string): boolean;
 }
 
@@ -24,6 +24,15 @@ export const silent: Logger = {
   error: ignore,
   isLevelEnabled: () => false,
 };
+
+/** The logger, whose lines have these fields as well. */
+export const withFields = (logger: Logger, own: object): Logger => ({
+  debug: (fields, message) => logger.debug({ ...own, ...fields }, message),
+  info: (fields, message) => logger.info({ ...own, ...fields }, message),
+  warn: (fields, message) => logger.warn({ ...own, ...fields }, message),
+  error: (fields, message) => logger.error({ ...own, ...fields }, message),
+  isLevelEnabled: (level) => logger.isLevelEnabled?.(level) ?? true,
+});
 
 /** Writes at one of the guest's levels, LOG_…. */
 export function logAt(logger: Logger, level: number, fields: object, message: string): void {

@@ -44,6 +44,8 @@ export interface ServeOptions {
   signal?: AbortSignal;
   /** Where lines go, the guest's included; a pino logger will do. Silent by default. */
   logger?: Logger;
+  /** Whether lines of the level info show each client and what it sends. False by default. */
+  logData?: boolean;
 }
 
 export interface SwapOptions {
@@ -55,8 +57,7 @@ export interface SwapOptions {
 
 const OPTIONS = [
   ...['protocol', 'listen', 'workers', 'policy', 'config', 'store', 'topics'],
-  'histograms',
-  ...['signal', 'logger'],
+  ...['histograms', 'signal', 'logger', 'logData'],
 ];
 
 /** @throws WasmpollError ERR_OPTION, naming the option and what it must be */
@@ -88,6 +89,9 @@ export function checkOptions(options: ServeOptions): void {
   if (![undefined, true, false].includes(options.histograms))
     bad('histograms must be true or false');
   checkEngines(options, bad);
+  if (options.logData !== undefined && typeof options.logData !== 'boolean') {
+    bad('logData must be true or false');
+  }
   if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) {
     bad('signal must be an AbortSignal');
   }

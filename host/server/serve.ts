@@ -40,7 +40,7 @@ async function start(
   const wanted = resolvePolicy(options.policy);
   // Tables are made for no more than can come.
   const policy = { ...wanted, maxConnections: fitDescriptors(native, wanted.maxConnections) };
-  const log = new ServerLog(policy, options.logger);
+  const log = new ServerLog(policy, options.logger, options.logData);
   const listening = openListening(native, policy, log);
   signal?.throwIfAborted();
   const listen = await listening.prepare(options.listen);

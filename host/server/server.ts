@@ -67,6 +67,7 @@ export class Server extends WatchedEmitter {
     this.#listening = listening;
     log.emitter = this;
     log.whenQuiet = () => void this.#finish();
+    log.leftOutBefore = () => this.#engine.snapshot().logLinesDropped;
     // Without a listener no address is looked up and nothing is sent between threads.
     this.watch(() => this.observeLog());
     this.observeLog();
@@ -154,7 +155,9 @@ export class Server extends WatchedEmitter {
 
   #count(): ServerStats {
     const { counts: shared, engines } = this.#own;
-    return { ...this.#listening.counted(this.#engine.snapshot()), shared, engines };
+    const logLinesDropped = this.#log.leftOut;
+    const counted = this.#listening.counted(this.#engine.snapshot());
+    return { ...counted, logLinesDropped, shared, engines };
   }
 
   /** The keys that guests have in common, for the program as well. */
@@ -262,6 +265,7 @@ export class Server extends WatchedEmitter {
 
   async #finish(): Promise<void> {
     clearTimeout(this.#grace);
+    this.#log.end();
     this.#last = this.#count();
     await this.#engine.close();
     await this.#own.close();

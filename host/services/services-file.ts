@@ -46,8 +46,13 @@ export function readServices(file: string): Services {
     problems.push(told(where, message));
   });
   if (problems.length > 0) throw new ConfigError(problems);
+  const from = path.dirname(path.resolve(file));
+  const { accessLog } = rest;
+  const access =
+    accessLog === undefined || accessLog === '-' ? accessLog : path.resolve(from, accessLog);
   const services = Object.entries(service).map(([name, table]) => absolute(name, table, file));
-  return { ...rest, services, at: (name, key, message) => told(['service', name, key], message) };
+  const own = { ...rest, ...(access && { accessLog: access }) };
+  return { ...own, services, at: (name, key, message) => told(['service', name, key], message) };
 }
 
 function read(file: string): Document {

@@ -23,18 +23,23 @@ export interface ServiceTable {
   configFile?: string;
   store?: string;
   topics?: string;
+  /** Lines show what clients send. */
+  logData?: boolean;
 }
 
 /** What holds for the whole process. */
 export interface ProcessTable {
   logLevel?: string;
+  logFormat?: 'pretty' | 'json';
+  /** A file, or `-`. */
+  accessLog?: string;
   /** Where operators ask, over HTTP. */
   admin?: readonly string[];
   adminAllowRemote?: boolean;
   service?: { readonly [name: string]: ServiceTable };
 }
 
-export const LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+const LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 
 const text: Read = (value, path, complain) => {
   if (typeof value === 'string' && value !== '') return value;
@@ -143,6 +148,7 @@ const service = table({
   configFile: text,
   store: text,
   topics: text,
+  logData: truth,
 });
 
 const NAME = /^[a-z0-9][a-z0-9_-]{0,62}$/;
@@ -173,6 +179,8 @@ function checkService(item: unknown, path: Path, complain: Complain): void {
 
 const file = table({
   logLevel: oneOf(LEVELS),
+  logFormat: oneOf(['pretty', 'json']),
+  accessLog: text,
   admin: several('address', text),
   adminAllowRemote: truth,
   service: services,

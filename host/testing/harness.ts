@@ -99,14 +99,14 @@ export class Harness {
         this.#peers.set(connection, this.#opening);
       },
       data: null,
-      close: (connection, reason) => {
+      close: ({ connection, reason }) => {
         const peer = this.#peers.get(connection);
         this.#peers.delete(connection);
         if (peer !== undefined) peer.closeReason = reason;
       },
-      restart: (why) => this.traps.push(why),
+      fault: () => true,
+      restart: ({ why }) => this.traps.push(why),
       failure: (error) => this.traps.push(String(error)),
-      overlong: () => undefined,
       log: (level, text) => limit.admit() && this.logs.push({ level, text }) > 0,
     };
     const own = { wake: () => this.#reactor.wake(), settle: () => this.settle() };

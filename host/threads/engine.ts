@@ -7,10 +7,12 @@ import type { Refused } from '../listen/peer/refusals.ts';
 import type { ConnectionRows } from '../memory/connection-rows.ts';
 import type { Counts, Snapshot } from '../memory/counts/stats.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
+import type { Ending, Failure } from '../reactor/parts.ts';
 import type { Shared, SharedLimits } from '../shared/contract.ts';
 import { type Receiver, SeatNumbers } from '../shared/seats.ts';
 
 export type { ConnectionRow, SortKey } from '../memory/connection-rows.ts';
+export type { Ending, Failure } from '../reactor/parts.ts';
 export type { Receiver } from '../shared/seats.ts';
 
 export interface EngineStats extends Snapshot {
@@ -45,17 +47,15 @@ export function stateOf(ready: boolean, draining: boolean): WorkerStatus['state'
 /** What the engine tells. The server turns it into events and log lines. */
 export interface EngineObserver {
   open(id: number, address: string): void;
-  close(id: number, reason: number): void;
+  /** A connection is over: any, or, if that is not wanted, one that has ended by a limit or a fault. */
+  close(ending: Ending): void;
   data(id: number, bytes: Uint8Array): void;
   /** A guest failed, or hung, or its thread ended, and was replaced. */
-  restart(why: string): void;
+  restart(failure: Failure): void;
   failure(error: unknown): void;
-  /** A connection is closed since the guest has used nothing of a whole `maxFrameBytes`. */
-  overlong(id: number): void;
   /** Connections were kept out before a guest heard of them. */
   refused(refused: Refused): void;
-  /** @returns false when the line was dropped */
-  log(level: number, text: string): boolean;
+  log(level: number, text: string): void;
   /** A thread cannot be started for want of descriptors, or not any more: nothing is to be accepted then. */
   starving(starved: boolean): void;
   /** After `drain` or `abort`: no connection is left. */

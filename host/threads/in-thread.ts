@@ -49,11 +49,17 @@ export class InThread implements Engine {
       open: null,
       close: null,
       data: null,
-      restart: this.#told((why) => observer.restart(why)),
+      fault: this.#told((ending) => {
+        observer.close(ending);
+        return true;
+      }),
+      restart: this.#told((failure) => observer.restart(failure)),
       failure: this.#told((error) => observer.failure(error)),
-      overlong: this.#told((id) => observer.overlong(id)),
       refused: this.#told((refused) => observer.refused(refused)),
-      log: this.#told((level, text) => observer.log(level, text)),
+      log: this.#told((level, text) => {
+        observer.log(level, text);
+        return true;
+      }),
     };
     const epoll = native.epoll();
     try {
@@ -165,7 +171,7 @@ export class InThread implements Engine {
     const engine = this.#engineObserver;
     const { open, close, data } = interests;
     this.#observer.open = open ? this.#told((id, address) => engine.open(id, address)) : null;
-    this.#observer.close = close ? this.#told((id, reason) => engine.close(id, reason)) : null;
+    this.#observer.close = close ? this.#told((ending) => engine.close(ending)) : null;
     this.#observer.data = data ? this.#told((id, bytes) => engine.data(id, bytes)) : null;
   }
 

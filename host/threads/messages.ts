@@ -5,6 +5,7 @@ import type { Refused } from '../listen/peer/refusals.ts';
 import type { Layout, StateBlocks } from '../memory/state-blocks.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
 import type { Policy } from '../policy.ts';
+import type { Ending, Failure } from '../reactor/parts.ts';
 import type { Remains } from '../reactor/recovery.ts';
 
 /** What a seat gives the thread that takes it. */
@@ -69,11 +70,10 @@ export type FromWorker =
   | { readonly kind: 'swapped'; readonly swaps: number }
   | { readonly kind: 'refused'; readonly error: unknown }
   | { readonly kind: 'open'; readonly id: number; readonly address: string }
-  | { readonly kind: 'close'; readonly id: number; readonly reason: number }
+  | { readonly kind: 'close' | 'fault'; readonly ending: Ending }
   | { readonly kind: 'data'; readonly id: number; readonly bytes: Uint8Array }
-  | { readonly kind: 'restart'; readonly why: string }
+  | { readonly kind: 'restart'; readonly failure: Failure }
   | { readonly kind: 'failure'; readonly message: string }
-  | { readonly kind: 'overlong'; readonly id: number }
   | { readonly kind: 'keptOut'; readonly refused: Refused }
   | { readonly kind: 'log'; readonly level: number; readonly text: string }
   | { readonly kind: 'looked' }

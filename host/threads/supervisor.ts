@@ -5,9 +5,10 @@ import { WasmpollError } from '../errors.ts';
 import { Tally } from '../memory/counts/tally.ts';
 import type { Policy } from '../policy.ts';
 import { Admission } from './admission.ts';
-import type { Common, Engine, EngineObserver, EngineStats, Interests } from './engine.ts';
-import { fromId, hears, idOf, type Receiver, type Roster } from './engine.ts';
+import type { Common, Engine, EngineObserver, EngineStats, Failure, Interests } from './engine.ts';
+import { fromId, hears, type Receiver, type Roster } from './engine.ts';
 import { SeatHoldings } from './seat/holdings.ts';
+import { relay, serverFailure } from './seat/relay.ts';
 import { SeatRoster } from './seat/roster.ts';
 import { Seat, type SeatObserver } from './seat/seat.ts';
 import { sharePolicy } from './seat/share.ts';
@@ -58,7 +59,7 @@ export class Supervisor implements Engine {
     const holdings = new SeatHoldings(this.#common, this.#share);
     const seat = new Seat(this.#made, holdings, this.#threads, module, {
       message: (seat, message) => this.#receive(seat, message),
-      died: (seat, why) => this.#died(seat, why),
+      died: (seat, failure) => this.#died(seat, failure),
       starving: () => this.#observer.starving(this.#all.some(({ outage }) => outage.starved)),
     });
     this.#made += 1;
@@ -102,27 +103,16 @@ export class Supervisor implements Engine {
   }
 
   #receive(seat: Seat, message: FromSeat): void {
-    const observer = this.#observer;
-    const id = (handle: number): number => idOf(seat.index, handle);
-    if (message.kind === 'open') observer.open(id(message.id), message.address);
-    else if (message.kind === 'close') observer.close(id(message.id), message.reason);
-    else if (message.kind === 'data') observer.data(id(message.id), message.bytes);
-    else if (message.kind === 'overlong') observer.overlong(id(message.id));
-    else if (message.kind === 'keptOut') observer.refused(message.refused);
-    else if (message.kind === 'log') observer.log(message.level, message.text);
-    else if (message.kind === 'restart') observer.restart(message.why);
-    else if (message.kind === 'failure') {
-      observer.failure(new WasmpollError('ERR_GUEST', message.message));
-    } else if (message.kind === 'quiet') {
+    if (message.kind === 'quiet') {
       seat.quiet = true;
       if (this.#retired.has(seat)) void this.#dismiss(seat);
       else this.#finishIfQuiet();
-    }
+    } else relay(seat.index, message, this.#observer);
   }
 
-  #died(seat: Seat, why: string): void {
+  #died(seat: Seat, failure: Failure): void {
     seat.draining ||= this.#ending;
-    this.#observer.restart(why);
+    this.#observer.restart(serverFailure(seat.index, failure));
   }
 
   #finishIfQuiet(): void {

@@ -6,6 +6,7 @@ import { monotonicMs } from '../kernel/monotonic.ts';
 import type { Refused } from '../listen/peer/refusals.ts';
 import type { Policy } from '../policy.ts';
 import { RateLimit } from '../rate-limit.ts';
+import type { Ending, Failure } from '../reactor/parts.ts';
 import type { Observer } from '../reactor/reactor.ts';
 import { interestsOf } from './engine.ts';
 import type { FromWorker } from './messages.ts';
@@ -30,20 +31,22 @@ export class WorkerObserver implements Observer {
     const interests = interestsOf(this.#interests());
     const tell = this.#tell;
     this.open = interests.open ? (id, address) => tell({ kind: 'open', id, address }) : null;
-    this.close = interests.close ? (id, reason) => tell({ kind: 'close', id, reason }) : null;
+    this.close = interests.close ? (ending) => tell({ kind: 'close', ending }) : null;
     this.data = interests.data ? (id, bytes) => tell({ kind: 'data', id, bytes }) : null;
   }
 
-  restart(why: string): void {
-    this.#tell({ kind: 'restart', why });
+  fault(ending: Ending): boolean {
+    if (!this.#lines.admit()) return false;
+    this.#tell({ kind: 'fault', ending });
+    return true;
+  }
+
+  restart(failure: Failure): void {
+    this.#tell({ kind: 'restart', failure });
   }
 
   failure(error: unknown): void {
     this.#tell({ kind: 'failure', message: messageOf(error) });
-  }
-
-  overlong(id: number): void {
-    if (this.#lines.admit()) this.#tell({ kind: 'overlong', id });
   }
 
   refused(refused: Refused): void {

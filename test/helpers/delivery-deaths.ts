@@ -199,9 +199,9 @@ class Room {
       policy: this.#host.policy,
       observer: {
         ...{ open: null, data: null, close: null },
-        restart: (why) => this.#dead || this.faults.push(`restart: ${why}`),
+        restart: ({ why }) => this.#dead || this.faults.push(`restart: ${why}`),
         failure: (error) => this.#dead || this.faults.push(`failure: ${String(error)}`),
-        overlong: () => undefined,
+        fault: () => true,
         log: () => true,
       },
       now: () => 1,

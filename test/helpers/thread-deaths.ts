@@ -194,13 +194,13 @@ export class Place {
         open: null,
         data: null,
         close: null,
-        restart: (why) => {
+        restart: ({ why }) => {
           if (!this.#dead) this.faults.push(`restart: ${why}`);
         },
         failure: (error) => {
           if (!this.#dead) this.faults.push(`failure: ${String(error)}`);
         },
-        overlong: () => undefined,
+        fault: () => true,
         log: (_, text) => this.logs.push(text) > 0,
       },
       now: () => this.#now,

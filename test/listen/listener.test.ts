@@ -96,7 +96,7 @@ test('[::] answers IPv4 as well', async (t) => {
   const server = await startCli(t, ['--listen', '[::]:0', '--log-level', 'debug']);
   await echoes(t, `[::1]:${server.port}`);
   await echoes(t, `127.0.0.1:${server.port}`);
-  await server.written('stderr', /"address":"127\.0\.0\.1:\d+"/);
+  await server.written('stderr', /"peer":"127\.0\.0\.1:\d+"/);
 });
 
 test('a port that is taken is refused at once, and the server that has it goes on', async (t) => {

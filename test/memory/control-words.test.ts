@@ -2,7 +2,7 @@
 
 import { Worker } from 'node:worker_threads';
 import test from 'ava';
-import { ControlWords } from '../../host/memory/control-words.ts';
+import { ControlWords, ON_DATA } from '../../host/memory/control-words.ts';
 import { until } from '../helpers/proc.ts';
 
 const SEQUENCE = 0;
@@ -54,7 +54,7 @@ test('inside the guest the sequence is odd, and every callback has a number of i
   const seen = new Set<number>();
   t.false(supervisor.inside);
   for (let slot = 0; slot < 100; slot += 1) {
-    worker.enter(slot);
+    worker.enter(slot, ON_DATA);
     t.true(supervisor.inside);
     t.is(supervisor.slot, slot);
     seen.add(supervisor.sequence);
@@ -67,7 +67,7 @@ test('inside the guest the sequence is odd, and every callback has a number of i
 
 test('start-up is inside, for no slot, and counts as no callback', (t) => {
   const { worker, supervisor } = sides();
-  worker.enter(-1);
+  worker.enter(-1, ON_DATA);
   t.true(supervisor.inside);
   t.is(supervisor.slot, -1);
   worker.leave();
@@ -79,7 +79,7 @@ test('the sequence starts over without a callback that looks like being outside'
   words[SEQUENCE] = 0x3fff_fffe;
   const worker = new ControlWords(words.buffer);
   for (let round = 0; round < 4; round += 1) {
-    worker.enter(1);
+    worker.enter(1, ON_DATA);
     t.is(worker.sequence % 2, 1);
     worker.leave();
     t.is(worker.sequence % 2, 0);
@@ -88,11 +88,11 @@ test('the sequence starts over without a callback that looks like being outside'
 
 test('who was seen in one callback cannot be given up in the next, or outside', (t) => {
   const { worker, supervisor } = sides();
-  worker.enter(3);
+  worker.enter(3, ON_DATA);
   const seen = supervisor.sequence;
   worker.leave();
   t.false(supervisor.condemn(seen));
-  worker.enter(4);
+  worker.enter(4, ON_DATA);
   t.false(supervisor.condemn(seen));
   worker.leave();
   t.is(supervisor.callbacks, 2);
@@ -100,7 +100,7 @@ test('who was seen in one callback cannot be given up in the next, or outside', 
 
 test('who was given up counts as inside, in the slot that it was in, until it is replaced', (t) => {
   const { worker, supervisor } = sides();
-  worker.enter(3);
+  worker.enter(3, ON_DATA);
   t.true(supervisor.condemn(supervisor.sequence));
   t.true(supervisor.inside);
   t.is(supervisor.slot, 3);
@@ -108,7 +108,7 @@ test('who was given up counts as inside, in the slot that it was in, until it is
   supervisor.reset();
   t.false(supervisor.inside);
   const successor = new ControlWords(supervisor.buffer);
-  successor.enter(5);
+  successor.enter(5, ON_DATA);
   t.is(supervisor.slot, 5);
   successor.leave();
   t.is(supervisor.callbacks, 1);
@@ -121,7 +121,7 @@ test('a thread that leaves the guest after it was given up stays there and touch
     `import { workerData, parentPort } from 'node:worker_threads';
      const { ControlWords } = await import(workerData.control);
      const control = new ControlWords(workerData.buffer);
-     control.enter(11);
+     control.enter(11, 1);
      parentPort.postMessage('inside');
      Atomics.wait(workerData.go, 0, 0);
      control.leave();

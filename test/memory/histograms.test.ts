@@ -1,8 +1,10 @@
 // Histograms: which bucket a value is in, and which callbacks are timed.
 
 import test from 'ava';
-import { ControlWords, IN_START_UP } from '../../host/memory/control-words.ts';
+
+import { ControlWords, IN_START_UP, ON_DATA } from '../../host/memory/control-words.ts';
 import { Stats } from '../../host/memory/counts/stats.ts';
+
 import { makeControl } from '../../host/memory/timed-control.ts';
 
 /** Callbacks that take what is asked, at times that are said. */
@@ -18,7 +20,7 @@ class Callbacks {
   }
 
   call(tookMs: number, slot = 0): void {
-    this.#control.enter(slot);
+    this.#control.enter(slot, ON_DATA);
     this.now += tookMs;
     this.#control.leave();
   }

@@ -8,7 +8,7 @@ import { parseModule } from '../../host/module/binary.ts';
 import { guestImports, optionalExports, requiredExports } from '../../host/module/interface.ts';
 import { functionType, signatureOf } from '../../host/module/signatures.ts';
 import { bundledProtocols } from '../../host/module/source.ts';
-import { reasonName } from '../../host/server/events.ts';
+import { reasonName } from '../../host/server/endings.ts';
 import { harness } from '../../host/testing/harness.ts';
 import { blocks, document, root, section, workshop } from '../helpers/documents.ts';
 

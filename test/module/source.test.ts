@@ -29,16 +29,16 @@ test('the bundled protocols are listed', async (t) => {
 
 test('a name, a path and a file: URL are resolved to bytes and a name for messages', async (t) => {
   const copy = write(t, bytes, 'a b#é.wasm');
-  const expected = (name: string) => ({ name, source: bytes });
-  const sources: [string | URL, string][] = [
-    ['echo', 'echo'],
-    [copy, 'a b#é.wasm'],
-    [pathToFileURL(copy), 'a b#é.wasm'],
-    [pathToFileURL(copy).href, 'a b#é.wasm'],
-    [pathToFileURL(echo).href.replace('file://', 'FILE:'), 'echo.wasm'],
+  const sources: [string | URL, string, string][] = [
+    ['echo', 'echo', echo],
+    [copy, 'a b#é.wasm', copy],
+    [pathToFileURL(copy), 'a b#é.wasm', copy],
+    [pathToFileURL(copy).href, 'a b#é.wasm', copy],
+    [pathToFileURL(echo).href.replace('file://', 'FILE:'), 'echo.wasm', echo],
   ];
-  for (const [source, name] of sources) {
-    t.deepEqual(await resolveProtocol(source, MOST), expected(name));
+  for (const [source, name, file] of sources) {
+    const folder = path.dirname(file);
+    t.deepEqual(await resolveProtocol(source, MOST), { name, source: bytes, folder });
   }
 });
 

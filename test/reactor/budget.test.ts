@@ -22,11 +22,11 @@ class SlowControl extends ControlWords {
   /** When each slot's last callback began. */
   readonly at = new Map<number, number>();
 
-  override enter(slot: number): void {
+  override enter(slot: number, callback: number): void {
     this.at.set(slot, this.now);
     this.entered += 1;
     this.now += this.ms;
-    super.enter(slot);
+    super.enter(slot, callback);
   }
 }
 
@@ -44,9 +44,9 @@ const strictFor = (t: ExecutionContext): Observer => ({
   open: null,
   data: null,
   close: null,
-  restart: (why) => t.fail(why),
+  restart: ({ why }) => t.fail(why),
   failure: (error) => t.fail(String(error)),
-  overlong: () => t.fail(),
+  fault: () => t.fail(),
   log: () => true,
 });
 

@@ -242,9 +242,9 @@ async function place(seat?: SharedSeat) {
     policy,
     observer: {
       ...{ open: null, data: null, close: null },
-      restart: (why) => lines.push(why),
+      restart: ({ why }) => lines.push(why),
       failure: (error) => lines.push(String(error)),
-      overlong: () => undefined,
+      fault: () => true,
       log: (_level, text) => lines.push(text) > 0,
     },
     now: () => clock.now,

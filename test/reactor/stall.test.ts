@@ -31,10 +31,10 @@ for (const [name, turn] of Object.entries(TURNS)) {
       observer: {
         open: null,
         data: null,
-        close: (_, reason) => reasons.push(reason),
-        restart: (why) => t.fail(why),
+        close: ({ reason }) => reasons.push(reason),
+        restart: ({ why }) => t.fail(why),
         failure: (error) => t.fail(String(error)),
-        overlong: (connection) => t.fail(`${connection}`),
+        fault: ({ connection }) => t.fail(`${connection}`),
         log: () => true,
       },
       now: () => now,

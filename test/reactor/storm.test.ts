@@ -30,7 +30,7 @@ async function place() {
       failure: (error) => {
         throw error;
       },
-      overlong: () => undefined,
+      fault: () => true,
       log: (_level, text) => {
         if (text === '= -2') clock.now += RESTORE_MS;
         return true;

@@ -105,11 +105,12 @@ test('a logger may close the server in the middle of a turn', async (t) => {
     listen: '127.0.0.1:0',
     workers: 0,
     policy: quick,
+    logData: true,
     logger: {
-      debug: (_, message) => {
+      debug: ignore,
+      info: (_, message) => {
         if (message === 'received') void server.close();
       },
-      info: ignore,
       warn: ignore,
       error: ignore,
     },

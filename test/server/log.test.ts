@@ -5,8 +5,8 @@ import { closeSync, readFileSync, readSync } from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
 import { LOG_DEBUG, LOG_ERROR, LOG_INFO, LOG_WARN } from '../../assembly/abi.ts';
-import { LogOutput } from '../../host/cli/log-output.ts';
 import { native } from '../../host/kernel/native.ts';
+import { LogOutput } from '../../host/logs/output.ts';
 import { RateLimit } from '../../host/rate-limit.ts';
 import { bytesText, type Logger, logAt, silent } from '../../host/server/logger.ts';
 import { type Client, connect } from '../helpers/client.ts';
@@ -78,7 +78,7 @@ function readSome(fd: number): string {
 
 test('lines are written together when the event loop turns', async (t) => {
   const [reader, writer] = pipe();
-  const output = new LogOutput(writer, (text) => `${text}\n`);
+  const output = new LogOutput(writer, { lineOf: (text) => `${text}\n` });
   t.teardown(() => [reader, writer].forEach(closeSync));
   output.write('one\n');
   output.write('zwei ä\n');
@@ -89,7 +89,7 @@ test('lines are written together when the event loop turns', async (t) => {
 
 test('a full pipe holds nobody up, and what it has no room for comes later, in order', async (t) => {
   const [reader, writer] = pipe();
-  const output = new LogOutput(writer, (text) => `${text}\n`);
+  const output = new LogOutput(writer, { lineOf: (text) => `${text}\n` });
   t.teardown(() => [reader, writer].forEach(closeSync));
   const lines = Array.from({ length: 20_000 }, (_, index) => `line ${index}\n`);
   for (const line of lines) output.write(line);
@@ -111,7 +111,7 @@ test('a full pipe holds nobody up, and what it has no room for comes later, in o
 
 test('what a stuck reader leaves is bounded, and the end does not wait for it for ever', async (t) => {
   const [reader, writer] = pipe();
-  const output = new LogOutput(writer, (text) => `${text}\n`);
+  const output = new LogOutput(writer, { lineOf: (text) => `${text}\n` });
   t.teardown(() => [reader, writer].forEach(closeSync));
   const line = `${'x'.repeat(999)}\n`;
   for (let count = 0; count < 10_000; count += 1) output.write(line);
@@ -131,7 +131,7 @@ test('what a stuck reader leaves is bounded, and the end does not wait for it fo
 
 test('what there was no room for is counted, and told once there is', async (t) => {
   const [reader, writer] = pipe();
-  const output = new LogOutput(writer, (text) => `${text}\n`);
+  const output = new LogOutput(writer, { lineOf: (text) => `${text}\n` });
   t.teardown(() => [reader, writer].forEach(closeSync));
   const line = `${'x'.repeat(999)}\n`;
   for (let count = 0; count < 1100; count += 1) output.write(line);
@@ -151,7 +151,7 @@ test('what there was no room for is counted, and told once there is', async (t) 
 
 test('a line that is too long is cut, and says by how much', async (t) => {
   const [reader, writer] = pipe();
-  const output = new LogOutput(writer, (text) => `cut: ${text}\n`);
+  const output = new LogOutput(writer, { lineOf: (text) => `cut: ${text}\n` });
   t.teardown(() => [reader, writer].forEach(closeSync));
   output.write(`${'x'.repeat(2_000_000)}\n`);
   await output.end();
@@ -160,7 +160,7 @@ test('a line that is too long is cut, and says by how much', async (t) => {
 
 test('lines for nobody are dropped, and later ones get their chance', async (t) => {
   const [reader, writer] = pipe();
-  const output = new LogOutput(writer, (text) => `${text}\n`);
+  const output = new LogOutput(writer, { lineOf: (text) => `${text}\n` });
   closeSync(reader);
   t.teardown(() => closeSync(writer));
   for (let count = 0; count < 3; count += 1) {
@@ -170,27 +170,49 @@ test('lines for nobody are dropped, and later ones get their chance', async (t) 
   t.pass();
 });
 
-test('--log-level debug shows each client, its address and its data', async (t) => {
-  const server = await startCli(t, [...listen, '--log-level', 'debug']);
+/** The lines so far, without level and time. */
+const linesOf = (text: string): unknown[] =>
+  text
+    .trimEnd()
+    .split('\n')
+    .map((line) => {
+      const { level: _level, time: _time, ...rest } = JSON.parse(line) as Record<string, unknown>;
+      return rest;
+    });
+
+test('--log-data shows each client, its address and its data, at whatever level', async (t) => {
+  const server = await startCli(t, [...listen, '--log-data']);
   const client = await connect(server.address, { owner: t });
   t.true(await echoes(client, 'hello\r\n\x1b'));
   const { localAddress } = client;
   client.end();
   await client.readAll();
   await server.written('stderr', /"msg":"closed"/);
-  const lines = server.stderr
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line) as { level: number; time: number; id: number });
-  const id = lines[0]?.id;
+  const lines = linesOf(server.stderr);
+  const { id } = lines[0] as { id: number };
+  const [of, end] = [
+    { id, peer: localAddress },
+    { reason: 'peer', listener: '127.0.0.1:0' },
+  ];
+  t.deepEqual(lines, [
+    { ...of, msg: 'connected' },
+    { ...of, data: 'hello\\r\\n\\x1b', msg: 'received' },
+    { ...of, ...end, msg: 'closed' },
+  ]);
+});
+
+test('--log-level debug shows each client, and nothing of what it sends', async (t) => {
+  const server = await startCli(t, [...listen, '--log-level', 'debug']);
+  const client = await connect(server.address, { owner: t });
+  t.true(await echoes(client, 'a secret'));
+  client.end();
+  await client.readAll();
+  await server.written('stderr', /"msg":"closed"/);
   t.deepEqual(
-    lines.map(({ level: _level, time: _time, ...rest }) => rest),
-    [
-      { id, address: localAddress, msg: 'connected' },
-      { id, data: 'hello\\r\\n\\x1b', msg: 'received' },
-      { id, reason: 'peer', msg: 'closed' },
-    ],
+    linesOf(server.stderr).map((line) => (line as { msg: string }).msg),
+    ['connected', 'closed'],
   );
+  t.notRegex(server.stderr, /secret/);
 });
 
 test('other levels show no clients, and silent nothing but where it listens', async (t) => {
@@ -222,12 +244,21 @@ for (const workers of ['0', '1']) {
     t.deepEqual(await server.exited, DRAINED);
     const lines = server.stderr.trimEnd().split('\n');
     t.true(lines.length < 10);
+    let leftOut = 0;
     for (const line of lines) {
-      const { level, id, maxFrameBytes, msg } = JSON.parse(line) as Record<string, unknown>;
-      const text = 'closed: the guest used nothing of a whole maxFrameBytes';
-      t.deepEqual({ level, maxFrameBytes, msg }, { level: 40, maxFrameBytes: 1024, msg: text });
-      t.is(typeof id, 'number');
+      const { level, msg, ...rest } = JSON.parse(line) as Record<string, unknown>;
+      t.is(level, 40);
+      if (rest.leftOut !== undefined) {
+        leftOut += Number(rest.leftOut);
+        t.is(msg, `${rest.leftOut} lines left out`);
+        continue;
+      }
+      t.is(msg, 'closed: the guest used nothing of a whole maxFrameBytes');
+      t.like(rest, { reason: 'frame', listener: '127.0.0.1:0' });
+      t.regex(String(rest.peer), /^127\.0\.0\.1:\d+$/);
+      leftOut += 1;
     }
+    t.is(leftOut, 10, 'each is a line, or is counted in one');
     t.notRegex(server.stderr, /secret/);
   });
 }
@@ -254,7 +285,7 @@ for (const [title, redirect, printed] of redirects) {
     const address = `unix:${folder}/s`;
     const server = await startCli(
       t,
-      [...listen, '--listen', address, '--log-level', 'debug'],
+      [...listen, '--listen', address, '--log-data'],
       printed ? { prefix, cwd: folder } : { prefix, cwd: folder, lines: 0 },
     );
     const client = await untilListening(address);
@@ -285,7 +316,7 @@ test('lines that stand in a file are whole, and behind what was there', async (t
   const file = path.join(temporary(t), 'log');
   const prefix = shell(`2>>'${file}'`);
   for (let run = 0; run < 2; run += 1) {
-    const server = await startCli(t, [...listen, '--log-level', 'debug'], { prefix });
+    const server = await startCli(t, [...listen, '--log-data'], { prefix });
     const client = await connect(server.address, { owner: t });
     for (let count = 0; count < 10; count += 1) t.true(await echoes(client, 'hello'));
     client.end();

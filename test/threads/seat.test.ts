@@ -28,7 +28,7 @@ async function seated(t: ExecutionContext): Promise<[Seat, (kind: string) => Pro
   const holdings = new SeatHoldings(common, policy);
   const seat = new Seat(0, holdings, threads, module, {
     message: (_, { kind }) => waiting.get(kind)?.(),
-    died: (_, why) => t.fail(why),
+    died: (_, { why }) => t.fail(why),
     starving: () => t.fail(),
   });
   t.teardown(async () => {

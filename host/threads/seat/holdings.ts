@@ -8,9 +8,28 @@ import { isOpen, isThere } from '../../memory/connections.ts';
 import { ControlWords, IN_START_UP } from '../../memory/control-words.ts';
 import { Metrics } from '../../memory/counts/metrics.ts';
 import { Stats } from '../../memory/counts/stats.ts';
-import { COLUMNS, DOOMED, FD, FLAGS, MASK, OPEN, REASON } from '../../memory/layout.ts';
+import {
+  COLUMNS,
+  DOOMED,
+  FD,
+  FLAGS,
+  HANDLE,
+  LOST,
+  MASK,
+  OPEN,
+  REASON,
+} from '../../memory/layout.ts';
 import { headerBytes, type Policy } from '../../policy.ts';
-import { bitsOf, type Common, type Interests, interestsOf, type Receiver } from '../engine.ts';
+import {
+  bitsOf,
+  type Common,
+  type Failure,
+  type Interests,
+  interestsOf,
+  type Receiver,
+} from '../engine.ts';
+
+export type { Failure } from '../engine.ts';
 
 const NOBODY = { slot: IN_START_UP, reason: REASON_TRAP };
 
@@ -21,6 +40,8 @@ export interface End {
   readonly inCallback: boolean;
   /** It has returned from a callback. */
   readonly returned: boolean;
+  /** The callback that it was in, and whom it served there. */
+  readonly serving: Pick<Failure, 'callback' | 'connection' | 'peer'>;
 }
 
 export class SeatHoldings {
@@ -99,10 +120,25 @@ export class SeatHoldings {
   ended(hung: boolean): End {
     const { inside, slot, callbacks, hasRecovered } = this.control;
     const inCallback = inside && slot !== IN_START_UP;
+    const serving = this.#serving(inside, slot);
     if (inCallback) this.lost = { slot, reason: hung ? REASON_HUNG : REASON_TRAP };
     else if (hasRecovered) this.lost = NOBODY;
     this.control.reset();
-    return { inside, inCallback, returned: callbacks !== this.#callbacksAtStart };
+    return { inside, inCallback, returned: callbacks !== this.#callbacksAtStart, serving };
+  }
+
+  #serving(inside: boolean, slot: number): End['serving'] {
+    const callback = inside ? this.control.callback : '';
+    const table = this.#table;
+    if (!inside || slot < 0 || table === null) return { callback, connection: null, peer: '' };
+    const base = slot * COLUMNS;
+    const fd = table[base + FD]!;
+    const peer = fd < 0 ? '' : this.#native.peerAddress(fd);
+    return {
+      callback,
+      connection: table[base + HANDLE]!,
+      peer: typeof peer === 'string' ? peer : '',
+    };
   }
 
   /** Descriptors that are open here or on their way. */
@@ -145,7 +181,7 @@ export class SeatHoldings {
     const base = slot * COLUMNS;
     this.#epoll.remove(fd);
     table[base + REASON] = REASON_ERROR;
-    table[base + FLAGS]! |= DOOMED;
+    table[base + FLAGS]! |= DOOMED | LOST;
     table[base + MASK] = -1;
     table[base + FD] = -1;
     this.#native.reset(fd);

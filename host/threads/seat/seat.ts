@@ -7,7 +7,7 @@ import { monotonicMs } from '../../kernel/monotonic.ts';
 import { Backoff } from '../backoff.ts';
 import type { FromWorker, ToWorker, WorkerData } from '../messages.ts';
 import type { SpareThread, Thread } from '../spare-thread.ts';
-import type { SeatHoldings } from './holdings.ts';
+import type { Failure, SeatHoldings } from './holdings.ts';
 import { SeatOutage } from './outage.ts';
 import { Pulse } from './pulse.ts';
 import { type Candidate, SeatSwap } from './swap.ts';
@@ -20,7 +20,7 @@ const LONGEST_BACKOFF_MS = 30_000;
 export interface SeatObserver {
   message(seat: Seat, message: FromWorker): void;
   /** The thread ended and will be replaced. */
-  died(seat: Seat, why: string): void;
+  died(seat: Seat, failure: Failure): void;
   /** `outage.starved` has changed. */
   starving(): void;
 }
@@ -193,7 +193,7 @@ export class Seat {
       this.#notStarted(this.#error);
       return;
     }
-    const { inside, inCallback, returned } = this.holdings.ended(this.#hung);
+    const { inside, inCallback, returned, serving } = this.holdings.ended(this.#hung);
     const why = this.#why(code, inCallback);
     if (this.#started !== null) {
       this.#started.reject(this.#refusal(why));
@@ -203,7 +203,7 @@ export class Seat {
     this.outage.begin();
     this.holdings.stats.error(this.#hung ? 'HUNG' : 'WORKER');
     this.restarts += 1;
-    this.#observer.died(this, why);
+    this.#observer.died(this, { ...serving, why, place: null });
     const { asked } = this.swap;
     // Outside a callback it was starting an instance, of the new module most likely.
     this.swap.answered(inside && !inCallback ? this.#refusal(why) : null);

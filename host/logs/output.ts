@@ -1,7 +1,7 @@
-// Log output: standard error as a place for lines that never holds the server up and never ends it.
-// Lines that nobody takes are dropped and counted. It knows descriptors, and nothing of what lines say.
+// Log output: a descriptor as a place for lines that never holds the server up and never ends it. Lines that
+// nobody takes are dropped and counted. It knows descriptors, and nothing of what lines say.
 
-import { constants, fstatSync, openSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs';
 
 // A reader that is slow finds so much, and misses what came after.
 const WAITING_BYTES_MAX = 1024 * 1024;
@@ -12,21 +12,49 @@ const RETRY_MS = 20;
 // At the end a slow reader gets as long as it takes something, and a stuck one a second.
 const IDLE_TRIES = 50;
 
+const LINE_END = 0x0a;
+
+export interface OutputOptions {
+  /** Makes a line of a text of this output's own. */
+  readonly lineOf: (text: string) => string;
+  /** Told why lines could not be written, and how many. */
+  readonly failed?: (error: NodeJS.ErrnoException, lines: number) => void;
+}
+
 /** What pino takes as its destination. */
 export class LogOutput {
-  readonly #fd: number;
+  #fd: number;
+  /** The descriptor is this output's own. */
+  #own: boolean;
   #waiting: Buffer[] = [];
   #bytes = 0;
   #immediate: NodeJS.Immediate | undefined;
   #retry: NodeJS.Timeout | undefined;
-  /** Lines that there was no room for. */
+  /** Lines that there was no room for, or that could not be written. */
   #dropped = 0;
-  readonly #lineOf: (text: string) => string;
+  /** What was written last was not the end of a line. */
+  #within = false;
+  /** It never will be: the next line has to begin on a line of its own. */
+  #torn = false;
+  readonly #options: OutputOptions;
 
-  /** @param lineOf makes a line of a text of this output's own */
-  constructor(fd: number, lineOf: (text: string) => string) {
+  constructor(fd: number, options: OutputOptions) {
     this.#fd = withoutBlocking(fd);
-    this.#lineOf = lineOf;
+    this.#own = this.#fd !== fd;
+    this.#options = options;
+  }
+
+  /**
+   * Writes to another descriptor from now on, which it takes over. What waits goes to the one before, if that
+   * takes it at once.
+   */
+  reopen(fd: number): void {
+    this.flush();
+    if (this.#own) closeSync(this.#fd);
+    this.#fd = fd;
+    this.#own = true;
+    this.#within = false;
+    this.#torn = false;
   }
 
   /** Never throws. Lines of one turn of the event loop are written together. */
@@ -36,6 +64,8 @@ export class LogOutput {
       this.#dropped += 1;
       return;
     }
+    if (this.#torn) this.#push(Buffer.of(LINE_END));
+    this.#torn = false;
     this.#report();
     this.#push(bytes);
     if (this.#retry !== undefined) return;
@@ -51,13 +81,14 @@ export class LogOutput {
   #cut(bytes: Buffer): Buffer {
     if (bytes.length <= LINE_BYTES_MAX) return bytes;
     const start = bytes.subarray(0, LINE_BYTES_MAX).toString();
-    return Buffer.from(this.#lineOf(`${start}… (${bytes.length - LINE_BYTES_MAX} more bytes)`));
+    const left = bytes.length - LINE_BYTES_MAX;
+    return Buffer.from(this.#options.lineOf(`${start}… (${left} more bytes)`));
   }
 
   // Before the line that finds room again.
   #report(): void {
     if (this.#dropped === 0) return;
-    this.#push(Buffer.from(this.#lineOf(`${this.#dropped} lines were dropped`)));
+    this.#push(Buffer.from(this.#options.lineOf(`${this.#dropped} lines were dropped`)));
     this.#dropped = 0;
   }
 
@@ -70,20 +101,34 @@ export class LogOutput {
     while (this.#waiting.length > 0) {
       const bytes = this.#waiting.length === 1 ? this.#waiting[0]! : Buffer.concat(this.#waiting);
       try {
-        const written = writeSync(this.#fd, bytes);
-        this.#waiting = written < bytes.length ? [bytes.subarray(written)] : [];
-        this.#bytes -= written;
+        this.#written(bytes, writeSync(this.#fd, bytes));
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === 'EAGAIN') {
           this.#waiting = [bytes];
           this.#retry = setTimeout(() => this.flush(), RETRY_MS).unref();
           return;
         }
-        // Nobody is there to read, or the disk is full: later lines may fare better.
-        this.#waiting = [];
-        this.#bytes = 0;
+        this.#lose(bytes, error as NodeJS.ErrnoException);
       }
     }
+  }
+
+  #written(bytes: Buffer, count: number): void {
+    this.#waiting = count < bytes.length ? [bytes.subarray(count)] : [];
+    this.#bytes -= count;
+    if (count > 0) this.#within = bytes[count - 1] !== LINE_END;
+  }
+
+  // Nobody is there to read, or the disk is full: later lines may fare better.
+  #lose(bytes: Buffer, error: NodeJS.ErrnoException): void {
+    const mends = bytes[0] === LINE_END;
+    const ends = bytes.reduce((count, byte) => count + Number(byte === LINE_END), 0);
+    const lines = ends - Number(mends);
+    this.#torn = this.#within;
+    this.#waiting = [];
+    this.#bytes = 0;
+    if (this.#options.failed === undefined) this.#dropped += lines;
+    else this.#options.failed(error, lines);
   }
 
   /** Resolves when everything is written, or its reader is stuck. */
