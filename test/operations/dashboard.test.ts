@@ -431,10 +431,14 @@ test.serial('several services have a tab each, which the address keeps', async (
   const { page } = watched;
   await page.getByRole('button', { name: 'écho' }).click();
   await watched.says('h1', 'écho');
-  t.true(page.url().endsWith('#%C3%A9cho'));
+  t.true(page.url().endsWith('#/%C3%A9cho'));
   await page.reload();
   await watched.says('h1', 'écho');
   t.is(await page.locator('#services [aria-current=true]').textContent(), 'écho');
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Enter');
+  t.is(await page.evaluate('document.activeElement.id'), 'main');
+  await watched.says('h1', 'écho');
   await page.getByLabel('Sort by').selectOption('age');
   await page.waitForResponse((response) => response.url().includes('sort=age'));
   t.true(admin.requests.some((line) => line.includes('service=%C3%A9cho&sort=age')));

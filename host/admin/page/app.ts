@@ -24,6 +24,8 @@ class App {
   readonly #connections = new Connections(this.#actions);
   readonly #log = new Log();
   #status: SeenStatus | null = null;
+  /** The name of the service that is shown. */
+  #shown: string | null = null;
   #planned = false;
 
   constructor() {
@@ -70,20 +72,24 @@ class App {
     });
   }
 
+  // In the address, so that a page that is loaded again shows the same.
   #choose(name: string): void {
-    location.hash = encodeURIComponent(name);
+    location.hash = `/${encodeURIComponent(name)}`;
   }
 
-  get #chosen(): SeenService | undefined {
+  /** The service that the address names; otherwise the one that was shown, or the first. */
+  get #service(): SeenService | undefined {
     const { services } = this.#status!;
-    const wanted = location.hash.slice(1);
-    return services.find(({ name }) => encodeURIComponent(name) === wanted) ?? services[0];
+    const named = services.find(({ name }) => location.hash === `#/${encodeURIComponent(name)}`);
+    const service = named ?? services.find(({ name }) => name === this.#shown) ?? services[0];
+    this.#shown = service?.name ?? null;
+    return service;
   }
 
   #draw(): void {
     const status = this.#status;
     if (status === null) return;
-    const service = this.#chosen;
+    const service = this.#service;
     this.#head.process(status);
     if (service === undefined) {
       this.#head.nothing();
