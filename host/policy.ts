@@ -195,6 +195,13 @@ export const settings = {
     unit: 'ms',
     why: 'time for a drain before the remaining connections are aborted',
   },
+  drainDelayMs: {
+    default: 0,
+    min: 0,
+    max: 3_600_000,
+    unit: 'ms',
+    why: 'time from the first signal to the drain, in which all goes on but /readyz says no; 5s suits Kubernetes',
+  },
   drainQuietMs: {
     default: 250,
     min: 0,

@@ -66,6 +66,26 @@ Napi::Value ConnectUnix(const Napi::CallbackInfo& info) {
   return Integer(info.Env(), Own(info.Env(), Connect(*address)));
 }
 
+// One message to a datagram socket that somebody else has bound.
+Napi::Value SendDatagram(const Napi::CallbackInfo& info) {
+  Arguments arguments(info, "sendDatagram");
+  const std::string path = arguments.Text(0, "path");
+  const std::string text = arguments.Text(1, "text");
+  const auto address = UnixAddress(path);
+  if (!arguments.Failed() && !address) {
+    arguments.OutOfRange("path must be 1 to " + std::to_string(kLongestPath) + " bytes, got " +
+                         std::to_string(path.size()));
+  }
+  if (arguments.Failed()) return {};
+  const Descriptor fd(Check(socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)));
+  if (fd.get() < 0) return Integer(info.Env(), fd.get());
+  const int sent = Retry([&] {
+    return sendto(fd.get(), text.data(), text.size(), MSG_NOSIGNAL, address->get(),
+                  address->length);
+  });
+  return Integer(info.Env(), sent);
+}
+
 Napi::Value Shutdown(const Napi::CallbackInfo& info) {
   Arguments arguments(info, "shutdown");
   const int fd = arguments.Fd(0);
@@ -160,6 +180,7 @@ void RegisterSocket(Napi::Env env, Napi::Object exports) {
   exports.Set("accept", Napi::Function::New<Accept>(env, "accept"));
   exports.Set("connectTcp", Napi::Function::New<ConnectTcp>(env, "connectTcp"));
   exports.Set("connectUnix", Napi::Function::New<ConnectUnix>(env, "connectUnix"));
+  exports.Set("sendDatagram", Napi::Function::New<SendDatagram>(env, "sendDatagram"));
   exports.Set("shutdown", Napi::Function::New<Shutdown>(env, "shutdown"));
   exports.Set("close", Napi::Function::New<Close>(env, "close"));
   exports.Set("reset", Napi::Function::New<Reset>(env, "reset"));

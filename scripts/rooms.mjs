@@ -63,9 +63,19 @@ export const rooms = {
     ...['engines/timers', 'listen/peer', 'memory/counts'],
   ],
   logs: ['server/endings', 'server/logger'],
+  systemd: ['kernel', 'server'],
   cli: [
-    ...['admin', 'cli/top', 'logs', 'engines/address', 'listen', 'module', 'server', 'services'],
-    'wasi',
+    ...[
+      'admin',
+      'cli/top',
+      'engines/address',
+      'kernel/native',
+      'listen',
+      'logs',
+      'module',
+      'server',
+    ],
+    ...['services', 'systemd', 'wasi'],
   ],
   'cli/top': ['admin/view', 'cli/command-line', 'cli/signals', 'listen/address'],
 };
@@ -75,21 +85,21 @@ export const limits = {
   /** A table, as long as there are settings. */
   exempt: ['host/policy.ts'],
   files: 15,
-  filesOf: { memory: 16, module: 16, reactor: 21, 'wasi/preview1': 20 },
+  filesOf: { module: 16, reactor: 22, 'wasi/preview1': 20 },
   imports: 10,
   /** Those that put the parts together. */
   importsOf: {
     'host/reactor/reactor.ts': 15,
     'host/threads/in-thread.ts': 12,
     'host/threads/seat/holdings.ts': 12,
-    'host/reactor/parts.ts': 15,
+    'host/reactor/parts.ts': 16,
     'host/reactor/wiring.ts': 14,
     'host/cli/invocation.ts': 11,
     'host/server/serve.ts': 16,
     'host/threads/supervisor.ts': 12,
     'host/admin/admin.ts': 16,
     'host/admin/page/app.ts': 12,
-    'host/server/server.ts': 16,
-    'host/testing/harness.ts': 15,
+    'host/server/server.ts': 17,
+    'host/testing/harness.ts': 16,
   },
 };

@@ -1,6 +1,6 @@
 // An observer for reactors that are measured: nothing is told, and whatever goes wrong is thrown.
 
-import type { Observer } from '../../host/reactor/reactor.ts';
+import type { Observer } from '../../host/reactor/observer.ts';
 
 export const strict: Observer = {
   open: null,

@@ -6,6 +6,7 @@ import type { Again } from '../admin/services.ts';
 import type { LogOptions, Logs } from '../logs/logs.ts';
 import type { Logger } from '../server/logger.ts';
 import type { Server } from '../server/server.ts';
+import type { ServiceManager } from '../systemd/service-manager.ts';
 import { type AdminFlags, withAdmin } from './admin.ts';
 import type { Signals } from './signals.ts';
 
@@ -16,9 +17,18 @@ export class Operation {
   readonly signals: Signals;
   readonly #logs: Logs;
   readonly #admin: Admin | null;
+  readonly #manager: ServiceManager | null;
   readonly #servers = new Map<string, Server>();
+  #reloading = Promise.resolve();
 
-  constructor(logger: Logger, signals: Signals, logs: Logs, admin: Admin | null) {
+  constructor(
+    logger: Logger,
+    signals: Signals,
+    logs: Logs,
+    admin: Admin | null,
+    manager: ServiceManager | null,
+  ) {
+    this.#manager = manager;
     this.logger = logger;
     this.signals = signals;
     this.#logs = logs;
@@ -41,16 +51,45 @@ export class Operation {
   }
 
   /**
-   * All servers were added.
-   * @param reload reads what there is to read again. Rejects with what is wrong
-   * @param hungUp is called at each SIGHUP
+   * All servers were added, and listen.
+   * @param reload is called at each SIGHUP. Rejects with what is wrong
+   * @param refused is told that, if nobody else is
    */
-  started(reload: () => Promise<void>, hungUp: () => void): void {
-    this.#admin?.started({ reload });
+  started(reload: () => Promise<void>, refused: (error: unknown) => void): void {
+    const again = (): Promise<void> => this.#reload(reload);
+    this.#admin?.started({ reload: again, drain: () => this.#drain() });
+    this.#manager?.ready(() => this.#servers);
+    this.signals.stop.addEventListener('abort', () => this.#manager?.stopping());
+    this.signals.onAnother(() => this.#hurry());
     this.signals.onHangup(() => {
       this.#logs.reopen();
-      hungUp();
+      void again().catch(refused);
     });
+  }
+
+  /** Whoever still waits to drain does not any more. @returns whether somebody did */
+  #hurry(): boolean {
+    const waiting = [...this.#servers.values()].filter((one) => one.status().state === 'leaving');
+    for (const server of waiting) void server.drain();
+    return waiting.length > 0;
+  }
+
+  /** One after the other: what comes meanwhile reads what is there then. */
+  async #reload(reload: () => Promise<void>): Promise<void> {
+    this.#manager?.reloading();
+    const turn = this.#reloading.then(reload);
+    this.#reloading = turn.catch(() => undefined);
+    try {
+      await turn;
+    } finally {
+      if (!this.signals.stop.aborted) this.#manager?.ready(() => this.#servers);
+    }
+  }
+
+  /** As the first signal to stop does. */
+  #drain(): void {
+    this.#manager?.stopping();
+    for (const server of this.#servers.values()) void server.close();
   }
 }
 
@@ -62,12 +101,16 @@ export async function operate(
 ): Promise<void> {
   // Loaded after the usage is known to be right, so that --help is quick.
   const { Logs } = await import('../logs/logs.ts');
+  const { native } = await import('../kernel/native.ts');
+  const { ServiceManager } = await import('../systemd/service-manager.ts');
   const logs = new Logs(options);
   process.on('exit', () => logs.flush());
   signals.onReopen(() => logs.reopen());
+  const manager = ServiceManager.take(native);
   await withAdmin(options, logs.logger, (admin, logger) =>
-    serving(new Operation(logger, signals, logs, admin)),
+    serving(new Operation(logger, signals, logs, admin, manager)),
   );
+  manager?.close();
   await logs.end();
   // Whatever became of standard output meanwhile.
   process.exitCode = 0;

@@ -37,19 +37,14 @@ async function serveIn(operation: Operation, options: Served, given: ConfigFlags
   const again = async (): Promise<{ protocol: string; config: Uint8Array }> => {
     return { protocol, config: await readConfig(given) };
   };
+  // SIGHUP, which the end of a terminal sends, too, must end nothing.
   const reload = async (): Promise<void> =>
     server.swap(protocol, { config: await readConfig(given) });
   operation.add(path.basename(protocol, '.wasm'), server, again);
-  operation.started(reload, () => void swap(reload, operation));
+  operation.started(reload, (error) => {
+    const { code } = error as { code?: string };
+    logger.error({ code }, `not swapped: ${messageOf(error)}`);
+  });
   for (const address of server.addresses) process.stdout.write(`listening on ${address}\n`);
   await server.closed;
-}
-
-// Reads the same paths or name again. The end of a terminal sends it, too, and must end nothing.
-async function swap(reload: () => Promise<void>, { logger }: Operation): Promise<void> {
-  try {
-    await reload();
-  } catch (error) {
-    logger.error({ code: (error as { code?: string }).code }, `not swapped: ${messageOf(error)}`);
-  }
 }

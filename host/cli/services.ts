@@ -38,8 +38,10 @@ export async function runServices(
       operation.add(name, server, () => optionsOf(service));
     }
     const { logger } = operation;
-    const again = (): Promise<void> => reload(file, running, logger);
-    operation.started(again, () => void again().catch((error) => refuse(error, logger)));
+    operation.started(
+      () => reload(file, running, logger),
+      (error) => refuse(error, logger),
+    );
     for (const { service, server } of running.values()) {
       for (const address of server.addresses) {
         process.stdout.write(`${service.name}: listening on ${address}\n`);

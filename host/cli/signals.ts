@@ -16,6 +16,7 @@ export class Signals {
   };
 
   #reopen: () => void = () => undefined;
+  #hurry: () => boolean = () => false;
 
   constructor() {
     for (const name of Object.keys(NUMBERS) as (keyof typeof NUMBERS)[]) {
@@ -26,9 +27,10 @@ export class Signals {
     process.on('SIGUSR1', () => this.#reopen());
   }
 
-  // A second signal ends the process at once, as a shell's ^C would.
+  // A second signal ends the process at once, as a shell's ^C would, if there was nothing to hurry.
   #stopped(number: number): void {
     if (this.#number !== 0) {
+      if (this.#hurry()) return;
       this.#last();
       process.exit(128 + number);
     }
@@ -44,6 +46,11 @@ export class Signals {
   /** The exit status of a process that the first signal to stop has ended: 143 or 130. */
   get status(): number {
     return 128 + this.#number;
+  }
+
+  /** Calls `hurry` at another signal; what it says is whether that was all there is to do. */
+  onAnother(hurry: () => boolean): void {
+    this.#hurry = hurry;
   }
 
   /** Calls `last` before a second signal ends the process. */

@@ -68,6 +68,8 @@ export interface NativeCalls extends Required<Pick<Kernel, 'enterPeer'>> {
   connectTcp(address: string, port: number): Result;
   /** A connected descriptor; −EAGAIN when the listener's queue is full. */
   connectUnix(path: string): Result;
+  /** Sends one datagram to the Unix socket of this path; never waits. */
+  sendDatagram(path: string, text: string): Result;
   shutdown(fd: number, how: number): Result;
   close(fd: number): Result;
   reset(fd: number): Result;

@@ -125,6 +125,7 @@ function checkKeys(options: object, known: readonly string[], kind: string, bad:
 }
 
 function unknown(key: string, known: readonly string[], kind: string): string {
+  if (known.length === 1) return `there is no ${kind} '${key}'; ${known[0]} is the only one`;
   const meant = nearest(key, known);
   const instead = meant === null ? `there are ${known.join(', ')}` : `${meant} is one`;
   return `there is no ${kind} '${key}'; ${instead}`;

@@ -172,6 +172,11 @@ export class Connections {
     return (this.table[base + FLAGS]! & (KNOWN | DOOMED)) === KNOWN ? slot : -1;
   }
 
+  /** Whether a handle names a connection that is open and not about to end. */
+  has(handle: number): boolean {
+    return isOpen(this.table, this.segment.connections, handle);
+  }
+
   /** The slot of a handle that came with an event, or −1 when it is stale. */
   current(handle: number): number {
     const slot = handle & this.slotMask;
@@ -190,19 +195,17 @@ export class Connections {
 
   /** Bytes came from the peer. */
   received(slot: number, bytes: number, now: number): void {
-    const row = slot * TIMES;
-    this.#times[row + LAST_PROGRESS] = now;
-    this.#times[row + BYTES_IN]! += bytes;
+    this.#times[slot * TIMES + LAST_PROGRESS] = now;
+    this.#times[slot * TIMES + BYTES_IN]! += bytes;
   }
 
   /** The kernel took bytes for the peer. */
   sent(slot: number, bytes: number, now: number): void {
-    const row = slot * TIMES;
-    this.#times[row + LAST_PROGRESS] = now;
-    this.#times[row + BYTES_OUT]! += bytes;
+    this.#times[slot * TIMES + LAST_PROGRESS] = now;
+    this.#times[slot * TIMES + BYTES_OUT]! += bytes;
   }
 
-  /** Notes that the slot's backlog has changed. */
+  /** Its backlog has changed. */
   touch(slot: number): void {
     const at = slot * COLUMNS + FLAGS;
     if ((this.table[at]! & TOUCHED) !== 0) return;

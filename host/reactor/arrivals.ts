@@ -7,8 +7,6 @@ import { type PeerLimits, peerLimits } from '../listen/peer/refusals.ts';
 import { Headers } from '../memory/headers.ts';
 import { headerBytes, type Policy } from '../policy.ts';
 
-export type { Refused } from '../listen/peer/refusals.ts';
-
 export interface Arrivals {
   readonly listeners: ListenerTable;
   readonly headers: Headers;

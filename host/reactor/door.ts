@@ -9,7 +9,7 @@ export class Door {
   readonly #control: Parts['control'];
   readonly #clock: Parts['clock'];
   readonly #replacement: Works['callbacks']['replacement'];
-  readonly #open: (fd: number, listener: number) => void;
+  readonly #open: (fd: number, listener: number) => unknown;
   readonly #again: () => void;
   /** Some wait, and are let in when `opens` has come. */
   closed = false;
@@ -21,7 +21,7 @@ export class Door {
   constructor(
     parts: Parts,
     works: Works,
-    open: (fd: number, listener: number) => void,
+    open: (fd: number, listener: number) => unknown,
     again: () => void,
   ) {
     this.#control = parts.control;

@@ -16,7 +16,8 @@ import {
 } from '../memory/layout.ts';
 import type { Segment } from '../memory/segment.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
-import type { Ending, Parts } from './parts.ts';
+import type { Ending } from './observer.ts';
+import type { Parts } from './parts.ts';
 
 const FAULTS: ReadonlySet<number> = new Set([
   abi.REASON_FRAME,

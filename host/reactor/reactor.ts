@@ -3,10 +3,9 @@
 
 import { makeGround, startGuest } from '../guest/start.ts';
 import type { BufferConstructor, Epoll } from '../kernel/contract.ts';
-import { isOpen } from '../memory/connections.ts';
 import { ControlWords, IN_ON_START } from '../memory/control-words.ts';
 import type { Snapshot } from '../memory/counts/stats.ts';
-import { BUSY, COLUMNS } from '../memory/layout.ts';
+import { BUSY, COLUMNS, HANDLE } from '../memory/layout.ts';
 import { type Layout, type StateBlocks, statesAfter } from '../memory/state-blocks.ts';
 import { makeControl } from '../memory/timed-control.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
@@ -16,8 +15,6 @@ import { type Materials, makeParts, type Parts } from './parts.ts';
 import { Recovery, type Remains } from './recovery.ts';
 import { Turn } from './turn.ts';
 import { type Works, wire } from './wiring.ts';
-
-export type { Observer } from './parts.ts';
 
 /** What a reactor is made from. */
 export interface ReactorOptions extends Omit<Materials, 'control'> {
@@ -46,9 +43,9 @@ export class Reactor {
 
   /** @throws WasmpollError ERR_GUEST when the guest's start-up or its on_start fails. */
   constructor(options: ReactorOptions) {
-    const { module, buffer, now, histograms = false, remains } = options;
-    const words = new buffer(ControlWords.bytes);
-    const control = options.control ?? makeControl(words, histograms ? now : null, false);
+    const { module, buffer, remains } = options;
+    const now = options.histograms ? options.now : null;
+    const control = options.control ?? makeControl(new buffer(ControlWords.bytes), now, false);
     const materials = { ...options, control };
     const ground = makeGround(materials);
     const guest = startGuest(module, ground);
@@ -56,7 +53,7 @@ export class Reactor {
     this.#parts = makeParts(materials, ground, guest, remains);
     this.#works = wire(this.#parts, { module, guest });
     this.#turn = new Turn(this.#parts, this.#works, options.signalled ?? (() => undefined));
-    const open = (fd: number, listener: number): void => this.open(fd, listener);
+    const open = (fd: number, listener: number): number => this.open(fd, listener);
     this.#door = new Door(this.#parts, this.#works, open, () => this.#turn.signalAgain());
     if (remains === undefined) this.#begin();
     else this.#takeUp(remains);
@@ -103,12 +100,11 @@ export class Reactor {
 
   /** Whether a connection is there that messages can be for. */
   has(handle: number): boolean {
-    const { table, segment } = this.#parts.connections;
-    return isOpen(table, segment.connections, handle);
+    return this.#parts.connections.has(handle);
   }
 
-  peerAddress(slot: number): string {
-    return this.#parts.facts.peerAddress(slot);
+  get facts(): Pick<Parts['facts'], 'peerAddress'> {
+    return this.#parts.facts;
   }
 
   /** Open connections, those included that linger. */
@@ -172,8 +168,9 @@ export class Reactor {
    * Takes over a connected, non-blocking stream socket. When the table is full or the guest is
    * down, it is closed at once, without data.
    * @param listener the number of the one that it came by
+   * @returns its handle, also while its PROXY header is awaited; 0 when it was closed
    */
-  open(fd: number, listener = 0): void {
+  open(fd: number, listener = 0): number {
     const { kernel, clock, control, stats, connections } = this.#parts;
     const { lifecycle, callbacks, preface } = this.#works;
     clock.refresh();
@@ -186,12 +183,14 @@ export class Reactor {
       kernel.close(fd);
       stats.refused();
       control.finished();
-      return;
+      return 0;
     }
+    const handle = connections.table[slot * COLUMNS + HANDLE]!;
     if (!awaits) preface.greet(slot);
     connections.table[slot * COLUMNS + BUSY] = 0;
     this.#turn.rest();
     this.#publish();
+    return handle;
   }
 
   /** As `open`, behind those that wait already to be taken over. */

@@ -10,16 +10,11 @@ import { type LoadedProtocol, loadProtocol } from '../module/source.ts';
 import type { Policy } from '../policy.ts';
 import type { Engine } from '../threads/engine.ts';
 import { type ConnectionsPage, type ConnectionsQuery, pageOf } from './connections.ts';
+import { Course } from './course.ts';
 import type { ServerLog } from './events.ts';
 import { configOf, type ServeOptions, type SwapOptions } from './options.ts';
 import type { MessageHandler, OwnSeat, Store } from './own-seat.ts';
-import {
-  type Served,
-  type ServerState,
-  type ServerStats,
-  type ServerStatus,
-  servedModule,
-} from './status.ts';
+import { type Served, type ServerStats, type ServerStatus, servedModule } from './status.ts';
 import { silentOf } from './turning.ts';
 import { WatchedEmitter } from './watched-emitter.ts';
 
@@ -35,13 +30,12 @@ export class Server extends WatchedEmitter {
   #resolveClosed: () => void = () => undefined;
   readonly #startedAt = Date.now();
   readonly #startedMs = monotonicMs();
-  #state: ServerState = 'serving';
+  readonly #course: Course;
   #config: Uint8Array;
   #served: Served;
   /** Settles with the last swap that was asked for. */
   #swapping: Promise<unknown> = Promise.resolve();
   #grace: NodeJS.Timeout | undefined;
-  #closing = false;
   /** The counters of a closed server. */
   #last: ServerStats | undefined;
 
@@ -61,6 +55,7 @@ export class Server extends WatchedEmitter {
     this.#own = own;
     this.#log = log;
     this.#policy = policy;
+    this.#course = new Course(policy.drainDelayMs, () => this.#drain());
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
@@ -98,7 +93,7 @@ export class Server extends WatchedEmitter {
    */
   async listen(listen: ServeOptions['listen']): Promise<void> {
     const change = await this.#listening.prepare(listen);
-    if (this.#closing) throw new WasmpollError('ERR_CLOSED', 'listen: the server is closed');
+    if (this.#course.closing) throw new WasmpollError('ERR_CLOSED', 'listen: the server is closed');
     change();
   }
 
@@ -110,7 +105,7 @@ export class Server extends WatchedEmitter {
   /** What it is, what it serves, and how each of its parts is doing. */
   status(): ServerStatus {
     return {
-      state: this.#state,
+      state: this.#course.state,
       startedAt: this.#startedAt,
       uptimeMs: Math.round(monotonicMs() - this.#startedMs),
       module: this.#served,
@@ -226,7 +221,7 @@ export class Server extends WatchedEmitter {
     const loading = loadProtocol(protocol, this.#policy);
     const turn = Promise.allSettled([this.#swapping, loading]).then(async () => {
       const module = await loading;
-      if (this.#closing) throw new WasmpollError('ERR_CLOSED', 'swap: the server is closed');
+      if (this.#course.closing) throw new WasmpollError('ERR_CLOSED', 'swap: the server is closed');
       const config = given ?? this.#config;
       await this.#engine.swap({ ...module, config }, drain);
       this.#config = config;
@@ -240,20 +235,22 @@ export class Server extends WatchedEmitter {
 
   /** Says that it is about to close: `status().state` is `leaving`, and all else goes on as before. */
   leave(): void {
-    if (this.#state === 'serving') this.#state = 'leaving';
+    this.#course.leave();
   }
 
   /**
-   * Drains: stops listening, closes each connection once it is quiet (`drainQuietMs`), and aborts
-   * what is left after `graceMs`. Idempotent.
+   * Drains, after `drainDelayMs` in which it is `leaving`: stops listening, closes each connection once it is quiet
+   * (`drainQuietMs`), and aborts what is left after `graceMs`. Idempotent.
    * @returns `closed`
    */
   close(): Promise<void> {
-    if (this.#closing) return this.closed;
-    this.#closing = true;
-    this.#state = 'draining';
-    // Later: a logger or a signal may call this in the middle of a turn, and no microtask runs in one.
-    queueMicrotask(() => this.#drain());
+    this.#course.close();
+    return this.closed;
+  }
+
+  /** As `close`, without `drainDelayMs`, or without what is left of it. */
+  drain(): Promise<void> {
+    this.#course.drain();
     return this.closed;
   }
 
@@ -269,7 +266,7 @@ export class Server extends WatchedEmitter {
     this.#last = this.#count();
     await this.#engine.close();
     await this.#own.close();
-    this.#state = 'closed';
+    this.#course.state = 'closed';
     this.#resolveClosed();
   }
 

@@ -8,7 +8,8 @@ import type { Snapshot } from '../memory/counts/stats.ts';
 import { loadModule, type ModuleSource } from '../module/protocol-module.ts';
 import type { Policy } from '../policy.ts';
 import { RateLimit } from '../rate-limit.ts';
-import { type Observer, Reactor } from '../reactor/reactor.ts';
+import type { Observer } from '../reactor/observer.ts';
+import { Reactor } from '../reactor/reactor.ts';
 import type { SharedCounts } from '../shared/counts.ts';
 import {
   type ConnectOptions,
@@ -94,9 +95,10 @@ export class Harness {
     const limit = new RateLimit(policy.logLinesPerSecond, () => this.#now);
     const observer: Observer = {
       open: (connection) => {
-        if (this.#opening === null) return;
-        this.#opening.connection = connection;
-        this.#peers.set(connection, this.#opening);
+        const peer = this.#opening ?? this.#peers.get(connection);
+        if (peer === undefined) return;
+        peer.connection = connection;
+        this.#peers.set(connection, peer);
       },
       data: null,
       close: ({ connection, reason }) => {
@@ -176,8 +178,10 @@ export class Harness {
     const { fd, client } = this.#kernel.connect(bufferBytes, address, local);
     const peer = new Peer(client, () => this.settle());
     this.#opening = peer;
-    this.#reactor.open(fd, this.#listener(listener, proxy));
+    const handle = this.#reactor.open(fd, this.#listener(listener, proxy));
     this.#opening = null;
+    // Told of as open when its header has come.
+    if (proxy) this.#peers.set(handle, peer);
     this.settle();
     return peer;
   }

@@ -7,12 +7,12 @@ import type { Refused } from '../listen/peer/refusals.ts';
 import type { ConnectionRows } from '../memory/connection-rows.ts';
 import type { Counts, Snapshot } from '../memory/counts/stats.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
-import type { Ending, Failure } from '../reactor/parts.ts';
+import type { Ending, Failure } from '../reactor/observer.ts';
 import type { Shared, SharedLimits } from '../shared/contract.ts';
 import { type Receiver, SeatNumbers } from '../shared/seats.ts';
 
 export type { ConnectionRow, SortKey } from '../memory/connection-rows.ts';
-export type { Ending, Failure } from '../reactor/parts.ts';
+export type { Ending, Failure } from '../reactor/observer.ts';
 export type { Receiver } from '../shared/seats.ts';
 
 export interface EngineStats extends Snapshot {

@@ -9,7 +9,8 @@ import type { Native, NativeEpoll } from '../kernel/native.ts';
 import { ConnectionRows } from '../memory/connection-rows.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
 import type { Policy } from '../policy.ts';
-import { type Observer, Reactor } from '../reactor/reactor.ts';
+import type { Observer } from '../reactor/observer.ts';
+import { Reactor } from '../reactor/reactor.ts';
 import type { Common, Engine, EngineObserver, EngineStats, Interests } from './engine.ts';
 import { fromId, hears, type Receiver, type Roster, stateOf } from './engine.ts';
 import type { LoopDriver, LoopDriverClass } from './loop-driver.ts';
@@ -109,7 +110,7 @@ export class InThread implements Engine {
       },
       tables: () => {
         const rows = new ConnectionRows(reactor.segment, maxConnections);
-        return [{ index: 0, rows, peer: (slot) => reactor.peerAddress(slot) }];
+        return [{ index: 0, rows, peer: (slot) => reactor.facts.peerAddress(slot) }];
       },
       disconnect: (id, abort) => {
         const { worker, handle } = fromId(id);

@@ -5,7 +5,7 @@ import type { Refused } from '../listen/peer/refusals.ts';
 import type { Layout, StateBlocks } from '../memory/state-blocks.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
 import type { Policy } from '../policy.ts';
-import type { Ending, Failure } from '../reactor/parts.ts';
+import type { Ending, Failure } from '../reactor/observer.ts';
 import type { Remains } from '../reactor/recovery.ts';
 
 /** What a seat gives the thread that takes it. */

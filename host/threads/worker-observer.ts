@@ -6,8 +6,7 @@ import { monotonicMs } from '../kernel/monotonic.ts';
 import type { Refused } from '../listen/peer/refusals.ts';
 import type { Policy } from '../policy.ts';
 import { RateLimit } from '../rate-limit.ts';
-import type { Ending, Failure } from '../reactor/parts.ts';
-import type { Observer } from '../reactor/reactor.ts';
+import type { Ending, Failure, Observer } from '../reactor/observer.ts';
 import { interestsOf } from './engine.ts';
 import type { FromWorker } from './messages.ts';
 

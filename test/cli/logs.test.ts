@@ -106,7 +106,8 @@ test('the access log has a line for each connection, when it is over', async (t)
     peers,
   );
   for (const line of lines) {
-    t.like(line, { service: 'echo', listener: '127.0.0.1:0', reason: 'peer' });
+    t.like(line, { service: 'echo', listener: '127.0.0.1:0', reason: 'peer', bytesIn: 5 });
+    t.true(Number(line.durationMs) > 0 && line.bytesOut === 5);
     t.false(Number.isNaN(Date.parse(String(line.time))));
     t.is(typeof line.id, 'number');
   }

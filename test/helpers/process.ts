@@ -3,7 +3,7 @@
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { networkInterfaces, tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Assertions } from 'ava';
@@ -36,6 +36,8 @@ export interface RunOptions {
   readonly cwd?: string;
   /** Takes the place of the environment. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Descriptors that it gets, from number 3 on. */
+  readonly fds?: readonly number[];
   /** A command that ends in exec, so that the pid stays the program's: `['prlimit', '--nofile=64']`. */
   readonly prefix?: readonly string[];
   /** Run in the place of Node. */
@@ -71,6 +73,14 @@ export function withoutPrivileges(t: Owner & { log(...lines: unknown[]): void })
   if (works(...prefix, 'true')) return [...prefix];
   t.log('skipped: root without setpriv(1) cannot give up its privileges');
   return null;
+}
+
+/** Whether this machine has ::1; if not, the test says so. */
+export function hasV6(t: { log(...lines: unknown[]): void }): boolean {
+  const found = Object.values(networkInterfaces()).flat();
+  if (found.some((own) => own?.address === '::1')) return true;
+  t.log('skipped: this machine has no ::1');
+  return false;
 }
 
 /** Whether the command is there and, run like this, succeeds. */
@@ -129,9 +139,10 @@ export class Running {
   #ended = false;
 
   constructor(args: readonly string[], options: RunOptions) {
-    const { prefix = [], cwd, env, program = process.execPath } = options;
+    const { prefix = [], cwd, env, fds = [], program = process.execPath } = options;
     const [command = program, ...rest] = [...prefix, program, ...args];
-    this.#child = spawn(command, rest, { stdio: ['ignore', 'pipe', 'pipe'], cwd, env });
+    const stdio = ['ignore', 'pipe', 'pipe', ...fds] as const;
+    this.#child = spawn(command, rest, { stdio: [...stdio], cwd, env });
     this.pid = this.#child.pid ?? -1;
     living.add(this);
     for (const name of ['stdout', 'stderr'] as const) {

@@ -13,7 +13,6 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { networkInterfaces } from 'node:os';
 import path from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
@@ -22,6 +21,7 @@ import { Listener } from '../../host/listen/listener.ts';
 import { resolvePolicy } from '../../host/policy.ts';
 import { connect } from '../helpers/client.ts';
 import {
+  hasV6,
   Running,
   refused,
   runCli,
@@ -40,13 +40,6 @@ async function echoes(t: ExecutionContext, address: string): Promise<void> {
   await client.send('hello');
   client.end();
   t.is(String(await client.readAll()), 'hello', address);
-}
-
-function hasV6(t: ExecutionContext): boolean {
-  const found = Object.values(networkInterfaces()).flat();
-  if (found.some((own) => own?.address === '::1')) return true;
-  t.log('skipped: this machine has no ::1');
-  return false;
 }
 
 /** A socket file that nobody listens at, as a killed server leaves it. */

@@ -6,7 +6,8 @@ import type { Socket } from '../../host/kernel/loopback-socket.ts';
 import { ControlWords } from '../../host/memory/control-words.ts';
 import { loadModule } from '../../host/module/protocol-module.ts';
 import { resolvePolicy } from '../../host/policy.ts';
-import { type Observer, Reactor } from '../../host/reactor/reactor.ts';
+import type { Observer } from '../../host/reactor/observer.ts';
+import { Reactor } from '../../host/reactor/reactor.ts';
 import { LOOP, SIGNAL } from '../../host/reactor/turn.ts';
 import { scriptedModule } from '../helpers/guests.ts';
 

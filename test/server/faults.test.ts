@@ -68,12 +68,14 @@ for (const workers of [0, 1]) {
     const { server, lines, line } = await watched(t, { protocol: 'lines', workers, policy });
     const client = await connect(server.addresses[0]!, { owner: t });
     await client.send('a secret');
-    const { id, ...told } = await line(/^closed: .* incomplete for frameTimeoutMs/);
+    const { id, durationMs, ...told } = await line(/^closed: .* incomplete for frameTimeoutMs/);
     const msg = 'closed: what the peer sent stayed incomplete for frameTimeoutMs';
     const reason = 'frame timeout';
     const peer = client.localAddress;
-    t.deepEqual(told, { level: 'warn', msg, peer, reason, listener: '127.0.0.1:0' });
+    const bytes = { bytesIn: 8, bytesOut: 0 };
+    t.deepEqual(told, { level: 'warn', msg, peer, reason, listener: '127.0.0.1:0', ...bytes });
     t.is(typeof id, 'number');
+    t.true(Number(durationMs) >= 50);
     t.false(JSON.stringify(lines).includes('secret'));
   });
 

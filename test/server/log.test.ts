@@ -194,11 +194,12 @@ test('--log-data shows each client, its address and its data, at whatever level'
     { id, peer: localAddress },
     { reason: 'peer', listener: '127.0.0.1:0' },
   ];
+  const closed = lines.pop();
   t.deepEqual(lines, [
     { ...of, msg: 'connected' },
     { ...of, data: 'hello\\r\\n\\x1b', msg: 'received' },
-    { ...of, ...end, msg: 'closed' },
   ]);
+  t.like(closed, { ...of, ...end, bytesIn: 8, bytesOut: 8, msg: 'closed' });
 });
 
 test('--log-level debug shows each client, and nothing of what it sends', async (t) => {
@@ -243,7 +244,6 @@ for (const workers of ['0', '1']) {
     server.kill('SIGTERM');
     t.deepEqual(await server.exited, DRAINED);
     const lines = server.stderr.trimEnd().split('\n');
-    t.true(lines.length < 10);
     let leftOut = 0;
     for (const line of lines) {
       const { level, msg, ...rest } = JSON.parse(line) as Record<string, unknown>;
