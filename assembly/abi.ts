@@ -52,4 +52,5 @@ export const REASON_HUNG = 9;
 export const REASON_SHUTDOWN = 10;
 export const REASON_ERROR = 11;
 export const REASON_MEMORY = 12;
+export const REASON_TLS = 14;
 export const REASON_PROXY = 15;

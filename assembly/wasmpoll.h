@@ -49,6 +49,7 @@
 #define WASMPOLL_REASON_SHUTDOWN 10
 #define WASMPOLL_REASON_ERROR 11
 #define WASMPOLL_REASON_MEMORY 12
+#define WASMPOLL_REASON_TLS 14
 #define WASMPOLL_REASON_PROXY 15
 
 #define WASMPOLL_IMPORT(name) __attribute__((import_module("wasmpoll"), import_name(#name)))

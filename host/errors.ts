@@ -5,6 +5,7 @@
 export type Code =
   | 'ERR_ADDRESS'
   | 'ERR_POLICY'
+  | 'ERR_TLS'
   | 'ERR_OPTION'
   | 'ERR_CONFIG'
   | 'ERR_MODULE'

@@ -12,7 +12,7 @@
 #include "epoll.h"
 #include "io.h"
 #include "record.h"
-#include "tls_session.h"
+#include "tls_state.h"
 
 namespace wasmpoll {
 namespace {
@@ -78,6 +78,13 @@ constexpr Constant kLayout[] = {
     {"TLS_RESUMED", kTlsResumed},
     {"TLS_CAUSE_SHIFT", kTlsCauseShift},
     {"TLS_CAUSES", kTlsCauses},
+    {"TLS_HANDSHAKES", kTlsHandshakes},
+    {"TLS_RESUMPTIONS", kTlsResumptions},
+    {"TLS_TRUNCATIONS", kTlsTruncations},
+    {"TLS_BYTES_IN", kTlsBytesIn},
+    {"TLS_BYTES_OUT", kTlsBytesOut},
+    {"TLS_FAILURES", kTlsFailures},
+    {"TLS_COUNTS", kTlsCounts},
     {"TLS_SLACK_BYTES", kTlsSlack},
     {"TLS_SEAL_BYTES", kTlsSeal},
     {"TLS_WIRE_BYTES", kTlsWire},

@@ -198,8 +198,8 @@ void Io::Secure(const Napi::CallbackInfo& info) {
   const std::shared_ptr<TlsState> state = FindTls(&arguments, 0, &seat);
   if (state == nullptr) return;
   sessions_ = state->SessionsOf(seat);
-  received_ = std::make_unique<uint8_t[]>(kTlsReceive);
-  gathered_ = std::make_unique<uint8_t[]>(kTlsRecord);
+  received_ = std::make_unique_for_overwrite<uint8_t[]>(kTlsReceive);
+  gathered_ = std::make_unique_for_overwrite<uint8_t[]>(kTlsRecord);
 }
 
 napi_value Io::Run(napi_env env, napi_callback_info info) {

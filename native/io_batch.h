@@ -77,8 +77,10 @@ class Io::Batch {
   int SecureSeal(int index);
   int SecureEnd(int index);
   int Stop(int first, int index);
-  // Sends what a row has made. @returns how much is left at the start of the buffer, or −errno
-  static int Drain(int fd, TlsWire* wire);
+  // Sends what a row has made, unless other ciphertext `waits`.
+  // @returns how much is left at the start of the buffer, or −errno
+  int Drain(int fd, bool waits, TlsWire* wire) const;
+  void Note(const TlsReceived& received) const;
   // A false answer leaves an exception pending.
   bool FindWire(int index, TlsWire* wire);
 

@@ -72,6 +72,7 @@ TlsOptions ReadOptions(Arguments* arguments, napi_env env, napi_value object) {
   options.alpn = properties.Text("alpn");
   options.clients = static_cast<TlsClients>(properties.Int("clients", 0, 2));
   options.oldest = properties.Int("oldest", TLS1_2_VERSION, TLS1_3_VERSION);
+  options.tickets = properties.Int("tickets", 0, 1) != 0;
   const napi_value pairs = properties.Get("pairs");
   uint32_t count = 0;
   if (arguments->Failed()) return options;
@@ -95,7 +96,7 @@ Napi::Value Refusal(const Napi::CallbackInfo& info) {
   return Napi::String::New(info.Env(), OpensslRefusal(expected));
 }
 
-Napi::Value Count(const Napi::CallbackInfo& info) {
+Napi::Value CountSessions(const Napi::CallbackInfo& info) {
   return Integer(info.Env(), TlsSession::Count());
 }
 
@@ -116,10 +117,11 @@ void Tls::Register(Napi::Env env, Napi::Object exports) {
                                      InstanceMethod<&Tls::Prepare>("prepare"),
                                      InstanceMethod<&Tls::Commit>("commit"),
                                      InstanceMethod<&Tls::Discard>("discard"),
+                                     InstanceMethod<&Tls::Count>("count"),
                                      InstanceMethod<&Tls::Release>("release"),
                                  }));
   exports.Set("tlsRefusal", Napi::Function::New<Refusal>(env, "tlsRefusal"));
-  exports.Set("tlsSessions", Napi::Function::New<Count>(env, "tlsSessions"));
+  exports.Set("tlsSessions", Napi::Function::New<CountSessions>(env, "tlsSessions"));
 }
 
 Tls::Tls(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Tls>(info) {
@@ -162,12 +164,25 @@ void Tls::Commit(const Napi::CallbackInfo&) { state_->Commit(); }
 
 void Tls::Discard(const Napi::CallbackInfo&) { state_->Discard(); }
 
+// (columns): adds up what all seats have counted.
+void Tls::Count(const Napi::CallbackInfo& info) {
+  Arguments arguments(info, "Tls.count");
+  size_t length = 0;
+  auto* const columns =
+      static_cast<double*>(arguments.View(0, "columns", napi_float64_array, &length));
+  if (!arguments.Failed() && length < kTlsCounts) {
+    arguments.OutOfRange("columns must have " + std::to_string(kTlsCounts) + " elements");
+  }
+  if (!arguments.Failed()) state_->Count(columns);
+}
+
 void Tls::Release(const Napi::CallbackInfo&) { TlsState::Remove(id_); }
 
 void TlsSeat::Register(Napi::Env env, Napi::Object exports) {
   exports.Set("TlsSeat", DefineClass(env, "TlsSeat",
                                      {
                                          InstanceMethod<&TlsSeat::Open>("open"),
+                                         InstanceMethod<&TlsSeat::Feed>("feed"),
                                          InstanceMethod<&TlsSeat::Has>("has"),
                                          InstanceMethod<&TlsSeat::Fact>("fact"),
                                          InstanceMethod<&TlsSeat::Close>("close"),
@@ -195,6 +210,17 @@ Napi::Value TlsSeat::Open(const Napi::CallbackInfo& info) {
   const bool made = session != nullptr;
   if (made) sessions_->Set(slot, std::move(session));
   return Napi::Boolean::New(info.Env(), made);
+}
+
+// (slot, view, offset, length)
+void TlsSeat::Feed(const Napi::CallbackInfo& info) {
+  Arguments arguments(info, "TlsSeat.feed");
+  const int slot = arguments.Int(0, "slot", 0, INT_MAX);
+  const Bytes bytes = arguments.Range(1, 1);
+  if (!arguments.Failed() && bytes.length > kTlsReceive) arguments.OutOfRange("too many bytes");
+  if (arguments.Failed()) return;
+  TlsSession* const session = sessions_->At(slot);
+  if (session != nullptr) session->Feed(bytes.data, bytes.length);
 }
 
 // (slot, handle). Whether the slot has a session, and of this connection.

@@ -21,6 +21,7 @@ class Tls : public Napi::ObjectWrap<Tls> {
   Napi::Value Prepare(const Napi::CallbackInfo& info);
   void Commit(const Napi::CallbackInfo& info);
   void Discard(const Napi::CallbackInfo& info);
+  void Count(const Napi::CallbackInfo& info);
   void Release(const Napi::CallbackInfo& info);
 
   int id_ = 0;
@@ -35,6 +36,7 @@ class TlsSeat : public Napi::ObjectWrap<TlsSeat> {
 
  private:
   Napi::Value Open(const Napi::CallbackInfo& info);
+  void Feed(const Napi::CallbackInfo& info);
   Napi::Value Has(const Napi::CallbackInfo& info);
   Napi::Value Fact(const Napi::CallbackInfo& info);
   void Close(const Napi::CallbackInfo& info);

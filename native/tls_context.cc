@@ -138,7 +138,7 @@ bool TlsContext::Add(const TlsOptions& options, const TlsPair& pair, TlsFault* f
 }
 
 bool TlsContext::Configure(SSL_CTX* context, const TlsOptions& options, TlsFault* fault) {
-  const int64_t lifetime_ms = tickets_->lifetime_ms();
+  const int64_t lifetime_ms = options.tickets ? tickets_->lifetime_ms() : 0;
   const auto refuse = [&](const char* what) { return RefuseByReason(fault, "", what); };
   SSL_CTX_set_security_level(context, kSecurityLevel);
   SSL_CTX_set_mode(context, kModes);

@@ -31,6 +31,7 @@ struct TlsOptions {
   std::string alpn;
   // TLS1_2_VERSION or TLS1_3_VERSION.
   int oldest = TLS1_2_VERSION;
+  bool tickets = true;
   // What a ticket is good for: those of another context are none.
   std::string session_context;
 };

@@ -77,13 +77,28 @@ bool Io::Batch::FindWire(int index, TlsWire* wire) {
   return Refuse(index, kWireBuffer, 0, kTlsWire, range);
 }
 
-int Io::Batch::Drain(int fd, TlsWire* wire) {
+int Io::Batch::Drain(int fd, bool waits, TlsWire* wire) const {
   if (wire->used == 0) return 0;
+  io_->sessions_->Count(kTlsBytesOut, static_cast<double>(wire->used));
+  if (waits) return static_cast<int>(wire->used);
   const int sent = Retry([&] { return send(fd, wire->data, wire->used, MSG_NOSIGNAL); });
   if (sent < 0 && sent != -EAGAIN) return sent;
   const size_t left = wire->used - std::max(sent, 0);
   if (left > 0 && sent > 0) memmove(wire->data, wire->data + sent, left);
   return static_cast<int>(left);
+}
+
+// What a receive has brought is counted for the seat. A failure is, when it is told.
+void Io::Batch::Note(const TlsReceived& received) const {
+  TlsSessions* const sessions = io_->sessions_.get();
+  if (received.received > 0) sessions->Count(kTlsBytesIn, received.received);
+  if ((received.events & kTlsReady) != 0) {
+    sessions->Count(kTlsHandshakes, 1);
+    if ((received.events & kTlsResumed) != 0) sessions->Count(kTlsResumptions, 1);
+  }
+  if (received.result == kTlsTruncated) sessions->Count(kTlsTruncations, 1);
+  if (received.result != kTlsFailed) return;
+  sessions->Count(kTlsFailures + (received.events >> kTlsCauseShift), 1);
 }
 
 int Io::Batch::SecureReceive(int index) {
@@ -105,8 +120,9 @@ int Io::Batch::SecureReceive(int index) {
   TlsReceived received;
   if (session == nullptr) received.result = kTlsFailed;
   else received = session->Receive(row.fd, start, row.length, io_->received_.get(), &wire);
+  Note(received);
   // A failed send is told by the next one, of what is left here: what came in before is worth more.
-  const int drained = waits ? static_cast<int>(wire.used) : Drain(row.fd, &wire);
+  const int drained = Drain(row.fd, waits, &wire);
   const int left = drained < 0 ? static_cast<int>(wire.used) : drained;
   Result(index, received.result);
   Store(index, kRowLength, received.received);
@@ -162,7 +178,7 @@ int Io::Batch::SecureSend(int first, int to) {
       Store(first, kRowWire, 0);
       return Stop(first, first);
     }
-    const int left = Drain(fd, &wire);
+    const int left = Drain(fd, false, &wire);
     if (left != 0) {
       if (left < 0) Result(last, left);
       Store(last, kRowWire, std::max(left, 0));
@@ -186,6 +202,7 @@ int Io::Batch::SecureSeal(int index) {
   TlsSession* const session = io_->sessions_->At(Row::Load(At(index), kRowSlot));
   const bool fits = row.length <= kTlsSeal;
   const bool sealed = session != nullptr && fits && session->Seal(start, row.length, &wire);
+  io_->sessions_->Count(kTlsBytesOut, static_cast<double>(wire.used));
   Result(index, sealed ? row.length : kTlsFailed);
   Store(index, kRowWire, sealed ? static_cast<int>(wire.used) : 0);
   return Stop(index, index);
@@ -197,8 +214,7 @@ int Io::Batch::SecureEnd(int index) {
   const bool waits = Row::Load(At(index), kRowWire) != 0;
   TlsSession* const session = io_->sessions_->At(Row::Load(At(index), kRowSlot));
   if (session != nullptr) session->End(&wire);
-  const int drained =
-      waits ? static_cast<int>(wire.used) : Drain(Row::Load(At(index), kRowFd), &wire);
+  const int drained = Drain(Row::Load(At(index), kRowFd), waits, &wire);
   Result(index, std::min(drained, 0));
   Store(index, kRowWire, std::max(drained, 0));
   return drained == 0 ? index + 1 : Stop(index, index);

@@ -126,8 +126,7 @@ TlsReceived TlsSession::Receive(int fd, uint8_t* start, int room, uint8_t* buffe
     Tell(&received);
     return received;
   }
-  const size_t most = std::min(room - kTlsSlack, kTlsReceive);
-  received.result = Retry([&] { return recv(fd, buffer, most, 0); });
+  received.result = Take(fd, std::min(room - kTlsSlack, kTlsReceive), buffer);
   if (received.result < 0) return received;
   if (received.result == 0) {
     over_ = Over::kTruncated;
@@ -146,6 +145,14 @@ TlsReceived TlsSession::Receive(int fd, uint8_t* start, int room, uint8_t* buffe
   left_ = 0;
   wire_ = nullptr;
   return received;
+}
+
+int TlsSession::Take(int fd, int room, uint8_t* buffer) {
+  if (early_.empty()) return Retry([&] { return recv(fd, buffer, room, 0); });
+  const size_t taken = std::min(early_.size(), static_cast<size_t>(room));
+  memcpy(buffer, early_.data(), taken);
+  early_.erase(early_.begin(), early_.begin() + taken);
+  return static_cast<int>(taken);
 }
 
 void TlsSession::Shake(TlsReceived* received) {

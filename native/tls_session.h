@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "openssl.h"
 #include "tls_context.h"
@@ -76,6 +77,9 @@ class TlsSession {
 
   int handle() const { return handle_; }
 
+  // Came before the first receive, which takes these bytes instead; at most kTlsReceive.
+  void Feed(const uint8_t* start, size_t length) { early_.assign(start, start + length); }
+
   // One recv(2) into `buffer`, which has kTlsReceive bytes; `room` is more than kTlsSlack. Nothing decrypted
   // is left inside. What is to be told yet is told without a receive.
   TlsReceived Receive(int fd, uint8_t* start, int room, uint8_t* buffer, TlsWire* wire);
@@ -105,6 +109,7 @@ class TlsSession {
   static void Observe(int writes, int version, int type, const void* start, size_t length, SSL* ssl,
                       void* self);
 
+  int Take(int fd, int room, uint8_t* buffer);
   void Shake(TlsReceived* received);
   void Read(uint8_t* start, int room, TlsReceived* received);
   // Whether the call that has returned `result` wants nothing but more input; notes what is over otherwise.
@@ -121,6 +126,7 @@ class TlsSession {
   bool ready_ = false;
   Over over_ = Over::kNothing;
   int cause_ = kTlsCauseOther;
+  std::vector<uint8_t> early_;
   // Records in a row that carried nothing, while nothing was sealed either.
   int barren_ = 0;
   // During a call.

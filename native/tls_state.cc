@@ -1,6 +1,8 @@
 // One TlsState for each server that has TLS, and who finds it.
 #include "tls_state.h"
 
+#include <algorithm>
+
 namespace wasmpoll {
 namespace {
 
@@ -84,6 +86,12 @@ std::shared_ptr<TlsSessions> TlsState::SessionsOf(int seat) {
   std::shared_ptr<TlsSessions>& sessions = seats_[seat];
   if (sessions == nullptr) sessions = std::make_shared<TlsSessions>();
   return sessions;
+}
+
+void TlsState::Count(double* columns) {
+  std::fill_n(columns, kTlsCounts, 0.0);
+  const std::lock_guard<std::mutex> guard(lock_);
+  for (const auto& [seat, sessions] : seats_) sessions->AddTo(columns);
 }
 
 }  // namespace wasmpoll

@@ -2,6 +2,7 @@
 // outlive the thread that serves them. Knows who owns what; must not know bytes.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -13,6 +14,16 @@
 #include "tls_tickets.h"
 
 namespace wasmpoll {
+
+// What is counted, as columns.
+constexpr int kTlsHandshakes = 0;
+constexpr int kTlsResumptions = 1;
+constexpr int kTlsTruncations = 2;
+constexpr int kTlsBytesIn = 3;
+constexpr int kTlsBytesOut = 4;
+// As many as there are causes.
+constexpr int kTlsFailures = 5;
+constexpr int kTlsCounts = kTlsFailures + kTlsCauses;
 
 // The sessions of one seat. Only the thread that has the seat calls, and its successor after it.
 class TlsSessions {
@@ -31,8 +42,20 @@ class TlsSessions {
     if (At(slot) != nullptr) sessions_[slot].reset();
   }
 
+  // Other threads read it.
+  void Count(int column, double more) {
+    std::atomic<double>& count = counts_[column];
+    count.store(count.load(std::memory_order_relaxed) + more, std::memory_order_relaxed);
+  }
+  void AddTo(double* columns) const {
+    for (int column = 0; column < kTlsCounts; ++column) {
+      columns[column] += counts_[column].load(std::memory_order_relaxed);
+    }
+  }
+
  private:
   std::vector<std::unique_ptr<TlsSession>> sessions_;
+  std::atomic<double> counts_[kTlsCounts] = {};
 };
 
 class TlsState {
@@ -51,6 +74,7 @@ class TlsState {
   // Null if the listener has none.
   std::shared_ptr<TlsContext> ContextOf(int listener);
   std::shared_ptr<TlsSessions> SessionsOf(int seat);
+  void Count(double* columns);
 
   // By number, for the threads of this process.
   static int Enter(const std::shared_ptr<TlsState>& state);

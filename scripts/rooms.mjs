@@ -6,14 +6,14 @@ export const words = ['errors', 'policy', 'text', 'rate-limit', 'config', 'units
 
 /** Each room, and what it may import besides itself and the words: other rooms, or single files. */
 export const rooms = {
-  services: ['listen/spec'],
+  services: ['listen/spec', 'tls/texts'],
   shared: [],
   'shared/member': ['shared'],
   kernel: ['shared/contract', 'shared/records'],
   module: ['module/cost', 'wasi/preview1/interface'],
   'module/cost': ['module/binary', 'module/reader', 'module/slices'],
   epoll: ['kernel'],
-  listen: ['kernel', 'listen/peer'],
+  listen: ['kernel', 'listen/peer', 'tls'],
   'listen/peer': ['kernel/contract'],
   memory: ['kernel', 'memory/counts', 'shared/records'],
   'memory/counts': [],
@@ -36,9 +36,15 @@ export const rooms = {
     'engines/nats',
     'engines/sqlite',
   ],
-  'engines/redis': ['engines/address', 'engines/contract', 'engines/in-flight', 'engines/link'],
+  'engines/redis': [
+    ...['engines/address', 'engines/contract', 'engines/in-flight', 'engines/link'],
+    'engines/slices',
+  ],
   'engines/nats': ['engines/address', 'engines/contract', 'engines/in-flight', 'engines/link'],
-  'engines/sqlite': ['engines/contract', 'engines/in-flight', 'engines/link'],
+  'engines/sqlite': [
+    ...['engines/contract', 'engines/fifo', 'engines/in-flight', 'engines/link'],
+    'engines/slices',
+  ],
   threads: [
     ...['shared', 'kernel', 'memory', 'module', 'guest', 'reactor', 'threads/seat'],
     ...['listen/peer', 'memory/counts'],
@@ -48,9 +54,10 @@ export const rooms = {
     ...['threads/backoff', 'threads/engine', 'threads/messages', 'threads/thread'],
     'threads/spare-thread',
   ],
+  tls: ['kernel'],
   server: [
     ...['shared', 'shared/member', 'engines', 'kernel', 'module', 'listen', 'listen/peer'],
-    'threads',
+    ...['threads', 'tls'],
   ],
   admin: ['kernel', 'listen', 'memory/counts/metrics', 'server'],
   'admin/view': [],
@@ -65,17 +72,8 @@ export const rooms = {
   logs: ['server/endings', 'server/logger'],
   systemd: ['kernel', 'server'],
   cli: [
-    ...[
-      'admin',
-      'cli/top',
-      'engines/address',
-      'kernel/native',
-      'listen',
-      'logs',
-      'module',
-      'server',
-    ],
-    ...['services', 'systemd', 'wasi'],
+    ...['admin', 'cli/top', 'engines/address', 'kernel/native', 'listen', 'logs', 'module'],
+    ...['server', 'services', 'systemd', 'tls', 'wasi'],
   ],
   'cli/top': ['admin/view', 'cli/command-line', 'cli/signals', 'listen/address'],
 };
@@ -85,21 +83,23 @@ export const limits = {
   /** A table, as long as there are settings. */
   exempt: ['host/policy.ts'],
   files: 15,
-  filesOf: { module: 16, reactor: 22, 'wasi/preview1': 20 },
+  filesOf: { kernel: 18, module: 16, reactor: 26, 'wasi/preview1': 20 },
   imports: 10,
   /** Those that put the parts together. */
   importsOf: {
     'host/reactor/reactor.ts': 15,
-    'host/threads/in-thread.ts': 12,
+    'host/threads/in-thread.ts': 13,
     'host/threads/seat/holdings.ts': 12,
     'host/reactor/parts.ts': 16,
-    'host/reactor/wiring.ts': 14,
-    'host/cli/invocation.ts': 11,
-    'host/server/serve.ts': 16,
+    'host/reactor/wiring.ts': 17,
+    'host/threads/seat-worker.ts': 12,
     'host/threads/supervisor.ts': 12,
+    'host/listen/listening.ts': 13,
+    'host/cli/invocation.ts': 11,
+    'host/server/serve.ts': 18,
     'host/admin/admin.ts': 16,
     'host/admin/page/app.ts': 12,
-    'host/server/server.ts': 17,
-    'host/testing/harness.ts': 16,
+    'host/server/server.ts': 18,
+    'host/testing/harness.ts': 18,
   },
 };

@@ -20,6 +20,7 @@ import { Reactor } from '../host/reactor/reactor.ts';
 import { readServices } from '../host/services/services-file.ts';
 import { OWN_SEAT } from '../host/shared/seats.ts';
 import { harness } from '../host/testing/harness.ts';
+import { checkTls } from '../host/tls/options.ts';
 import { runWasi } from '../host/wasi/run.ts';
 import { connect } from './helpers/client.ts';
 import { root } from './helpers/documents.ts';
@@ -34,6 +35,7 @@ const UNREACHABLE = 0x00;
 const provocations: Record<Code, () => unknown> = {
   ERR_ADDRESS: () => parseAddress('nowhere'),
   ERR_POLICY: () => resolvePolicy({ maxConnections: 0 }),
+  ERR_TLS: () => checkTls({ cert: 'a.pem' }, 'a listener'),
   ERR_CONFIG: () => readServices('/nowhere/wasmpoll.toml'),
   ERR_OPTION: () => serve({ listen: '127.0.0.1:0' } as unknown as ServeOptions),
   ERR_MODULE: () => harness(new Uint8Array()),

@@ -15,10 +15,12 @@ import type { Routes } from './routes.ts';
  * kept in reserve of the descriptors.
  */
 const MOST_CONNECTIONS = 16;
+// Whoever is slow makes room as soon as somebody else comes; the times can be long, so that a machine that is
+// busy itself takes nobody for slow.
 const LIMITS = {
   maxHeaderSize: 8 * 1024,
-  headersTimeout: 5000,
-  requestTimeout: 10_000,
+  headersTimeout: 20_000,
+  requestTimeout: 30_000,
   keepAliveTimeout: 5000,
   connectionsCheckingInterval: 1000,
 };

@@ -9,6 +9,7 @@ import { readServices, type Service, type Services } from '../services/services-
 import type { AdminFlags } from './admin.ts';
 import { optionsOf, problemsOf, told } from './check.ts';
 import { type Operation, type OperationOptions, operate } from './operation.ts';
+import { reloadTls } from './reload-tls.ts';
 import type { Signals } from './signals.ts';
 
 interface Running {
@@ -142,6 +143,7 @@ async function renew(
       'more than protocol and config has changed: restart for the rest',
     );
   }
+  reloadTls(now.server, withFields(logger, { service: name }));
   try {
     const { protocol, config = '' } = await optionsOf(service);
     await now.server.swap(protocol, { config });

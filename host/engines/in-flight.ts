@@ -1,6 +1,7 @@
 // In flight: what was sent and is not answered, oldest first, all with the same time limit. It knows nothing
 // of what was sent, and has one timer for all.
 
+import { Fifo } from './fifo.ts';
 import { loopTimers, type Timers } from './timers.ts';
 
 interface Sent<T> {
@@ -13,9 +14,7 @@ export class InFlight<T> {
   readonly #limitMs: number;
   readonly #late: () => void;
   readonly #timers: Timers;
-  #sent: Sent<T>[] = [];
-  /** Those before it in `#sent` are answered. */
-  #first = 0;
+  readonly #sent = new Fifo<Sent<T>>();
   #armed = false;
 
   /** @param late called when the oldest has waited for `limitMs`, until it is no longer there */
@@ -26,7 +25,7 @@ export class InFlight<T> {
   }
 
   get size(): number {
-    return this.#sent.length - this.#first;
+    return this.#sent.size;
   }
 
   add(item: T): void {
@@ -36,30 +35,21 @@ export class InFlight<T> {
 
   /** The oldest is answered. */
   shift(): T | undefined {
-    const oldest = this.#sent[this.#first];
-    if (oldest === undefined) return undefined;
-    this.#first += 1;
-    if (this.#first === this.#sent.length) this.clear();
-    else if (this.#first >= 1024 && this.#first * 2 > this.#sent.length) {
-      this.#sent.splice(0, this.#first);
-      this.#first = 0;
-    }
-    return oldest.item;
+    return this.#sent.shift()?.item;
   }
 
   get oldest(): T | undefined {
-    return this.#sent[this.#first]?.item;
+    return this.#sent.oldest?.item;
   }
 
   /** The oldest, if it has waited for too long; timers count whole milliseconds. */
   overdue(): T | undefined {
-    const oldest = this.#sent[this.#first];
+    const { oldest } = this.#sent;
     return oldest !== undefined && this.#leftOf(oldest) < 1 ? oldest.item : undefined;
   }
 
   clear(): void {
-    this.#sent = [];
-    this.#first = 0;
+    this.#sent.clear();
   }
 
   // The timer is for what was the oldest when it was set, and set anew once in the time, not for each. When the
@@ -75,7 +65,7 @@ export class InFlight<T> {
   };
 
   #arm(): void {
-    const next = this.#sent[this.#first];
+    const next = this.#sent.oldest;
     this.#armed = false;
     if (next !== undefined) this.#armFor(Math.max(1, this.#leftOf(next)));
   }

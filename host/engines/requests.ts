@@ -5,7 +5,9 @@ import { STATUS_LIMIT, STATUS_UNAVAILABLE, STATUS_UNKNOWN } from '../../assembly
 import type { SharedRecord } from '../shared/member/drafts.ts';
 import { OP_ADD, OP_GET, OP_PUT } from '../shared/records.ts';
 import { NO_BYTES, type Performer } from './contract.ts';
+import { Fifo } from './fifo.ts';
 import { InFlight } from './in-flight.ts';
+import { SLICE } from './slices.ts';
 import type { Timers } from './timers.ts';
 
 /** As `Shared.reply`. */
@@ -43,13 +45,13 @@ export class Requests {
   readonly #mostBytes: number;
   readonly #mostPending: number;
   /** What each connection has asked for, oldest first. */
-  readonly #queues = new Map<number, Pending[]>();
+  readonly #queues = new Map<number, Fifo<Pending>>();
   readonly #all: InFlight<Pending>;
   #pending = 0;
   #bytes = 0;
   #unknown = 0;
   #unavailable = 0;
-  #whenIdle: (() => void) | null = null;
+  #whenIdle: (() => void)[] = [];
 
   constructor(store: Performer, reply: Reply, bounds: RequestBounds, timers: Timers) {
     this.#store = store;
@@ -69,7 +71,7 @@ export class Requests {
   idle(): Promise<void> {
     if (this.#pending === 0) return Promise.resolve();
     return new Promise((resolve) => {
-      this.#whenIdle = resolve;
+      this.#whenIdle.push(resolve);
     });
   }
 
@@ -90,8 +92,11 @@ export class Requests {
     );
   }
 
+  // It is called again for the rest.
   #expire(): void {
-    for (let late = this.#all.overdue(); late !== undefined; late = this.#all.overdue()) {
+    for (let left = SLICE; left > 0; left -= 1) {
+      const late = this.#all.overdue();
+      if (late === undefined) return;
       const status = late.record.op === OP_GET ? STATUS_UNAVAILABLE : STATUS_UNKNOWN;
       this.#settle(late, status, NO_BYTES);
     }
@@ -107,9 +112,8 @@ export class Requests {
     this.#bytes -= pending.bytes;
     this.#answer(pending);
     while (this.#all.oldest !== undefined && this.#all.oldest.status !== null) this.#all.shift();
-    if (this.#pending > 0 || this.#whenIdle === null) return;
-    this.#whenIdle();
-    this.#whenIdle = null;
+    if (this.#pending > 0) return;
+    for (const tell of this.#whenIdle.splice(0)) tell();
   }
 
   // Nobody waits for what handle 0 asks.
@@ -117,7 +121,7 @@ export class Requests {
     if (pending.record.handle === 0) return;
     const name = connectionOf(pending.record);
     const queue = this.#queues.get(name);
-    if (queue === undefined) this.#queues.set(name, [pending]);
+    if (queue === undefined) this.#queues.set(name, new Fifo(pending));
     else queue.push(pending);
   }
 
@@ -125,14 +129,13 @@ export class Requests {
     const name = connectionOf(record);
     const queue = this.#queues.get(name);
     if (queue === undefined) return;
-    let answered = 0;
-    for (const { record: next, status, reply } of queue) {
-      if (status === null) break;
+    for (let oldest = queue.oldest; oldest !== undefined; oldest = queue.oldest) {
+      const { record: next, status, reply } = oldest;
+      if (status === null) return;
       this.#reply(next.seat, next.handle, next.tag, status, reply);
-      answered += 1;
+      queue.shift();
     }
-    if (answered === queue.length) this.#queues.delete(name);
-    else queue.splice(0, answered);
+    this.#queues.delete(name);
   }
 }
 

@@ -27,12 +27,14 @@ const {
   FIN_DUE,
   FLAGS,
   GUEST_BUFFER,
+  HANDSHAKING,
   OUTPUT_BYTES,
   STAGED_BYTES,
   STAGED_FLAGS,
   STAGING_BUFFER,
+  TLS,
 } = Numbers;
-const { KIND_SEND, ROW, ROW_KIND, ROW_LENGTH } = Rows;
+const { KIND_SEND, KIND_TLS_SEND, ROW, ROW_KIND, ROW_LENGTH } = Rows;
 const { ROW_SLOT } = Batches;
 
 // Kinds of rows that the kernel skips: what a callback has asked for.
@@ -121,7 +123,11 @@ export class Effects {
     const base = slot * COLUMNS;
     const flags = table[base + FLAGS]! | table[base + STAGED_FLAGS]!;
     if ((flags & DOOMED) !== 0) return STATUS_CLOSED;
-    if ((flags & (CLOSING | FIN_DUE)) !== 0) return STATUS_STATE;
+    let kind = KIND_SEND;
+    if ((flags & (CLOSING | FIN_DUE | TLS)) !== 0) {
+      if ((flags & (CLOSING | FIN_DUE | HANDSHAKING)) !== 0) return STATUS_STATE;
+      kind = KIND_TLS_SEND;
+    }
     const waiting = table[base + OUTPUT_BYTES]!;
     const backlog = waiting + table[base + STAGED_BYTES]! + length;
     if (length === 0) return backlog;
@@ -143,7 +149,7 @@ export class Effects {
     this.#bytes += length;
     this.#waiting += length;
     if (slot !== this.slot) this.plain = false;
-    if (waiting === 0) this.#batch.send(slot, table[base + FD]!, buffer, from, length);
+    if (waiting === 0) this.#batch.send(slot, table[base + FD]!, buffer, from, length, kind);
     else {
       this.pending = true;
       this.#batch.effect(EFFECT_APPEND, slot, from, buffer, length);
@@ -225,19 +231,21 @@ export class Effects {
       const base = rows[row * ROW + ROW_SLOT]! * COLUMNS;
       const kind = rows[row * ROW + ROW_KIND]!;
       if (kind >= EFFECT_APART) continue;
-      if (kind === KIND_SEND || kind === EFFECT_APPEND) this.#table[base + STAGED_BYTES] = 0;
+      if (isSend(kind) || kind === EFFECT_APPEND) this.#table[base + STAGED_BYTES] = 0;
       this.#table[base + STAGED_FLAGS] = 0;
     }
     for (let row = 0; row < this.mark; row += 1) {
-      if (rows[row * ROW + ROW_KIND] !== KIND_SEND) continue;
+      if (!isSend(rows[row * ROW + ROW_KIND]!)) continue;
       const base = rows[row * ROW + ROW_SLOT]! * COLUMNS;
       this.#table[base + STAGED_BYTES] = 0;
     }
     for (let row = 0; row < this.mark; row += 1) {
-      if (rows[row * ROW + ROW_KIND] !== KIND_SEND) continue;
+      if (!isSend(rows[row * ROW + ROW_KIND]!)) continue;
       const base = rows[row * ROW + ROW_SLOT]! * COLUMNS;
       this.#table[base + STAGED_BYTES]! += rows[row * ROW + ROW_LENGTH]!;
     }
     this.#batch.count = this.mark;
   }
 }
+
+const isSend = (kind: number): boolean => kind === KIND_SEND || kind === KIND_TLS_SEND;

@@ -1,28 +1,32 @@
 // Facts: what is known of a connection besides its bytes: addresses, by which listener it came, and what its
 // PROXY header says. It looks when a guest asks, and keeps nothing.
 
-import type { Kernel, Result } from '../kernel/contract.ts';
+import type { Kernel, Result, TlsSeat } from '../kernel/contract.ts';
 import type { ListenerTable } from '../listen/peer/listener-table.ts';
 import { INCOMPLETE, type ProxyHeader, parseProxyHeader } from '../listen/peer/proxy-header.ts';
 import type { Connections } from '../memory/connections.ts';
-import type { Headers } from '../memory/headers.ts';
-import { AWAITING, COLUMNS, FD, FLAGS, HEADER_BYTES, LISTENER } from '../memory/layout.ts';
+import { Headers } from '../memory/headers.ts';
+import { AWAITING, COLUMNS, FD, FLAGS, HEADER_BYTES, LISTENER, TLS } from '../memory/layout.ts';
+import type { Policy } from '../policy.ts';
 
 export class Facts {
   readonly #kernel: Kernel;
   readonly #table: Int32Array;
   readonly #listeners: ListenerTable;
   readonly #headers: Headers;
+  readonly #tls: TlsSeat | null;
 
   constructor(
     kernel: Kernel,
     { table }: Pick<Connections, 'table'>,
     { listeners, headers }: { readonly listeners: ListenerTable; readonly headers: Headers },
+    tls: TlsSeat | null = null,
   ) {
     this.#kernel = kernel;
     this.#table = table;
     this.#listeners = listeners;
     this.#headers = headers;
+    this.#tls = tls;
   }
 
   /** The client's address as text, by its PROXY header if that says so, or '' when the peer is gone. */
@@ -54,11 +58,17 @@ export class Facts {
   property(slot: number, key: string): string | Uint8Array | null {
     const base = slot * COLUMNS;
     if (key.startsWith('proxy.')) return this.#proxyProperty(slot, key);
+    if (key.startsWith('tls.')) return this.#tlsFact(slot, key);
     if (key === 'listener') return this.#listeners.name(this.#table[base + LISTENER]!);
     if (key !== 'local' && key !== 'transport') return null;
     const local = textOf(this.#kernel.localAddress(this.#table[base + FD]!));
     if (local === null || key === 'local') return local;
     return local.startsWith('unix:') ? 'unix' : 'tcp';
+  }
+
+  #tlsFact(slot: number, key: string): string | null {
+    if (this.#tls === null || (this.#table[slot * COLUMNS + FLAGS]! & TLS) === 0) return null;
+    return this.#tls.fact(slot, key) ?? null;
   }
 
   #proxyProperty(slot: number, key: string): string | Uint8Array | null {
@@ -70,6 +80,15 @@ export class Facts {
     return header.facts.get(key) ?? null;
   }
 }
+
+/** Facts of connections whose thread is gone. @param headers the buffer in which it had them */
+export const factsOf = (
+  kernel: Kernel,
+  connections: Pick<Connections, 'table'>,
+  listeners: ListenerTable,
+  headers: ArrayBufferLike,
+  policy: Policy,
+): Facts => new Facts(kernel, connections, { listeners, headers: new Headers(headers, policy) });
 
 const textOf = (address: string | Result): string | null =>
   typeof address === 'string' ? address : null;

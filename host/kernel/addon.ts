@@ -187,6 +187,8 @@ export interface TlsTexts {
   readonly clients: number;
   /** Names of protocols, each behind a character that is its length; the best first. */
   readonly alpn: string;
+  /** 0: no session is ever resumed. */
+  readonly tickets: number;
   /** The oldest version, as it stands in records: 0x303 is TLS 1.2. */
   readonly oldest: number;
 }
@@ -206,6 +208,8 @@ export interface Tls {
   /** All that was prepared holds for whoever connects from now on. */
   commit(): void;
   discard(): void;
+  /** Writes TLS_COUNTS columns: what the sessions of all seats have counted. */
+  count(columns: Float64Array): void;
   /** No thread finds it any more. */
   release(): void;
 }

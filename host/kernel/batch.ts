@@ -1,26 +1,34 @@
 // Batch: the I/O rows that go to the kernel in one native call, and the guest's effects between
 // them. It knows the rows' order and layout; what became of a row its reader decides.
 
-import type { BufferConstructor, Io, Kernel } from './contract.ts';
+import type { BufferConstructor, Io, Kernel, TlsPlace } from './contract.ts';
 import * as Rows from './rows.ts';
+import * as TlsRows from './tls-rows.ts';
 
 const {
   KIND_COPY,
   KIND_NONE,
   KIND_RECV,
   KIND_SEND,
+  KIND_TLS_END,
+  KIND_TLS_RECV,
+  KIND_TLS_SEAL,
   ROW,
   ROW_BUFFER,
   ROW_FD,
   ROW_KIND,
   ROW_LENGTH,
   ROW_OFFSET,
+  ROW_RESULT,
   ROW_TARGET_BUFFER,
   ROW_TARGET_OFFSET,
 } = Rows;
+const { TLS_WIRE_BUFFER, TLS_WIRE_BYTES } = TlsRows;
 
-/** In a SEND row and in an effect: whose it is. */
+/** In a SEND row, a row of TLS and an effect: whose it is. */
 export const ROW_SLOT = ROW_TARGET_BUFFER;
+/** In a row of TLS: ciphertext that waits, or is left. */
+export const ROW_WIRE = ROW_TARGET_OFFSET;
 /** In an effect: its argument. */
 export const ROW_VALUE = ROW_OFFSET;
 
@@ -38,11 +46,13 @@ export class Batch {
   readonly #io: Io;
   readonly #views: DataView[] = [];
 
-  constructor(kernel: Kernel, capacity: number, Buffer: BufferConstructor) {
+  /** @param tls where rows of TLS find their sessions; there may be none without it */
+  constructor(kernel: Kernel, capacity: number, Buffer: BufferConstructor, tls?: TlsPlace) {
     this.capacity = capacity;
     // One row more is kept for copies that cannot wait.
     this.rows = new Int32Array(new Buffer((capacity + 1) * ROW * 4));
-    this.#io = kernel.io(this.rows);
+    this.#io = kernel.io(this.rows, tls);
+    if (tls !== undefined) this.bind(TLS_WIRE_BUFFER, new Uint8Array(TLS_WIRE_BYTES));
   }
 
   bind(buffer: number, view: Uint8Array): void {
@@ -50,10 +60,18 @@ export class Batch {
     this.#io.bind(buffer, view);
   }
 
-  send(slot: number, fd: number, buffer: number, offset: number, length: number): void {
+  /** @param kind SEND, or TLS_SEND for bytes that are to be sealed */
+  send(
+    slot: number,
+    fd: number,
+    buffer: number,
+    offset: number,
+    length: number,
+    kind = KIND_SEND,
+  ): void {
     const at = this.#next();
     const { rows } = this;
-    rows[at + ROW_KIND] = KIND_SEND;
+    rows[at + ROW_KIND] = kind;
     rows[at + ROW_FD] = fd;
     rows[at + ROW_BUFFER] = buffer;
     rows[at + ROW_OFFSET] = offset;
@@ -69,6 +87,45 @@ export class Batch {
     rows[at + ROW_BUFFER] = buffer;
     rows[at + ROW_OFFSET] = offset;
     rows[at + ROW_LENGTH] = length;
+  }
+
+  /** @param waits ciphertext of the slot waits to be sent */
+  tlsRecv(slot: number, fd: number, offset: number, length: number, waits: boolean): void {
+    const at = this.#next();
+    const { rows } = this;
+    rows[at + ROW_KIND] = KIND_TLS_RECV;
+    rows[at + ROW_FD] = fd;
+    rows[at + ROW_BUFFER] = 0;
+    rows[at + ROW_OFFSET] = offset;
+    rows[at + ROW_LENGTH] = length;
+    rows[at + ROW_SLOT] = slot;
+    rows[at + ROW_WIRE] = Number(waits);
+  }
+
+  tlsEnd(slot: number, fd: number): void {
+    const at = this.#next();
+    const { rows } = this;
+    rows[at + ROW_KIND] = KIND_TLS_END;
+    rows[at + ROW_FD] = fd;
+    rows[at + ROW_SLOT] = slot;
+    rows[at + ROW_WIRE] = 0;
+  }
+
+  /**
+   * Seals at once, whatever is queued.
+   * @returns how much ciphertext is in the wire buffer now, or one of TLS_… below 0
+   */
+  sealNow(slot: number, buffer: number, offset: number, length: number): number {
+    const { rows } = this;
+    const at = this.capacity * ROW;
+    rows[at + ROW_KIND] = KIND_TLS_SEAL;
+    rows[at + ROW_BUFFER] = buffer;
+    rows[at + ROW_OFFSET] = offset;
+    rows[at + ROW_LENGTH] = length;
+    rows[at + ROW_SLOT] = slot;
+    this.#io.run(this.capacity, this.capacity + 1);
+    const result = rows[at + ROW_RESULT]!;
+    return result < 0 ? result : rows[at + ROW_WIRE]!;
   }
 
   copy(buffer: number, offset: number, target: number, targetOffset: number, length: number): void {

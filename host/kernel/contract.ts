@@ -45,12 +45,22 @@ export interface TlsSeat {
    * @returns false when the listener has no certificate, or there is no memory
    */
   open(slot: number, handle: number, listener: number): boolean;
+  /** Bytes that were received for a session by other means; its first receive takes these instead. */
+  feed(slot: number, view: Uint8Array, offset: number, length: number): void;
   /** Whether the slot has a session, and this connection's. */
   has(slot: number, handle: number): boolean;
   /** What is known of the peer, once the handshake is done: `tls.version`, `tls.subject` and so on. */
   fact(slot: number, name: string): string | undefined;
   /** Ends a session, if there is one, and says nothing to the peer. */
   close(slot: number): void;
+}
+
+/** TLS as a reactor has it. */
+export interface TlsAccess {
+  readonly place: TlsPlace;
+  readonly seat: TlsSeat;
+  /** Bits for each listener; tls-access.ts. */
+  readonly modes: Int32Array;
 }
 
 /** One callback a wake of the loop while the watched epoll descriptor is readable. */

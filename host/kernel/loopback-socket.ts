@@ -31,6 +31,10 @@ export class Socket {
   ended = false;
   /** This end has. */
   finished = false;
+  /** The other end's handshake is there, and was not taken. */
+  hello = false;
+  /** Each end of TLS says so before it finishes: the other end has. */
+  announced = false;
   closed = false;
   /** The connection was reset, which is yet to be told. */
   reset = false;
@@ -42,7 +46,7 @@ export class Socket {
   }
 
   get readable(): boolean {
-    return this.#bytes > 0 || this.ended || this.reset;
+    return this.#bytes > 0 || this.ended || this.reset || this.hello;
   }
 
   /** Bytes that the other end has room for. */

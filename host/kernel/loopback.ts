@@ -3,12 +3,16 @@
 
 import type { Epoll, Io, Kernel, Result } from './contract.ts';
 import { constants, ECONNRESET, EPIPE, Socket } from './loopback-socket.ts';
+import { LoopbackSeat, performTls } from './loopback-tls.ts';
 import {
   BUFFERS,
   EVENT,
   KIND_COPY,
   KIND_RECV,
   KIND_SEND,
+  KIND_TLS_END,
+  KIND_TLS_RECV,
+  KIND_TLS_SEND,
   ROW,
   ROW_BUFFER,
   ROW_FD,
@@ -19,7 +23,9 @@ import {
   ROW_TARGET_BUFFER,
   ROW_TARGET_OFFSET,
 } from './rows.ts';
+import { TLS_WIRE_BUFFER } from './tls-rows.ts';
 
+const NONE = new Uint8Array(0);
 const ENOENT = 2;
 const EBADF = 9;
 const EEXIST = 17;
@@ -118,6 +124,10 @@ class LoopbackIo implements Io {
     for (let row = from; row < to; row += 1) {
       const at = row * ROW;
       const kind = rows[at + ROW_KIND]!;
+      if (kind >= KIND_TLS_RECV && kind <= KIND_TLS_END) {
+        if (!this.#secure(at, kind)) return row;
+        continue;
+      }
       if (kind !== KIND_RECV && kind !== KIND_SEND && kind !== KIND_COPY) continue;
       const length = rows[at + ROW_LENGTH]!;
       const bytes = this.#range(rows[at + ROW_BUFFER]!, rows[at + ROW_OFFSET]!, length);
@@ -137,6 +147,28 @@ class LoopbackIo implements Io {
     return to;
   }
 
+  // Whether the run goes on.
+  #secure(at: number, kind: number): boolean {
+    const rows = this.#rows;
+    const ends = kind === KIND_TLS_END;
+    const length = ends ? 0 : rows[at + ROW_LENGTH]!;
+    const bytes = this.#range(rows[at + ROW_BUFFER]!, ends ? 0 : rows[at + ROW_OFFSET]!, length);
+    const socket = this.#kernel.socket(rows[at + ROW_FD]!);
+    const waits = rows[at + ROW_TARGET_OFFSET] !== 0;
+    const wire = this.#buffers[TLS_WIRE_BUFFER]!;
+    const { seat } = this.#kernel;
+    const early = kind === KIND_TLS_RECV ? seat.early(rows[at + ROW_TARGET_BUFFER]!) : NONE;
+    const answer = performTls(kind, socket, bytes, waits, wire, early);
+    rows[at + ROW_RESULT] = answer.result;
+    rows[at + ROW_TARGET_OFFSET] = answer.wire;
+    if (kind === KIND_TLS_RECV) {
+      rows[at + ROW_LENGTH] = answer.received;
+      rows[at + ROW_OFFSET] = answer.events;
+      return true;
+    }
+    return answer.wire === 0 && (kind === KIND_TLS_SEND ? answer.result === length : true);
+  }
+
   #range(buffer: number, offset: number, length: number): Uint8Array {
     const view = this.#buffers[buffer];
     if (view === undefined) throw new RangeError(`row: buffer ${buffer} is not bound`);
@@ -149,6 +181,8 @@ class LoopbackIo implements Io {
 
 export class Loopback implements Kernel {
   readonly constants = constants;
+  /** Sessions of TLS. */
+  readonly seat = new LoopbackSeat();
   readonly #sockets = new Map<number, Socket>();
 
   /** @returns the server's end as a descriptor, and the client's as an object */

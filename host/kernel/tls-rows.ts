@@ -34,3 +34,14 @@ export const TLS_RESUMED = 4;
 /** Above these bits: why it failed, as a number below TLS_CAUSES. */
 export const TLS_CAUSE_SHIFT = 8;
 export const TLS_CAUSES = 9;
+
+// Columns of what a Tls has counted.
+export const TLS_HANDSHAKES = 0;
+export const TLS_RESUMPTIONS = 1;
+export const TLS_TRUNCATIONS = 2;
+/** Ciphertext, in bytes. */
+export const TLS_BYTES_IN = 3;
+export const TLS_BYTES_OUT = 4;
+/** As many as there are causes. */
+export const TLS_FAILURES = 5;
+export const TLS_COUNTS = 14;

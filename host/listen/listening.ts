@@ -3,9 +3,12 @@
 
 import { WasmpollError } from '../errors.ts';
 import type { Native, PeerCounts } from '../kernel/native.ts';
+import type { TlsShare } from '../kernel/tls-access.ts';
 import type { Policy } from '../policy.ts';
+import type { TlsContexts } from '../tls/contexts.ts';
 import type { Acceptor } from './acceptor.ts';
 import { bindPlan, closeQuietly, keyOf } from './binding.ts';
+import type { ListeningCounts } from './counts.ts';
 import { Guard, type GuardParts } from './guard.ts';
 import type { Listener } from './listener.ts';
 import { type ListenerTable, MOST_LISTENERS } from './peer/listener-table.ts';
@@ -27,16 +30,21 @@ interface Counted {
   readonly errors: Readonly<Record<string, number>>;
 }
 
+interface Parts extends GuardParts {
+  /** Null where no listener may have TLS. */
+  readonly contexts: TlsContexts | null;
+}
+
 export class Listening {
   readonly #native: Native;
   readonly #policy: Policy;
-  readonly #parts: GuardParts;
+  readonly #parts: Parts;
   readonly #addresses: PeerCounts | null;
   #open: readonly Open[] = [];
   #acceptor: Acceptor | null = null;
 
   /** @param addresses limits them; null for no limits */
-  constructor(native: Native, policy: Policy, parts: GuardParts, addresses: PeerCounts | null) {
+  constructor(native: Native, policy: Policy, parts: Parts, addresses: PeerCounts | null) {
     this.#native = native;
     this.#policy = policy;
     this.#addresses = addresses;
@@ -53,8 +61,18 @@ export class Listening {
     return this.#parts.peers;
   }
 
+  /** What threads need to serve TLS; null where no listener has it. */
+  get tls(): TlsShare | null {
+    return this.#parts.contexts?.share ?? null;
+  }
+
+  /** Reads all certificates again. @throws WasmpollError ERR_TLS; nothing has changed then */
+  reloadTls(): void {
+    this.#parts.contexts?.reload();
+  }
+
   /** Adds those who were kept out here to what an engine has counted. */
-  counted<Counts extends Counted>(counts: Counts): Counts & { addresses: number } {
+  counted<Counts extends Counted>(counts: Counts): Counts & ListeningCounts {
     const errors: Record<string, number> = { ...counts.errors };
     let { refused } = counts.connections;
     for (const [name, count] of Object.entries(this.#parts.refusals.counts)) {
@@ -62,7 +80,10 @@ export class Listening {
       refused += count;
     }
     const addresses = this.#addresses?.known ?? 0;
-    return { ...counts, connections: { ...counts.connections, refused }, errors, addresses };
+    const { contexts } = this.#parts;
+    const tls = contexts === null ? {} : { tls: contexts.counts };
+    const connections = { ...counts.connections, refused };
+    return { ...counts, connections, errors, addresses, ...tls };
   }
 
   /** As `--listen` takes them, with real ports. */
@@ -125,6 +146,7 @@ export class Listening {
       }
       checkTwice(next);
     } catch (error) {
+      this.#parts.contexts?.discard();
       for (const { number, listener } of opened) this.#discard(number, listener);
       const known = new Set([...this.#open, ...opened].map(({ number }) => number));
       for (const { number } of next) if (!known.has(number)) this.#parts.table.remove(number);
@@ -136,6 +158,7 @@ export class Listening {
   #swap(gone: readonly Open[], opened: readonly Open[], next: readonly Open[]): void {
     const numbers = new Map(this.#open.map(({ listener, number }) => [listener, number]));
     this.#open = next;
+    this.#parts.contexts?.commit();
     for (const open of next) {
       const number = numbers.get(open.listener);
       if (opened.includes(open)) this.#accept(open);
@@ -144,13 +167,18 @@ export class Listening {
     for (const { number, listener } of gone) {
       if (this.#acceptor === null) closeQuietly(listener);
       else this.#acceptor.remove(number);
-      this.#parts.table.remove(number);
+      this.#forget(number);
     }
+  }
+
+  #forget(number: number): void {
+    this.#parts.contexts?.forget(number);
+    this.#parts.table.remove(number);
   }
 
   #renumber(before: number, { number, listener, spec }: Open): void {
     this.#acceptor?.renumber(before, number, this.#gateOf(number, listener, spec));
-    this.#parts.table.remove(before);
+    this.#forget(before);
   }
 
   // With other rules it has another number: those who came by the old rules go on under them.
@@ -160,9 +188,19 @@ export class Listening {
     return { ...open, spec, number: this.#enter(spec) };
   }
 
-  #enter({ name, trusted, allow, deny }: ListenSpec): number {
-    const facts = { name, proxied: trusted !== null, allow, deny };
-    const number = this.#parts.table.add(facts);
+  #enter({ name, trusted, allow, deny, tls }: ListenSpec): number {
+    const { table, contexts } = this.#parts;
+    if (tls !== null && contexts === null) {
+      const why = 'tls needs a server that had it from its start: start it anew';
+      throw new WasmpollError('ERR_TLS', `listen '${name}': ${why}`);
+    }
+    const number = table.add({ name, proxied: trusted !== null, allow, deny });
+    try {
+      if (number >= 0) contexts?.prepare(number, name, tls);
+    } catch (error) {
+      table.remove(number);
+      throw error;
+    }
     if (number >= 0) return number;
     throw new WasmpollError('ERR_ADDRESS', `listen: there can be ${MOST_LISTENERS} listeners`);
   }
@@ -189,6 +227,11 @@ export class Listening {
     closeQuietly(listener);
   }
 
+  /** No connection is left. */
+  close(): void {
+    this.#parts.contexts?.close();
+  }
+
   /** Closes all before an acceptor has taken them. */
   abandon(): void {
     for (const { number, listener } of this.#open) this.#discard(number, listener);
@@ -197,8 +240,8 @@ export class Listening {
 }
 
 /** What holds for those who come by it. */
-const rulesOf = ({ name, trusted, allow, deny }: ListenSpec): string =>
-  JSON.stringify([name, trusted === null ? null : [...trusted], [...allow], [...deny]]);
+const rulesOf = ({ name, trusted, allow, deny, tls }: ListenSpec): string =>
+  JSON.stringify([name, trusted === null ? null : [...trusted], [...allow], [...deny], tls]);
 
 /** Takes the listeners of a plan out of those that are open; null when it is to be opened. */
 function takeKept(before: Open[], { spec, addresses }: Plan): Open[] | null {

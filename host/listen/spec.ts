@@ -4,6 +4,7 @@
 import { WasmpollError } from '../errors.ts';
 import { nearest } from '../nearest.ts';
 import { UNIX_MODE } from '../policy.ts';
+import { checkTls, TLS_KEYS, type TlsOptions } from '../tls/options.ts';
 import { type Place, parsePlace } from './address.ts';
 import { MOST_NETWORKS } from './peer/listener-table.ts';
 import { NETWORK_BYTES, parseNetworks } from './peer/networks.ts';
@@ -17,6 +18,8 @@ export interface ListenOptions {
    * for a Unix socket, whose file says who may connect.
    */
   readonly proxy?: boolean | { readonly from: string | readonly string[] };
+  /** Connections are of TLS, with these certificates. */
+  readonly tls?: TlsOptions;
   /** Networks and addresses that are let in, all without it. With `proxy` it is the client's address that counts. */
   readonly allow?: string | readonly string[];
   /** Networks and addresses that are not let in, `allow` or not. */
@@ -48,17 +51,21 @@ export interface ListenSpec {
   readonly allow: Uint8Array;
   readonly deny: Uint8Array;
   readonly file: FileOptions;
+  readonly tls: TlsOptions | null;
 }
 
-export const LISTEN_KEYS = ['address', 'proxy', 'allow', 'deny', 'mode', 'owner', 'group'];
+export const LISTEN_KEYS = ['address', 'tls', 'proxy', 'allow', 'deny', 'mode', 'owner', 'group'];
 export const PROXY_KEYS = ['from'];
 const FILE_KEYS = ['mode', 'owner', 'group'] as const;
 /** In front of `://`; what a scheme stands for is decided in `optionsOf`. */
-const SCHEMES = ['tcp'];
+const SCHEMES = ['tcp', 'tls'];
+/** In text they stand beside the others; names of their own take an object. */
+const TLS_TEXT_KEYS = TLS_KEYS.filter((key) => key !== 'sni');
+const TEXT_KEYS = LISTEN_KEYS.filter((key) => key !== 'address' && key !== 'tls');
 
 /** @throws WasmpollError ERR_ADDRESS, naming the address and what is wrong with it */
 export function parseListen(listen: Listen): ListenSpec {
-  const options = typeof listen === 'string' ? optionsOf(listen) : listen;
+  const options = listenOptions(listen);
   const { address } = options;
   const bad = (why: string): WasmpollError =>
     new WasmpollError('ERR_ADDRESS', `listen '${String(address)}': ${why}`);
@@ -76,8 +83,13 @@ export function parseListen(listen: Listen): ListenSpec {
   if (lists.allow.length + lists.deny.length > MOST_NETWORKS * NETWORK_BYTES) {
     throw bad(`allow and deny have more than ${MOST_NETWORKS} networks`);
   }
-  return { place, name: address, trusted, ...lists, file: fileOf(options, place, bad) };
+  const tls = options.tls === undefined ? null : checkTls(options.tls, `listen '${address}'`);
+  return { place, name: address, trusted, ...lists, file: fileOf(options, place, bad), tls };
 }
+
+/** Text as the object that says the same. @throws WasmpollError ERR_ADDRESS */
+export const listenOptions = (listen: Listen): ListenOptions =>
+  typeof listen === 'string' ? optionsOf(listen) : listen;
 
 type Bad = (why: string) => WasmpollError;
 
@@ -92,16 +104,19 @@ function optionsOf(text: string): ListenOptions {
     );
   }
   const mark = rest.indexOf('?');
-  if (mark < 0) return { address: rest };
-  const options: Record<string, unknown> = { address: rest.slice(0, mark) };
-  for (const part of rest.slice(mark + 1).split('&')) {
+  const options: Record<string, unknown> = { address: mark < 0 ? rest : rest.slice(0, mark) };
+  const secure = scheme === 'tls';
+  const tls: Record<string, unknown> = {};
+  const known = secure ? [...TEXT_KEYS, ...TLS_TEXT_KEYS] : TEXT_KEYS;
+  for (const part of mark < 0 ? [] : rest.slice(mark + 1).split('&')) {
     const [, key = '', value = ''] = /^([^=]*)=(.*)$/s.exec(part) ?? [];
     if (key === '' || value === '') throw bad(`'${part}' must be KEY=VALUE`);
-    if (key === 'address' || !LISTEN_KEYS.includes(key))
-      throw bad(unknown(key, LISTEN_KEYS.slice(1), 'option'));
-    if (Object.hasOwn(options, key)) throw bad(`${key} is given twice; a list has commas`);
-    options[key] = readOption(key, decoded(value, bad));
+    if (!known.includes(key)) throw bad(unknown(key, known, 'option'));
+    const target = TLS_TEXT_KEYS.includes(key) ? tls : options;
+    if (Object.hasOwn(target, key)) throw bad(`${key} is given twice; a list has commas`);
+    target[key] = readOption(key, decoded(value, bad));
   }
+  if (secure) options.tls = tls;
   return options as unknown as ListenOptions;
 }
 
@@ -115,8 +130,14 @@ function decoded(value: string, bad: Bad): string {
 
 function readOption(key: string, value: string): unknown {
   if (key === 'proxy') return value === 'true' ? true : { from: value.split(',') };
-  return key === 'allow' || key === 'deny' ? value.split(',') : value;
+  if (key === 'tickets' || key === 'starttls') return truth(value);
+  return LISTS.includes(key) ? value.split(',') : value;
 }
+
+const LISTS = ['allow', 'deny', 'alpn'];
+
+const truth = (value: string): unknown =>
+  value === 'true' ? true : value === 'false' ? false : value;
 
 function checkKeys(options: object, known: readonly string[], kind: string, bad: Bad): void {
   for (const [key, value] of Object.entries(options)) {

@@ -2,6 +2,7 @@
 // what is looked up by its descriptor is true if the row is still the same afterwards. It knows no address.
 
 import {
+  AWAITING,
   BLOCKED,
   BYTES_IN,
   BYTES_OUT,
@@ -13,6 +14,7 @@ import {
   FD,
   FLAGS,
   HANDLE,
+  HANDSHAKING,
   HELD_BYTES,
   LINGERING,
   LISTENER,
@@ -33,7 +35,7 @@ export interface ConnectionRow {
   readonly fd: number;
   /** The number of the listener that it came by. */
   readonly listener: number;
-  readonly state: 'open' | 'ended' | 'closing' | 'lingering';
+  readonly state: 'handshake' | 'open' | 'ended' | 'closing' | 'lingering';
   readonly waiting: Waiting;
   /** Monotonic milliseconds. */
   readonly openedMs: number;
@@ -130,5 +132,6 @@ export class ConnectionRows {
 function stateOf(flags: number): ConnectionRow['state'] {
   if ((flags & LINGERING) !== 0) return 'lingering';
   if ((flags & CLOSING) !== 0) return 'closing';
+  if ((flags & (AWAITING | HANDSHAKING)) !== 0) return 'handshake';
   return (flags & ENDED) !== 0 ? 'ended' : 'open';
 }

@@ -1,14 +1,13 @@
 // Connections: the slots of the table, their handles, and the lists of those that are closing, ready,
 // or have another backlog than before. It knows nothing of I/O, guests or time.
 
+import { isOpen, slotBitsOf } from './handles.ts';
 import * as Numbers from './layout.ts';
 import type { Segment } from './segment.ts';
 
 const {
-  AWAITING,
   BYTES_IN,
   BYTES_OUT,
-  CLOSING,
   COLUMNS,
   DOOMED,
   FD,
@@ -17,7 +16,6 @@ const {
   KNOWN,
   LAST_PROGRESS,
   LAYOUT,
-  LINGERING,
   LINK,
   MASK,
   OPEN,
@@ -33,24 +31,6 @@ const {
 // A handle is not given out again before this many other slots were freed after it, unless the
 // table is full: stale handles that a guest kept stay recognisable for longer.
 const RESERVED_SLOTS = 1024;
-
-/** Bits of a handle that name the slot; the others are its generation. */
-const slotBitsOf = (connections: number): number => Math.max(1, 32 - Math.clz32(connections - 1));
-
-/** The flags of the connection that a handle names; 0 when there is none. */
-function flagsOf(table: Int32Array, connections: number, handle: number): number {
-  const slot = handle & (2 ** slotBitsOf(connections) - 1);
-  if (slot >= connections || table[slot * COLUMNS + HANDLE] !== handle) return 0;
-  return table[slot * COLUMNS + FLAGS]!;
-}
-
-/** Whether a handle names a connection that is open and not about to end. Any thread may ask. */
-export const isOpen = (table: Int32Array, connections: number, handle: number): boolean =>
-  (flagsOf(table, connections, handle) & (OPEN | CLOSING | LINGERING | DOOMED | AWAITING)) === OPEN;
-
-/** Whether a handle names a connection that still has a descriptor to close. Any thread may ask. */
-export const isThere = (table: Int32Array, connections: number, handle: number): boolean =>
-  (flagsOf(table, connections, handle) & (OPEN | DOOMED)) === OPEN;
 
 export class Connections {
   readonly segment: Segment;

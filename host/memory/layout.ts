@@ -105,6 +105,16 @@ export const SHARING = 1 << 16;
 export const MISSED = 1 << 17;
 /** It ends with REASON_ERROR by the host's own fault, and not since a system call failed. */
 export const LOST = 1 << 19;
+/** Its bytes go through a session of TLS: what is in OUTPUT is ciphertext, what is in HELD is not. */
+export const TLS = 1 << 20;
+/** The session's handshake is not done; LINGER_UNTIL has its deadline. */
+export const HANDSHAKING = 1 << 21;
+/** An end or a failure waits in the session, to be told by the next receive. */
+export const OVER = 1 << 22;
+/** The peer was told that nothing comes any more, or cannot be told. */
+export const NOTIFIED = 1 << 23;
+/** The peer has finished below TLS as well. */
+export const WIRE_ENDED = 1 << 24;
 
 /** Its PROXY header has not come yet; the guest knows nothing of it. */
 export const AWAITING = 1 << 18;
@@ -112,7 +122,7 @@ export const AWAITING = 1 << 18;
 /** Any of these, and nothing is received, unless the connection is closing. */
 export const UNREAD = PAUSED | BLOCKED | ENDED;
 /** Any of these, and an event is not just input. */
-export const EXCEPTIONS = UNREAD | CLOSING | DOOMED | AWAITING;
+export const EXCEPTIONS = UNREAD | CLOSING | DOOMED | AWAITING | TLS;
 /** Any of these, and the guest is given no input. */
 export const WITHHELD = PAUSED | BLOCKED | CLOSING | DOOMED;
 

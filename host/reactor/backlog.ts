@@ -2,9 +2,11 @@
 // left. It sees to it that the pool never runs dry. It does not know when any of them get on.
 
 import { REASON_LIMIT, REASON_MEMORY } from '../../assembly/abi.ts';
+import * as TlsRows from '../kernel/tls-rows.ts';
 import * as Numbers from '../memory/layout.ts';
 import * as Policies from '../policy.ts';
 import type { Parts } from './parts.ts';
+import { Sealing } from './sealing.ts';
 
 const {
   BUSY,
@@ -22,7 +24,9 @@ const {
   OUTPUT_SINCE,
   STAGED_BYTES,
   TIMES,
+  TLS,
 } = Numbers;
+const { TLS_WIRE_BUFFER } = TlsRows;
 const { PAGE_BYTES, reservePages } = Policies;
 
 // A connection makes progress when bytes worth an eighth of its pages have been received into them, consumed
@@ -43,6 +47,7 @@ export class Backlog {
   readonly #table: Int32Array;
   readonly #times: Float64Array;
   readonly #pages: Parts['pages'];
+  readonly #sealing: Sealing;
   readonly #clock: Parts['clock'];
   readonly #stats: Parts['stats'];
   readonly #reserve: number;
@@ -55,6 +60,7 @@ export class Backlog {
     this.#table = parts.connections.table;
     this.#times = parts.connections.segment.times;
     this.#pages = parts.pages;
+    this.#sealing = new Sealing(parts, this);
     this.#clock = parts.clock;
     this.#stats = parts.stats;
     this.#reserve = reservePages(parts.policy);
@@ -69,7 +75,12 @@ export class Backlog {
   /** Puts bytes of a bound buffer behind the connection's backlog. A doomed one's are dropped. */
   append(slot: number, buffer: number, offset: number, length: number): void {
     const base = slot * COLUMNS;
-    if ((this.#table[base + FLAGS]! & DOOMED) !== 0) return;
+    const flags = this.#table[base + FLAGS]!;
+    if ((flags & DOOMED) !== 0) return;
+    if ((flags & TLS) !== 0 && buffer !== TLS_WIRE_BUFFER) {
+      this.#sealing.append(slot, buffer, offset, length);
+      return;
+    }
     if (this.#table[base + OUTPUT_BYTES]! + length > this.#maxBytes) {
       this.#stats.error('LIMIT');
       this.#connections.doom(slot, REASON_LIMIT);

@@ -14,6 +14,7 @@ const {
   ENDED,
   FLAGS,
   GUEST_TIMER,
+  HANDSHAKING,
   HELD_BYTES,
   HELD_SINCE,
   LAST_PROGRESS,
@@ -91,6 +92,7 @@ export class Deadlines {
       return (flags & ENDED) === 0 ? this.#times[times + LINGER_UNTIL]! : Infinity;
     }
     const guest = this.#times[times + GUEST_TIMER]! || Infinity;
+    if ((flags & HANDSHAKING) !== 0) return Math.min(guest, this.#times[times + LINGER_UNTIL]!);
     const write = Math.min(guest, this.write(slot));
     if ((flags & CLOSING) !== 0) return write;
     return Math.min(write, this.frame(slot), this.idle(slot), this.quiet(slot));

@@ -13,28 +13,9 @@ import type { Lifecycle } from './lifecycle.ts';
 import type { Output } from './output.ts';
 import type { Parts } from './parts.ts';
 
-const {
-  CLOSING,
-  COLUMNS,
-  DECLINED,
-  DOOMED,
-  DRAINED,
-  ENDED,
-  END_TOLD,
-  FD,
-  FIN_DUE,
-  FLAGS,
-  GUEST_BUFFER,
-  HANDLE,
-  HELD,
-  HELD_BYTES,
-  HELD_SINCE,
-  TIMES,
-  TURN,
-  TURN_BYTES,
-  WANT,
-  WITHHELD,
-} = Numbers;
+const { CLOSING, COLUMNS, DECLINED, DOOMED, DRAINED, ENDED, END_TOLD, FD, FIN_DUE } = Numbers;
+const { FLAGS, GUEST_BUFFER, HANDLE, HELD, HELD_BYTES, HELD_SINCE } = Numbers;
+const { TIMES, TURN, TURN_BYTES, WANT, WITHHELD } = Numbers;
 const { ROW, ROW_RESULT } = Rows;
 const { FAILED } = Answers;
 
@@ -57,10 +38,10 @@ export class Input {
   readonly #table: Int32Array;
   readonly #times: Float64Array;
   readonly #bytesPerTurn: number;
-  readonly #windowBytes: number;
+  readonly windowBytes: number;
   readonly #maxFrameBytes: number;
   /** Number of the turn, in Int32: it tells apart the byte budgets of turns. */
-  #turn = 0;
+  turn = 0;
 
   constructor(
     parts: Parts,
@@ -89,26 +70,26 @@ export class Input {
     this.#table = parts.connections.table;
     this.#times = parts.connections.segment.times;
     this.#bytesPerTurn = parts.policy.bytesPerTurn;
-    this.#windowBytes = parts.policy.receiveWindowBytes;
+    this.windowBytes = parts.policy.receiveWindowBytes;
     this.#maxFrameBytes = parts.policy.maxFrameBytes;
   }
 
   /** Every connection has its byte budget again. */
   nextTurn(): void {
-    this.#turn = (this.#turn + 1) | 0;
+    this.turn = (this.turn + 1) | 0;
   }
 
   // One native call: what the previous callback sent, states and held input, and the receive behind it.
   /** @returns whether there was anything it could do: a budget may be spent */
   receive(slot: number): boolean {
     const base = slot * COLUMNS;
-    if (this.#table[base + TURN] !== this.#turn) {
-      this.#table[base + TURN] = this.#turn;
+    if (this.#table[base + TURN] !== this.turn) {
+      this.#table[base + TURN] = this.turn;
       this.#table[base + TURN_BYTES] = 0;
     }
     const held = this.#table[base + HELD_BYTES]!;
     const budget = this.#bytesPerTurn - this.#table[base + TURN_BYTES]!;
-    const room = Math.min(this.#windowBytes - held, budget);
+    const room = Math.min(this.windowBytes - held, budget);
     // Level-triggered: what is not received now is reported again.
     if (room <= 0 || (held > 0 && this.#flow.heldDeliverable(slot))) return false;
     const { window } = this.#callbacks;
@@ -119,13 +100,14 @@ export class Input {
     this.#batch.recv(this.#table[base + FD]!, GUEST_BUFFER, window + held, room);
     this.#flow.flush();
     const received = this.#batch.rows[row * ROW + ROW_RESULT]!;
-    if (received > 0) this.#received(slot, held, received, loaded);
-    else if (received === 0) this.#ended(slot);
+    if (received > 0) this.received(slot, held, received, loaded);
+    else if (received === 0) this.ended(slot);
     else if (received !== -this.#kernel.constants.EAGAIN) this.#output.fail(slot, received);
     return true;
   }
 
-  #received(slot: number, held: number, received: number, loaded: boolean): void {
+  /** So many bytes came in, behind those that are held. */
+  received(slot: number, held: number, received: number, loaded: boolean): void {
     const base = slot * COLUMNS;
     this.#stats.received(received);
     this.#table[base + TURN_BYTES]! += received;
@@ -230,7 +212,8 @@ export class Input {
     return true;
   }
 
-  #ended(slot: number): void {
+  /** Nothing comes any more. */
+  ended(slot: number): void {
     const base = slot * COLUMNS;
     const flags = this.#table[base + FLAGS]!;
     if ((flags & DOOMED) !== 0) return;

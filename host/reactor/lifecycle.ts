@@ -7,17 +7,17 @@ import {
   REASON_SHUTDOWN,
   REASON_WRITE_TIMEOUT,
 } from '../../assembly/abi.ts';
-import { isThere } from '../memory/connections.ts';
+import { isThere } from '../memory/handles.ts';
 import * as Numbers from '../memory/layout.ts';
 import type { Backlog } from './backlog.ts';
 import type { Deadlines } from './deadlines.ts';
 import type { Endings } from './endings.ts';
 import type { Flow } from './flow.ts';
+import type { Handshakes } from './handshakes.ts';
 import type { Output } from './output.ts';
 import type { Parts } from './parts.ts';
 
 const {
-  AWAITING,
   BUSY,
   CLOSING,
   COLUMNS,
@@ -28,22 +28,28 @@ const {
   FIN_SENT,
   FLAGS,
   HANDLE,
+  HANDSHAKING,
   HELD,
-  KNOWN,
   LAST_PROGRESS,
   LINGERING,
   LINGER_UNTIL,
   LISTENER,
   MASK,
+  NOTIFIED,
   OUTPUT_BYTES,
   REASON,
   SHARING,
   TIMES,
+  TLS,
+  WIRE_ENDED,
 } = Numbers;
 
 export class Lifecycle {
   readonly #flow: Flow;
   readonly #deadlines: Deadlines;
+  readonly #handshakes: Handshakes;
+  readonly #tls: Parts['tls'];
+  readonly #batch: Parts['batch'];
   readonly #endings: Endings;
   readonly #connections: Parts['connections'];
   readonly #table: Int32Array;
@@ -66,6 +72,7 @@ export class Lifecycle {
     backlog: Backlog,
     flow: Flow,
     deadlines: Deadlines,
+    handshakes: Handshakes,
     endings: Endings,
   ) {
     this.#endings = endings;
@@ -85,15 +92,18 @@ export class Lifecycle {
     this.#in = parts.kernel.constants.EPOLLIN;
     this.#flow = flow;
     this.#deadlines = deadlines;
+    this.#handshakes = handshakes;
+    this.#tls = parts.tls;
+    this.#batch = parts.batch;
   }
 
   /**
    * Takes a descriptor into the table, busy, and has it watched.
    * @param listener the number of the one that it came by
-   * @param awaiting its PROXY header comes first, and the guest is not told of it yet
+   * @param begins KNOWN, or the flags of what comes before the guest is told of it
    * @returns −1 when it cannot: the descriptor stays the caller's
    */
-  open(fd: number, listener: number, awaiting: boolean): number {
+  open(fd: number, listener: number, begins: number): number {
     const slot = this.#connections.take(fd);
     if (slot < 0) return -1;
     const base = slot * COLUMNS;
@@ -106,7 +116,7 @@ export class Lifecycle {
     this.#table[base + MASK] = this.#in;
     this.#table[base + LISTENER] = listener;
     this.#table[base + BUSY] = 1;
-    this.#table[base + FLAGS]! |= awaiting ? AWAITING : KNOWN;
+    this.#table[base + FLAGS]! |= begins;
     this.#times[slot * TIMES + LAST_PROGRESS] = this.#clock.now;
     this.#opened[slot] = this.#clock.now;
     this.#backlog.open(slot);
@@ -120,6 +130,11 @@ export class Lifecycle {
     if ((this.#table[base + FLAGS]! & (CLOSING | DOOMED)) !== 0) return;
     this.#table[base + REASON] = reason;
     this.#table[base + FLAGS]! |= CLOSING | FIN_DUE;
+    // Behind what ends within TLS more may lie unread, which would make close(2) a reset: it is over when
+    // the stream below is.
+    if ((this.#table[base + FLAGS]! & (TLS | WIRE_ENDED)) === TLS) {
+      this.#table[base + FLAGS]! &= ~ENDED;
+    }
     this.#pages.clear(base + HELD);
     this.#flow.watch(slot);
     this.#deadlines.schedule(slot);
@@ -148,6 +163,8 @@ export class Lifecycle {
     const flags = this.#table[base + FLAGS]!;
     if ((flags & DOOMED) !== 0) return this.#hangUp(slot, true);
     if (this.#table[base + OUTPUT_BYTES]! > 0) return false;
+    if ((flags & (TLS | FIN_DUE | NOTIFIED)) === (TLS | FIN_DUE) && !this.#notify(slot))
+      return false;
     const over = (flags & (CLOSING | ENDED)) === (CLOSING | ENDED);
     if (over) return this.#hangUp(slot, false);
     if ((flags & (FIN_DUE | FIN_SENT)) === FIN_DUE) {
@@ -167,6 +184,15 @@ export class Lifecycle {
     return true;
   }
 
+  // @returns whether that nothing comes any more is on its way, with nothing before it
+  #notify(slot: number): boolean {
+    const base = slot * COLUMNS;
+    this.#table[base + FLAGS]! |= NOTIFIED;
+    this.#batch.tlsEnd(slot, this.#table[base + FD]!);
+    this.#flow.flush();
+    return this.#table[base + OUTPUT_BYTES] === 0 && (this.#table[base + FLAGS]! & DOOMED) === 0;
+  }
+
   #hangUp(slot: number, abort: boolean): boolean {
     const base = slot * COLUMNS;
     const fd = this.#table[base + FD]!;
@@ -181,6 +207,10 @@ export class Lifecycle {
     } else if (abort) this.#kernel.reset(fd);
     else this.#kernel.close(fd);
     this.#stats.ended(this.#clock.now - this.#opened[slot]!);
+    if ((this.#table[base + FLAGS]! & TLS) !== 0) {
+      this.#handshakes.end(slot);
+      this.#tls?.seat.close(slot);
+    }
     this.#backlog.drop(slot);
     this.#deadlines.forget(slot);
     this.#part(slot);
@@ -198,7 +228,9 @@ export class Lifecycle {
     const [base, times] = [slot * COLUMNS, slot * TIMES];
     const flags = this.#table[base + FLAGS]!;
     if ((flags & DOOMED) !== 0) return;
-    if ((flags & LINGERING) !== 0) {
+    if ((flags & HANDSHAKING) !== 0) {
+      if (this.#times[times + LINGER_UNTIL]! <= now) this.#handshakes.giveUp(slot, 'TLS_TIMEOUT');
+    } else if ((flags & LINGERING) !== 0) {
       if (this.#times[times + LINGER_UNTIL]! > now) return;
       this.#table[base + FLAGS]! |= ENDED;
       this.#connections.pushClosing(slot);

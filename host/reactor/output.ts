@@ -4,13 +4,18 @@
 import { REASON_ERROR } from '../../assembly/abi.ts';
 import * as Batches from '../kernel/batch.ts';
 import * as Rows from '../kernel/rows.ts';
+import * as TlsRows from '../kernel/tls-rows.ts';
 import * as Numbers from '../memory/layout.ts';
 import type { Backlog } from './backlog.ts';
 import type { Parts } from './parts.ts';
+import { Sealing } from './sealing.ts';
 
-const { BUSY, COLUMNS, DOOMED, FD, FLAGS, OUTPUT, SEGMENT_BUFFER, STAGED_BYTES, UNSAVED } = Numbers;
-const { KIND_SEND, ROW, ROW_BUFFER, ROW_KIND, ROW_LENGTH, ROW_OFFSET, ROW_RESULT } = Rows;
-const { ROW_SLOT } = Batches;
+const { BUSY, COLUMNS, DOOMED, FD, FIN_SENT, FLAGS, OUTPUT, SEGMENT_BUFFER } = Numbers;
+const { STAGED_BYTES, TLS, UNSAVED } = Numbers;
+const { KIND_SEND, KIND_TLS_END, KIND_TLS_RECV, KIND_TLS_SEND } = Rows;
+const { ROW, ROW_BUFFER, ROW_KIND, ROW_LENGTH, ROW_OFFSET, ROW_RESULT } = Rows;
+const { TLS_FAILED, TLS_WIRE_BUFFER } = TlsRows;
+const { ROW_SLOT, ROW_WIRE } = Batches;
 
 // Pages of one connection that are offered to the kernel at a time: as much as a socket's send
 // buffer usually has room for, and little enough that the others are not kept waiting.
@@ -26,6 +31,7 @@ export class Output {
   readonly #clock: Parts['clock'];
   readonly #stats: Parts['stats'];
   readonly #backlog: Backlog;
+  readonly #sealing: Sealing;
   /** The slot whose state block is queued to be copied out of the guest; −1 for none. */
   unsaved = -1;
 
@@ -39,6 +45,7 @@ export class Output {
     this.#clock = parts.clock;
     this.#stats = parts.stats;
     this.#backlog = backlog;
+    this.#sealing = new Sealing(parts, backlog);
   }
 
   /** Performs all that is queued. No row is left; results of other rows than SENDs stay readable. */
@@ -48,7 +55,8 @@ export class Output {
     while (from < batch.count) {
       const stop = batch.run(from);
       for (let row = from; row < stop; row += 1) {
-        if (batch.rows[row * ROW + ROW_KIND] === KIND_SEND) this.#sent(row);
+        const kind = batch.rows[row * ROW + ROW_KIND];
+        if (kind === KIND_SEND || kind === KIND_TLS_SEND) this.#sent(row);
       }
       if (stop < batch.count) this.#fellShort(stop);
       from = stop + 1;
@@ -65,9 +73,19 @@ export class Output {
     const at = row * ROW;
     const slot = rows[at + ROW_SLOT]!;
     const length = rows[at + ROW_LENGTH]!;
-    if (rows[at + ROW_BUFFER] === SEGMENT_BUFFER) this.#backlog.consume(slot, length);
-    else this.#table[slot * COLUMNS + STAGED_BYTES]! -= length;
+    if (rows[at + ROW_BUFFER] === SEGMENT_BUFFER) {
+      this.#flushed(slot, length);
+      return;
+    }
+    this.#table[slot * COLUMNS + STAGED_BYTES]! -= length;
     this.#progress(slot, length);
+  }
+
+  // The kernel has taken so much of the backlog. What was sealed is counted already.
+  #flushed(slot: number, length: number): void {
+    this.#backlog.consume(slot, length);
+    if ((this.#table[slot * COLUMNS + FLAGS]! & TLS) === 0) this.#progress(slot, length);
+    else this.#connections.sent(slot, 0, this.#clock.now);
   }
 
   #progress(slot: number, length: number): void {
@@ -91,20 +109,49 @@ export class Output {
     const at = row * ROW;
     const base = slot * COLUMNS;
     const result = rows[at + ROW_RESULT]!;
+    if (rows[at + ROW_KIND]! >= KIND_TLS_RECV) {
+      this.#settleTls(row, slot);
+      return;
+    }
     const sent = Math.max(0, result);
-    if (sent > 0) this.#progress(slot, sent);
     if (result < 0 && result !== -this.#kernel.constants.EAGAIN) {
       this.fail(slot, result);
     }
     if (rows[at + ROW_BUFFER] === SEGMENT_BUFFER) {
-      if (sent > 0) this.#backlog.consume(slot, sent);
+      if (sent > 0) this.#flushed(slot, sent);
       this.#cancelRest(slot, row + 1);
       return;
     }
+    if (sent > 0) this.#progress(slot, sent);
     this.#table[base + STAGED_BYTES]! -= rows[at + ROW_LENGTH]!;
     const [offset, length] = [rows[at + ROW_OFFSET]!, rows[at + ROW_LENGTH]!];
     this.#backlog.append(slot, rows[at + ROW_BUFFER]!, offset + sent, length - sent);
     if (this.#table[base + STAGED_BYTES]! > 0) this.#postpone(slot, row + 1);
+  }
+
+  // Ciphertext that the row has left waits, and whatever the slot has behind it in the batch.
+  #settleTls(row: number, slot: number): void {
+    const { rows } = this.#batch;
+    const at = row * ROW;
+    const base = slot * COLUMNS;
+    const result = rows[at + ROW_RESULT]!;
+    const wire = rows[at + ROW_WIRE]!;
+    // After its FIN nothing is for the peer any more.
+    if (wire > 0 && (this.#table[base + FLAGS]! & FIN_SENT) === 0) {
+      this.#backlog.append(slot, TLS_WIRE_BUFFER, 0, wire);
+    }
+    if (rows[at + ROW_KIND] === KIND_TLS_SEND) {
+      const [length, sealed] = [rows[at + ROW_LENGTH]!, Math.max(0, result)];
+      this.#table[base + STAGED_BYTES]! -= length;
+      if (sealed > 0) this.#progress(slot, sealed);
+      if (result === TLS_FAILED) this.#sealing.failed(slot);
+      else if (result < 0) this.fail(slot, result);
+      else if (sealed < length) {
+        const offset = rows[at + ROW_OFFSET]! + sealed;
+        this.#backlog.append(slot, rows[at + ROW_BUFFER]!, offset, length - sealed);
+      }
+    }
+    this.#postpone(slot, row + 1);
   }
 
   #cancelRest(slot: number, from: number): void {
@@ -121,7 +168,11 @@ export class Output {
     const { rows, count } = this.#batch;
     for (let row = from; row < count; row += 1) {
       const at = row * ROW;
-      if (rows[at + ROW_KIND] !== KIND_SEND || rows[at + ROW_SLOT] !== slot) continue;
+      if (rows[at + ROW_SLOT] !== slot) continue;
+      const kind = rows[at + ROW_KIND]!;
+      // What a receive has to say must not overtake it.
+      if (kind === KIND_TLS_RECV || kind === KIND_TLS_END) rows[at + ROW_WIRE] = 1;
+      if (kind !== KIND_SEND && kind !== KIND_TLS_SEND) continue;
       this.#batch.cancel(row);
       this.#table[slot * COLUMNS + STAGED_BYTES]! -= rows[at + ROW_LENGTH]!;
       this.#backlog.append(

@@ -7,7 +7,7 @@ import { SharedLog } from '../guest/shared-log.ts';
 import type { Ground, GroundOptions } from '../guest/start.ts';
 import { Batch } from '../kernel/batch.ts';
 import type { Clock } from '../kernel/clock.ts';
-import type { BufferConstructor, Epoll, Kernel } from '../kernel/contract.ts';
+import type { BufferConstructor, Epoll, Kernel, TlsAccess } from '../kernel/contract.ts';
 import { Connections } from '../memory/connections.ts';
 import { Metrics } from '../memory/counts/metrics.ts';
 import { Stats } from '../memory/counts/stats.ts';
@@ -31,6 +31,8 @@ export interface Parts extends Ground, Arrivals {
   readonly pages: Pages;
   readonly effects: Effects;
   readonly shared: SharedLog;
+  /** Null where no listener has TLS. */
+  readonly tls: TlsAccess | null;
 }
 
 /** What the parts are made from. */
@@ -46,6 +48,7 @@ export interface Materials extends GroundOptions, ArrivalMaterials {
   readonly seat?: SharedSeat;
   /** The store's requests wait for somebody who performs them. */
   readonly routed?: boolean;
+  readonly tls?: TlsAccess | null;
 }
 
 // Rows for what the host queues besides held input and effects: receives, state blocks, a backlog's front.
@@ -61,7 +64,7 @@ export function makeParts(
   { stateBytes, stateVersion }: { stateBytes: number; stateVersion: number },
   existing?: Buffers,
 ): Parts {
-  const { kernel, observer, buffer, metrics, epoll, seat, routed } = materials;
+  const { kernel, observer, buffer, metrics, epoll, seat, routed, tls } = materials;
   const { policy, control, environment } = ground;
   const { maxConnections, poolBytes, receiveWindowBytes } = policy;
   const sizes = { connections: maxConnections, stateBytes, stateVersion, poolBytes };
@@ -69,7 +72,7 @@ export function makeParts(
   const connections = new Connections(segment);
   // Held input is copied in, and out again at the same time as another connection's.
   const heldRows = 2 * Math.ceil(receiveWindowBytes / PAGE_BYTES);
-  const batch = new Batch(kernel, effectRows(policy) + heldRows + HOST_ROWS, buffer);
+  const batch = new Batch(kernel, effectRows(policy) + heldRows + HOST_ROWS, buffer, tls?.place);
   const effects = new Effects(connections, batch, policy);
   const arrivals = makeArrivals(materials, ground);
   const access = { seat: seat ?? null, block: control.block, routed: routed ?? false };
@@ -82,11 +85,12 @@ export function makeParts(
     clock: environment.clock,
     stats: new Stats(control.counts),
     metrics: new Metrics(metrics ?? new buffer(Metrics.bytes)),
-    facts: new Facts(kernel, connections, arrivals),
+    facts: new Facts(kernel, connections, arrivals, tls?.seat ?? null),
     connections,
     batch,
     pages: new Pages(segment, batch),
     effects,
     shared: new SharedLog(connections, batch, effects, policy, access),
+    tls: tls ?? null,
   };
 }

@@ -11,8 +11,6 @@ import {
 } from '../listen/peer/proxy-header.ts';
 import { DENIED, type Objection, Refusals } from '../listen/peer/refusals.ts';
 import * as Numbers from '../memory/layout.ts';
-import type { Endings } from './endings.ts';
-import type { Output } from './output.ts';
 import type { Parts } from './parts.ts';
 import type { Works } from './wiring.ts';
 
@@ -24,6 +22,7 @@ const {
   FD,
   FLAGS,
   HANDLE,
+  HANDSHAKING,
   HEADERS_BUFFER,
   HEADER_BYTES,
   HELD_SINCE,
@@ -32,14 +31,15 @@ const {
   LAYOUT,
   LISTENER,
   TIMES,
+  TLS,
 } = Numbers;
 const { ROW, ROW_RESULT } = Rows;
 
 /** What it calls. */
-type Others = Pick<Works, 'backlog' | 'deadlines' | 'flow' | 'callbacks'> & {
-  readonly endings: Endings;
-  readonly output: Output;
-};
+type Others = Pick<
+  Works,
+  'backlog' | 'callbacks' | 'deadlines' | 'endings' | 'flow' | 'output' | 'secure'
+>;
 
 export class Preface {
   readonly #parts: Parts;
@@ -59,9 +59,16 @@ export class Preface {
     parts.batch.bind(HEADERS_BUFFER, parts.headers.view);
   }
 
-  /** Whether connections that come by this listener wait for a header. */
-  awaits(listener: number): boolean {
-    return this.#parts.listeners.isProxied(listener);
+  /** The flags with which connections that come by this listener begin. */
+  beginsWith(listener: number): number {
+    if (this.#parts.listeners.isProxied(listener)) return AWAITING;
+    return this.#others.secure.awaits(listener) ? TLS | HANDSHAKING : KNOWN;
+  }
+
+  /** The connection is the guest's from here on, or begins its handshake; its row has the flags for that. */
+  arrive(slot: number): void {
+    if ((this.#table[slot * COLUMNS + FLAGS]! & HANDSHAKING) === 0) this.greet(slot);
+    else this.#others.secure.begin(slot);
   }
 
   /** The connection is the guest's from here on. */
@@ -121,8 +128,8 @@ export class Preface {
   }
 
   #welcome(slot: number, length: number, bytes: number): void {
-    const { connections, clock, stats } = this.#parts;
-    const { callbacks, deadlines } = this.#others;
+    const { connections, clock, headers, stats } = this.#parts;
+    const { callbacks, deadlines, secure } = this.#others;
     const { states } = connections.segment;
     const base = slot * COLUMNS;
     if (callbacks.replacement.retryAt !== Infinity) {
@@ -134,10 +141,14 @@ export class Preface {
     this.#table[base + LAYOUT] = states.generation;
     states.clear(slot);
     connections.segment.times[slot * TIMES + LAST_PROGRESS] = clock.now;
-    this.#table[base + FLAGS]! = (this.#table[base + FLAGS]! & ~AWAITING) | KNOWN;
+    const secured = secure.awaits(this.#table[base + LISTENER]!);
+    const flags = this.#table[base + FLAGS]! & ~AWAITING;
+    this.#table[base + FLAGS] = flags | (secured ? TLS | HANDSHAKING : KNOWN);
     deadlines.schedule(slot);
-    this.greet(slot);
-    if (bytes > length) this.#holdRest(slot, length, bytes - length);
+    this.arrive(slot);
+    if (bytes === length) return;
+    if (secured) secure.feed(slot, headers.view, slot * headers.stride + length, bytes - length);
+    else this.#holdRest(slot, length, bytes - length);
   }
 
   #holdRest(slot: number, offset: number, length: number): void {

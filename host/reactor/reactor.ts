@@ -5,7 +5,7 @@ import { makeGround, startGuest } from '../guest/start.ts';
 import type { BufferConstructor, Epoll } from '../kernel/contract.ts';
 import { ControlWords, IN_ON_START } from '../memory/control-words.ts';
 import type { Snapshot } from '../memory/counts/stats.ts';
-import { BUSY, COLUMNS, HANDLE } from '../memory/layout.ts';
+import { AWAITING, BUSY, COLUMNS, HANDLE } from '../memory/layout.ts';
 import { type Layout, type StateBlocks, statesAfter } from '../memory/state-blocks.ts';
 import { makeControl } from '../memory/timed-control.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
@@ -175,9 +175,9 @@ export class Reactor {
     const { lifecycle, callbacks, preface } = this.#works;
     clock.refresh();
     this.#turn.rest();
-    const awaits = preface.awaits(listener);
+    const begins = preface.beginsWith(listener);
     const serves = callbacks.replacement.retryAt === Infinity;
-    const slot = serves ? lifecycle.open(fd, listener, awaits) : -1;
+    const slot = serves ? lifecycle.open(fd, listener, begins) : -1;
     control.placed();
     if (slot < 0) {
       kernel.close(fd);
@@ -186,7 +186,7 @@ export class Reactor {
       return 0;
     }
     const handle = connections.table[slot * COLUMNS + HANDLE]!;
-    if (!awaits) preface.greet(slot);
+    if ((begins & AWAITING) === 0) preface.arrive(slot);
     connections.table[slot * COLUMNS + BUSY] = 0;
     this.#turn.rest();
     this.#publish();

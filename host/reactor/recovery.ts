@@ -11,6 +11,8 @@ import {
   DOOMED,
   FD,
   FLAGS,
+  HANDLE,
+  HANDSHAKING,
   HELD,
   KNOWN,
   LINGERING,
@@ -20,12 +22,16 @@ import {
   OUTPUT,
   STAGED_BYTES,
   STAGED_FLAGS,
+  TLS,
   UNSAVED,
 } from '../memory/layout.ts';
 import type { PageScan } from '../memory/page-scan.ts';
 import type { Buffers } from '../memory/segment.ts';
 import type { Parts } from './parts.ts';
 import type { Works } from './wiring.ts';
+
+/** A connection that has none of these was on its way into the table. */
+const ADMITTED = KNOWN | LINGERING | AWAITING | HANDSHAKING;
 
 /** What a reactor has left behind. */
 export interface Remains extends Buffers {
@@ -62,6 +68,7 @@ export class Recovery {
     this.#judge(remains, scan);
     scan.finish();
     this.#works.backlog.recover();
+    this.#works.handshakes.recover();
     this.#revive();
     control.recovered();
     this.#closeStray(control.taken);
@@ -73,9 +80,10 @@ export class Recovery {
     const table = this.#table;
     for (let slot = 0; slot < connections.end; slot += 1) {
       const base = slot * COLUMNS;
+      const session = this.#claimSession(slot);
       if (!this.#isOpen(slot)) continue;
-      const whole = this.#claim(base, scan);
-      const admitted = (table[base + FLAGS]! & (KNOWN | LINGERING | AWAITING)) !== 0;
+      const whole = this.#claim(base, scan) && session;
+      const admitted = (table[base + FLAGS]! & ADMITTED) !== 0;
       // What is staged for others while a callback runs is that callback's alone: it goes with it.
       const staged = remains.slot === IN_START_UP && table[base + STAGED_BYTES] !== 0;
       const moving = table[base + BUSY] !== 0 || table[base + UNSAVED] !== 0 || staged;
@@ -104,6 +112,17 @@ export class Recovery {
 
   #isOpen(slot: number): boolean {
     return (this.#table[slot * COLUMNS + FLAGS]! & OPEN) !== 0;
+  }
+
+  // One of TLS is nothing without its session, and a session nothing without its connection.
+  #claimSession(slot: number): boolean {
+    const { tls } = this.#parts;
+    const base = slot * COLUMNS;
+    if (tls === null) return true;
+    const flags = this.#table[base + FLAGS]! & (OPEN | TLS);
+    if (flags === (OPEN | TLS)) return tls.seat.has(slot, this.#table[base + HANDLE]!);
+    tls.seat.close(slot);
+    return true;
   }
 
   // A chain that is not whole is given up, and what it held with it.

@@ -13,7 +13,7 @@ import type { Works } from './wiring.ts';
 
 const { EVENT } = Rows;
 const { AWAITING, BUSY, COLUMNS, DOOMED, EXCEPTIONS, FD, FLAGS } = Numbers;
-const { OUTPUT_BYTES } = Numbers;
+const { OUTPUT_BYTES, OVER, TLS } = Numbers;
 
 // As many events as one wait brings; more wait in the kernel, which reports them in rotation.
 const EVENTS = 256;
@@ -37,6 +37,7 @@ export class Turn {
   readonly #connections: Parts['connections'];
   readonly #table: Int32Array;
   readonly #input: Works['input'];
+  readonly #secure: Works['secure'];
   readonly #lifecycle: Works['lifecycle'];
   readonly #flow: Works['flow'];
   readonly #callbacks: Works['callbacks'];
@@ -73,6 +74,7 @@ export class Turn {
     this.#connections = parts.connections;
     this.#table = parts.connections.table;
     this.#input = works.input;
+    this.#secure = works.secure;
     this.#lifecycle = works.lifecycle;
     this.#flow = works.flow;
     this.#callbacks = works.callbacks;
@@ -215,7 +217,8 @@ export class Turn {
     const flags = this.#table[base + FLAGS]!;
     if ((flags & DOOMED) !== 0) return;
     if (this.#flow.reading(flags)) {
-      if ((over || (mask & this.#in) !== 0) && this.#input.receive(slot)) this.#served += 1;
+      const way = (flags & TLS) === 0 ? this.#input : this.#secure;
+      if ((over || (mask & this.#in) !== 0) && way.receive(slot)) this.#served += 1;
     } else if ((mask & this.#error) !== 0) {
       this.#stats.error('EPOLLERR');
       this.#connections.doom(slot, REASON_ERROR);
@@ -234,6 +237,7 @@ export class Turn {
       this.#table[slot * COLUMNS + BUSY] = 1;
       this.#delivery.catchUp(slot);
       this.#input.proceed(slot);
+      if ((this.#table[slot * COLUMNS + FLAGS]! & OVER) !== 0) this.#secure.tell(slot);
       this.#table[slot * COLUMNS + BUSY] = 0;
       if (left > 1 && this.#clock.spent()) return;
     }

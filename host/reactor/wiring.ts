@@ -8,22 +8,28 @@ import { Deadlines } from './deadlines.ts';
 import { Delivery } from './delivery.ts';
 import { Endings } from './endings.ts';
 import { Flow } from './flow.ts';
+import { Handshakes } from './handshakes.ts';
 import { Input } from './input.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { Output } from './output.ts';
 import type { Parts } from './parts.ts';
 import { Preface } from './preface.ts';
 import type { Started } from './replacement.ts';
+import { Secure } from './secure.ts';
 
 /** What a turn and the reactor's commands call. */
 export interface Works {
   readonly backlog: Backlog;
+  readonly output: Output;
   readonly deadlines: Deadlines;
+  readonly endings: Endings;
+  readonly handshakes: Handshakes;
   readonly flow: Flow;
   readonly lifecycle: Lifecycle;
   readonly callbacks: Callbacks;
   readonly preface: Preface;
   readonly input: Input;
+  readonly secure: Secure;
   readonly delivery: Delivery;
 }
 
@@ -34,11 +40,15 @@ export function wire(parts: Parts, started: Started): Works {
   const deadlines = new Deadlines(parts);
   const flow = new Flow(parts, output, deadlines);
   const endings = new Endings(parts);
-  const lifecycle = new Lifecycle(parts, output, backlog, flow, deadlines, endings);
+  const handshakes = new Handshakes(parts, deadlines);
+  const lifecycle = new Lifecycle(parts, output, backlog, flow, deadlines, handshakes, endings);
   const apply = new Apply(parts, backlog, flow, lifecycle, deadlines);
   const callbacks = new Callbacks(parts, output, apply, endings, started);
   const input = new Input(parts, output, backlog, flow, lifecycle, deadlines, callbacks);
-  const preface = new Preface(parts, { output, backlog, deadlines, endings, flow, callbacks });
   const delivery = new Delivery(parts, flow, deadlines, callbacks);
-  return { backlog, deadlines, flow, lifecycle, callbacks, preface, input, delivery };
+  const others = { output, backlog, deadlines, endings, handshakes, flow, lifecycle, callbacks };
+  const greet = (slot: number): void => preface.greet(slot);
+  const secure = new Secure(parts, { ...others, input }, greet);
+  const preface = new Preface(parts, { ...others, secure });
+  return { ...others, preface, input, secure, delivery };
 }

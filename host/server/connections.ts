@@ -29,7 +29,7 @@ export interface ConnectionInfo {
   readonly bytesOut: number;
   readonly backlogBytes: number;
   readonly heldBytes: number;
-  /** `ended`: the peer has finished sending; `closing`, `lingering`: it was given its end. */
+  /** `handshake`: its PROXY header or TLS is awaited; `ended`: the peer has finished sending; `closing`, `lingering`: it was given its end. */
   readonly state: ConnectionRow['state'];
   /** What input waits for: the `backlog` to shrink, the `guest`, `more` input, or `requests`; null for the peer. */
   readonly waiting: ConnectionRow['waiting'];

@@ -1,11 +1,16 @@
-// Course: a server's way from serving to closed. It knows the order and the delay; what a drain is the server knows.
+// Course: a server's way from serving to closed. It knows times, the order and the delay; what a drain is the server
+// knows.
 
+import { monotonicMs } from '../kernel/monotonic.ts';
 import type { ServerState } from './status.ts';
 
 export class Course {
   state: ServerState = 'serving';
   /** It was asked to close. */
   closing = false;
+  /** As Date.now() has it. */
+  readonly startedAt = Date.now();
+  readonly #startedMs = monotonicMs();
   readonly #delayMs: number;
   readonly #begin: () => void;
   #delay: NodeJS.Timeout | undefined;
@@ -14,6 +19,10 @@ export class Course {
   constructor(delayMs: number, begin: () => void) {
     this.#delayMs = delayMs;
     this.#begin = begin;
+  }
+
+  get uptimeMs(): number {
+    return Math.round(monotonicMs() - this.#startedMs);
   }
 
   leave(): void {

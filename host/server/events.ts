@@ -152,6 +152,11 @@ export class ServerLog implements EngineObserver {
     this.#emit('missed', subscription);
   }
 
+  /** A listener works, and will not for ever. */
+  warn(message: string): void {
+    this.#logger.warn({}, message);
+  }
+
   /** One of the listeners' rules has kept somebody out; told of once a second at most. */
   refused({ refusal, peer, listener, why, more }: Refused): void {
     const fields = { reason: refusal, peer, listener, ...(more > 0 && { more }) };

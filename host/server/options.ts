@@ -15,7 +15,7 @@ export interface ServeOptions {
   /**
    * `HOST:PORT`, `[V6]:PORT`, `unix:PATH`, `unix:@NAME`, or `fd:NAME` for a socket that the process was started
    * with; port 0 lets the kernel choose. What holds for those who come by it stands behind a `?`, or in an
-   * object: `{ address, proxy: { from: ['10.0.0.0/8'] }, allow, deny, mode, owner, group }`.
+   * object: `{ address, tls: { cert, key }, proxy: { from: ['10.0.0.0/8'] }, allow, deny, mode, owner, group }`.
    */
   listen: Listen | readonly Listen[];
   /**

@@ -4,6 +4,7 @@
 import { native } from '../kernel/native.ts';
 import { fitDescriptors, waitingPossible } from '../listen/capacity.ts';
 import { openListening } from '../listen/open.ts';
+import { parseAll } from '../listen/plan.ts';
 import { loadProtocol } from '../module/source.ts';
 import { type Policy, resolvePolicy } from '../policy.ts';
 import { type Engine, makeCommon } from '../threads/engine.ts';
@@ -11,6 +12,7 @@ import { InThread } from '../threads/in-thread.ts';
 import { OwnLoop } from '../threads/own-loop.ts';
 import { SharedLoop } from '../threads/shared-loop.ts';
 import { Supervisor } from '../threads/supervisor.ts';
+import { securePolicy } from '../tls/contexts.ts';
 import { ServerLog } from './events.ts';
 import { checkOptions, configOf, type ServeOptions, workersOf } from './options.ts';
 import { Outside } from './outside.ts';
@@ -23,7 +25,7 @@ const LATER_DESCRIPTORS = ACCEPTOR_DESCRIPTORS + OWN_SEAT_DESCRIPTORS;
 
 /**
  * Loads the protocol, starts its guest and listens. All of that has succeeded when it resolves.
- * @throws WasmpollError with ERR_OPTION, ERR_POLICY, ERR_ADDRESS, ERR_MODULE or ERR_GUEST; an Error
+ * @throws WasmpollError with ERR_OPTION, ERR_POLICY, ERR_ADDRESS, ERR_TLS, ERR_MODULE or ERR_GUEST; an Error
  *   in Node's form when the system refuses (`listen EADDRINUSE: …`); the signal's reason
  */
 export const serve = (options: ServeOptions): Promise<Server> => start(options, SharedLoop);
@@ -39,9 +41,11 @@ async function start(
   const { signal } = options;
   const wanted = resolvePolicy(options.policy);
   // Tables are made for no more than can come.
-  const policy = { ...wanted, maxConnections: fitDescriptors(native, wanted.maxConnections) };
+  const fitting = { ...wanted, maxConnections: fitDescriptors(native, wanted.maxConnections) };
+  const specs = parseAll(options.listen);
+  const policy = specs.some(({ tls }) => tls !== null) ? securePolicy(fitting) : fitting;
   const log = new ServerLog(policy, options.logger, options.logData);
-  const listening = openListening(native, policy, log);
+  const listening = openListening(native, policy, log, specs);
   signal?.throwIfAborted();
   const listen = await listening.prepare(options.listen);
   signal?.throwIfAborted();
@@ -53,8 +57,8 @@ async function start(
   signal?.throwIfAborted();
   const routed = outside.hasStore;
   const { histograms = false } = options;
-  const { table: listeners, peers } = listening;
-  const common = makeCommon(native, policy, { listeners, peers, routed, histograms });
+  const { table: listeners, peers, tls } = listening;
+  const common = makeCommon(native, policy, { listeners, peers, routed, histograms, tls });
   const own = new OwnSeat(common, policy, log, outside);
   let engine: Engine | null = null;
   try {
@@ -75,6 +79,7 @@ async function start(
     listening.abandon();
     await engine?.close();
     await own.close();
+    listening.close();
     throw error;
   }
 }

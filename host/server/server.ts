@@ -2,7 +2,6 @@
 // and the acceptor; serve.ts has made all of them. It knows no byte that is received.
 
 import { WasmpollError } from '../errors.ts';
-import { monotonicMs } from '../kernel/monotonic.ts';
 import { native } from '../kernel/native.ts';
 import { Acceptor } from '../listen/acceptor.ts';
 import type { Listening } from '../listen/listening.ts';
@@ -21,6 +20,8 @@ import { WatchedEmitter } from './watched-emitter.ts';
 export class Server extends WatchedEmitter {
   /** Resolves when the server is closed, whoever closed it. */
   readonly closed: Promise<void>;
+  /** Reads all certificates again. @throws WasmpollError ERR_TLS, and nothing has changed then */
+  readonly reloadTls = (): void => this.#listening.reloadTls();
   readonly #policy: Policy;
   readonly #engine: Engine;
   readonly #own: OwnSeat;
@@ -28,8 +29,6 @@ export class Server extends WatchedEmitter {
   readonly #acceptor: Acceptor;
   readonly #listening: Listening;
   #resolveClosed: () => void = () => undefined;
-  readonly #startedAt = Date.now();
-  readonly #startedMs = monotonicMs();
   readonly #course: Course;
   #config: Uint8Array;
   #served: Served;
@@ -106,8 +105,8 @@ export class Server extends WatchedEmitter {
   status(): ServerStatus {
     return {
       state: this.#course.state,
-      startedAt: this.#startedAt,
-      uptimeMs: Math.round(monotonicMs() - this.#startedMs),
+      startedAt: this.#course.startedAt,
+      uptimeMs: this.#course.uptimeMs,
       module: this.#served,
       listeners: this.#listening.states,
       policy: this.#policy,
@@ -266,6 +265,7 @@ export class Server extends WatchedEmitter {
     this.#last = this.#count();
     await this.#engine.close();
     await this.#own.close();
+    this.#listening.close();
     this.#course.state = 'closed';
     this.#resolveClosed();
   }

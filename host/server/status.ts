@@ -1,19 +1,18 @@
 // Status: what a server tells of itself besides its counters: what it serves, since when, under which policy,
 // and how each worker and listener is doing. It asks nobody, and changes nothing.
 
+import type { ListeningCounts } from '../listen/counts.ts';
 import type { LoadedProtocol } from '../module/source.ts';
 import type { Policy } from '../policy.ts';
 import type { EngineStats, WorkerStatus } from '../threads/engine.ts';
 import type { EnginesStats, SharedCounts } from './own-seat.ts';
 
 /** What `server.stats()` returns. */
-export interface ServerStats extends EngineStats {
+export interface ServerStats extends EngineStats, ListeningCounts {
   /** Topics and keys. */
   shared: SharedCounts;
   /** What carries them beyond this process. */
   engines: EnginesStats;
-  /** Addresses in the table of `connectionsPerAddress` and `acceptRate`. */
-  addresses: number;
 }
 
 /**

@@ -3,6 +3,7 @@
 
 import { REASON_SHUTDOWN } from '../../assembly/abi.ts';
 import { Loopback } from '../kernel/loopback.ts';
+import { TLS_AT_ONCE, TLS_LISTENERS } from '../kernel/tls-access.ts';
 import { ListenerTable } from '../listen/peer/listener-table.ts';
 import type { Snapshot } from '../memory/counts/stats.ts';
 import { loadModule, type ModuleSource } from '../module/protocol-module.ts';
@@ -77,6 +78,8 @@ export class Harness {
   readonly #listeners: ListenerTable;
   /** Their numbers, by what tells them apart. */
   readonly #numbers = new Map<string, number>();
+  /** Which of them have TLS. */
+  readonly #modes = new Int32Array(TLS_LISTENERS);
   #config: Uint8Array;
   #now = 1;
   #ports = 49_152;
@@ -124,6 +127,7 @@ export class Harness {
       wallNow: () => wallClock + this.#now,
       random,
       listeners: this.#listeners.buffer,
+      tls: { place: { id: 1, seat: 0 }, seat: this.#kernel.seat, modes: this.#modes },
       buffer,
       seat: this.#program.seat,
       routed: engines.store !== undefined,
@@ -174,22 +178,26 @@ export class Harness {
    */
   connect(options: ConnectOptions = {}): Peer {
     const { address = `127.0.0.1:${this.#ports++}`, bufferBytes = this.#capacity } = options;
-    const { listener = LISTENER, local = listener, proxy = false } = options;
+    const { listener = LISTENER, local = listener, tls = false, proxy = false } = options;
+    const number = this.#listener(listener, proxy, tls !== false);
     const { fd, client } = this.#kernel.connect(bufferBytes, address, local);
     const peer = new Peer(client, () => this.settle());
+    this.#kernel.seat.facts = typeof tls === 'object' ? tls : {};
     this.#opening = peer;
-    const handle = this.#reactor.open(fd, this.#listener(listener, proxy));
+    const handle = this.#reactor.open(fd, number);
     this.#opening = null;
-    // Told of as open when its header has come.
-    if (proxy) this.#peers.set(handle, peer);
-    this.settle();
+    // Told of as open when its header has come, and its handshake is done.
+    if (proxy || tls !== false) this.#peers.set(handle, peer);
+    if (tls !== false && options.shakes !== false) peer.shake();
+    else this.settle();
     return peer;
   }
 
-  #listener(name: string, proxied: boolean): number {
-    const key = `${proxied} ${name}`;
+  #listener(name: string, proxied: boolean, secure: boolean): number {
+    const key = `${proxied} ${secure} ${name}`;
     const number = this.#numbers.get(key) ?? this.#listeners.add({ name, proxied });
     this.#numbers.set(key, number);
+    this.#modes[number] = secure ? TLS_AT_ONCE : 0;
     return number;
   }
 

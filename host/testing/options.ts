@@ -49,6 +49,13 @@ export interface ConnectOptions {
   bufferBytes?: number;
   /** The listener expects a PROXY header, which the peer has to send first. */
   proxy?: boolean;
+  /**
+   * By TLS, as it looks from here: bytes are the same, and an end is announced unless it is a `truncate()`.
+   * An object is what the guest finds as properties: `{ 'tls.subject': 'CN=somebody' }`.
+   */
+  tls?: boolean | Readonly<Record<string, string>>;
+  /** With `tls`: false leaves the handshake to `Peer.shake()`. */
+  shakes?: boolean;
 }
 
 /** What a harness is made with. */

@@ -56,10 +56,27 @@ export class Peer {
     return new TextDecoder().decode(this.received());
   }
 
-  /** Sends a FIN; receiving goes on. */
+  /** Sends a FIN, which TLS announces; receiving goes on. */
   end(): void {
+    if (this.#socket.peer !== null) this.#socket.peer.announced = true;
+    this.truncate();
+  }
+
+  /** Sends a FIN without a word, as somebody between the two ends can. */
+  truncate(): void {
     this.#socket.finish();
     this.#settle();
+  }
+
+  /** Does its part of the handshake of TLS. */
+  shake(): void {
+    if (this.#socket.peer !== null) this.#socket.peer.hello = true;
+    this.#settle();
+  }
+
+  /** Whether the server has announced its end, as TLS does. */
+  get announced(): boolean {
+    return this.#socket.announced;
   }
 
   /** Resets the connection. */

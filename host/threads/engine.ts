@@ -2,6 +2,7 @@
 // (supervisor.ts). It does nothing by itself.
 
 import type { Native } from '../kernel/native.ts';
+import type { TlsShare } from '../kernel/tls-access.ts';
 import type { ListenerTable } from '../listen/peer/listener-table.ts';
 import type { Refused } from '../listen/peer/refusals.ts';
 import type { ConnectionRows } from '../memory/connection-rows.ts';
@@ -84,6 +85,8 @@ export const interestsOf = (bits: number): Interests => ({
 export interface Common {
   readonly native: Native;
   readonly listeners: ListenerTable;
+  /** Null where no listener has TLS. */
+  readonly tls: TlsShare | null;
   /** The table of addresses, as `enterPeer` takes it; 0 when they are not limited. */
   readonly peers: number;
   readonly shared: Shared;
@@ -97,8 +100,10 @@ export interface Common {
 export const makeCommon = (
   native: Native,
   limits: SharedLimits,
-  options: Pick<Common, 'listeners' | 'peers' | 'routed' | 'histograms'>,
+  options: Pick<Common, 'listeners' | 'peers' | 'routed' | 'histograms'> &
+    Partial<Pick<Common, 'tls'>>,
 ): Common => ({
+  tls: null,
   ...options,
   native,
   shared: native.shared(limits),

@@ -6,6 +6,7 @@ import { WasmpollError } from '../errors.ts';
 import { drainEventFd, makeEventFd } from '../kernel/event-fd.ts';
 import { monotonicMs } from '../kernel/monotonic.ts';
 import type { Native, NativeEpoll } from '../kernel/native.ts';
+import { tlsAccess } from '../kernel/tls-access.ts';
 import { ConnectionRows } from '../memory/connection-rows.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
 import type { Policy } from '../policy.ts';
@@ -77,7 +78,7 @@ export class InThread implements Engine {
   }
 
   #makeReactor(module: GuestModule, policy: Policy, epoll: NativeEpoll): Reactor {
-    const { native, shared, listeners, peers, routed, histograms } = this.#common;
+    const { native, shared, listeners, peers, routed, histograms, tls } = this.#common;
     const eventFd = makeEventFd(native);
     shared.open(this.#seat, eventFd);
     epoll.add(eventFd, native.constants.EPOLLIN, 0, 0);
@@ -94,6 +95,7 @@ export class InThread implements Engine {
       seat: shared.seat(this.#seat),
       routed,
       histograms,
+      tls: tlsAccess(native, tls, this.#seat),
       signalled: () => {
         drainEventFd(native, eventFd);
         this.#reactor.openHanded();

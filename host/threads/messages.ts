@@ -1,6 +1,7 @@
 // Messages between the owner of a thread and the thread: types only. Both sides import this file, so that
 // neither has to import the other.
 
+import type { TlsShare } from '../kernel/tls-access.ts';
 import type { Refused } from '../listen/peer/refusals.ts';
 import type { Layout, StateBlocks } from '../memory/state-blocks.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
@@ -20,6 +21,7 @@ export interface WorkerData {
   /** For a ListenerTable, and for Headers. */
   readonly listeners: SharedArrayBuffer;
   readonly headers: SharedArrayBuffer;
+  readonly tls: TlsShare | null;
   /** As Common has it. */
   readonly peers: number;
   /** Belongs to the seat, registrations included; the eventfd is in it with token 0. */

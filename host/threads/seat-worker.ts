@@ -7,6 +7,7 @@ import { messageOf } from '../errors.ts';
 import { drainEventFd } from '../kernel/event-fd.ts';
 import { monotonicMs } from '../kernel/monotonic.ts';
 import type { Native } from '../kernel/native.ts';
+import { tlsAccess } from '../kernel/tls-access.ts';
 import { type ControlWords, makeControl } from '../memory/timed-control.ts';
 import { Reactor } from '../reactor/reactor.ts';
 import type { FromWorker, ToWorker, WorkerData } from './messages.ts';
@@ -60,6 +61,7 @@ class SeatWorker {
       epoll: native.epoll(data.epollFd),
       seat: native.seat(data.shared.id, data.shared.seat),
       routed: data.shared.routed,
+      tls: tlsAccess(native, data.tls, data.shared.seat),
       signalled: () => {
         drainEventFd(native, data.eventFd);
         this.#quiet = false;

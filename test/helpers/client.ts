@@ -1,7 +1,8 @@
-// A raw stream client for TCP and Unix sockets. It reads all the time unless it is paused, half-closes
+// A stream client for TCP and Unix sockets, in clear or by TLS. It reads all the time unless it is paused, half-closes
 // only when told, and knows nothing of any protocol.
 
 import { connect as connectSocket, type Socket } from 'node:net';
+import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
 import { parseAddress } from '../../host/listen/address.ts';
 
 export interface ConnectOptions {
@@ -9,6 +10,8 @@ export interface ConnectOptions {
   readonly paused?: boolean;
   /** The client is destroyed when the test ends: give the test's `t`. */
   readonly owner?: { teardown(end: () => void): void };
+  /** By TLS, with any certificate. */
+  readonly secure?: ConnectionOptions;
 }
 
 /**
@@ -18,11 +21,20 @@ export interface ConnectOptions {
 export async function connect(address: string, options: ConnectOptions = {}): Promise<Client> {
   const to = parseAddress(address);
   const target = to.kind === 'unix' ? { path: to.path } : { host: to.host, port: to.port };
+  const { secure, paused = false } = options;
   const socket = connectSocket({ ...target, allowHalfOpen: true, noDelay: true });
-  const client = new Client(socket, options.paused ?? false);
+  const client =
+    secure === undefined
+      ? new Client(socket, paused, 'connect')
+      : new Client(over(socket, secure), paused, 'secureConnect');
   options.owner?.teardown(() => client.destroy());
   await client.opened;
   return client;
+}
+
+function over(socket: Socket, secure: ConnectionOptions): TLSSocket {
+  const options = { allowHalfOpen: true, rejectUnauthorized: false, ...secure };
+  return connectTls({ ...options, socket } as ConnectionOptions);
 }
 
 /** One reader at a time; any number of senders, in order of their calls. */
@@ -38,11 +50,11 @@ export class Client {
   #error: Error | undefined;
   #news: () => void = () => undefined;
 
-  constructor(socket: Socket, paused: boolean) {
+  constructor(socket: Socket, paused: boolean, opens: 'connect' | 'secureConnect' = 'connect') {
     this.#socket = socket;
     if (paused) socket.pause();
     this.opened = new Promise((resolve, reject) => {
-      socket.once('connect', resolve);
+      socket.once(opens, resolve);
       socket.once('error', reject);
     });
     socket.on('data', (chunk) => {
@@ -75,6 +87,15 @@ export class Client {
     const { localAddress: host, localPort } = this.#socket;
     if (host === undefined) return '';
     return host.includes(':') ? `[${host}]:${localPort}` : `${host}:${localPort}`;
+  }
+
+  /** What is below it; of one by TLS, what that knows. */
+  get socket(): Socket {
+    return this.#socket;
+  }
+
+  get tls(): TLSSocket {
+    return this.#socket as TLSSocket;
   }
 
   /** Bytes that were received and not yet read. */

@@ -3,6 +3,7 @@
 
 import type { Worker } from 'node:worker_threads';
 import { type Server, serve } from '../../host/index.ts';
+import type { TlsOptions } from '../../host/tls/options.ts';
 import { difference, pattern, random } from './bytes.ts';
 import { type Client, connect } from './client.ts';
 import { hazard } from './hang-or-trap-guest.ts';
@@ -15,6 +16,8 @@ export interface StormOptions {
   readonly seed: number;
   readonly workers?: number;
   readonly callbackTimeoutMs?: number;
+  /** The streams go by TLS. */
+  readonly tls?: TlsOptions;
   /** What else happens in each round, just before a thread is lost; it may be going on then. */
   readonly beside?: (server: Server, round: number) => Promise<void>;
 }
@@ -41,6 +44,7 @@ const pause = (milliseconds: number): Promise<void> =>
 export async function storm(options: StormOptions): Promise<StormReport> {
   const { rounds, kind, seed, workers = 1, callbackTimeoutMs = 150 } = options;
   const threads = new Set<Worker>();
+  const listen = '127.0.0.1:0';
   const noted = (worker: Worker): void => {
     // One is kept ready, and serves nobody until it is needed.
     worker.on('message', (message: { kind?: unknown }) => {
@@ -51,11 +55,13 @@ export async function storm(options: StormOptions): Promise<StormReport> {
   process.on('worker', noted);
   const server = await serve({
     protocol: hazard(),
-    listen: '127.0.0.1:0',
+    listen: [options.tls === undefined ? listen : { address: listen, tls: options.tls }],
     workers,
     policy: { callbackTimeoutMs, drainQuietMs: 0, graceMs: 2000, lingerMs: 200 },
   });
   const address = server.addresses[0]!;
+  const open = (): Promise<Client> =>
+    connect(address, options.tls === undefined ? {} : { secure: {} });
   const [faults, detectedMs, resumedMs]: [string[], number[], number[]] = [[], [], []];
   let [running, lost, bytes, progress] = [true, 0, 0, 0];
   let heard = (): void => undefined;
@@ -64,7 +70,7 @@ export async function storm(options: StormOptions): Promise<StormReport> {
     const next = random(seed * 1000 + lane);
     let client: Client | null = null;
     for (let round = 0; running; round += 1) {
-      client ??= await connect(address);
+      client ??= await open();
       // The first byte is a command to this guest: none of these is one.
       const sent = pattern(1 + Math.floor(next() ** 3 * 300_000), lane * 65_536 + round);
       sent[0] = lane & 7;
@@ -102,7 +108,7 @@ export async function storm(options: StormOptions): Promise<StormReport> {
       });
     }
     // A thread that ends before its first callback is replaced after a pause: each gets one to do.
-    const probe = await connect(address);
+    const probe = await open();
     await probe.send('x');
     await probe.readExactly(1);
     const going = options.beside?.(server, round);
@@ -113,7 +119,7 @@ export async function storm(options: StormOptions): Promise<StormReport> {
       const all = [...threads];
       void all[Math.floor(next() * all.length)]?.terminate();
     } else {
-      evil = await connect(address);
+      evil = await open();
       await evil.send('H');
     }
     await restart;
@@ -126,7 +132,9 @@ export async function storm(options: StormOptions): Promise<StormReport> {
       });
     }
     resumedMs.push(performance.now() - told);
-    if (evil !== null && (await evil.closed) === 'end') faults.push('the hung one got a FIN');
+    // A client of TLS is not told of a reset.
+    if (evil !== null && (await evil.closed) === 'end' && options.tls === undefined)
+      faults.push('the hung one got a FIN');
     evil?.destroy();
     probe.destroy();
     await going;

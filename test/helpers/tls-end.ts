@@ -29,6 +29,7 @@ export const textsOf = (
   ca: '',
   clients: 0,
   alpn: '',
+  tickets: 1,
   oldest: 0x303,
   ...more,
 });

@@ -7,6 +7,7 @@ import type { ServerAddress } from '../address.ts';
 import { EngineError } from '../contract.ts';
 import { InFlight } from '../in-flight.ts';
 import type { Session } from '../link.ts';
+import { Slices } from '../slices.ts';
 import type { Script } from './scripts.ts';
 import { tlsOptions, whyOf } from './tls.ts';
 
@@ -27,6 +28,11 @@ interface Client {
   unref(): void;
 }
 
+interface Lost {
+  readonly reject: (error: EngineError) => void;
+  readonly error: unknown;
+}
+
 const NOTHING = Buffer.alloc(0);
 
 export class RedisSession implements Session {
@@ -38,6 +44,8 @@ export class RedisSession implements Session {
   /** How many of them are about each. */
   readonly #about = new Map<string, number>();
   readonly #heartbeat: NodeJS.Timeout;
+  /** Commands that failed since it was closed: all that were sent, at once. */
+  readonly #lost = new Slices<Lost>(({ reject, error }) => reject(this.#failure(error)));
   #closed = false;
 
   /**
@@ -116,7 +124,7 @@ export class RedisSession implements Session {
   }
 
   /** @param forgotten called in place of failing if the server does not know a script; null fails */
-  async #ask(
+  #ask(
     command: readonly Argument[],
     key: Buffer,
     forgotten: (() => Promise<unknown> | null) | null,
@@ -124,18 +132,25 @@ export class RedisSession implements Session {
     const name = nameOf(key);
     this.#sent.add(name);
     this.#about.set(name, (this.#about.get(name) ?? 0) + 1);
-    let reply: unknown;
-    try {
-      reply = await this.#client.sendCommand(command);
-    } catch (error) {
-      // In the same microtask: the answers to what was sent later are not looked at yet.
-      this.#answered();
-      const instead = this.#isForgotten(error) ? forgotten?.() : null;
-      if (instead) return instead;
-      throw this.#failure(error);
-    }
-    this.#answered();
-    return reply;
+    return new Promise((resolve, reject) => {
+      this.#client.sendCommand(command).then(
+        (reply) => {
+          this.#answered();
+          resolve(reply);
+        },
+        (error: unknown) => {
+          if (this.#closed) {
+            this.#lost.add({ reject, error });
+            return;
+          }
+          // In the same microtask: the answers to what was sent later are not looked at yet.
+          this.#answered();
+          const instead = this.#isForgotten(error) ? forgotten?.() : null;
+          if (instead) resolve(instead);
+          else reject(this.#failure(error));
+        },
+      );
+    });
   }
 
   #answered(): void {

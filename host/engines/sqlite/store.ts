@@ -16,8 +16,10 @@ import {
   type Found,
   type StoreEngine,
 } from '../contract.ts';
+import { Fifo } from '../fifo.ts';
 import { InFlight } from '../in-flight.ts';
 import { Link, type Session } from '../link.ts';
+import { SLICE, Slices } from '../slices.ts';
 import type {
   FromSqlite,
   SqliteAnswer,
@@ -26,6 +28,9 @@ import type {
   ToSqlite,
 } from './messages.ts';
 
+/** Requests of one transaction: it is answered in one turn of the event loop. */
+const BATCH = 1024;
+
 interface Asked {
   readonly request: SqliteRequest;
   readonly settle: (answer: SqliteAnswer) => void;
@@ -33,12 +38,20 @@ interface Asked {
   settled: boolean;
 }
 
+interface Lost {
+  readonly asked: Asked;
+  readonly answer: SqliteAnswer;
+}
+
 export class SqliteStore implements StoreEngine {
   readonly #link: Link<SqliteSession>;
   /** All that is not settled, in the order asked; those with `sent` come first. */
   readonly #asked: InFlight<Asked>;
-  #waiting: Asked[] = [];
+  readonly #waiting = new Fifo<Asked>();
+  /** Those of the transaction that is on its way. */
   #flying: readonly Asked[] = [];
+  /** Those that are lost, all at once. */
+  readonly #lost = new Slices<Lost>(({ asked, answer }) => this.#settle(asked, answer));
   #planned = false;
   /** Why the last attempt failed. */
   #why = '';
@@ -132,12 +145,22 @@ export class SqliteStore implements StoreEngine {
 
   #send(): void {
     const { session } = this.#link;
-    const batch = this.#waiting.filter((asked) => !asked.settled);
-    if (session === null || batch.length === 0 || this.#flying.length > 0) return;
-    this.#waiting = [];
+    if (session === null || this.#flying.length > 0) return;
+    const batch = this.#nextBatch();
+    if (batch.length === 0) return;
     this.#flying = batch;
     for (const asked of batch) asked.sent = true;
     session.perform(batch.map(({ request }) => request));
+  }
+
+  #nextBatch(): Asked[] {
+    const batch: Asked[] = [];
+    while (batch.length < BATCH) {
+      const asked = this.#waiting.shift();
+      if (asked === undefined) break;
+      if (!asked.settled) batch.push(asked);
+    }
+    return batch;
   }
 
   #answer(answers: readonly SqliteAnswer[]): void {
@@ -145,12 +168,15 @@ export class SqliteStore implements StoreEngine {
     this.#flying = [];
     for (const [at, asked] of answered.entries()) this.#settle(asked, answers[at]!);
     this.#forget();
-    if (this.#waiting.length > 0) this.#send();
+    this.#send();
   }
 
-  // A transaction that takes too long is not stopped: it is performed or not, and nobody knows yet.
+  // A transaction that takes too long is not stopped: it is performed or not, and nobody knows yet. It is called
+  // again for the rest.
   #expire(): void {
-    for (let late = this.#asked.overdue(); late !== undefined; late = this.#asked.overdue()) {
+    for (let left = SLICE; left > 0; left -= 1) {
+      const late = this.#asked.overdue();
+      if (late === undefined) return;
       this.#settle(late, doubtOf(late, 'the disk takes too long'));
       this.#asked.shift();
       this.#forget();
@@ -158,10 +184,12 @@ export class SqliteStore implements StoreEngine {
   }
 
   #abandon(why: string): void {
-    const all = [...this.#flying, ...this.#waiting];
+    const lose = (asked: Asked): void => this.#lost.add({ asked, answer: doubtOf(asked, why) });
+    for (const asked of this.#flying) lose(asked);
     this.#flying = [];
-    this.#waiting = [];
-    for (const asked of all) this.#settle(asked, doubtOf(asked, why));
+    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+      lose(next);
+    }
     this.#asked.clear();
   }
 
@@ -222,8 +250,10 @@ class SqliteSession implements Session {
     this.#worker.postMessage({ kind: 'perform', requests } satisfies ToSqlite);
   }
 
-  // What it is doing it finishes: the database is closed in order.
+  // What it is doing it finishes: the database is closed in order. If the disk hangs that takes as long as it
+  // takes, and nothing waits for it.
   close(): void {
+    this.#worker.unref();
     this.#worker.postMessage({ kind: 'close' } satisfies ToSqlite);
   }
 }

@@ -28,6 +28,10 @@ const KINDS = [
   'DENIED',
   'ADDRESS_CONNECTIONS',
   'ADDRESS_RATE',
+  'TLS',
+  'TLS_TRUNCATED',
+  'TLS_TIMEOUT',
+  'TLS_HANDSHAKES',
 ] as const;
 
 export type Kind = (typeof KINDS)[number];

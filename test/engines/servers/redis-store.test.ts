@@ -255,11 +255,13 @@ test.serial('an addition happens at most once, however often the connection is c
   const admin = await redis.createClient({ socket: { port: server.port } }).connect();
   t.teardown(() => admin.destroy());
   const counts = { done: 0, unknown: 0, unavailable: 0 };
-  for (let round = 0; round < 40; round += 1) {
+  let rounds = 0;
+  // Whether a cut hits what is on its way is a matter of luck.
+  for (; rounds < 40 || (counts.unknown === 0 && rounds < 400); rounds += 1) {
     const asked = Array.from({ length: 100 }, (_, at) =>
       statusOf(store.add(bytes('n'), 1, version(at + 1), 0)),
     );
-    if (round % 2 === 0) await new Promise((resolve) => setImmediate(resolve));
+    if (rounds % 2 === 0) await new Promise((resolve) => setImmediate(resolve));
     const cut = admin.sendCommand(['CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes']);
     for (const status of await Promise.all(asked)) {
       if (status === 0) counts.done += 1;
@@ -272,7 +274,7 @@ test.serial('an addition happens at most once, however often the connection is c
   }
   const total = await store.add(bytes('n'), 0, version(1), 0);
   t.log(counts, total);
-  t.is(counts.done + counts.unknown + counts.unavailable, 4000);
+  t.is(counts.done + counts.unknown + counts.unavailable, rounds * 100);
   t.true(total >= counts.done && total <= counts.done + counts.unknown);
   t.true(counts.unknown > 0);
 });

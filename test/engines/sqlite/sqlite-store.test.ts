@@ -15,9 +15,11 @@ import {
   STATUS_CONFLICT,
   STATUS_LIMIT,
   STATUS_UNAVAILABLE,
+  STATUS_UNKNOWN,
 } from '../../../assembly/abi.ts';
 import { SqliteStore } from '../../../host/engines/sqlite/store.ts';
 import { statusOf, Watch } from '../../helpers/engine-watch.ts';
+import { turnsUntil } from '../../helpers/longest-turn.ts';
 import { temporary } from '../../helpers/process.ts';
 import { Differential, operations } from '../../helpers/store-differential.ts';
 
@@ -190,6 +192,32 @@ test('what is asked of a store that is closed has not happened', async (t) => {
   t.is(await asked, STATUS_UNAVAILABLE);
   t.is(await statusOf(store.add(bytes('n'), 1, version(1), 0)), STATUS_UNAVAILABLE);
 });
+
+test.serial(
+  'the event loop turns while tens of thousands of requests are performed, and while they are given up',
+  async (t) => {
+    if (skipped(t)) return;
+    const ask = (store: SqliteStore): Promise<number>[] =>
+      Array.from({ length: 30_000 }, (_, at) =>
+        statusOf(store.add(bytes(`${at}`), 1, version(1), 0)),
+      );
+    for (const ends of ['answered', 'given up']) {
+      const store = await open(t, { mostBytes: 1 << 28 });
+      const asked = ask(store);
+      await new Promise(setImmediate);
+      const all = Promise.all(asked);
+      const measured = turnsUntil(all);
+      if (ends === 'given up') await store.close();
+      const turns = await measured;
+      t.log(ends, turns);
+      t.true(turns.count > 20);
+      const expected = ends === 'answered' ? [0] : [STATUS_UNKNOWN, STATUS_UNAVAILABLE];
+      t.deepEqual(new Set(await all), new Set(expected));
+      // The thread of the database is in the sum as well.
+      t.true(turns.longest * 2 < turns.total);
+    }
+  },
+);
 
 test('killed at any time, it loses nothing that was answered', async (t) => {
   if (skipped(t)) return;

@@ -1,0 +1,103 @@
+// Loopback TLS: what rows of TLS do in memory, where ciphertext is plaintext. A handshake is one flag of a
+// socket, and so is the announcement of an end.
+
+import type { TlsSeat } from './contract.ts';
+import { constants, type Socket } from './loopback-socket.ts';
+import { KIND_TLS_END, KIND_TLS_RECV, KIND_TLS_SEAL } from './rows.ts';
+import { TLS_FAILED, TLS_MORE, TLS_READY, TLS_SEAL_BYTES, TLS_TRUNCATED } from './tls-rows.ts';
+
+/** What a row of TLS answers. */
+export interface TlsAnswer {
+  result: number;
+  wire: number;
+  received: number;
+  events: number;
+}
+
+interface Session {
+  readonly handle: number;
+  readonly facts: Readonly<Record<string, string>>;
+  early: Uint8Array;
+}
+
+/** Sessions that are there, by slot, and what is known of their peers. */
+export class LoopbackSeat implements TlsSeat {
+  readonly #sessions = new Map<number, Session>();
+  /** Of whoever connects next. */
+  facts: Readonly<Record<string, string>> = {};
+
+  open(slot: number, handle: number): boolean {
+    this.#sessions.set(slot, { handle, facts: this.facts, early: new Uint8Array(0) });
+    return true;
+  }
+
+  feed(slot: number, view: Uint8Array, offset: number, length: number): void {
+    const session = this.#sessions.get(slot);
+    if (session !== undefined) session.early = view.slice(offset, offset + length);
+  }
+
+  /** What was fed to the slot's session, once. */
+  early(slot: number): Uint8Array {
+    const session = this.#sessions.get(slot);
+    const early = session?.early ?? new Uint8Array(0);
+    if (session !== undefined) session.early = new Uint8Array(0);
+    return early;
+  }
+
+  has(slot: number, handle: number): boolean {
+    return this.#sessions.get(slot)?.handle === handle;
+  }
+
+  fact(slot: number, name: string): string | undefined {
+    return this.#sessions.get(slot)?.facts[name];
+  }
+
+  close(slot: number): void {
+    this.#sessions.delete(slot);
+  }
+}
+
+/**
+ * Performs a row.
+ * @param bytes its range
+ * @param waits ciphertext waits already
+ * @param wire the wire buffer
+ * @param early what was fed to the session
+ */
+export function performTls(
+  kind: number,
+  socket: Socket | null,
+  bytes: Uint8Array,
+  waits: boolean,
+  wire: Uint8Array,
+  early: Uint8Array,
+): TlsAnswer {
+  const answer = { result: TLS_FAILED, wire: 0, received: 0, events: 0 };
+  if (kind === KIND_TLS_SEAL) {
+    wire.set(bytes);
+    return { ...answer, result: bytes.length, wire: bytes.length };
+  }
+  if (socket === null) return answer;
+  if (kind === KIND_TLS_RECV) return receive(socket, bytes, early);
+  if (kind === KIND_TLS_END) {
+    if (!waits && socket.peer !== null) socket.peer.announced = true;
+    return { ...answer, result: 0 };
+  }
+  const sealed = bytes.subarray(0, TLS_SEAL_BYTES);
+  const sent = socket.send(sealed);
+  if (sent < 0 && sent !== -constants.EAGAIN) return { ...answer, result: sent };
+  const left = sealed.subarray(Math.max(0, sent));
+  wire.set(left);
+  return { ...answer, result: sealed.length, wire: left.length };
+}
+
+function receive(socket: Socket, bytes: Uint8Array, early: Uint8Array): TlsAnswer {
+  const events = socket.hello ? TLS_READY : 0;
+  socket.hello = false;
+  if (early.length > 0) bytes.set(early);
+  const result = early.length > 0 ? early.length : socket.receive(bytes);
+  const answer = { result, wire: 0, received: Math.max(0, result), events };
+  if (events !== 0 && result <= 0) return { ...answer, result: TLS_MORE };
+  if (result === 0 && !socket.announced) return { ...answer, result: TLS_TRUNCATED };
+  return answer;
+}

@@ -1,0 +1,122 @@
+// Handshakes: the connections of TLS that have not agreed with their peers yet: how many there are, and which
+// has waited longest. It performs none.
+
+import { REASON_TLS } from '../../assembly/abi.ts';
+import * as Numbers from '../memory/layout.ts';
+import type { Deadlines } from './deadlines.ts';
+import type { Parts } from './parts.ts';
+
+const { COLUMNS, DOOMED, FLAGS, HANDLE, HANDSHAKING, KNOWN, LINGER_UNTIL, OPEN, TIMES } = Numbers;
+
+export class Handshakes {
+  readonly #connections: Parts['connections'];
+  readonly #table: Int32Array;
+  readonly #times: Float64Array;
+  readonly #clock: Parts['clock'];
+  readonly #stats: Parts['stats'];
+  readonly #deadlines: Deadlines;
+  readonly #timeoutMs: number;
+  readonly #most: number;
+  /** Handles in the order in which they began; some may be done. */
+  readonly #queue: Int32Array;
+  #queued = 0;
+  #count = 0;
+
+  constructor(parts: Parts, deadlines: Deadlines) {
+    this.#connections = parts.connections;
+    this.#table = parts.connections.table;
+    this.#times = parts.connections.segment.times;
+    this.#clock = parts.clock;
+    this.#stats = parts.stats;
+    this.#deadlines = deadlines;
+    this.#timeoutMs = parts.policy.handshakeTimeoutMs;
+    this.#most = parts.policy.maxHandshakes;
+    // When it is full, at least half of it is done: it is compacted once in so many handshakes.
+    this.#queue = new Int32Array(parts.tls === null ? 0 : 2 * this.#most + 1);
+  }
+
+  /** The slot's begins; with too many, the one that began first is given up. */
+  begin(slot: number): void {
+    this.#times[slot * TIMES + LINGER_UNTIL] = this.#clock.now + this.#timeoutMs;
+    this.#deadlines.schedule(slot);
+    this.#enter(slot);
+    if (this.#count <= this.#most) return;
+    const oldest = this.#shift();
+    if (oldest >= 0) this.giveUp(oldest, 'TLS_HANDSHAKES');
+  }
+
+  #enter(slot: number): void {
+    if (this.#queued === this.#queue.length) this.#compact();
+    this.#queue[this.#queued++] = this.#table[slot * COLUMNS + HANDLE]!;
+    this.#count += 1;
+  }
+
+  #compact(): void {
+    let kept = 0;
+    for (let index = 0; index < this.#queued; index += 1) {
+      const handle = this.#queue[index]!;
+      if (this.#waiting(handle) >= 0) this.#queue[kept++] = handle;
+    }
+    this.#queued = kept;
+  }
+
+  // The slot of a handle, or −1 when its handshake is over.
+  #waiting(handle: number): number {
+    const slot = this.#connections.current(handle);
+    if (slot < 0) return -1;
+    const flags = this.#table[slot * COLUMNS + FLAGS]! & (OPEN | HANDSHAKING | DOOMED);
+    return flags === (OPEN | HANDSHAKING) ? slot : -1;
+  }
+
+  #shift(): number {
+    for (let index = 0; index < this.#queued; index += 1) {
+      const slot = this.#waiting(this.#queue[index]!);
+      if (slot < 0) continue;
+      this.#queue.copyWithin(0, index + 1, this.#queued);
+      this.#queued -= index + 1;
+      return slot;
+    }
+    this.#queued = 0;
+    return -1;
+  }
+
+  /** Its peer had the time that there is. */
+  giveUp(slot: number, kind: 'TLS_TIMEOUT' | 'TLS_HANDSHAKES'): void {
+    this.#stats.error(kind);
+    this.#refuse(slot);
+    this.#connections.doom(slot, REASON_TLS);
+  }
+
+  /** It came to nothing. */
+  fail(slot: number): void {
+    if ((this.#table[slot * COLUMNS + FLAGS]! & HANDSHAKING) !== 0) this.#refuse(slot);
+    this.end(slot);
+  }
+
+  // Nobody was told of the connection, unless it was in clear before.
+  #refuse(slot: number): void {
+    if ((this.#table[slot * COLUMNS + FLAGS]! & KNOWN) === 0) this.#stats.refused();
+  }
+
+  /** The slot's is over, however it went. */
+  end(slot: number): void {
+    const at = slot * COLUMNS + FLAGS;
+    if ((this.#table[at]! & HANDSHAKING) === 0) return;
+    this.#table[at]! &= ~HANDSHAKING;
+    this.#times[slot * TIMES + LINGER_UNTIL] = 0;
+    this.#count -= 1;
+  }
+
+  /** Counts anew, after another thread has left the table. */
+  recover(): void {
+    const { end } = this.#connections;
+    const waiting: number[] = [];
+    for (let slot = 0; slot < end; slot += 1) {
+      const flags = this.#table[slot * COLUMNS + FLAGS]! & (OPEN | HANDSHAKING);
+      if (flags === (OPEN | HANDSHAKING)) waiting.push(slot);
+    }
+    const since = (slot: number): number => this.#times[slot * TIMES + LINGER_UNTIL]!;
+    waiting.sort((one, other) => since(one) - since(other));
+    for (const slot of waiting) this.#enter(slot);
+  }
+}

@@ -1,0 +1,153 @@
+// TLS contexts: what the listeners of a server show, in the addon's memory, where all threads find it. All of
+// it is replaced at once or not at all. It knows no connection.
+
+import { WasmpollError } from '../errors.ts';
+import type { Tls } from '../kernel/addon.ts';
+import type { Native } from '../kernel/native.ts';
+import {
+  TLS_AT_ONCE,
+  TLS_LATER,
+  TLS_LENIENT,
+  TLS_LISTENERS,
+  type TlsShare,
+} from '../kernel/tls-access.ts';
+import type { Policy } from '../policy.ts';
+import { type TlsCounts, tlsCounts } from './counts.ts';
+import type { TlsOptions } from './options.ts';
+import { readTls } from './texts.ts';
+import { doubtOf } from './validity.ts';
+
+/** A listener that has TLS. */
+export interface TlsListener {
+  /** Stands in front of messages. */
+  readonly name: string;
+  readonly options: TlsOptions;
+}
+
+// What a receive of TLS has to leave free of the window, and a little more that it can use.
+const WINDOW_SPARE_BYTES = 18 * 1024;
+
+/** A policy with a receive window that has room for a record beside a frame that is held. */
+export const securePolicy = (policy: Policy): Policy => ({
+  ...policy,
+  receiveWindowBytes: Math.max(
+    policy.receiveWindowBytes,
+    policy.maxFrameBytes + WINDOW_SPARE_BYTES,
+  ),
+});
+
+export class TlsContexts {
+  readonly share: TlsShare;
+  readonly #tls: Tls;
+  readonly #modes: Int32Array;
+  readonly #warn: (message: string) => void;
+  /** By their numbers. */
+  readonly #listeners = new Map<number, TlsListener>();
+  /** Null for one that is to have none. */
+  readonly #prepared = new Map<number, TlsListener | null>();
+  readonly #warnings = new Set<string>();
+
+  /**
+   * @param warn is told of certificates that have expired or soon will
+   * @throws WasmpollError ERR_TLS when this Node has no TLS for us
+   */
+  constructor(native: Native, policy: Policy, warn: (message: string) => void) {
+    const refusal = native.tlsRefusal(process.versions.openssl ?? 'none');
+    if (refusal !== '') throw new WasmpollError('ERR_TLS', `tls: ${refusal}`);
+    this.#tls = new native.Tls(policy.ticketLifetimeMs);
+    this.#warn = warn;
+    const modes = new SharedArrayBuffer(TLS_LISTENERS * Int32Array.BYTES_PER_ELEMENT);
+    this.#modes = new Int32Array(modes);
+    this.share = { id: this.#tls.id, modes };
+  }
+
+  /** @throws WasmpollError ERR_TLS, naming the file and what is wrong with it */
+  check(listeners: readonly TlsListener[]): void {
+    try {
+      for (const listener of listeners) this.#read(0, listener, false);
+    } finally {
+      this.discard();
+    }
+  }
+
+  /**
+   * Reads what a listener is to show, which holds when it is committed for whoever connects from then on.
+   * @param options null for a listener without TLS
+   * @throws WasmpollError ERR_TLS, naming the file and what is wrong with it
+   */
+  prepare(number: number, name: string, options: TlsOptions | null): void {
+    const listener = options === null ? null : { name, options };
+    if (listener !== null) this.#read(number, listener, false);
+    this.#prepared.set(number, listener);
+  }
+
+  #read(number: number, { name, options }: TlsListener, again: boolean): void {
+    const { texts, label } = readTls(options, `listen '${name}'`);
+    const fault = this.#tls.prepare(number, texts);
+    if (fault !== undefined) {
+      const { pair, part, why } = fault;
+      const what = part === '' ? '' : `${label(pair, part)} `;
+      throw new WasmpollError('ERR_TLS', `listen '${name}': tls: ${what}${why}`);
+    }
+    for (const [index, { cert }] of texts.pairs.entries()) {
+      const doubt = doubtOf(cert, Date.now());
+      if (doubt === null) continue;
+      const message = `listen '${name}': tls: ${label(index, 'cert')} ${doubt.why}`;
+      if (again && doubt.expired) throw new WasmpollError('ERR_TLS', message);
+      this.#warnings.add(message);
+    }
+  }
+
+  /** All that was prepared takes effect. */
+  commit(): void {
+    this.#tls.commit();
+    for (const [number, listener] of this.#prepared) {
+      if (listener === null) this.#listeners.delete(number);
+      else this.#listeners.set(number, listener);
+      Atomics.store(this.#modes, number, listener === null ? 0 : modeOf(listener.options));
+    }
+    for (const warning of this.#warnings) this.#warn(warning);
+    this.#forgetPrepared();
+  }
+
+  discard(): void {
+    this.#tls.discard();
+    this.#forgetPrepared();
+  }
+
+  #forgetPrepared(): void {
+    this.#prepared.clear();
+    this.#warnings.clear();
+  }
+
+  /**
+   * Reads the files of all listeners again.
+   * @throws WasmpollError ERR_TLS as above, and for a certificate that has expired; nothing has changed then
+   */
+  reload(): void {
+    try {
+      for (const [number, listener] of this.#listeners) this.#read(number, listener, true);
+    } catch (error) {
+      this.discard();
+      throw error;
+    }
+    this.commit();
+  }
+
+  /** The listener is closed. Those who came by it go on as they are. */
+  forget(number: number): void {
+    this.#listeners.delete(number);
+  }
+
+  get counts(): TlsCounts {
+    return tlsCounts(this.#tls);
+  }
+
+  /** No connection may be left. */
+  close(): void {
+    this.#tls.release();
+  }
+}
+
+const modeOf = ({ starttls = false, end = 'strict' }: TlsOptions): number =>
+  (starttls ? TLS_LATER : TLS_AT_ONCE) | (end === 'lenient' ? TLS_LENIENT : 0);
