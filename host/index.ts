@@ -5,6 +5,7 @@ export { Admin, openAdmin } from './admin/admin.ts';
 export { LogTail } from './admin/log-tail.ts';
 export type { Code } from './errors.ts';
 export { StoreError, WasmpollError } from './errors.ts';
+export type { Listen, ListenOptions } from './listen/spec.ts';
 export type {
   Counts,
   GuestMetric,

@@ -34,7 +34,7 @@ constexpr int kKindTlsSend = 5;
 constexpr int kKindTlsSeal = 6;
 constexpr int kKindTlsEnd = 7;
 
-constexpr int kBuffers = 8;
+constexpr int kBuffers = 9;
 // Where rows of TLS leave ciphertext; host/memory/layout.ts has it as WIRE_BUFFER.
 constexpr int kWireBuffer = 6;
 

@@ -1,6 +1,7 @@
 // Services: the services of a file in one process: all start, or none does; what changes in the file takes effect
 // at SIGHUP as far as it can. It reads no arguments, and knows no listener.
 
+import { setMaxListeners } from 'node:events';
 import { messageOf, WasmpollError } from '../errors.ts';
 import { type Logger, withFields } from '../server/logger.ts';
 import { serve } from '../server/serve.ts';
@@ -79,6 +80,8 @@ async function startAll(
   { logger, signals, isWatched }: Operation,
 ): Promise<Map<string, Running> | null> {
   const running = new Map<string, Running>();
+  // Each service listens to it. Node 20 takes more than ten for a leak, and says so on standard error.
+  setMaxListeners(0, signals.stop);
   for (const service of services.services) {
     try {
       const options = {

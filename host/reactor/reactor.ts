@@ -258,6 +258,7 @@ export class Reactor {
     this.#parts.clock.refresh();
     this.#turn.rest();
     this.#works.callbacks.replacement.commit(module, blocks);
+    this.#works.deadlines.tickAnew(this.#parts.clock.now);
     this.#turn.rest();
     this.#publish();
   }
