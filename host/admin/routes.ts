@@ -3,6 +3,7 @@
 import type { ServerResponse } from 'node:http';
 import { WasmpollError } from '../errors.ts';
 import type { ConnectionsQuery } from '../server/connections.ts';
+import { Assets } from './assets.ts';
 import type { Commands } from './commands.ts';
 import type { Events } from './events.ts';
 import type { Health } from './health.ts';
@@ -23,7 +24,11 @@ export class Routes {
   readonly #close: (id: string) => Command;
 
   constructor(services: Services, health: Health, events: Events, commands: Commands) {
+    const assets = new Assets();
+    const page: Read = ({ path, commands, response }) =>
+      assets.answer(path, commands, response.req.headers['if-none-match']);
     this.#reads = new Map<string, Read>([
+      ...assets.paths.map((path) => [path, page] as const),
       ['/healthz', () => health.alive()],
       ['/readyz', () => health.ready()],
       ['/metrics', ({ accept }) => metrics(services.status, accept)],
