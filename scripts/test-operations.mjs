@@ -14,6 +14,8 @@ installPrograms({
   haproxy: 'haproxy',
   logrotate: 'logrotate',
   nginx: 'nginx',
+  // No program, but there or not there all the same.
+  '/usr/lib/nginx/modules/ngx_stream_module.so': 'libnginx-mod-stream',
   promtool: 'prometheus',
   'systemd-analyze': 'systemd',
 });

@@ -8,6 +8,7 @@ import { loadProtocol } from '../module/source.ts';
 import { resolvePolicy } from '../policy.ts';
 import type { ServeOptions } from '../server/options.ts';
 import type { Service, Services } from '../services/services-file.ts';
+import { checkCertificates } from '../tls/check.ts';
 
 /** What `serve()` takes for a service. Rejects when its configFile cannot be read. */
 export async function optionsOf({
@@ -24,6 +25,7 @@ export function told(services: Services, { name }: Service, error: unknown): str
   const code = error instanceof WasmpollError ? error.code : (error as { code?: string }).code;
   const keys: Readonly<Record<string, string>> = {
     ERR_ADDRESS: 'listen',
+    ERR_TLS: 'listen',
     ERR_POLICY: 'policy',
     ERR_MODULE: 'protocol',
     ERR_GUEST: 'protocol',
@@ -49,7 +51,13 @@ export async function problemsOf(services: Services): Promise<string[]> {
   };
   for (const service of services.services) {
     for (const listen of service.listen) {
-      await attempt(service, () => planAll([parseListen(listen)]));
+      await attempt(service, async () => {
+        const spec = parseListen(listen);
+        await planAll([spec]);
+        const { name, tls } = spec;
+        if (tls === null) return;
+        checkCertificates({ name, options: tls }, resolvePolicy(service.policy));
+      });
     }
     await attempt(service, () => optionsOf(service));
     await attempt(service, async () => {

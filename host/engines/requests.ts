@@ -51,7 +51,7 @@ export class Requests {
   #bytes = 0;
   #unknown = 0;
   #unavailable = 0;
-  #whenIdle: (() => void) | null = null;
+  #whenIdle: (() => void)[] = [];
 
   constructor(store: Performer, reply: Reply, bounds: RequestBounds, timers: Timers) {
     this.#store = store;
@@ -71,7 +71,7 @@ export class Requests {
   idle(): Promise<void> {
     if (this.#pending === 0) return Promise.resolve();
     return new Promise((resolve) => {
-      this.#whenIdle = resolve;
+      this.#whenIdle.push(resolve);
     });
   }
 
@@ -112,9 +112,8 @@ export class Requests {
     this.#bytes -= pending.bytes;
     this.#answer(pending);
     while (this.#all.oldest !== undefined && this.#all.oldest.status !== null) this.#all.shift();
-    if (this.#pending > 0 || this.#whenIdle === null) return;
-    this.#whenIdle();
-    this.#whenIdle = null;
+    if (this.#pending > 0) return;
+    for (const tell of this.#whenIdle.splice(0)) tell();
   }
 
   // Nobody waits for what handle 0 asks.

@@ -103,10 +103,32 @@ export class Router {
     else this.#requests?.ask(record);
   }
 
-  /** Resolves when what was asked is answered, which has its time limit, and the engines are closed. */
-  async close(): Promise<void> {
-    await this.#requests?.idle();
-    this.#exchange?.close();
-    await Promise.all([this.#store?.engine.close(), this.#bus?.engine.close()]);
+  /**
+   * Waits for what was asked, closes the engines, and answers with UNKNOWN what they leave.
+   * @param limitMs how long all of it may take
+   * @returns whether it was over by then; if not, an engine may still be busy
+   */
+  async close(limitMs: number): Promise<boolean> {
+    let stop = (): void => undefined;
+    const late = new Promise<false>((resolve) => {
+      const timer = setTimeout(() => resolve(false), limitMs);
+      stop = () => clearTimeout(timer);
+    });
+    const inTime = (done: Promise<unknown>): Promise<boolean> =>
+      Promise.race([done.then(() => true), late]);
+    try {
+      const answered = await inTime(this.#idle());
+      this.#exchange?.close();
+      const closing = Promise.all([this.#store?.engine.close(), this.#bus?.engine.close()]);
+      const closed = await inTime(closing);
+      await this.#idle();
+      return answered && closed;
+    } finally {
+      stop();
+    }
+  }
+
+  #idle(): Promise<void> {
+    return this.#requests?.idle() ?? Promise.resolve();
   }
 }

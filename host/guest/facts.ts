@@ -5,8 +5,9 @@ import type { Kernel, Result, TlsSeat } from '../kernel/contract.ts';
 import type { ListenerTable } from '../listen/peer/listener-table.ts';
 import { INCOMPLETE, type ProxyHeader, parseProxyHeader } from '../listen/peer/proxy-header.ts';
 import type { Connections } from '../memory/connections.ts';
-import type { Headers } from '../memory/headers.ts';
+import { Headers } from '../memory/headers.ts';
 import { AWAITING, COLUMNS, FD, FLAGS, HEADER_BYTES, LISTENER, TLS } from '../memory/layout.ts';
+import type { Policy } from '../policy.ts';
 
 export class Facts {
   readonly #kernel: Kernel;
@@ -17,9 +18,9 @@ export class Facts {
 
   constructor(
     kernel: Kernel,
-    { table }: Connections,
+    { table }: Pick<Connections, 'table'>,
     { listeners, headers }: { readonly listeners: ListenerTable; readonly headers: Headers },
-    tls: TlsSeat | null,
+    tls: TlsSeat | null = null,
   ) {
     this.#kernel = kernel;
     this.#table = table;
@@ -78,6 +79,15 @@ export class Facts {
     return header.facts.get(key) ?? null;
   }
 }
+
+/** Facts of connections whose thread is gone. @param headers the buffer in which it had them */
+export const factsOf = (
+  kernel: Kernel,
+  connections: Pick<Connections, 'table'>,
+  listeners: ListenerTable,
+  headers: ArrayBufferLike,
+  policy: Policy,
+): Facts => new Facts(kernel, connections, { listeners, headers: new Headers(headers, policy) });
 
 const textOf = (address: string | Result): string | null =>
   typeof address === 'string' ? address : null;

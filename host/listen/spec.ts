@@ -65,7 +65,7 @@ const TEXT_KEYS = LISTEN_KEYS.filter((key) => key !== 'address' && key !== 'tls'
 
 /** @throws WasmpollError ERR_ADDRESS, naming the address and what is wrong with it */
 export function parseListen(listen: Listen): ListenSpec {
-  const options = typeof listen === 'string' ? optionsOf(listen) : listen;
+  const options = listenOptions(listen);
   const { address } = options;
   const bad = (why: string): WasmpollError =>
     new WasmpollError('ERR_ADDRESS', `listen '${String(address)}': ${why}`);
@@ -86,6 +86,10 @@ export function parseListen(listen: Listen): ListenSpec {
   const tls = options.tls === undefined ? null : checkTls(options.tls, `listen '${address}'`);
   return { place, name: address, trusted, ...lists, file: fileOf(options, place, bad), tls };
 }
+
+/** Text as the object that says the same. @throws WasmpollError ERR_ADDRESS */
+export const listenOptions = (listen: Listen): ListenOptions =>
+  typeof listen === 'string' ? optionsOf(listen) : listen;
 
 type Bad = (why: string) => WasmpollError;
 

@@ -18,6 +18,8 @@ const TAKEN = 6;
 const RECOVERED = 7;
 const INTERESTS = 8;
 const CALLBACK = 9;
+/** Calls of on_tick in a row that did not return, the present one included. */
+const TICKS_FAILED = 10;
 const RING = 16;
 /** Descriptors that can be on their way to a worker, each with the number of its listener. */
 const RING_ENTRIES = 4096;
@@ -116,6 +118,20 @@ export class ControlWords {
 
   #park(): never {
     for (;;) Atomics.wait(this.#words, SEQUENCE, CONDEMNED);
+  }
+
+  /** on_tick is called. Should it not return, a successor finds that it has failed. */
+  tickBegins(): void {
+    this.#words[TICKS_FAILED]! += 1;
+  }
+
+  /** It has returned. */
+  tickEnds(): void {
+    this.#words[TICKS_FAILED] = 0;
+  }
+
+  get ticksFailed(): number {
+    return this.#words[TICKS_FAILED]!;
   }
 
   /** The next descriptor that was handed over; −1 when there is none. */

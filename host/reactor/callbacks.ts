@@ -185,12 +185,12 @@ export class Callbacks implements Entrance {
     this.#notify(slot, this.guest.onTimer, ON_TIMER);
   }
 
-  /** on_tick, which belongs to no connection. */
-  tick(): void {
+  /** on_tick, which belongs to no connection. @returns false when it has failed */
+  tick(): boolean {
     const { onTick } = this.guest;
-    if (onTick === null || this.replacement.retryAt !== Infinity) return;
+    if (onTick === null) return true;
     this.#output.run();
-    if (!this.enter(IN_ON_TICK, onTick, ON_TICK)) this.#failed(IN_ON_TICK, this.why);
+    return this.enter(IN_ON_TICK, onTick, ON_TICK) || this.#failed(IN_ON_TICK, this.why) !== FAILED;
   }
 
   /** on_close, once: the handle is already unknown to the guest's host functions. */

@@ -10,7 +10,7 @@ import { messageOf, WasmpollError } from '../errors.ts';
 import type { Policy } from '../policy.ts';
 import type { Shared } from '../shared/contract.ts';
 import type { Member } from '../shared/member/member.ts';
-import { silent } from './logger.ts';
+import { type Logger, silent } from './logger.ts';
 import type { ServeOptions } from './options.ts';
 
 export type { EnginesStats } from '../engines/router.ts';
@@ -19,13 +19,16 @@ export class Outside {
   readonly #store: Engine<Performer> | null;
   readonly #bus: Engine<BusEngine> | null;
   readonly #policy: Policy;
+  readonly #logger: Logger;
   #router: Router | null = null;
 
   private constructor(
     store: Engine<Performer> | null,
     bus: Engine<BusEngine> | null,
     policy: Policy,
+    logger: Logger,
   ) {
+    this.#logger = logger;
     this.#store = store;
     this.#bus = bus;
     this.#policy = policy;
@@ -43,6 +46,7 @@ export class Outside {
       store === undefined ? null : await openStore(store, policy, logger),
       topics === undefined ? null : await openTopics(topics, policy, logger),
       policy,
+      logger,
     );
   }
 
@@ -80,8 +84,16 @@ export class Outside {
     }
   }
 
-  /** Resolves when what was asked is answered, and the engines are closed. Idempotent. */
+  /**
+   * Resolves when what was asked is answered, and the engines are closed; after graceMs in any case, when what is
+   * not answered is in doubt. Idempotent.
+   */
   async close(): Promise<void> {
-    await this.#router?.close();
+    const { graceMs } = this.#policy;
+    if ((await this.#router?.close(graceMs)) !== false) return;
+    const engine = this.#store?.name ?? this.#bus?.name;
+    const what = this.#store === null ? 'topics' : 'store';
+    const why = `${what}: not closed within graceMs; what it has not answered may have happened`;
+    this.#logger.warn({ engine, graceMs }, why);
   }
 }

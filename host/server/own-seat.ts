@@ -138,6 +138,8 @@ export class OwnSeat {
   async close(): Promise<void> {
     if (this.#outside.stats.store !== null) this.#takeAll();
     await this.#outside.close();
+    // Answers to what the program itself has asked.
+    if (this.#outside.stats.store !== null) this.#takeAll();
     this.#end();
   }
 

@@ -4,7 +4,8 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { messageOf, WasmpollError } from '../errors.ts';
-import type { Listen } from '../listen/spec.ts';
+import { type Listen, listenOptions } from '../listen/spec.ts';
+import { resolveTls } from '../tls/texts.ts';
 import { Document, DocumentError, type Path } from './document.ts';
 import { type ProcessTable, readShape, type ServiceTable } from './shape.ts';
 
@@ -78,8 +79,20 @@ function absolute(name: string, table: ServiceTable, file: string): Service {
   return {
     ...table,
     name,
-    listen,
+    listen: listen.map((one) => withPaths(one, from)),
     protocol: protocol.includes('/') ? path.resolve(from, protocol) : protocol,
     ...(configFile === undefined ? {} : { configFile: path.resolve(from, configFile) }),
   };
+}
+
+function withPaths(listen: Listen, from: string): Listen {
+  if (typeof listen === 'string' && !listen.startsWith('tls://')) return listen;
+  try {
+    const options = listenOptions(listen);
+    const { tls } = options;
+    return tls === undefined ? listen : { ...options, tls: resolveTls(tls, from) };
+  } catch {
+    // What is wrong with it is told where addresses are looked at.
+    return listen;
+  }
 }

@@ -121,9 +121,34 @@ const policy = table(
 
 const networks = several('network', text);
 
+const pair = { cert: text, key: text };
+
+/** Certificates by the names that clients ask for. */
+const sni: Read = (value, path, complain) => {
+  if (!isTable(value)) return complain(path, `must be a table, got ${shown(value)}`);
+  return table(Object.fromEntries(Object.keys(value).map((name) => [name, table(pair)])))(
+    value,
+    path,
+    complain,
+  );
+};
+
+const tls = table({
+  ...pair,
+  sni,
+  clients: text,
+  ca: text,
+  alpn: several('protocol', text),
+  min: text,
+  tickets: truth,
+  end: text,
+  starttls: truth,
+});
+
 // What an address, a network or a mode must be like, and what goes together, is looked at when it is parsed.
 const listener = table({
   address: text,
+  tls,
   proxy: (value, path, complain) =>
     value === true ? value : table({ from: networks })(value, path, complain),
   allow: networks,

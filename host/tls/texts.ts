@@ -1,6 +1,7 @@
 // TLS texts: what the files of a listener's certificates say, read whole. It judges none of it.
 
 import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { messageOf, WasmpollError } from '../errors.ts';
 import type { TlsPair, TlsTexts } from '../kernel/addon.ts';
 import { CLIENTS, type TlsOptions, type TlsPairOptions } from './options.ts';
@@ -15,6 +16,23 @@ export interface ReadTls {
   readonly texts: TlsTexts;
   /** Names what is wrong: the file, or the option where a text was given. */
   label(pair: number, part: string): string;
+}
+
+/** The same options, their paths seen from a folder. */
+export function resolveTls(options: TlsOptions, from: string): TlsOptions {
+  const resolved = (value: string): string => (isPem(value) ? value : path.resolve(from, value));
+  const pairOf = ({ cert, key }: TlsPairOptions): TlsPairOptions => ({
+    cert: resolved(cert),
+    key: resolved(key),
+  });
+  const { ca, sni } = options;
+  const named = Object.entries(sni ?? {}).map(([name, pair]) => [name, pairOf(pair)] as const);
+  return {
+    ...options,
+    ...pairOf(options),
+    ...(ca !== undefined && { ca: resolved(ca) }),
+    ...(sni !== undefined && { sni: Object.fromEntries(named) }),
+  };
 }
 
 /** @throws WasmpollError ERR_TLS when a file cannot be read */

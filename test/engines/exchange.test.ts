@@ -125,7 +125,7 @@ test('what comes in and is no message of this kind changes nothing, or is told a
 test('a bus that is closed tells nothing more', async (t) => {
   const [a] = await processes(t, 1);
   a!.process.commit(join(1, 0, 'room'));
-  await a!.process.router.close();
+  await a!.process.router.close(60_000);
   t.true(a!.bus.closed);
   a!.bus.events!.gap();
   a!.bus.events!.lost();

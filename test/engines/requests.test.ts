@@ -177,13 +177,23 @@ test('more bytes on their way than the bound are LIMIT at once', async (t) => {
 test('closing waits for what was asked, also for what nobody waits for', async (t) => {
   const { engine, process } = setting(t);
   process.commit(put(0, 1, 'last', 'will'));
-  const closed = process.router.close();
+  const closed = process.router.close(60_000);
   await new Promise((resolve) => setImmediate(resolve));
   t.false(engine.closed);
   engine.calls[0]!.resolve(undefined);
   await closed;
   t.true(engine.closed);
   t.deepEqual(process.take(), []);
+});
+
+test('an engine that does not answer keeps nobody from closing, and what it leaves is UNKNOWN', async (t) => {
+  const { engine, process } = setting(t);
+  process.commit(put(1, 1, 'k', 'v'));
+  const [call] = engine.calls;
+  engine.onClose = () => call!.reject(new EngineError(STATUS_UNKNOWN, 'closed'));
+  t.false(await process.router.close(1));
+  t.true(engine.closed);
+  t.is((await process.replies(1))[0]!.status, STATUS_UNKNOWN);
 });
 
 test('the failure of an engine has no stack, since thousands fail at once, and other errors keep theirs', (t) => {

@@ -46,7 +46,7 @@ export class RoutedSide {
       process: randomBytes(PROCESS_BYTES),
       timers: loopTimers,
     });
-    t.teardown(() => this.router.close());
+    t.teardown(async () => void (await this.router.close(60_000)));
   }
 
   /** What a guest's callback asks for. */

@@ -22,6 +22,7 @@ export class ScriptedStore implements StoreEngine {
   /** Calls that are not settled are the test's to settle. */
   readonly calls: Call[] = [];
   closed = false;
+  onClose: () => void = () => undefined;
 
   start(): Promise<void> {
     return Promise.resolve();
@@ -45,6 +46,7 @@ export class ScriptedStore implements StoreEngine {
 
   async close(): Promise<void> {
     this.closed = true;
+    this.onClose();
   }
 
   #call<Result>(op: Call['op'], key: Uint8Array, ...args: unknown[]): Promise<Result> {

@@ -153,6 +153,10 @@ test('a connection waits for its header whoever hangs meanwhile', async (t) => {
   t.true(await echoes(waiting, 'hello'));
   await open.send('?');
   t.is(String(await open.readExactly(1)), '2');
+  const again = once(server, 'restart');
+  await waiting.send('H');
+  const [{ address }] = (await again) as [{ address: string }];
+  t.is(address, CLIENT);
   t.deepEqual(opened.toSorted(), [CLIENT, CLIENT, localAddress].toSorted());
 });
 

@@ -31,6 +31,7 @@ test('a spec has what was asked for, and else what is safe', (t) => {
     place: { kind: 'tcp', host: '127.0.0.1', port: 80 },
     name: '127.0.0.1:80',
     trusted: null,
+    tls: null,
     allow: none,
     deny: none,
     file: { mode: 0o600, owner: null, group: null },

@@ -114,6 +114,32 @@ test('what is found wrong later is told with the line of its cause', (t) => {
   );
 });
 
+test('a listener may be a table, with what holds for those who come by it', (t) => {
+  const text = `[service.a]
+protocol = "echo"
+
+[[service.a.listen]]
+address = "0.0.0.0:7000"
+proxy = { from = ["10.0.0.0/8", "fd00::/8"] }
+deny = "192.0.2.7"
+
+[[service.a.listen]]
+address = "unix:/run/a.sock"
+proxy = true
+mode = "660"
+group = "www"
+`;
+  const { services } = readServices(written(text));
+  t.deepEqual(services[0]!.listen, [
+    {
+      address: '0.0.0.0:7000',
+      proxy: { from: ['10.0.0.0/8', 'fd00::/8'] },
+      deny: ['192.0.2.7'],
+    },
+    { address: 'unix:/run/a.sock', proxy: true, mode: '660', group: 'www' },
+  ]);
+});
+
 const service = (lines: string): string =>
   `[service.a]\nprotocol = "echo"\nlisten = "127.0.0.1:0"\n${lines}`;
 
@@ -148,6 +174,27 @@ const mistakes: [what: string, text: string | Uint8Array, ...lines: RegExp[]][] 
     'one of two addresses',
     service('').replace('"127.0.0.1:0"', '["127.0.0.1:0",\n  7]'),
     /^3: service\.a\.listen\.1: must be a text, got 7$/,
+  ],
+  [
+    'a listener without an address',
+    service('').replace('"127.0.0.1:0"', '{ allow = "10.0.0.0/8" }'),
+    /^3: service\.a\.listen: address is missing$/,
+  ],
+  [
+    'a near key of a listener',
+    service('').replace('"127.0.0.1:0"', '[{ address = "h:1", alow = "10.0.0.0/8" }]'),
+    /^3: service\.a\.listen\.0\.alow: there is no such key; allow is one$/,
+  ],
+  [
+    'a near key of proxy, in the second table',
+    '[service.a]\nprotocol = "echo"\n[[service.a.listen]]\naddress = "h:1"\n' +
+      '[[service.a.listen]]\naddress = "h:2"\nproxy = { form = "10.0.0.0/8" }\n',
+    /^7: service\.a\.listen\.1\.proxy\.form: there is no such key; there are from$/,
+  ],
+  [
+    'networks as numbers',
+    service('').replace('"127.0.0.1:0"', '{ address = "h:1", deny = [1] }'),
+    /^3: service\.a\.listen\.deny\.0: must be a text, got 1$/,
   ],
   ['half a worker', service('workers = 1.5\n'), /^4: .*workers: must be 'auto' or a whole .*1\.5$/],
   ['too many workers', service('workers = 1000\n'), /^4: .*workers: .* from 0 to 256, got 1000$/],

@@ -250,8 +250,10 @@ class SqliteSession implements Session {
     this.#worker.postMessage({ kind: 'perform', requests } satisfies ToSqlite);
   }
 
-  // What it is doing it finishes: the database is closed in order.
+  // What it is doing it finishes: the database is closed in order. If the disk hangs that takes as long as it
+  // takes, and nothing waits for it.
   close(): void {
+    this.#worker.unref();
     this.#worker.postMessage({ kind: 'close' } satisfies ToSqlite);
   }
 }

@@ -2,6 +2,7 @@
 // words, the segment, and the descriptors on their way. It knows no thread, and no module.
 
 import { REASON_ERROR, REASON_HUNG, REASON_TRAP } from '../../../assembly/abi.ts';
+import { factsOf } from '../../guest/facts.ts';
 import { makeEventFd, ringEventFd } from '../../kernel/event-fd.ts';
 import type { Native, NativeEpoll } from '../../kernel/native.ts';
 import { isOpen } from '../../memory/connections.ts';
@@ -132,14 +133,10 @@ export class SeatHoldings {
     const callback = inside ? this.control.callback : '';
     const table = this.#table;
     if (!inside || slot < 0 || table === null) return { callback, connection: null, peer: '' };
-    const base = slot * COLUMNS;
-    const fd = table[base + FD]!;
-    const peer = fd < 0 ? '' : this.#native.peerAddress(fd);
-    return {
-      callback,
-      connection: table[base + HANDLE]!,
-      peer: typeof peer === 'string' ? peer : '',
-    };
+    const { listeners } = this.#common;
+    const facts = factsOf(this.#native, { table }, listeners, this.#headers, this.policy);
+    const connection = table[slot * COLUMNS + HANDLE]!;
+    return { callback, connection, peer: facts.peerAddress(slot) };
   }
 
   /** Descriptors that are open here or on their way. */
