@@ -39,10 +39,14 @@ export class Operation {
     return this.#admin !== null;
   }
 
-  /** A server is there, which listens. */
+  /** At once when a server is there: whoever comes by its listeners is in the access log. */
+  watch(name: string, server: Server): void {
+    this.#logs.watch(server, name);
+  }
+
+  /** A server is there, which listens, and is shown. */
   add(name: string, server: Server): void {
     this.#servers.set(name, server);
-    this.#logs.watch(server, name);
     this.#admin?.add(name, server);
   }
 

@@ -35,7 +35,9 @@ async function serveIn(operation: Operation, options: Served, given: ConfigFlags
     if (error !== signals.stop.reason) throw error;
     return;
   }
-  operation.add(path.basename(protocol, '.wasm'), server);
+  const name = path.basename(protocol, '.wasm');
+  operation.watch(name, server);
+  operation.add(name, server);
   // SIGHUP, which the end of a terminal sends, too, must end nothing.
   operation.started(
     async () => {
