@@ -34,9 +34,9 @@ constexpr int kKindTlsSend = 5;
 constexpr int kKindTlsSeal = 6;
 constexpr int kKindTlsEnd = 7;
 
-constexpr int kBuffers = 16;
+constexpr int kBuffers = 9;
 // Where rows of TLS leave ciphertext.
-constexpr int kWireBuffer = 8;
+constexpr int kWireBuffer = 6;
 
 class TlsSessions;
 

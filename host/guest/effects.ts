@@ -98,8 +98,8 @@ export class Effects {
     this.#connections = connections;
     this.#table = connections.table;
     this.#policy = policy;
-    // Address space; the memory comes when it is touched.
-    this.#staging = new Uint8Array(policy.maxStagedBytes + CARRIED_BYTES);
+    // Address space; the memory comes when it is touched. Whole words: it is read by words.
+    this.#staging = new Uint8Array((policy.maxStagedBytes + CARRIED_BYTES + 3) & ~3);
     batch.bind(STAGING_BUFFER, this.#staging);
   }
 

@@ -13,7 +13,7 @@
 // | TLS_END  | descriptor                   | 0 or −errno: that nothing comes any more is on its way    |
 
 /** Names the wire buffer, which has TLS_WIRE_BYTES. */
-export const TLS_WIRE_BUFFER = 8;
+export const TLS_WIRE_BUFFER = 6;
 export const TLS_WIRE_BYTES = 262_144;
 /** A TLS_RECV leaves so much of its range unused. */
 export const TLS_SLACK_BYTES = 17_408;

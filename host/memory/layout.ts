@@ -137,6 +137,8 @@ export const BEFORE_BUFFER = 4;
 export const LOG_BUFFER = 5;
 /** PROXY headers. */
 export const HEADERS_BUFFER = 7;
+/** What callbacks have sent that have returned; see outbox.ts. */
+export const OUTBOX_BUFFER = 8;
 
 /** No buffer is larger, since I/O rows name places in it by Int32. */
 export const MAX_BYTES = 2 ** 31 - 1;

@@ -184,7 +184,9 @@ export class Secure {
       return;
     }
     const seen = bytes > 0 && observer.data !== null;
-    const data = seen ? this.#callbacks.read(this.#callbacks.window, bytes) : null;
+    const data = seen
+      ? this.#callbacks.guest.memory.read(this.#callbacks.guest.window, bytes)
+      : null;
     // First: the window is the guest's to write in while it is told of the connection.
     if (bytes > 0) this.#hold(slot, bytes);
     if (before === 0) {
@@ -202,7 +204,7 @@ export class Secure {
     const { clock, connections, stats } = this.#parts;
     stats.received(bytes);
     connections.received(slot, bytes, clock.now);
-    this.#others.backlog.hold(slot, this.#callbacks.window, bytes);
+    this.#others.backlog.hold(slot, this.#callbacks.guest.window, bytes);
     this.#times[slot * TIMES + HELD_SINCE] = clock.now;
     this.#others.deadlines.schedule(slot);
   }
