@@ -5,6 +5,7 @@ export { Admin, openAdmin } from './admin/admin.ts';
 export { LogTail } from './admin/log-tail.ts';
 export type { Code } from './errors.ts';
 export { StoreError, WasmpollError } from './errors.ts';
+export type { Listen, ListenOptions } from './listen/spec.ts';
 export type {
   Counts,
   GuestMetric,
@@ -14,8 +15,8 @@ export type {
   Snapshot,
 } from './memory/counts/stats.ts';
 export type { ModuleSource } from './module/protocol-module.ts';
-export type { Policy, Setting, SettingName, Unit } from './policy.ts';
-export { settings } from './policy.ts';
+export type { LiveSettings, Policy, Setting, SettingName, Unit } from './policy.ts';
+export { liveSettings, settings } from './policy.ts';
 export type { ClosedConnection } from './server/endings.ts';
 export type { GuestFailure, ServerEvents } from './server/events.ts';
 export type { Logger } from './server/logger.ts';

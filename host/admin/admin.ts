@@ -81,6 +81,11 @@ export class Admin {
     this.#services.add(name, server);
   }
 
+  /** Shows the server of this name no more. */
+  remove(name: string): void {
+    this.#services.remove(name);
+  }
+
   /** All servers were added: from now on whether it is ready is theirs to say. */
   started(): void {
     this.#services.started();

@@ -46,15 +46,26 @@ export class Operation {
     this.#admin?.add(name, server);
   }
 
-  /** All servers were added, and listen. @param reload is called at each SIGHUP; it does not reject */
-  started(reload: () => Promise<void>): void {
+  /** It drains, and is shown no more. */
+  remove(name: string): void {
+    this.#servers.delete(name);
+    this.#admin?.remove(name);
+  }
+
+  /**
+   * All servers were added, and listen.
+   * @param reload is called at each SIGHUP. Rejects with what is wrong
+   * @param refused is told that, if nobody else is
+   */
+  started(reload: () => Promise<void>, refused: (error: unknown) => void): void {
+    const again = (): Promise<void> => this.#reload(reload);
     this.#admin?.started();
     this.#manager?.ready(() => this.#servers);
     this.signals.stop.addEventListener('abort', () => this.#manager?.stopping());
     this.signals.onAnother(() => this.#hurry());
     this.signals.onHangup(() => {
       this.#logs.reopen();
-      void this.#reload(reload);
+      void again().catch(refused);
     });
   }
 
@@ -68,9 +79,13 @@ export class Operation {
   /** One after the other: what comes meanwhile reads what is there then. */
   async #reload(reload: () => Promise<void>): Promise<void> {
     this.#manager?.reloading();
-    this.#reloading = this.#reloading.then(reload);
-    await this.#reloading;
-    if (!this.signals.stop.aborted) this.#manager?.ready(() => this.#servers);
+    const turn = this.#reloading.then(reload);
+    this.#reloading = turn.catch(() => undefined);
+    try {
+      await turn;
+    } finally {
+      if (!this.signals.stop.aborted) this.#manager?.ready(() => this.#servers);
+    }
   }
 }
 

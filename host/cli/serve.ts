@@ -8,7 +8,7 @@ import { serveAlone } from '../server/serve.ts';
 import type { Server } from '../server/server.ts';
 import { type ConfigFlags, readConfig } from './config-file.ts';
 import { type Operation, type OperationOptions, operate } from './operation.ts';
-import { reloadTls } from './reload-tls.ts';
+import { reloadTls } from './reload.ts';
 import type { Signals } from './signals.ts';
 
 type Served = ServeOptions & { readonly protocol: string };
@@ -36,22 +36,18 @@ async function serveIn(operation: Operation, options: Served, given: ConfigFlags
     return;
   }
   operation.add(path.basename(protocol, '.wasm'), server);
-  operation.started(() => swap(server, protocol, given, operation));
+  // SIGHUP, which the end of a terminal sends, too, must end nothing.
+  operation.started(
+    async () => {
+      const config = await readConfig(given);
+      reloadTls(server, logger);
+      await server.swap(protocol, { config });
+    },
+    (error) => {
+      const { code } = error as { code?: string };
+      logger.error({ code }, `not swapped: ${messageOf(error)}`);
+    },
+  );
   for (const address of server.addresses) process.stdout.write(`listening on ${address}\n`);
   await server.closed;
-}
-
-// Reads the same paths or name again. The end of a terminal sends it, too, and must end nothing.
-async function swap(
-  server: Server,
-  protocol: string,
-  given: ConfigFlags,
-  { logger }: Operation,
-): Promise<void> {
-  reloadTls(server, logger);
-  try {
-    await server.swap(protocol, { config: await readConfig(given) });
-  } catch (error) {
-    logger.error({ code: (error as { code?: string }).code }, `not swapped: ${messageOf(error)}`);
-  }
 }

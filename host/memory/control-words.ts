@@ -3,6 +3,7 @@
 
 import { BLOCK } from '../shared/records.ts';
 import { STATS } from './counts/stats.ts';
+import { Outbox } from './outbox.ts';
 
 // Int32 words. Each has one writer, but for SEQUENCE, which is exchanged.
 const SEQUENCE = 0;
@@ -26,6 +27,7 @@ const ENTRY_WORDS = 2;
 const RING_WORDS = RING_ENTRIES * ENTRY_WORDS;
 const BYTES = (RING + RING_WORDS) * 4;
 const BLOCK_OFFSET = BYTES + STATS * 8;
+const OUTBOX_OFFSET = BLOCK_OFFSET + BLOCK * 4;
 /** Where the entry of this number lies; numbers wrap around. */
 const entryAt = (index: number): number => RING + ((index >>> 0) % RING_ENTRIES) * ENTRY_WORDS;
 
@@ -64,6 +66,8 @@ export class ControlWords {
   readonly counts: Float64Array;
   /** What was taken for the seat from shared state, and how far it is served. */
   readonly block: Int32Array;
+  /** For `Outbox`. */
+  readonly outbox: Uint8Array;
   readonly #words: Int32Array;
   readonly #watched: boolean;
   #sequence: number;
@@ -80,11 +84,12 @@ export class ControlWords {
     this.#words = new Int32Array(buffer, 0, RING + RING_WORDS);
     this.counts = new Float64Array(buffer, BYTES, STATS);
     this.block = new Int32Array(buffer, BLOCK_OFFSET, BLOCK);
+    this.outbox = new Uint8Array(buffer, OUTBOX_OFFSET, Outbox.bytes);
     this.#sequence = this.#words[SEQUENCE]!;
   }
 
   /** Size of a buffer for it. */
-  static readonly bytes = BLOCK_OFFSET + BLOCK * 4;
+  static readonly bytes = OUTBOX_OFFSET + Outbox.bytes;
 
   // The worker's side.
 

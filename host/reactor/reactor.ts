@@ -10,7 +10,7 @@ import { AWAITING, BUSY, COLUMNS, HANDLE } from '../memory/layout.ts';
 import { type Layout, type StateBlocks, statesAfter } from '../memory/state-blocks.ts';
 import { makeControl } from '../memory/timed-control.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
-import { PAGE_BYTES } from '../policy.ts';
+import { type LiveSettings, PAGE_BYTES } from '../policy.ts';
 import { Door } from './door.ts';
 import { type Materials, makeParts, type Parts } from './parts.ts';
 import { Recovery, type Remains } from './recovery.ts';
@@ -212,6 +212,13 @@ export class Reactor {
     this.#parts.clock.refresh();
     this.#door.letAllIn();
     this.#works.deadlines.drain();
+  }
+
+  /** Puts other timeouts in force, in the policy that it was given. */
+  adjust(limits: LiveSettings): void {
+    this.#parts.clock.refresh();
+    Object.assign(this.#parts.policy, limits);
+    this.#works.deadlines.reschedule();
   }
 
   /** Aborts every connection. */

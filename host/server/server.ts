@@ -8,7 +8,7 @@ import { Acceptor } from '../listen/acceptor.ts';
 import type { ListeningCounts } from '../listen/counts.ts';
 import type { Listening } from '../listen/listening.ts';
 import { type LoadedProtocol, loadProtocol } from '../module/source.ts';
-import type { Policy } from '../policy.ts';
+import { checkLive, type LiveSettings, type Policy } from '../policy.ts';
 import type { Engine, EngineStats } from '../threads/engine.ts';
 import { Course } from './course.ts';
 import { withResolvers } from './deferred.ts';
@@ -63,7 +63,7 @@ export class Server extends EventEmitter<ServerEvents> {
     this.#own = own;
     this.#log = log;
     this.#policy = policy;
-    this.#course = new Course(policy.drainDelayMs, () => this.#drain());
+    this.#course = new Course(() => this.#drain());
     ({ promise: this.closed, resolve: this.#resolveClosed } = withResolvers());
     this.#listening = listening;
     log.emitter = this;
@@ -140,11 +140,6 @@ export class Server extends EventEmitter<ServerEvents> {
    */
   stuck(withinMs = 2 * this.#policy.callbackTimeoutMs + 1000): Promise<number[]> {
     return silentOf(this.#engine.turned(), withinMs);
-  }
-
-  /** Whether every worker turns; see `stuck`. */
-  async turns(withinMs?: number): Promise<boolean> {
-    return (await this.stuck(withinMs)).length === 0;
   }
 
   #count(): ServerStats {
@@ -232,6 +227,12 @@ export class Server extends EventEmitter<ServerEvents> {
     return turn;
   }
 
+  /** Puts other limits in force, also for connections that are open. @throws WasmpollError ERR_POLICY */
+  adjust(limits: LiveSettings): void {
+    this.#engine.adjust(checkLive(limits));
+    Object.assign(this.#policy, limits);
+  }
+
   /** Says that it is about to close: `status().state` is `leaving`, and all else goes on as before. */
   leave(): void {
     this.#course.leave();
@@ -243,7 +244,7 @@ export class Server extends EventEmitter<ServerEvents> {
    * @returns `closed`
    */
   close(): Promise<void> {
-    this.#course.close();
+    this.#course.close(this.#policy.drainDelayMs);
     return this.closed;
   }
 

@@ -114,6 +114,9 @@ test('the tarball has what is needed to run and to write protocols, and nothing 
     .filter((name) => name.endsWith('.ts') && !name.endsWith('.d.ts'))
     .flatMap((name) => ['d.ts', 'js'].map((end) => `dist/host/${name.replace(/ts$/, end)}`));
   const docs = readdirSync(`${root}docs`).map((name) => `docs/${name}`);
+  const deploy = readdirSync(`${root}deploy`).flatMap((name) =>
+    readdirSync(`${root}deploy/${name}`).map((file) => `deploy/${name}/${file}`),
+  );
   const charts = readdirSync(`${root}bench/charts`).map((name) => `bench/charts/${name}`);
   const expected = [
     ...['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'],
@@ -124,6 +127,7 @@ test('the tarball has what is needed to run and to write protocols, and nothing 
     ...['threads', 'wasi/preview1'].map((room) => `dist/host/${room}/worker.cjs`),
     ...['chat', 'echo', 'lines'].map((name) => `dist/protocols/${name}.wasm`),
     ...docs,
+    ...deploy,
     ...['bench/RESULTS.md', ...charts],
     `prebuilds/linux-${process.arch}/wasmpoll.node`,
   ];
