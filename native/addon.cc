@@ -1,6 +1,6 @@
 // The addon's entry. Nothing here or below is global and mutable but the owners of descriptors
-// (ownership.cc) and the tables of what threads share (shared.cc, peers.cc, tls_state.cc), so it loads in any number of threads; what
-// a thread has hangs on its own objects.
+// (ownership.cc) and the tables of what threads share (shared.cc, peer_tables.cc, tls_state.cc), so it loads
+// in any number of threads; what a thread has hangs on its own objects.
 #include <napi.h>
 
 #include "backend.h"

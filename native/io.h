@@ -34,8 +34,8 @@ constexpr int kKindTlsSend = 5;
 constexpr int kKindTlsSeal = 6;
 constexpr int kKindTlsEnd = 7;
 
-constexpr int kBuffers = 8;
-// Where rows of TLS leave ciphertext; host/memory/layout.ts has it as WIRE_BUFFER.
+constexpr int kBuffers = 9;
+// Where rows of TLS leave ciphertext.
 constexpr int kWireBuffer = 6;
 
 class TlsSessions;

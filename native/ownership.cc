@@ -10,7 +10,7 @@
 #include <uv.h>
 
 #include "arguments.h"
-#include "peers.h"
+#include "peer_tables.h"
 #include "syscall.h"
 
 namespace wasmpoll {

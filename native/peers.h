@@ -1,5 +1,4 @@
-// Peers: the tables of addresses, one for each server that limits them, and which descriptor counts in which
-// row. Whoever closes a descriptor, in any thread, takes it out of its row.
+// Peers: a table of addresses as JavaScript holds it, and the call by which any thread counts in it.
 #pragma once
 
 #include <napi.h>
@@ -19,8 +18,5 @@ class Peers : public Napi::ObjectWrap<Peers> {
 
   int id_ = 0;
 };
-
-// To be called before a close: afterwards the number may be somebody else's.
-void LeavePeers(int fd);
 
 }  // namespace wasmpoll

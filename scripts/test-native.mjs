@@ -1,5 +1,5 @@
-// Runs the programs of test/native, which use what threads share without Node: `npm run test:native`. One
-// puts threads under ThreadSanitizer, one compares what is counted with what is taken.
+// Runs the programs of test/native, which use what threads share without Node: `npm run test:native`. Two
+// put threads under ThreadSanitizer, one compares what is counted with what is taken.
 
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -13,6 +13,7 @@ const native = join(root, 'native');
 /** Each program, and how it is compiled. */
 const PROGRAMS = {
   stress: ['-O1', '-g', '-fsanitize=thread', '-Wl,--wrap=write'],
+  peers: ['-O1', '-g', '-fsanitize=thread'],
   memory: ['-O2'],
 };
 

@@ -16,7 +16,7 @@ const constants: Constants = {
   SHUT_WR: 1,
 };
 const { EPOLLIN } = constants;
-const BUFFERS = 8;
+const BUFFERS = 9;
 
 class NullIo implements Io {
   run: Io['run'];

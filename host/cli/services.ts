@@ -1,6 +1,7 @@
 // Services: the services of a file in one process: all start, or none does. It reads no arguments, and knows no
 // listener.
 
+import { setMaxListeners } from 'node:events';
 import { WasmpollError } from '../errors.ts';
 import { withFields } from '../server/logger.ts';
 import { serve } from '../server/serve.ts';
@@ -34,7 +35,9 @@ export async function runServices(
     if (running === null) return;
     const ever: Promise<void>[] = [];
     const started = ({ service, server }: Running): void => {
-      operation.add(service.name, server);
+      operation.add(service.name, server, () =>
+        optionsOf(running.get(service.name)?.service ?? service),
+      );
       ever.push(server.closed);
       for (const address of server.addresses) {
         process.stdout.write(`${service.name}: listening on ${address}\n`);
@@ -99,6 +102,8 @@ async function startAll(
   signals: Signals,
 ): Promise<Map<string, Running> | null> {
   const running = new Map<string, Running>();
+  // Each service listens to it. Node 20 takes more than ten for a leak, and says so on standard error.
+  setMaxListeners(0, signals.stop);
   for (const service of services.services) {
     try {
       running.set(service.name, { service, server: await start(service) });

@@ -53,7 +53,7 @@ export function listenTcp(address: string, port: number, options: ListenTcpOptio
 /**
  * A Unix stream socket that listens; unix(7). The file stays when it is closed, and goes when its
  * thread ends before that.
- * @param path from 1 to 107 bytes
+ * @param path from 1 to 107 bytes; one that begins with `@` is an abstract name, which has no file
  * @throws TypeError, RangeError; Error `EADDRINUSE` if the file exists, `ENOENT`, `EACCES`, …
  */
 export function listenUnix(path: string, options: ListenUnixOptions = {}): number {

@@ -34,6 +34,8 @@ export const ROW_VALUE = ROW_OFFSET;
 
 // Copies up to this many bytes are made here: a native call costs more.
 const SMALL_COPY_BYTES = 64;
+// The same for whole words, which are copied in a third of the time.
+const SMALL_WORDS_BYTES = 256;
 // Bytes of an Int32.
 const AT_ONCE = 4;
 
@@ -45,6 +47,7 @@ export class Batch {
   readonly capacity: number;
   readonly #io: Io;
   readonly #views: DataView[] = [];
+  readonly #words: Int32Array[] = [];
 
   /** @param tls where rows of TLS find their sessions; there may be none without it */
   constructor(kernel: Kernel, capacity: number, Buffer: BufferConstructor, tls?: TlsPlace) {
@@ -57,6 +60,7 @@ export class Batch {
 
   bind(buffer: number, view: Uint8Array): void {
     this.#views[buffer] = new DataView(view.buffer, view.byteOffset, view.length);
+    this.#words[buffer] = new Int32Array(view.buffer, view.byteOffset, view.length >> 2);
     this.#io.bind(buffer, view);
   }
 
@@ -191,5 +195,25 @@ export class Batch {
     rows[at + ROW_TARGET_BUFFER] = target;
     rows[at + ROW_TARGET_OFFSET] = targetOffset;
     this.#io.run(this.capacity, this.capacity + 1);
+  }
+
+  /** As `copyNow`, quicker when the length is a multiple of 4, as the offsets are. */
+  copyWords(buffer: number, offset: number, target: number, targetOffset: number, length: number) {
+    if (length > SMALL_WORDS_BYTES || (length & 3) !== 0) {
+      this.copyNow(buffer, offset, target, targetOffset, length);
+      return;
+    }
+    const from = this.#words[buffer]!;
+    const to = this.#words[target]!;
+    const end = (offset + length) >> 2;
+    let word = offset >> 2;
+    let place = targetOffset >> 2;
+    for (; word + 4 <= end; word += 4, place += 4) {
+      to[place] = from[word]!;
+      to[place + 1] = from[word + 1]!;
+      to[place + 2] = from[word + 2]!;
+      to[place + 3] = from[word + 3]!;
+    }
+    for (; word < end; word += 1, place += 1) to[place] = from[word]!;
   }
 }

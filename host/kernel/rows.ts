@@ -27,7 +27,7 @@ export const KIND_TLS_SEAL = 6;
 export const KIND_TLS_END = 7;
 
 /** How many buffers one Io can have bound at a time. */
-export const BUFFERS = 8;
+export const BUFFERS = 9;
 
 /** `wait` writes events as triples of u32: token low, token high, mask. */
 export const EVENT = 3;

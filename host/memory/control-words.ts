@@ -3,6 +3,7 @@
 
 import { BLOCK } from '../shared/records.ts';
 import { STATS } from './counts/stats.ts';
+import { Outbox } from './outbox.ts';
 
 // Int32 words. Each has one writer, but for SEQUENCE, which is exchanged.
 const SEQUENCE = 0;
@@ -17,6 +18,8 @@ const TAKEN = 6;
 const RECOVERED = 7;
 const INTERESTS = 8;
 const CALLBACK = 9;
+/** Calls of on_tick in a row that did not return, the present one included. */
+const TICKS_FAILED = 10;
 const RING = 16;
 /** Descriptors that can be on their way to a worker, each with the number of its listener. */
 const RING_ENTRIES = 4096;
@@ -24,6 +27,7 @@ const ENTRY_WORDS = 2;
 const RING_WORDS = RING_ENTRIES * ENTRY_WORDS;
 const BYTES = (RING + RING_WORDS) * 4;
 const BLOCK_OFFSET = BYTES + STATS * 8;
+const OUTBOX_OFFSET = BLOCK_OFFSET + BLOCK * 4;
 /** Where the entry of this number lies; numbers wrap around. */
 const entryAt = (index: number): number => RING + ((index >>> 0) % RING_ENTRIES) * ENTRY_WORDS;
 
@@ -62,6 +66,8 @@ export class ControlWords {
   readonly counts: Float64Array;
   /** What was taken for the seat from shared state, and how far it is served. */
   readonly block: Int32Array;
+  /** For `Outbox`. */
+  readonly outbox: Uint8Array;
   readonly #words: Int32Array;
   readonly #watched: boolean;
   #sequence: number;
@@ -78,11 +84,12 @@ export class ControlWords {
     this.#words = new Int32Array(buffer, 0, RING + RING_WORDS);
     this.counts = new Float64Array(buffer, BYTES, STATS);
     this.block = new Int32Array(buffer, BLOCK_OFFSET, BLOCK);
+    this.outbox = new Uint8Array(buffer, OUTBOX_OFFSET, Outbox.bytes);
     this.#sequence = this.#words[SEQUENCE]!;
   }
 
   /** Size of a buffer for it. */
-  static readonly bytes = BLOCK_OFFSET + BLOCK * 4;
+  static readonly bytes = OUTBOX_OFFSET + Outbox.bytes;
 
   // The worker's side.
 
@@ -111,6 +118,20 @@ export class ControlWords {
 
   #park(): never {
     for (;;) Atomics.wait(this.#words, SEQUENCE, CONDEMNED);
+  }
+
+  /** on_tick is called. Should it not return, a successor finds that it has failed. */
+  tickBegins(): void {
+    this.#words[TICKS_FAILED]! += 1;
+  }
+
+  /** It has returned. */
+  tickEnds(): void {
+    this.#words[TICKS_FAILED] = 0;
+  }
+
+  get ticksFailed(): number {
+    return this.#words[TICKS_FAILED]!;
   }
 
   /** The next descriptor that was handed over; −1 when there is none. */

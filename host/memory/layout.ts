@@ -124,7 +124,7 @@ export const UNREAD = PAUSED | BLOCKED | ENDED;
 /** Any of these, and an event is not just input. */
 export const EXCEPTIONS = UNREAD | CLOSING | DOOMED | AWAITING | TLS;
 /** Any of these, and the guest is given no input. */
-export const WITHHELD = PAUSED | BLOCKED | CLOSING | DOOMED;
+export const WITHHELD = PAUSED | BLOCKED | CLOSING | DOOMED | HANDSHAKING;
 
 // Names of the bound buffers.
 export const GUEST_BUFFER = 0;
@@ -137,6 +137,8 @@ export const BEFORE_BUFFER = 4;
 export const LOG_BUFFER = 5;
 /** PROXY headers. */
 export const HEADERS_BUFFER = 7;
+/** What callbacks have sent that have returned; see outbox.ts. */
+export const OUTBOX_BUFFER = 8;
 
 /** No buffer is larger, since I/O rows name places in it by Int32. */
 export const MAX_BYTES = 2 ** 31 - 1;

@@ -13,17 +13,8 @@ import type { Output } from './output.ts';
 import type { Parts } from './parts.ts';
 import { type Entrance, Replacement, type Started } from './replacement.ts';
 
-const {
-  BEFORE_BUFFER,
-  COLUMNS,
-  FLAGS,
-  GUEST_BUFFER,
-  HANDLE,
-  KNOWN,
-  REASON,
-  STATES_BUFFER,
-  UNSAVED,
-} = Numbers;
+const { BEFORE_BUFFER, COLUMNS, FLAGS, GUEST_BUFFER, HANDLE } = Numbers;
+const { KNOWN, REASON, STATES_BUFFER, UNSAVED } = Numbers;
 const { IN_ON_TICK, ON_CLOSE, ON_DATA, ON_DRAIN, ON_END, ON_OPEN, ON_TICK, ON_TIMER } = Words;
 
 /** What `data` and `end` return when the guest failed; the connection is doomed then. */
@@ -101,6 +92,15 @@ export class Callbacks implements Entrance {
     this.#resident = slot;
   }
 
+  /** As `load`, at once. */
+  loadNow(slot: number): void {
+    const stateBytes = this.#stateBytes;
+    if (stateBytes === 0 || this.#resident === slot) return;
+    const from = this.#stateOf(slot);
+    this.#batch.copyWords(STATES_BUFFER, from, GUEST_BUFFER, this.guest.state, stateBytes);
+    this.#resident = slot;
+  }
+
   /** The guest's state block becomes zero, and is the slot's. */
   clear(slot: number): void {
     this.guest.clearState();
@@ -117,12 +117,12 @@ export class Callbacks implements Entrance {
     this.#batch.copy(GUEST_BUFFER, this.guest.state, STATES_BUFFER, target, stateBytes);
   }
 
-  /** As `save`, at once: another callback of the slot comes before the batch is performed. */
+  /** As `save`, at once: another callback comes before the batch is performed. */
   saveNow(slot: number): void {
     const stateBytes = this.#stateBytes;
     if (stateBytes === 0 || this.#resident !== slot) return;
     const target = this.#stateOf(slot);
-    this.#batch.copyNow(GUEST_BUFFER, this.guest.state, STATES_BUFFER, target, stateBytes);
+    this.#batch.copyWords(GUEST_BUFFER, this.guest.state, STATES_BUFFER, target, stateBytes);
   }
 
   #stateOf(slot: number): number {
@@ -185,12 +185,12 @@ export class Callbacks implements Entrance {
     this.#notify(slot, this.guest.onTimer, ON_TIMER);
   }
 
-  /** on_tick, which belongs to no connection. */
-  tick(): void {
+  /** on_tick, which belongs to no connection. @returns false when it has failed */
+  tick(): boolean {
     const { onTick } = this.guest;
-    if (onTick === null || this.replacement.retryAt !== Infinity) return;
+    if (onTick === null) return true;
     this.#output.run();
-    if (!this.enter(IN_ON_TICK, onTick, ON_TICK)) this.#failed(IN_ON_TICK, this.why);
+    return this.enter(IN_ON_TICK, onTick, ON_TICK) || this.#failed(IN_ON_TICK, this.why) !== FAILED;
   }
 
   /** on_close, once: the handle is already unknown to the guest's host functions. */

@@ -27,6 +27,10 @@ const {
   TIMES,
 } = Numbers;
 
+// After the second failure of on_tick in a row: each costs a restart, and callbackTimeoutMs if it hangs.
+const FIRST_DELAY_MS = 1000;
+const LONGEST_DELAY_MS = 30_000;
+
 /** All in monotonic milliseconds; Infinity where none holds. */
 export class Deadlines {
   readonly #connections: Parts['connections'];
@@ -34,18 +38,20 @@ export class Deadlines {
   readonly #times: Float64Array;
   readonly #policy: Parts['policy'];
   readonly #timers: Timers;
+  readonly #control: Parts['control'];
   /** Connections are closed when they fall quiet. */
   #draining = false;
   /** When on_tick is due next. */
   #tick: number;
 
-  constructor({ connections, policy, clock }: Parts) {
-    this.#tick = policy.tickMs === 0 ? Infinity : clock.now + policy.tickMs;
+  constructor({ connections, control, policy, clock }: Parts) {
+    this.#control = control;
     this.#connections = connections;
     this.#table = connections.table;
     this.#times = connections.segment.times;
     this.#policy = policy;
     this.#timers = new Timers(connections.segment.connections);
+    this.#tick = policy.tickMs === 0 ? Infinity : clock.now + this.#tickDelay();
   }
 
   /** When a connection is to be looked at, or on_tick is due, whichever is first. */
@@ -59,6 +65,25 @@ export class Deadlines {
     const { tickMs } = this.#policy;
     this.#tick = this.#tick + tickMs > now ? this.#tick + tickMs : now + tickMs;
     return true;
+  }
+
+  /** on_tick has failed: what fails each time is called less and less often. */
+  putTickOff(now: number): void {
+    this.#tick = Math.max(this.#tick, now + this.#tickDelay());
+  }
+
+  /** Another module has an on_tick of its own, which has not failed. */
+  tickAnew(now: number): void {
+    const { tickMs } = this.#policy;
+    this.#control.tickEnds();
+    if (tickMs !== 0) this.#tick = Math.min(this.#tick, now + tickMs);
+  }
+
+  #tickDelay(): number {
+    const { tickMs } = this.#policy;
+    const again = this.#control.ticksFailed - 2;
+    if (again < 0) return tickMs;
+    return Math.max(tickMs, Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** again));
   }
 
   /** Takes a connection that is to be looked at by now; −1 when there is none. */

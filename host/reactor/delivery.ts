@@ -6,6 +6,7 @@
 // entry was delivered, or is left to the successor, or costs its own connection and no other.
 
 import * as Numbers from '../memory/layout.ts';
+import type { Outbox } from '../memory/outbox.ts';
 import * as Records from '../shared/records.ts';
 import type { Callbacks } from './callbacks.ts';
 import type { Deadlines } from './deadlines.ts';
@@ -43,6 +44,8 @@ export class Delivery {
   readonly #shared: Parts['shared'];
   readonly #block: Int32Array;
   readonly #effects: Parts['effects'];
+  readonly #batch: Parts['batch'];
+  readonly #outbox: Outbox;
   readonly #flow: Flow;
   readonly #deadlines: Deadlines;
   readonly #callbacks: Callbacks;
@@ -56,17 +59,25 @@ export class Delivery {
   /** What is queued is the next entry's own connection's, and may go out with what that sends. */
   #carried = false;
 
-  constructor(parts: Parts, flow: Flow, deadlines: Deadlines, callbacks: Callbacks) {
+  constructor(
+    parts: Parts,
+    outbox: Outbox,
+    flow: Flow,
+    deadlines: Deadlines,
+    callbacks: Callbacks,
+  ) {
     this.#connections = parts.connections;
     this.#table = parts.connections.table;
     this.#clock = parts.clock;
     this.#shared = parts.shared;
     this.#block = parts.control.block;
     this.#effects = parts.effects;
+    this.#batch = parts.batch;
+    this.#outbox = outbox;
     this.#flow = flow;
     this.#deadlines = deadlines;
     this.#callbacks = callbacks;
-    this.#into = new SharedCallbacks(parts, callbacks);
+    this.#into = new SharedCallbacks(parts, outbox, flow, callbacks);
     this.#perTurn = parts.policy.messagesPerTurn;
     this.#windowBytes = parts.policy.receiveWindowBytes;
   }
@@ -88,8 +99,9 @@ export class Delivery {
     this.#carried = false;
     for (let left = this.#perTurn; left > 0 && this.#more(); left -= 1) {
       this.#next();
-      if (this.#clock.spent()) return;
+      if (this.#clock.spent()) break;
     }
+    this.#flow.post();
   }
 
   /**
@@ -115,27 +127,46 @@ export class Delivery {
 
   #next(): void {
     const block = this.#block;
-    const table = this.#table;
     const position = block[BLOCK_POSITION]!;
     const at = BLOCK_ENTRIES + position * ENTRY;
     const reply = block[BLOCK_KIND] === BLOCK_REPLIES;
     const slot = this.#connections.find(block[at + ENTRY_HANDLE]!);
-    const base = slot * COLUMNS;
+    // Whether it is slow, and what it sends after that, depends on what becomes of what is in the outbox.
+    if (slot >= 0 && this.#outbox.count > 0) {
+      if (reply || this.#outbox.has(slot)) this.#flow.post();
+    }
     if (slot < 0 || this.#withheld(slot, reply)) {
       if (slot >= 0 && reply) this.#shared.replied(slot);
       block[BLOCK_POSITION] = position + 1;
-      return;
-    }
+    } else if (reply) this.#serveReply(slot, at);
+    else this.#serveMember(slot, at);
+  }
+
+  #serveReply(slot: number, at: number): void {
+    const base = slot * COLUMNS;
     this.#callbacks.load(slot);
     // Nothing of others is on its way while the guest runs: if it does not return, that would be lost.
     if (!this.#carried) this.#flow.flush();
     this.#carried = false;
+    if ((this.#table[base + FLAGS]! & OVER) !== 0) return;
+    this.#table[base + BUSY] = 1;
+    this.#block[BLOCK_POSITION]! += 1;
+    this.#reply(slot, at);
+    this.#table[base + BUSY] = 0;
+  }
+
+  #serveMember(slot: number, at: number): void {
+    const block = this.#block;
+    const table = this.#table;
+    const base = slot * COLUMNS;
+    // What was too large for the outbox would be lost if the guest did not return; and a backlog may have grown.
+    if (this.#batch.count > 0 || this.#effects.pending) this.#flow.flush();
     const flags = table[base + FLAGS]!;
-    if ((flags & (reply ? OVER : OVER | BLOCKED)) !== 0) return;
+    if ((flags & (OVER | BLOCKED)) !== 0) return;
+    this.#callbacks.loadNow(slot);
     table[base + BUSY] = 1;
-    block[BLOCK_POSITION] = position + 1;
-    if (reply) this.#reply(slot, at);
-    else if (block[BLOCK_KIND] !== BLOCK_MESSAGE) this.#tell(slot);
+    block[BLOCK_POSITION]! += 1;
+    if (block[BLOCK_KIND] !== BLOCK_MESSAGE) this.#tell(slot);
     else if ((flags & MISSED) === 0 || this.#caughtUp(slot)) this.#message(slot, at);
     table[base + BUSY] = 0;
   }
@@ -156,7 +187,7 @@ export class Delivery {
     const tag = block[at + ENTRY_TAG]!;
     const [topic, data] = [block[BLOCK_TOPIC]!, block[BLOCK_DATA]!];
     if (!this.#into.message(slot, tag, block[BLOCK_FLAGS]!, topic, data)) {
-      this.#callbacks.lose(slot);
+      this.#lose(slot);
       // Before a fresh instance is told of the others: nobody is given this message again.
       this.#shared.seat!.poison();
       block[BLOCK_INSIDE] = 0;
@@ -198,6 +229,7 @@ export class Delivery {
   // Tells it what it has missed. @returns whether it can be given the message that comes next
   #caughtUp(slot: number): boolean {
     this.#tell(slot);
+    this.#flow.post();
     this.#flow.flush();
     return !this.#withheld(slot, false);
   }
@@ -208,12 +240,20 @@ export class Delivery {
     if (this.#withheld(slot, false)) return;
     this.#callbacks.load(slot);
     this.#flow.flush();
-    if (!this.#withheld(slot, false)) this.#tell(slot);
+    if (this.#withheld(slot, false)) return;
+    this.#tell(slot);
+    this.#flow.post();
   }
 
   #fail(slot: number): void {
-    this.#callbacks.lose(slot);
+    this.#lose(slot);
     this.#restart();
+  }
+
+  // What others were sent goes out before it is looked at what this callback has left.
+  #lose(slot: number): void {
+    this.#flow.post();
+    this.#callbacks.lose(slot);
   }
 
   // The bytes of the block were in the memory of the instance before.

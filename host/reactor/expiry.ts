@@ -7,6 +7,9 @@ import type { Works } from './wiring.ts';
 
 const { AWAITING, BUSY, COLUMNS, DOOMED, FLAGS, GUEST_TIMER, KNOWN, LINGERING, TIMES } = Numbers;
 
+/** Failures in a row before the first call that was put off. */
+const TOLD_AT = 2;
+
 export class Expiry {
   readonly #clock: Parts['clock'];
   readonly #table: Int32Array;
@@ -15,9 +18,13 @@ export class Expiry {
   readonly #lifecycle: Works['lifecycle'];
   readonly #deadlines: Works['deadlines'];
   readonly #callbacks: Works['callbacks'];
+  readonly #control: Parts['control'];
+  readonly #observer: Parts['observer'];
 
   constructor(parts: Parts, works: Works) {
     this.#clock = parts.clock;
+    this.#control = parts.control;
+    this.#observer = parts.observer;
     this.#table = parts.connections.table;
     this.#times = parts.connections.segment.times;
     this.#preface = works.preface;
@@ -32,7 +39,7 @@ export class Expiry {
     const { replacement } = this.#callbacks;
     const { now } = this.#clock;
     if (replacement.retryAt <= now) replacement.restart();
-    if (deadlines.takeTick(now)) this.#callbacks.tick();
+    if (deadlines.takeTick(now) && replacement.retryAt === Infinity) this.#tick();
     for (let slot = deadlines.shift(now); slot >= 0; slot = deadlines.shift(now)) {
       const due = this.#times[slot * TIMES + GUEST_TIMER]!;
       if (due !== 0 && due <= now) {
@@ -48,5 +55,14 @@ export class Expiry {
       deadlines.schedule(slot);
       if (this.#clock.spent()) return;
     }
+  }
+
+  #tick(): void {
+    if (this.#control.ticksFailed === TOLD_AT) {
+      this.#observer.failure(new Error('on_tick fails each time: it is called less often'));
+    }
+    this.#control.tickBegins();
+    if (this.#callbacks.tick()) this.#control.tickEnds();
+    else this.#deadlines.putTickOff(this.#clock.now);
   }
 }

@@ -109,6 +109,19 @@ export class Flow {
     this.reviewTouched();
   }
 
+  /** Offers the kernel what callbacks have put into the outbox, and does what follows from it. */
+  post(): void {
+    this.#output.post();
+    this.reviewTouched();
+  }
+
+  /** As `post`; what the batch holds from `mark` on, which could not be put there, goes out behind it. */
+  postBefore(mark: number): void {
+    this.#output.post();
+    this.#output.postpone(mark);
+    this.reviewTouched();
+  }
+
   /** Performs what is queued, and then offers the connection's backlog to the kernel. */
   flushBacklog(slot: number): void {
     this.flush();

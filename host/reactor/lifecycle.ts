@@ -7,6 +7,7 @@ import {
   REASON_SHUTDOWN,
   REASON_WRITE_TIMEOUT,
 } from '../../assembly/abi.ts';
+import { isThere } from '../memory/handles.ts';
 import * as Numbers from '../memory/layout.ts';
 import type { Backlog } from './backlog.ts';
 import type { Deadlines } from './deadlines.ts';
@@ -128,6 +129,7 @@ export class Lifecycle {
     const base = slot * COLUMNS;
     if ((this.#table[base + FLAGS]! & (CLOSING | DOOMED)) !== 0) return;
     this.#table[base + REASON] = reason;
+    this.#handshakes.end(slot);
     this.#table[base + FLAGS]! |= CLOSING | FIN_DUE;
     // Behind what ends within TLS more may lie unread, which would make close(2) a reset: it is over when
     // the stream below is.
@@ -138,6 +140,19 @@ export class Lifecycle {
     this.#flow.watch(slot);
     this.#deadlines.schedule(slot);
     this.#connections.pushClosing(slot);
+  }
+
+  /**
+   * Ends the connection of a handle: gracefully, or by a reset.
+   * @returns whether it is there
+   */
+  disconnect(handle: number, abort: boolean): boolean {
+    const { table, segment } = this.#connections;
+    if (!isThere(table, segment.connections, handle)) return false;
+    const slot = this.#connections.current(handle);
+    if (abort) this.#connections.doom(slot, REASON_SHUTDOWN);
+    else this.finish(slot, REASON_SHUTDOWN);
+    return true;
   }
 
   /**

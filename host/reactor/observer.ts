@@ -46,7 +46,7 @@ export interface Observer {
   fault(ending: Ending): boolean;
   /** The guest failed and was replaced. */
   restart(failure: Failure): void;
-  /** The replacement did not come up; connections were aborted, and new ones are refused. */
+  /** The replacement did not come up: connections were aborted, and new ones are refused. Or on_tick fails. */
   failure(error: unknown): void;
   /** Connections were kept out before the guest heard of them; not told of to whoever has no such function. */
   refused?(refused: Refused): void;

@@ -6,12 +6,13 @@ import * as Batches from '../kernel/batch.ts';
 import * as Rows from '../kernel/rows.ts';
 import * as TlsRows from '../kernel/tls-rows.ts';
 import * as Numbers from '../memory/layout.ts';
+import type { Outbox } from '../memory/outbox.ts';
 import type { Backlog } from './backlog.ts';
 import type { Parts } from './parts.ts';
 import { Sealing } from './sealing.ts';
 
 const { BUSY, COLUMNS, DOOMED, FD, FIN_SENT, FLAGS, OUTPUT, SEGMENT_BUFFER } = Numbers;
-const { STAGED_BYTES, TLS, UNSAVED } = Numbers;
+const { OUTPUT_BYTES, STAGED_BYTES, TLS, UNSAVED } = Numbers;
 const { KIND_SEND, KIND_TLS_END, KIND_TLS_RECV, KIND_TLS_SEND } = Rows;
 const { ROW, ROW_BUFFER, ROW_KIND, ROW_LENGTH, ROW_OFFSET, ROW_RESULT } = Rows;
 const { TLS_FAILED, TLS_WIRE_BUFFER } = TlsRows;
@@ -31,11 +32,12 @@ export class Output {
   readonly #clock: Parts['clock'];
   readonly #stats: Parts['stats'];
   readonly #backlog: Backlog;
+  readonly #outbox: Outbox;
   readonly #sealing: Sealing;
   /** The slot whose state block is queued to be copied out of the guest; −1 for none. */
   unsaved = -1;
 
-  constructor(parts: Parts, backlog: Backlog) {
+  constructor(parts: Parts, backlog: Backlog, outbox: Outbox) {
     this.#connections = parts.connections;
     this.#table = parts.connections.table;
     this.#batch = parts.batch;
@@ -45,6 +47,7 @@ export class Output {
     this.#clock = parts.clock;
     this.#stats = parts.stats;
     this.#backlog = backlog;
+    this.#outbox = outbox;
     this.#sealing = new Sealing(parts, backlog);
   }
 
@@ -181,6 +184,61 @@ export class Output {
         rows[at + ROW_OFFSET]!,
         rows[at + ROW_LENGTH]!,
       );
+    }
+  }
+
+  /** Offers the kernel what is in the outbox, and empties it; what the kernel does not take is backlog. */
+  post(): void {
+    const outbox = this.#outbox;
+    const { rows } = outbox;
+    for (let row = 0; row < outbox.count; row += 1) {
+      const at = row * ROW;
+      if (rows[at + ROW_KIND] !== KIND_SEND) continue;
+      if (outbox.waits(row)) outbox.perform(row);
+      const length = rows[at + ROW_LENGTH]!;
+      if (rows[at + ROW_RESULT] === length) {
+        outbox.done(row);
+        this.#progress(rows[at + ROW_SLOT]!, length);
+      } else this.#notAll(row);
+    }
+    outbox.clear();
+  }
+
+  // What the kernel has left of a row of the outbox waits, and so does all that follows it there.
+  #notAll(row: number): void {
+    const outbox = this.#outbox;
+    const { rows } = outbox;
+    const at = row * ROW;
+    const slot = rows[at + ROW_SLOT]!;
+    const base = slot * COLUMNS;
+    const busy = this.#table[base + BUSY]!;
+    // Between what is in the outbox and what is in the pages the row counts as torn.
+    this.#table[base + BUSY] = 1;
+    const result = rows[at + ROW_RESULT]!;
+    const sent = Math.max(0, result);
+    if (sent > 0) this.#progress(slot, sent);
+    if (result < 0 && result !== -this.#kernel.constants.EAGAIN) this.fail(slot, result);
+    for (let next = row, skip = sent; next < outbox.count; next += 1, skip = 0) {
+      const from = next * ROW;
+      if (rows[from + ROW_KIND] !== KIND_SEND || rows[from + ROW_SLOT] !== slot) continue;
+      const [offset, length] = [rows[from + ROW_OFFSET]!, rows[from + ROW_LENGTH]!];
+      outbox.done(next);
+      this.#backlog.append(slot, rows[from + ROW_BUFFER]!, offset + skip, length - skip);
+    }
+    this.#table[base + BUSY] = busy;
+  }
+
+  /** What the batch holds from `mark` on for connections that have a backlog by now goes behind it. */
+  postpone(mark: number): void {
+    const { rows, count } = this.#batch;
+    for (let row = mark; row < count; row += 1) {
+      const at = row * ROW;
+      const slot = rows[at + ROW_SLOT]!;
+      if (rows[at + ROW_KIND] !== KIND_SEND) continue;
+      if (this.#table[slot * COLUMNS + OUTPUT_BYTES] === 0) continue;
+      this.#batch.cancel(row);
+      const [buffer, offset] = [rows[at + ROW_BUFFER]!, rows[at + ROW_OFFSET]!];
+      this.#backlog.appendStaged(slot, buffer, offset, rows[at + ROW_LENGTH]!);
     }
   }
 

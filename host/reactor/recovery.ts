@@ -70,6 +70,7 @@ export class Recovery {
     this.#works.backlog.recover();
     this.#works.handshakes.recover();
     this.#revive();
+    this.#resume();
     control.recovered();
     this.#closeStray(control.taken);
     control.recount(connections.open);
@@ -108,6 +109,12 @@ export class Recovery {
     for (let slot = 0; slot < connections.end; slot += 1) {
       if (this.#isOpen(slot)) flow.revive(slot);
     }
+  }
+
+  // What callbacks had sent goes out, from where the thread before has left off.
+  #resume(): void {
+    this.#works.outbox.recover();
+    this.#works.flow.post();
   }
 
   #isOpen(slot: number): boolean {

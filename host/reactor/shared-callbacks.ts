@@ -3,7 +3,9 @@
 
 import * as Words from '../memory/control-words.ts';
 import * as Numbers from '../memory/layout.ts';
+import type { Outbox } from '../memory/outbox.ts';
 import type { Callbacks } from './callbacks.ts';
+import type { Flow } from './flow.ts';
 import type { Parts } from './parts.ts';
 
 const { COLUMNS, HANDLE } = Numbers;
@@ -11,11 +13,19 @@ const { ON_MESSAGE, ON_MISSED, ON_REPLY } = Words;
 
 /** Each tells whether the guest has returned; if not, `Callbacks.lose` is next. */
 export class SharedCallbacks {
+  readonly #batch: Parts['batch'];
+  readonly #effects: Parts['effects'];
+  readonly #outbox: Outbox;
+  readonly #flow: Flow;
   readonly #callbacks: Callbacks;
   readonly #control: Parts['control'];
   readonly #table: Int32Array;
 
-  constructor(parts: Parts, callbacks: Callbacks) {
+  constructor(parts: Parts, outbox: Outbox, flow: Flow, callbacks: Callbacks) {
+    this.#batch = parts.batch;
+    this.#effects = parts.effects;
+    this.#outbox = outbox;
+    this.#flow = flow;
     this.#callbacks = callbacks;
     this.#control = parts.control;
     this.#table = parts.connections.table;
@@ -39,7 +49,7 @@ export class SharedCallbacks {
       callbacks.why = thrown;
       return false;
     }
-    return callbacks.returned(slot);
+    return callbacks.settled() && this.#gathered(slot);
   }
 
   /** on_reply; the state is in the guest and to be saved, the bytes in the window from `offset` on. */
@@ -65,7 +75,39 @@ export class SharedCallbacks {
 
   /** on_missed; the state is in the guest. */
   missed(slot: number): boolean {
-    const { onMissed } = this.#callbacks.guest;
-    return onMissed === null || this.#callbacks.enter(slot, onMissed, ON_MISSED);
+    const callbacks = this.#callbacks;
+    const { guest } = callbacks;
+    const { onMissed, state } = guest;
+    if (onMissed === null) return true;
+    const handle = this.#table[slot * COLUMNS + HANDLE]!;
+    callbacks.begin(guest, slot, ON_MISSED);
+    try {
+      try {
+        onMissed(handle, state);
+      } finally {
+        this.#control.leave();
+      }
+    } catch (thrown) {
+      callbacks.why = thrown;
+      return false;
+    }
+    return callbacks.settled() && this.#gathered(slot);
+  }
+
+  // What was sent is put where a successor finds it, and so is the state: others may be served before the kernel
+  // is called.
+  #gathered(slot: number): boolean {
+    const { mark } = this.#effects;
+    if (this.#batch.count > mark && !this.#outbox.take(mark)) this.#later(mark);
+    this.#callbacks.saveNow(slot);
+    if (this.#batch.count === 0) this.#effects.flushed();
+    return true;
+  }
+
+  // The outbox has no room, or never had so much: then it goes out by the batch.
+  #later(mark: number): void {
+    if (this.#outbox.count === 0) return;
+    this.#flow.postBefore(mark);
+    this.#outbox.take(mark);
   }
 }

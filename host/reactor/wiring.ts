@@ -1,6 +1,7 @@
 // Wiring: makes the classes of this room, each after those that it calls. It knows who works with whom,
 // and not what at.
 
+import { Outbox } from '../memory/outbox.ts';
 import { Apply } from './apply.ts';
 import { Backlog } from './backlog.ts';
 import { Callbacks } from './callbacks.ts';
@@ -19,6 +20,7 @@ import { Secure } from './secure.ts';
 
 /** What a turn and the reactor's commands call. */
 export interface Works {
+  readonly outbox: Outbox;
   readonly backlog: Backlog;
   readonly output: Output;
   readonly deadlines: Deadlines;
@@ -36,19 +38,20 @@ export interface Works {
 /** @param started the instance that serves first */
 export function wire(parts: Parts, started: Started): Works {
   const backlog = new Backlog(parts);
-  const output = new Output(parts, backlog);
+  const { kernel, connections, batch, control } = parts;
+  const outbox = new Outbox(kernel, connections.segment, batch, control.outbox);
+  const output = new Output(parts, backlog, outbox);
   const deadlines = new Deadlines(parts);
   const flow = new Flow(parts, output, deadlines);
   const endings = new Endings(parts);
   const handshakes = new Handshakes(parts, deadlines);
   const lifecycle = new Lifecycle(parts, output, backlog, flow, deadlines, handshakes, endings);
-  const apply = new Apply(parts, backlog, flow, lifecycle, deadlines);
+  const apply = new Apply(parts, backlog, flow, lifecycle, deadlines, handshakes);
   const callbacks = new Callbacks(parts, output, apply, endings, started);
   const input = new Input(parts, output, backlog, flow, lifecycle, deadlines, callbacks);
-  const delivery = new Delivery(parts, flow, deadlines, callbacks);
+  const delivery = new Delivery(parts, outbox, flow, deadlines, callbacks);
   const others = { output, backlog, deadlines, endings, handshakes, flow, lifecycle, callbacks };
-  const greet = (slot: number): void => preface.greet(slot);
-  const secure = new Secure(parts, { ...others, input }, greet);
-  const preface = new Preface(parts, { ...others, secure });
-  return { ...others, preface, input, secure, delivery };
+  const preface = new Preface(parts, others);
+  const secure = new Secure(parts, { ...others, input, preface });
+  return { ...others, outbox, preface, input, secure, delivery };
 }

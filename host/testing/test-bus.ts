@@ -3,6 +3,7 @@
 
 import { type BusEngine, type BusEvents, FRAME_OVERHEAD } from '../engines/contract.ts';
 import { FRAME_GAP, readFrame } from '../engines/frame.ts';
+import { topicText } from '../shared/member/topic-text.ts';
 import { type Ground, Link, linksOf, settleAll } from './links.ts';
 
 /** A message that is on its way. */
@@ -19,8 +20,6 @@ interface Flying {
   /** Who gets it: those who were connected then, and are still. */
   to: readonly BusLink[];
 }
-
-const utf8 = new TextDecoder();
 
 /**
  * The option `topics` of harnesses, which are one room by it, as processes are. Messages arrive at once, until
@@ -97,7 +96,7 @@ export class TestBus {
   #take(from: BusLink, frame: Uint8Array): void {
     const to = this.#links.filter((link) => link !== from && link.connected);
     const { flags, topic, data } = readFrame(frame)!;
-    const message = (flags & FRAME_GAP) === 0 ? { topic: utf8.decode(topic), data } : null;
+    const message = (flags & FRAME_GAP) === 0 ? { topic: topicText(topic), data } : null;
     this.#flying.push({ from, frame, message, to });
     from.ground.timers.soon(() => {
       if (!this.#holding) settleAll(this.#deliver(Number.POSITIVE_INFINITY));

@@ -3,8 +3,9 @@
 // N that are ended at random, a tenth of it that hang. Exits with 1 when a byte or a stream is missed.
 
 import { parseArgs } from 'node:util';
-import { evening, sharingHost } from '../../dist/test/helpers/delivery-deaths.js';
-import { scriptedModule } from '../../dist/test/helpers/guests.js';
+import { crowdOfThreads } from '../../dist/test/helpers/crowd-deaths.js';
+import { crowd, evening, sharingHost } from '../../dist/test/helpers/delivery-deaths.js';
+import { compiledGuest, scriptedModule } from '../../dist/test/helpers/guests.js';
 import { storm } from '../../dist/test/helpers/kills-under-load.js';
 import { sharingModule } from '../../dist/test/helpers/sharing.js';
 import { hostOfDeaths, live } from '../../dist/test/helpers/thread-deaths.js';
@@ -48,20 +49,25 @@ say(
 );
 process.stdout.write(shown(faults));
 
-const sharing = await sharingHost('soak-sharing', sharingModule);
-const evenings = { steps: evening(sharing, []).steps, deaths: 0, lost: 0, faults: [] };
-for (let step = 1; step <= evenings.steps; step += stride) {
-  const outcome = evening(sharing, [step]);
-  evenings.deaths += outcome.deaths;
-  evenings.lost += outcome.lost;
-  evenings.faults.push(...outcome.faults.map((fault) => `step ${step}: ${fault}`));
+const evenings = [
+  ['deliveries', await sharingHost('soak-sharing', sharingModule), evening],
+  ['deliveries to many', await sharingHost('soak-crowd', compiledGuest('roster'), 256), crowd],
+];
+for (const [what, host, script] of evenings) {
+  const all = { steps: script(host, []).steps, deaths: 0, lost: 0, faults: [] };
+  for (let step = 1; step <= all.steps; step += stride) {
+    const outcome = script(host, [step]);
+    all.deaths += outcome.deaths;
+    all.lost += outcome.lost;
+    all.faults.push(...outcome.faults.map((fault) => `step ${step}: ${fault}`));
+  }
+  failed ||= all.faults.length > 0;
+  say(
+    `${all.deaths} deaths at ${all.steps} statements of ${what}: ${all.lost} ` +
+      `connections lost that were being served, ${all.faults.length} faults`,
+  );
+  process.stdout.write(shown(all.faults));
 }
-failed ||= evenings.faults.length > 0;
-say(
-  `${evenings.deaths} deaths at ${evenings.steps} statements of deliveries: ${evenings.lost} ` +
-    `connections lost that were being served, ${evenings.faults.length} faults`,
-);
-process.stdout.write(shown(evenings.faults));
 
 const percentile = (times, part) =>
   Math.round([...times].sort((a, b) => a - b)[Math.floor((times.length - 1) * part)]);
@@ -82,4 +88,11 @@ for (const [kind, words, count, workers] of plans) {
   );
   process.stdout.write(shown(report.faults));
 }
+const told = await crowdOfThreads('soak-crowd-threads', { rounds: Math.ceil(rounds / 10), seed });
+failed ||= told.faults.length > 0 || told.lost > 2 * told.deaths;
+say(
+  `${told.deaths} threads ended at a statement of a delivery: ${told.lost} members lost, ` +
+    `${told.messages} messages compared, ${told.faults.length} faults`,
+);
+process.stdout.write(shown(told.faults));
 process.exitCode = failed ? 1 : 0;

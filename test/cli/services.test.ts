@@ -39,6 +39,19 @@ test('the services of a file are served side by side', async (t) => {
   t.is((await server.exited).code, 0);
 });
 
+test('twelve services are no reason for a warning', async (t) => {
+  const names = Array.from({ length: 12 }, (_, at) => `s${at}`);
+  const file = writer(t)(
+    'w.toml',
+    names.map((name) => service(name, 'echo', 'workers = 0\n')).join(''),
+  );
+  const server = await startCli(t, ['--config', file], { lines: 0 });
+  t.is(await said(t, await addressOf(server, 's11'), 'abc'), 'abc');
+  server.kill('SIGTERM');
+  t.is((await server.exited).code, 0);
+  t.notRegex(server.stderr, /warning/i);
+});
+
 test('none of the services stays when one cannot start', async (t) => {
   const taken = await startCli(t, ['--listen', '127.0.0.1:0']);
   const file = writer(t)(

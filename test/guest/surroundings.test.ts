@@ -426,6 +426,39 @@ test('a trap in on_tick costs no connection, and the next tick comes', async (t)
   t.is(value(server, 'ticks'), 1);
 });
 
+test('an on_tick that fails each time is called less and less often, which is told once', async (t) => {
+  const server = await start({ policy: { tickMs: 100 }, config: 'tick trap 300000' });
+  const peer = server.connect();
+  const failed: number[] = [];
+  for (let calls = 0; server.now < 200_000; server.advance(10)) {
+    const traps = server.traps.filter(
+      (why) => why.includes('on_tick()') || why.includes('unreachable'),
+    );
+    for (; calls < traps.length; calls += 1) failed.push(server.now);
+  }
+  const waits = failed.slice(1).map((at, index) => at - failed[index]!);
+  t.deepEqual(waits.slice(0, 7), [100, 1000, 2000, 4000, 8000, 16_000, 30_000]);
+  t.true(waits.slice(7).every((ms) => ms === 30_000));
+  const told = server.traps.filter((why) => why.includes('less often'));
+  t.deepEqual(told, ['Error: on_tick fails each time: it is called less often']);
+  t.is(peer.state, 'open');
+  // One that succeeds is followed by all others.
+  server.advance(130_000);
+  const ticks = value(server, 'ticks');
+  t.true(ticks > 0);
+  server.advance(1000);
+  t.is(value(server, 'ticks'), ticks + 10);
+});
+
+test('a module that is swapped in has its own on_tick called at the next tick', async (t) => {
+  const server = await start({ policy: { tickMs: 100 }, config: 'tick trap 1000000' });
+  server.advance(60_000);
+  t.is(value(server, 'ticks'), 0);
+  await server.swap(module, { config: '' });
+  server.advance(100);
+  t.is(value(server, 'ticks'), 1);
+});
+
 test('on_tick finds no state block, and changes none', async (t) => {
   const writes = guest({
     functions: {

@@ -10,7 +10,7 @@
 //   T H      trap, hang
 //
 // The configuration may have lines: `metric k n` is declared, `start how` is what on_start does: `trap`,
-// `hang`, `measure`. The first metrics are always `starts`, `ticks` and `sizes`.
+// `hang`, `measure`, and `tick how ms` what on_tick does before that time: `trap`, `hang`. The first metrics are always `starts`, `ticks` and `sizes`.
 
 import { LOG_INFO, METRIC_COUNTER, METRIC_HISTOGRAM } from '../../assembly/abi';
 import {
@@ -32,6 +32,8 @@ const buffer: usize = memory.data(4096);
 let configured: string = '';
 let declared: string = '';
 let start: string = '';
+let ticking: string = '';
+let until: f64 = 0;
 let tick: i32 = 0;
 let told: i32 = 0;
 
@@ -52,6 +54,10 @@ export function _initialize(): void {
     if (words[0] === 'metric')
       declared += `${declare(<i32>parseInt(words[1], 10), words[2]).toString()} `;
     if (words[0] === 'start') start = words[1];
+    if (words[0] === 'tick') {
+      ticking = words[1];
+      until = parseFloat(words[2]);
+    }
     if (words[0] === 'early' && random(buffer, 1) !== -4) unreachable();
     if (words[0] === 'early' && measure(0, 1) !== -4) unreachable();
     if (words[0] === 'early' && wall_clock() !== 0) unreachable();
@@ -71,6 +77,7 @@ export function on_start(): void {
 }
 
 export function on_tick(): void {
+  if (now() < until) fail(ticking);
   measure(1, 1);
   if (tick === 1) unreachable();
   if (tick === 2) fail('hang');

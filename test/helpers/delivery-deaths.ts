@@ -33,8 +33,12 @@ export interface SharingHost {
   policy: Policy;
 }
 
-/** Loads the host with steps, and the guest in it. */
-export async function sharingHost(name: string, guest: Uint8Array): Promise<SharingHost> {
+/** Loads the host with steps, and the guest in it, which is given so many messages in a round. */
+export async function sharingHost(
+  name: string,
+  guest: Uint8Array,
+  messagesPerTurn = 3,
+): Promise<SharingHost> {
   const load = steppedHost(name);
   const [reactor, control, loopback, columns, modules, policies] = (await Promise.all(
     [
@@ -58,7 +62,7 @@ export async function sharingHost(name: string, guest: Uint8Array): Promise<Shar
     receiveWindowBytes: 16 << 10,
     maxStagedBytes: 64 << 10,
     maxStagedSends: 64,
-    messagesPerTurn: 3,
+    messagesPerTurn,
     logLinesPerSecond: 1_000_000,
   });
   const module = await modules.loadModule(guest, policy);
@@ -76,6 +80,7 @@ export interface RoomOutcome {
 interface Guest {
   readonly name: string;
   readonly socket: Socket;
+  readonly fd: number;
   received: string;
 }
 
@@ -199,7 +204,8 @@ class Room {
       policy: this.#host.policy,
       observer: {
         ...{ open: null, data: null, close: null },
-        restart: ({ why }) => this.#dead || this.faults.push(`restart: ${why}`),
+        restart: ({ why }) =>
+          this.#dead || /unreachable/.test(why) || this.faults.push(`restart: ${why}`),
         failure: (error) => this.#dead || this.faults.push(`failure: ${String(error)}`),
         fault: () => true,
         log: () => true,
@@ -254,9 +260,9 @@ class Room {
     this.#running = false;
   }
 
-  connect(name: string, script: string): void {
-    const { fd, client } = this.#kernel.connect(1 << 20, 'unix:');
-    this.#guests.set(name, { name, socket: client, received: '' });
+  connect(name: string, script: string, bufferBytes = 1 << 20): void {
+    const { fd, client } = this.#kernel.connect(bufferBytes, 'unix:');
+    this.#guests.set(name, { name, socket: client, fd, received: '' });
     this.#run(() => this.#reactor.open(fd));
     this.say(name, script);
     this.settle();
@@ -288,8 +294,19 @@ class Room {
   }
 
   lost(name: string): boolean {
-    const { socket } = this.#guests.get(name)!;
-    return socket.reset || socket.resetTold;
+    const { socket, fd } = this.#guests.get(name)!;
+    return socket.reset || socket.resetTold || !this.#placed(fd);
+  }
+
+  // A thread that ends between forgetting a descriptor and closing it leaves it open, and nobody has it.
+  #placed(fd: number): boolean {
+    const { COLUMNS, FD, FLAGS, OPEN } = this.#host.columns;
+    const rows = this.#host.policy.maxConnections;
+    const table = new Int32Array(this.#segment, 0, rows * COLUMNS);
+    for (let base = 0; base < table.length; base += COLUMNS) {
+      if ((table[base + FLAGS]! & OPEN) !== 0 && table[base + FD] === fd) return true;
+    }
+    return false;
   }
 
   received(name: string): string {
@@ -359,4 +376,67 @@ export function evening(host: SharingHost, deaths: readonly number[]): RoomOutco
   }
   room.end();
   return { steps, deaths: room.died, lost: lost.length, faults };
+}
+
+// Members by their numbers, and what the kernel takes of what each is sent at a time.
+const CROWD = [1 << 20, 3000, 1 << 20, 1 << 20, 2000];
+const SAID = ['a1;', 'e-2;', 's3;', 'o4;', 'b5;', 'O6;', 'T3;', 'a7;'];
+const LETTERS = 5000;
+
+/** Messages that came whole, without what other members have sent. */
+const told = (got: string): string[] => got.match(/!|[aesobT][^;x]*;\d?/g) ?? [];
+
+/** What a member has got that it should not, or has not got that it should. */
+function faultOf(number: number, got: string, inside: boolean): string | null {
+  const name = `member ${number}`;
+  const runs = got.match(/x+/g) ?? [];
+  if (runs.some((run) => run.length % LETTERS !== 0))
+    return `${name} has got a part of the letters`;
+  if (/b5;(?!x)/.test(got)) return `${name} has got a part of a message`;
+  const heard = told(got).map((text) => text.replace(/^e\d/, 'e-').replace(/^s3;\d/, 's3;'));
+  const messages = heard.filter((text) => text !== '!');
+  const missed = heard.length - messages.length;
+  // Without the member who traps it is a message like any other.
+  const traps = number > 3 && !messages.includes('T3;');
+  const wanted = SAID.filter((text) => !text.startsWith('O') && !(traps && text === 'T3;'));
+  if (traps && missed === 0) return `${name} was not told that it has missed one`;
+  const inOrder = wanted.filter((text) => messages.includes(text)).join('') === messages.join('');
+  if (!inOrder) return `${name} has got ${messages.join(' ')}`;
+  if (messages.length < wanted.length && !(inside && missed > 0)) {
+    return `${name} has got only ${messages.join(' ')}, and ${missed} word of it`;
+  }
+  if (missed > Number(number > 3) + Number(inside)) return `${name} was told ${missed} times`;
+  const own = got.match(/e(.)2;/);
+  if (own !== null && own[1] !== `${number}`) return `${name} has got what ${own[1]} has written`;
+  const counted = /s3;(\d)/.exec(got);
+  if (!inside && counted?.[1] !== '3') return `${name} has counted ${counted?.[1]}`;
+  return null;
+}
+
+/** A message after the other for members who are sent to together; the guest traps for one of them. */
+export function crowd(host: SharingHost, deaths: readonly number[]): RoomOutcome {
+  const room = new Room(host, deaths);
+  for (const [number, bytes] of CROWD.entries()) room.connect(`${number}`, `j${number}`, bytes);
+  room.arm();
+  for (const text of SAID) {
+    room.member.publish('room', text);
+    room.wake();
+  }
+  // Slow ones read on until nothing more comes.
+  const all = (): number =>
+    CROWD.reduce((sum, _, name) => sum + room.received(`${name}`).length, 0);
+  for (let before = -1; before < all(); room.settle()) before = all();
+  const { steps } = room;
+  globalThis.wasmpollStep = undefined;
+  const { faults, inside } = room;
+  const lost = CROWD.map((_, number) => `${number}`).filter((name) => room.lost(name));
+  // One has trapped. Who dies with bytes for another one takes that one along.
+  if (lost.length > 1 + 2 * deaths.length) faults.push(`lost: ${lost.join(', ')}`);
+  for (const number of CROWD.keys()) {
+    if (lost.includes(`${number}`)) continue;
+    const fault = faultOf(number, room.received(`${number}`), inside > 0);
+    if (fault !== null) faults.push(fault);
+  }
+  room.end();
+  return { steps, deaths: room.died, lost: lost.length - 1, faults };
 }

@@ -9,7 +9,7 @@ const dist = fileURLToPath(new URL('../../', import.meta.url));
 
 // What changes the segment or the kernel, and what is called by those that do.
 const STEPPED =
-  /^host\/(reactor\/|memory\/(connections|pages|free-pages|page-scan|blocks|control-words)\.|guest\/(effects|shared-log)\.|kernel\/batch\.)/;
+  /^host\/(reactor\/|memory\/(connections|pages|free-pages|page-scan|blocks|control-words|outbox)\.|guest\/(effects|shared-log)\.|kernel\/batch\.)/;
 
 declare global {
   /** Called at each step; throws where the thread is to end. */
@@ -37,9 +37,12 @@ function withSteps(source: string): string {
     .join('\n');
 }
 
+/** Where the copy of this name is. */
+export const steppedPath = (name: string): string => `${dist}faults/${name}`;
+
 /** Writes the copy, with steps in the files that `stepped` matches. @returns a function that imports one of its modules */
 export function steppedHost(name: string, stepped = STEPPED): (module: string) => Promise<unknown> {
-  const target = `${dist}faults/${name}`;
+  const target = steppedPath(name);
   for (const folder of ['host', 'assembly']) {
     for (const name of readdirSync(`${dist}${folder}`, { recursive: true }) as string[]) {
       if (!name.endsWith('.js')) continue;

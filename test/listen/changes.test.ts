@@ -5,12 +5,17 @@ import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { type ServeOptions, type Server, serve } from '../../host/index.ts';
 import { native } from '../../host/kernel/native.ts';
+import { bindPlan } from '../../host/listen/binding.ts';
 import { parseIp } from '../../host/listen/peer/ip.ts';
 import { ListenerTable, MOST_LISTENERS } from '../../host/listen/peer/listener-table.ts';
 import { parseNetworks } from '../../host/listen/peer/networks.ts';
+import { parseListen } from '../../host/listen/spec.ts';
+import { resolvePolicy } from '../../host/policy.ts';
 import { type Client, connect } from '../helpers/client.ts';
 import { compiledGuest, small } from '../helpers/guests.ts';
 import { runCli, startCli, temporary } from '../helpers/process.ts';
+
+const surroundings = compiledGuest('surroundings');
 
 async function served(t: ExecutionContext, options: Partial<ServeOptions>): Promise<Server> {
   const policy = { ...small, drainQuietMs: 0, lingerMs: 0 };
@@ -33,7 +38,7 @@ async function echoes(client: Client): Promise<boolean> {
 for (const workers of [0, 1]) {
   test(`listeners come and go, and connections stay, with workers: ${workers}`, async (t) => {
     const file = path.join(temporary(t), 's');
-    const server = await served(t, { protocol: compiledGuest('surroundings'), workers });
+    const server = await served(t, { protocol: surroundings, workers });
     const [first] = server.addresses as [string];
     const before = await connect(first, { owner: t });
     await server.listen([`unix:${file}`, '127.0.0.1:0']);
@@ -91,6 +96,41 @@ test('rules change without closing the socket', async (t) => {
   await server.listen('127.0.0.1:0');
   t.true(await echoes(await connect(address, { owner: t })));
   t.deepEqual(server.addresses, [address]);
+});
+
+test('a passed socket is left and taken up again', async (t) => {
+  const fd = native.listenTcp('127.0.0.1', 0, false, 16);
+  t.teardown(() => native.close(fd));
+  const server = await served(t, {});
+  await server.listen(`fd:${fd}`);
+  const [address] = server.addresses as [string];
+  t.is(address, native.localAddress(fd) as string);
+  t.true(await echoes(await connect(address, { owner: t })));
+  await server.listen('127.0.0.1:0');
+  const waiting = await connect(address, { owner: t });
+  await waiting.send('hello');
+  await server.listen([`fd:${fd}?deny=10.0.0.0/8`, '127.0.0.1:0']);
+  t.is(String(await waiting.readExactly(5)), 'hello');
+});
+
+test('of several addresses those are listened on that there are, at one port', async (t) => {
+  const spec = parseListen('several.invalid:0');
+  const policy = resolvePolicy();
+  const bind = (hosts: readonly string[], port = 0) => {
+    const addresses = hosts.map((host) => ({ kind: 'tcp' as const, host, port }));
+    const bound = bindPlan(native, { spec, addresses }, policy);
+    for (const { listener } of bound) t.teardown(() => listener.close());
+    return bound.map(({ listener }) => listener.address);
+  };
+  // TEST-NET-3, which no machine has.
+  const [first, second, ...rest] = bind(['127.0.0.1', '203.0.113.1', '127.0.0.2']);
+  t.deepEqual(rest, []);
+  const [, port] = first!.split(':');
+  t.is(second, `127.0.0.2:${port}`);
+  t.throws(() => bind(['203.0.113.1', '203.0.113.2']), { code: 'EADDRNOTAVAIL' });
+  t.throws(() => bind(['127.0.0.3', '127.0.0.2'], Number(port)), { code: 'EADDRINUSE' });
+  // What was opened before that is closed again.
+  t.deepEqual(bind(['127.0.0.3'], Number(port)), [`127.0.0.3:${port}`]);
 });
 
 test('a server that is closed listens on nothing any more', async (t) => {

@@ -4,10 +4,12 @@
 
 import test from 'ava';
 import { random } from '../helpers/bytes.ts';
-import { evening, type RoomOutcome, sharingHost } from '../helpers/delivery-deaths.ts';
+import { crowd, evening, type RoomOutcome, sharingHost } from '../helpers/delivery-deaths.ts';
+import { compiledGuest } from '../helpers/guests.ts';
 import { sharingModule } from '../helpers/sharing.ts';
 
 const host = await sharingHost(`delivery-${process.pid}`, sharingModule);
+const gathering = await sharingHost(`gathering-${process.pid}`, compiledGuest('roster'), 256);
 
 const whole = evening(host, []);
 
@@ -43,6 +45,31 @@ test('ending again while another takes over loses nothing more', (t) => {
   for (let round = 0; round < 150; round += 1) {
     const deaths = [next() * whole.steps, next() * 1500, next() * 1500].map(Math.ceil);
     outcomes.push([`steps ${deaths.join(', ')}`, evening(host, deaths)]);
+  }
+  t.deepEqual(faults(outcomes), []);
+});
+
+test('a thread that ends at any statement while members are sent to together costs what it was serving', (t) => {
+  const together = crowd(gathering, []);
+  t.deepEqual(together.faults, []);
+  t.is(together.lost, 0);
+  const outcomes: [string, RoomOutcome][] = [];
+  for (let step = 1; step <= together.steps; step += 53) {
+    outcomes.push([`step ${step}`, crowd(gathering, [step])]);
+  }
+  t.deepEqual(faults(outcomes), []);
+  t.true(outcomes.every(([, { deaths }]) => deaths === 1));
+  const lost = outcomes.reduce((sum, [, outcome]) => sum + outcome.lost, 0);
+  t.log(`${outcomes.length} deaths at ${together.steps} statements, ${lost} connections lost`);
+  t.true(lost > 0 && lost < outcomes.length);
+});
+
+test('ending again while what members were sent is taken over loses nothing more', (t) => {
+  const next = random(7);
+  const outcomes: [string, RoomOutcome][] = [];
+  for (let round = 0; round < 40; round += 1) {
+    const deaths = [next() * 3000, next() * 800, next() * 800].map(Math.ceil);
+    outcomes.push([`steps ${deaths.join(', ')}`, crowd(gathering, deaths)]);
   }
   t.deepEqual(faults(outcomes), []);
 });

@@ -266,6 +266,30 @@ test('a restart and a swap in the meantime change nothing for those who wait', a
   t.is(server.traps.length, 1);
 });
 
+test('whoever is ready while the guest is down is refused, and nobody waits for ever', async (t) => {
+  const server = await scripted();
+  const [trapping, waiting, later] = [server.connect(), proxied(server), proxied(server)];
+  const { Instance } = WebAssembly;
+  const broken = class {
+    constructor() {
+      throw new Error('no memory for it');
+    }
+  };
+  Object.assign(WebAssembly, { Instance: broken });
+  try {
+    trapping.send('T;');
+    waiting.send(v1());
+    t.true(waiting.send('x') < 0);
+    t.is(server.stats().connections.refused, 1);
+  } finally {
+    Object.assign(WebAssembly, { Instance });
+  }
+  server.advance(1000);
+  later.send(joined(v1(), 'm 1,10;'));
+  later.send('hello');
+  t.is(later.text(), 'hello');
+});
+
 test('a guest that traps when it is told of a connection loses that one', async (t) => {
   const server = await scripted();
   const peer = server.connect({ proxy: true, address: '!T;' });

@@ -1,5 +1,6 @@
 // Embedding: serve() as a host application uses it.
 
+import { getEventListeners } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -141,6 +142,20 @@ test('an AbortSignal drains the server', async (t) => {
   abort.abort();
   await server.closed;
   await t.throwsAsync(connect(server.addresses[0]!), { code: 'ECONNREFUSED' });
+});
+
+test('a signal has a listener only while its server runs', async (t) => {
+  const { signal } = new AbortController();
+  const listeners = (): number => getEventListeners(signal, 'abort').length;
+  const server = await serve({ protocol: 'echo', listen: '127.0.0.1:0', policy: quick, signal });
+  t.is(listeners(), 1);
+  const { addresses } = server;
+  await t.throwsAsync(serve({ protocol: 'echo', listen: addresses[0]!, signal }), {
+    code: 'EADDRINUSE',
+  });
+  t.is(listeners(), 1);
+  await server.close();
+  t.is(listeners(), 0);
 });
 
 test('a signal that is already aborted serves nothing', async (t) => {

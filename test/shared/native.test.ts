@@ -259,3 +259,23 @@ test('a search among thousands of retained messages keeps nobody else from their
   t.is(one.take().kind, 'message');
   t.deepEqual(one.takeAll(), []);
 });
+
+test('a message that is compared with thousands of patterns holds up no reply', (t) => {
+  const levels = 11;
+  const shared = native.shared({ ...roomy, groupBytes: 1 << 26, maxJoins: 1 << levels });
+  shared.open(0, -1);
+  const one = new Seat(shared.seat(0));
+  for (let mask = 0; mask < 1 << levels; mask += 1) {
+    const pattern = Array.from({ length: levels }, (_, at) => ((mask >> at) & 1 ? '+' : 'a'));
+    one.commit([join(1, mask, `${pattern.join('/')}/end`, Records.FLAG_PATTERN)]);
+  }
+  const topic = Array.from({ length: levels }, () => 'a').join('/');
+  one.commit([publish(0, topic, 'x')]);
+  t.is(one.take().kind, 'more');
+  one.commit([get(1, 1, 'key')]);
+  t.is(one.take().kind, 'replies');
+  let takes = 1;
+  while (one.take().kind === 'more') takes += 1;
+  // Each node is looked at once: there are 4,095.
+  t.true(takes > 1 && takes <= 8, `${takes}`);
+});

@@ -211,6 +211,25 @@ test('an on_tick that hangs costs no connection', async (t) => {
   t.is(server.stats().connections.open, 1);
 });
 
+test('an on_tick that hangs each time is called less often, and the next one that returns ends that', async (t) => {
+  const server = await start(t, {
+    policy: { tickMs: 5, callbackTimeoutMs: 100 },
+    config: 'tick hang 1e300',
+  });
+  const peer = await client(t, server);
+  const errors: string[] = [];
+  server.on('error', ({ message }) => errors.push(message));
+  await until(() => server.stats().workers.restarts === 3);
+  t.deepEqual(errors, ['on_tick fails each time: it is called less often']);
+  // The fourth comes two seconds after the third has failed.
+  t.is(await ask(peer, 'c'), 'tick hang 1e300');
+  await server.swap(protocol, { config: '' });
+  await until(() => value(server, 'ticks') > 10);
+  t.is(server.stats().workers.restarts, 3);
+  t.is(server.stats().connections.open, 1);
+  t.is(errors.length, 1);
+});
+
 test('a tick without an on_tick is told once, when the module comes', async (t) => {
   const told: string[] = [];
   const ignore = (): void => undefined;

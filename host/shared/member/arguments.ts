@@ -4,6 +4,7 @@
 import { WasmpollError } from '../../errors.ts';
 import { VERSION_BYTES } from '../../policy.ts';
 import { isPattern, isTopic } from '../names.ts';
+import { topicBytes } from './topic-text.ts';
 
 /** The longest time to live: 49 days, as u32 has it. */
 const LONGEST_MS = 2 ** 32 - 1;
@@ -43,7 +44,7 @@ export function toBytes(
 
 /** The bytes of a topic that is published or sent to. */
 export function toTopic(method: string, topic: unknown, most: number): Uint8Array {
-  const bytes = topicBytes(method, topic, most);
+  const bytes = checkedTopic(method, topic, most);
   if (isTopic(bytes, 0, bytes.length)) return bytes;
   return refuse(method, `'${String(topic)}' is a pattern: a topic has no '+' and no '#'`);
 }
@@ -58,7 +59,7 @@ export function toFilter(
   if (pattern !== undefined && typeof pattern !== 'boolean') {
     return refuse(method, `pattern must be true or false, got ${typeof pattern}`);
   }
-  const bytes = topicBytes(method, topic, most);
+  const bytes = checkedTopic(method, topic, most);
   if (pattern !== true || isPattern(bytes, 0, bytes.length)) return bytes;
   return refuse(
     method,
@@ -66,12 +67,12 @@ export function toFilter(
   );
 }
 
-function topicBytes(method: string, topic: unknown, most: number): Uint8Array {
+function checkedTopic(method: string, topic: unknown, most: number): Uint8Array {
   if (typeof topic !== 'string') {
     return refuse(method, `the topic must be a string, got ${typeof topic}`);
   }
   if (topic.length === 0) return refuse(method, 'the topic is empty');
-  return toBytes(method, 'the topic', topic, most, 'maxTopicBytes');
+  return toBytes(method, 'the topic', topicBytes(topic), most, 'maxTopicBytes');
 }
 
 /** A key has one byte at least. */

@@ -24,6 +24,7 @@ import {
 import { readRecord, recordBytes, type SharedRecord } from './drafts.ts';
 import type { Requests } from './requests.ts';
 import type { Subscriptions } from './subscriptions.ts';
+import { topicText } from './topic-text.ts';
 
 /** Handlers that one turn calls; the rest come in the next. */
 const HANDLERS = 256;
@@ -32,8 +33,6 @@ const RECORDS = 4;
 
 /** Sees to the records of all seats that were routed to the member; see `Shared.routeStore`. */
 export type Router = (record: SharedRecord) => void;
-
-const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
 
 export interface Receivers {
   readonly subscriptions: Subscriptions;
@@ -81,7 +80,7 @@ export class Intake {
         const taken = this.#seat.take(this.#window, 0, this.#window.length, this.#now());
         if (taken <= 0) return taken < 0;
         // Once for all whom the message is for.
-        this.#topic = utf8.decode(this.#window.subarray(0, block[BLOCK_TOPIC]!));
+        this.#topic = topicText(this.#window.subarray(0, block[BLOCK_TOPIC]!));
       }
       left -= this.#serve();
     }

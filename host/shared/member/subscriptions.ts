@@ -9,7 +9,10 @@ const LARGEST_HANDLE = 0x7fff_ffff;
 
 /** What comes with a message. */
 export interface MessageInfo {
-  /** Where it was published. */
+  /**
+   * Where it was published. A byte that is no UTF-8 is a lone surrogate, U+DC80 to U+DCFF; `publish` and
+   * `subscribe` take it as that byte again.
+   */
   readonly topic: string;
   /** It was kept from before the subscription. */
   readonly retained: boolean;
