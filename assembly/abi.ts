@@ -11,6 +11,7 @@ export const STATUS_ABSENT = -5;
 export const STATUS_CONFLICT = -6;
 export const STATUS_UNAVAILABLE = -7;
 export const STATUS_UNKNOWN = -8;
+export const STATUS_DENIED = -9;
 
 // The second argument of close().
 export const CLOSE_GRACEFUL = 0;

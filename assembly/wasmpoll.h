@@ -15,6 +15,7 @@
 #define WASMPOLL_STATUS_CONFLICT (-6)
 #define WASMPOLL_STATUS_UNAVAILABLE (-7)
 #define WASMPOLL_STATUS_UNKNOWN (-8)
+#define WASMPOLL_STATUS_DENIED (-9)
 
 #define WASMPOLL_CLOSE_GRACEFUL 0
 #define WASMPOLL_CLOSE_ABORT 1
@@ -72,6 +73,8 @@ WASMPOLL_IMPORT(peer_address)
 int32_t wasmpoll_peer_address(int32_t connection, void *buffer, int32_t capacity);
 WASMPOLL_IMPORT(property)
 int32_t wasmpoll_property(int32_t connection, const void *key, int32_t key_length, void *buffer, int32_t capacity);
+WASMPOLL_IMPORT(start_tls)
+int32_t wasmpoll_start_tls(int32_t connection);
 WASMPOLL_IMPORT(now)
 double wasmpoll_now(void);
 WASMPOLL_IMPORT(wall_clock)

@@ -23,6 +23,8 @@ export declare function property(
   buffer: usize,
   capacity: i32,
 ): i32;
+/** Begins TLS on a connection in clear, behind what was sent so far. @returns a status */
+export declare function start_tls(connection: i32): i32;
 /** Monotonic milliseconds; the same during one callback. */
 export declare function now(): f64;
 /** Milliseconds since 1970; the same during one callback. */

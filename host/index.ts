@@ -15,8 +15,8 @@ export type {
   Snapshot,
 } from './memory/counts/stats.ts';
 export type { ModuleSource } from './module/protocol-module.ts';
-export type { Policy, Setting, SettingName, Unit } from './policy.ts';
-export { settings } from './policy.ts';
+export type { LiveSettings, Policy, Setting, SettingName, Unit } from './policy.ts';
+export { liveSettings, settings } from './policy.ts';
 export type { ConnectionInfo, ConnectionsPage, ConnectionsQuery } from './server/connections.ts';
 export type { ClosedConnection } from './server/endings.ts';
 export type { GuestFailure, ServerEvents } from './server/events.ts';

@@ -402,6 +402,26 @@ const relations = [
   ['receiveWindowBytes', 'at most', 'maxStagedBytes'],
 ] as const satisfies readonly (readonly [SettingName, string, SettingName])[];
 
+/** Settings that can change while a server runs; the others need a restart. */
+export const liveSettings = [
+  ...(['idleTimeoutMs', 'writeTimeoutMs', 'frameTimeoutMs', 'lingerMs'] as const),
+  ...(['drainQuietMs', 'drainDelayMs', 'graceMs'] as const),
+  ...(['maxModuleBytes', 'maxFunctionCost', 'compileTimeoutMs'] as const),
+] as const satisfies readonly SettingName[];
+
+export type LiveSettings = Partial<Pick<Policy, (typeof liveSettings)[number]>>;
+
+/** @throws WasmpollError ERR_POLICY when it has others, or a value is not in its row's range */
+export function checkLive(limits: LiveSettings): LiveSettings {
+  for (const [name, value] of Object.entries(limits)) {
+    if (!(liveSettings as readonly string[]).includes(name)) {
+      throw new WasmpollError('ERR_POLICY', `policy.${name}: cannot change while the server runs`);
+    }
+    checkSetting(name as SettingName, value);
+  }
+  return limits;
+}
+
 /** Bytes of a version, which stands before the value that a store replies with. */
 export const VERSION_BYTES = 8;
 

@@ -35,7 +35,7 @@ constexpr int kKindTlsSeal = 6;
 constexpr int kKindTlsEnd = 7;
 
 constexpr int kBuffers = 9;
-// Where rows of TLS leave ciphertext; host/memory/layout.ts has it as WIRE_BUFFER.
+// Where rows of TLS leave ciphertext.
 constexpr int kWireBuffer = 6;
 
 class TlsSessions;

@@ -87,12 +87,14 @@ export const limits = {
   imports: 10,
   /** Those that put the parts together. */
   importsOf: {
+    'host/reactor/apply.ts': 11,
     'host/reactor/reactor.ts': 15,
     'host/threads/in-thread.ts': 13,
     'host/threads/seat/holdings.ts': 12,
     'host/reactor/parts.ts': 16,
     'host/reactor/wiring.ts': 17,
     'host/threads/seat-worker.ts': 12,
+    'host/threads/engine.ts': 11,
     'host/threads/supervisor.ts': 12,
     'host/listen/listening.ts': 13,
     'host/cli/invocation.ts': 11,

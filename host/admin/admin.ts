@@ -83,6 +83,11 @@ export class Admin {
     this.#services.add(name, { server, again });
   }
 
+  /** Shows the server of this name no more. */
+  remove(name: string): void {
+    this.#services.remove(name);
+  }
+
   /**
    * All servers were added: from now on whether it is ready is theirs to say.
    * @param hooks what only the program itself can do, on command

@@ -51,6 +51,11 @@ export class Services {
     this.#status = null;
   }
 
+  remove(name: string): void {
+    this.#servers.delete(name);
+    this.#status = null;
+  }
+
   /** All servers were added. */
   started(): void {
     this.#starting = false;

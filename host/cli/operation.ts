@@ -40,14 +40,24 @@ export class Operation {
     return this.#admin !== null;
   }
 
+  /** At once when a server is there: whoever comes by its listeners is in the access log. */
+  watch(name: string, server: Server): void {
+    this.#logs.watch(server, name);
+  }
+
   /**
-   * A server is there, which listens.
+   * A server is there, which listens, and is shown.
    * @param again what it serves, read again
    */
   add(name: string, server: Server, again: Again): void {
     this.#servers.set(name, server);
-    this.#logs.watch(server, name);
     this.#admin?.add(name, server, again);
+  }
+
+  /** It drains, and is shown no more. */
+  remove(name: string): void {
+    this.#servers.delete(name);
+    this.#admin?.remove(name);
   }
 
   /**

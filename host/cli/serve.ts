@@ -8,7 +8,7 @@ import { serveAlone } from '../server/serve.ts';
 import type { Server } from '../server/server.ts';
 import { type ConfigFlags, readConfig } from './config-file.ts';
 import { type Operation, type OperationOptions, operate } from './operation.ts';
-import { reloadTls } from './reload-tls.ts';
+import { reloadTls } from './reload.ts';
 import type { Signals } from './signals.ts';
 
 type Served = ServeOptions & { readonly protocol: string };
@@ -38,12 +38,14 @@ async function serveIn(operation: Operation, options: Served, given: ConfigFlags
   const again = async (): Promise<{ protocol: string; config: Uint8Array }> => {
     return { protocol, config: await readConfig(given) };
   };
+  const name = path.basename(protocol, '.wasm');
+  operation.watch(name, server);
   // SIGHUP, which the end of a terminal sends, too, must end nothing.
   const reload = async (): Promise<void> => {
     reloadTls(server, logger);
     await server.swap(protocol, { config: await readConfig(given) });
   };
-  operation.add(path.basename(protocol, '.wasm'), server, again);
+  operation.add(name, server, again);
   operation.started(reload, (error) => {
     const { code } = error as { code?: string };
     logger.error({ code }, `not swapped: ${messageOf(error)}`);

@@ -8,6 +8,7 @@ import {
   CLOSE_OUTPUT,
   STATUS_BOUNDS,
   STATUS_CLOSED,
+  STATUS_DENIED,
   STATUS_LIMIT,
   STATUS_OK,
   STATUS_STATE,
@@ -15,6 +16,7 @@ import {
 import type { Batch } from '../kernel/batch.ts';
 import * as Batches from '../kernel/batch.ts';
 import * as Rows from '../kernel/rows.ts';
+import { TLS_LATER } from '../kernel/tls-access.ts';
 import type { Connections } from '../memory/connections.ts';
 import * as Numbers from '../memory/layout.ts';
 import type { Policy } from '../policy.ts';
@@ -28,6 +30,7 @@ const {
   FLAGS,
   GUEST_BUFFER,
   HANDSHAKING,
+  LISTENER,
   OUTPUT_BYTES,
   STAGED_BYTES,
   STAGED_FLAGS,
@@ -47,6 +50,7 @@ export const EFFECT_WANT = 20;
 export const EFFECT_TIMER = 21;
 /** The connection went over its backlog limit. */
 export const EFFECT_LIMIT = 22;
+export const EFFECT_START_TLS = 23;
 // Kinds from here on belong to no connection, and their columns are their own.
 export const EFFECT_APART = 32;
 /** The metric's number in ROW_SLOT, the value's halves in ROW_VALUE and ROW_BUFFER. */
@@ -65,6 +69,7 @@ export class Effects {
   readonly #connections: Connections;
   readonly #policy: Policy;
   readonly #staging: Uint8Array;
+  readonly #modes: Int32Array | null;
   readonly #double = new Float64Array(1);
   /** Its halves. */
   readonly #halves = new Int32Array(this.#double.buffer);
@@ -81,7 +86,14 @@ export class Effects {
   /** Among the rows of the running callback are some that are to be applied when it returns. */
   pending = false;
 
-  constructor(connections: Connections, batch: Batch, policy: Policy) {
+  /** @param modes bits for each listener, where one has TLS */
+  constructor(
+    connections: Connections,
+    batch: Batch,
+    policy: Policy,
+    modes: Int32Array | null = null,
+  ) {
+    this.#modes = modes;
     this.#batch = batch;
     this.#connections = connections;
     this.#table = connections.table;
@@ -190,6 +202,21 @@ export class Effects {
   /** `milliseconds` as an i32 that is read as unsigned. */
   timer(handle: number, milliseconds: number): number {
     return this.#simple(EFFECT_TIMER, handle, milliseconds);
+  }
+
+  startTls(handle: number): number {
+    const slot = this.#connections.find(handle);
+    if (slot < 0) return STATUS_CLOSED;
+    const base = slot * COLUMNS;
+    const flags = this.#table[base + FLAGS]! | this.#table[base + STAGED_FLAGS]!;
+    if ((flags & DOOMED) !== 0) return STATUS_CLOSED;
+    if ((flags & (CLOSING | FIN_DUE | TLS)) !== 0) return STATUS_STATE;
+    const mode = this.#modes?.[this.#table[base + LISTENER]!] ?? 0;
+    if ((mode & TLS_LATER) === 0) return STATUS_DENIED;
+    if (!this.#room()) return STATUS_LIMIT;
+    this.#effect(EFFECT_START_TLS, slot, 0);
+    this.#table[base + STAGED_FLAGS]! |= TLS | HANDSHAKING;
+    return STATUS_OK;
   }
 
   /** The number is of a metric that there is, and the value one that it may have. */

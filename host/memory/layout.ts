@@ -124,7 +124,7 @@ export const UNREAD = PAUSED | BLOCKED | ENDED;
 /** Any of these, and an event is not just input. */
 export const EXCEPTIONS = UNREAD | CLOSING | DOOMED | AWAITING | TLS;
 /** Any of these, and the guest is given no input. */
-export const WITHHELD = PAUSED | BLOCKED | CLOSING | DOOMED;
+export const WITHHELD = PAUSED | BLOCKED | CLOSING | DOOMED | HANDSHAKING;
 
 // Names of the bound buffers.
 export const GUEST_BUFFER = 0;

@@ -25,6 +25,7 @@ export const guestImports: { readonly [module: string]: { readonly [name: string
     set_timer: '(i32, i32) -> i32',
     peer_address: '(i32, i32, i32) -> i32',
     property: '(i32, i32, i32, i32, i32) -> i32',
+    start_tls: '(i32) -> i32',
     now: '() -> f64',
     wall_clock: '() -> f64',
     random: '(i32, i32) -> i32',

@@ -9,6 +9,7 @@ import * as Numbers from '../memory/layout.ts';
 import type { Backlog } from './backlog.ts';
 import type { Deadlines } from './deadlines.ts';
 import type { Flow } from './flow.ts';
+import type { Handshakes } from './handshakes.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import type { Parts } from './parts.ts';
 
@@ -21,6 +22,7 @@ const {
   EFFECT_MEASURE,
   EFFECT_PAUSE,
   EFFECT_RESUME,
+  EFFECT_START_TLS,
   EFFECT_TIMER,
   EFFECT_WANT,
 } = Kinds;
@@ -54,6 +56,9 @@ export class Apply {
   readonly #flow: Flow;
   readonly #lifecycle: Lifecycle;
   readonly #deadlines: Deadlines;
+  readonly #handshakes: Handshakes;
+  /** Connections that are to begin TLS once the rest was applied. */
+  readonly #starting: number[] = [];
 
   constructor(
     parts: Parts,
@@ -61,6 +66,7 @@ export class Apply {
     flow: Flow,
     lifecycle: Lifecycle,
     deadlines: Deadlines,
+    handshakes: Handshakes,
   ) {
     this.#batch = parts.batch;
     this.#connections = parts.connections;
@@ -74,6 +80,7 @@ export class Apply {
     this.#flow = flow;
     this.#lifecycle = lifecycle;
     this.#deadlines = deadlines;
+    this.#handshakes = handshakes;
   }
 
   /** Applies what the callback asked for, whose rows start at `mark`. Its SENDs stay queued. */
@@ -86,6 +93,13 @@ export class Apply {
       if (kind >= EFFECT_APART) this.#apart(row);
       else if (kind >= EFFECT_APPEND) this.#effect(row);
     }
+    if (this.#starting.length > 0) this.#startAll();
+  }
+
+  // What was sent before goes out in clear, before anything of the handshake.
+  #startAll(): void {
+    this.#flow.flush();
+    for (const slot of this.#starting.splice(0)) this.#handshakes.start(slot);
   }
 
   #apart(row: number): void {
@@ -131,6 +145,9 @@ export class Apply {
       case EFFECT_TIMER:
         this.#times[slot * TIMES + GUEST_TIMER] = value === 0 ? 0 : this.#clock.now + (value >>> 0);
         this.#deadlines.schedule(slot);
+        break;
+      case EFFECT_START_TLS:
+        this.#starting.push(slot);
         break;
       case EFFECT_LIMIT:
         this.#stats.error('LIMIT');

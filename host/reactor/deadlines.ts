@@ -104,6 +104,11 @@ export class Deadlines {
   /** From now on a connection is closed when it falls quiet. */
   drain(): void {
     this.#draining = true;
+    this.reschedule();
+  }
+
+  /** Timeouts may be shorter than they were. */
+  reschedule(): void {
     this.#connections.each((slot) => this.schedule(slot));
   }
 

@@ -1,12 +1,14 @@
-// Handshakes: the connections of TLS that have not agreed with their peers yet: how many there are, and which
-// has waited longest. It performs none.
+// Handshakes: the connections of TLS that have not agreed with their peers yet: how each begins, how many there
+// are, and which has waited longest. It performs none.
 
 import { REASON_TLS } from '../../assembly/abi.ts';
+import { TLS_AT_ONCE } from '../kernel/tls-access.ts';
 import * as Numbers from '../memory/layout.ts';
 import type { Deadlines } from './deadlines.ts';
 import type { Parts } from './parts.ts';
 
-const { COLUMNS, DOOMED, FLAGS, HANDLE, HANDSHAKING, KNOWN, LINGER_UNTIL, OPEN, TIMES } = Numbers;
+const { BUSY, CLOSING, COLUMNS, DOOMED, FLAGS, HANDLE, HANDSHAKING, KNOWN, LINGER_UNTIL } = Numbers;
+const { LISTENER, OPEN, OVER, TIMES, TLS } = Numbers;
 
 export class Handshakes {
   readonly #connections: Parts['connections'];
@@ -14,6 +16,7 @@ export class Handshakes {
   readonly #times: Float64Array;
   readonly #clock: Parts['clock'];
   readonly #stats: Parts['stats'];
+  readonly #tls: Parts['tls'];
   readonly #deadlines: Deadlines;
   readonly #timeoutMs: number;
   readonly #most: number;
@@ -28,6 +31,7 @@ export class Handshakes {
     this.#times = parts.connections.segment.times;
     this.#clock = parts.clock;
     this.#stats = parts.stats;
+    this.#tls = parts.tls;
     this.#deadlines = deadlines;
     this.#timeoutMs = parts.policy.handshakeTimeoutMs;
     this.#most = parts.policy.maxHandshakes;
@@ -35,8 +39,39 @@ export class Handshakes {
     this.#queue = new Int32Array(parts.tls === null ? 0 : 2 * this.#most + 1);
   }
 
-  /** The slot's begins; with too many, the one that began first is given up. */
+  /** Whether connections that come by this listener begin with one. */
+  awaits(listener: number): boolean {
+    return ((this.#tls?.modes[listener] ?? 0) & TLS_AT_ONCE) !== 0;
+  }
+
+  /** The slot's begins, whose row has the flags for it. With too many, the one that began first is given up. */
   begin(slot: number): void {
+    const base = slot * COLUMNS;
+    this.#await(slot);
+    const [handle, listener] = [this.#table[base + HANDLE]!, this.#table[base + LISTENER]!];
+    if (this.#tls?.seat.open(slot, handle, listener)) return;
+    this.giveUp(slot, 'TLS');
+  }
+
+  /** A connection in clear begins its own; nothing of it may be queued. */
+  start(slot: number): void {
+    const base = slot * COLUMNS;
+    if ((this.#table[base + FLAGS]! & (CLOSING | DOOMED)) !== 0) return;
+    const busy = this.#table[base + BUSY]!;
+    this.#table[base + BUSY] = 1;
+    this.#table[base + FLAGS]! |= TLS | HANDSHAKING;
+    this.begin(slot);
+    this.#table[base + BUSY] = busy;
+  }
+
+  /** Bytes that came before the session's first receive belong to it. */
+  feed(slot: number, view: Uint8Array, offset: number, length: number): void {
+    this.#tls?.seat.feed(slot, view, offset, length);
+    this.#table[slot * COLUMNS + FLAGS]! |= OVER;
+    this.#connections.pushReady(slot);
+  }
+
+  #await(slot: number): void {
     this.#times[slot * TIMES + LINGER_UNTIL] = this.#clock.now + this.#timeoutMs;
     this.#deadlines.schedule(slot);
     this.#enter(slot);
@@ -80,8 +115,8 @@ export class Handshakes {
     return -1;
   }
 
-  /** Its peer had the time that there is. */
-  giveUp(slot: number, kind: 'TLS_TIMEOUT' | 'TLS_HANDSHAKES'): void {
+  /** There is no time, room or certificate for it. */
+  giveUp(slot: number, kind: 'TLS' | 'TLS_TIMEOUT' | 'TLS_HANDSHAKES'): void {
     this.#stats.error(kind);
     this.#refuse(slot);
     this.#connections.doom(slot, REASON_TLS);

@@ -129,6 +129,7 @@ export class Lifecycle {
     const base = slot * COLUMNS;
     if ((this.#table[base + FLAGS]! & (CLOSING | DOOMED)) !== 0) return;
     this.#table[base + REASON] = reason;
+    this.#handshakes.end(slot);
     this.#table[base + FLAGS]! |= CLOSING | FIN_DUE;
     // Behind what ends within TLS more may lie unread, which would make close(2) a reset: it is over when
     // the stream below is.

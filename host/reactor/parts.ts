@@ -73,7 +73,7 @@ export function makeParts(
   // Held input is copied in, and out again at the same time as another connection's.
   const heldRows = 2 * Math.ceil(receiveWindowBytes / PAGE_BYTES);
   const batch = new Batch(kernel, effectRows(policy) + heldRows + HOST_ROWS, buffer, tls?.place);
-  const effects = new Effects(connections, batch, policy);
+  const effects = new Effects(connections, batch, policy, tls?.modes);
   const arrivals = makeArrivals(materials, ground);
   const access = { seat: seat ?? null, block: control.block, routed: routed ?? false };
   return {

@@ -38,7 +38,7 @@ const { ROW, ROW_RESULT } = Rows;
 /** What it calls. */
 type Others = Pick<
   Works,
-  'backlog' | 'callbacks' | 'deadlines' | 'endings' | 'flow' | 'output' | 'secure'
+  'backlog' | 'callbacks' | 'deadlines' | 'endings' | 'flow' | 'handshakes' | 'output'
 >;
 
 export class Preface {
@@ -62,13 +62,13 @@ export class Preface {
   /** The flags with which connections that come by this listener begin. */
   beginsWith(listener: number): number {
     if (this.#parts.listeners.isProxied(listener)) return AWAITING;
-    return this.#others.secure.awaits(listener) ? TLS | HANDSHAKING : KNOWN;
+    return this.#others.handshakes.awaits(listener) ? TLS | HANDSHAKING : KNOWN;
   }
 
   /** The connection is the guest's from here on, or begins its handshake; its row has the flags for that. */
   arrive(slot: number): void {
     if ((this.#table[slot * COLUMNS + FLAGS]! & HANDSHAKING) === 0) this.greet(slot);
-    else this.#others.secure.begin(slot);
+    else this.#others.handshakes.begin(slot);
   }
 
   /** The connection is the guest's from here on. */
@@ -129,7 +129,7 @@ export class Preface {
 
   #welcome(slot: number, length: number, bytes: number): void {
     const { connections, clock, headers, stats } = this.#parts;
-    const { callbacks, deadlines, secure } = this.#others;
+    const { callbacks, deadlines, handshakes } = this.#others;
     const { states } = connections.segment;
     const base = slot * COLUMNS;
     if (callbacks.replacement.retryAt !== Infinity) {
@@ -141,13 +141,14 @@ export class Preface {
     this.#table[base + LAYOUT] = states.generation;
     states.clear(slot);
     connections.segment.times[slot * TIMES + LAST_PROGRESS] = clock.now;
-    const secured = secure.awaits(this.#table[base + LISTENER]!);
+    const secured = handshakes.awaits(this.#table[base + LISTENER]!);
     const flags = this.#table[base + FLAGS]! & ~AWAITING;
     this.#table[base + FLAGS] = flags | (secured ? TLS | HANDSHAKING : KNOWN);
     deadlines.schedule(slot);
     this.arrive(slot);
     if (bytes === length) return;
-    if (secured) secure.feed(slot, headers.view, slot * headers.stride + length, bytes - length);
+    if (secured)
+      handshakes.feed(slot, headers.view, slot * headers.stride + length, bytes - length);
     else this.#holdRest(slot, length, bytes - length);
   }
 

@@ -5,11 +5,10 @@ import { makeGround, startGuest } from '../guest/start.ts';
 import type { BufferConstructor, Epoll } from '../kernel/contract.ts';
 import { ControlWords, IN_ON_START } from '../memory/control-words.ts';
 import type { Snapshot } from '../memory/counts/stats.ts';
-import { AWAITING, BUSY, COLUMNS, HANDLE } from '../memory/layout.ts';
 import { type Layout, type StateBlocks, statesAfter } from '../memory/state-blocks.ts';
 import { makeControl } from '../memory/timed-control.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
-import { PAGE_BYTES } from '../policy.ts';
+import { type LiveSettings, PAGE_BYTES } from '../policy.ts';
 import { Door } from './door.ts';
 import { type Materials, makeParts, type Parts } from './parts.ts';
 import { Recovery, type Remains } from './recovery.ts';
@@ -171,23 +170,9 @@ export class Reactor {
    * @returns its handle, also while its PROXY header is awaited; 0 when it was closed
    */
   open(fd: number, listener = 0): number {
-    const { kernel, clock, control, stats, connections } = this.#parts;
-    const { lifecycle, callbacks, preface } = this.#works;
-    clock.refresh();
+    this.#parts.clock.refresh();
     this.#turn.rest();
-    const begins = preface.beginsWith(listener);
-    const serves = callbacks.replacement.retryAt === Infinity;
-    const slot = serves ? lifecycle.open(fd, listener, begins) : -1;
-    control.placed();
-    if (slot < 0) {
-      kernel.close(fd);
-      stats.refused();
-      control.finished();
-      return 0;
-    }
-    const handle = connections.table[slot * COLUMNS + HANDLE]!;
-    if ((begins & AWAITING) === 0) preface.arrive(slot);
-    connections.table[slot * COLUMNS + BUSY] = 0;
+    const handle = this.#door.take(fd, listener);
     this.#turn.rest();
     this.#publish();
     return handle;
@@ -215,6 +200,13 @@ export class Reactor {
     this.#parts.clock.refresh();
     this.#door.letAllIn();
     this.#works.deadlines.drain();
+  }
+
+  /** Puts other timeouts in force, in the policy that it was given. */
+  adjust(limits: LiveSettings): void {
+    this.#parts.clock.refresh();
+    Object.assign(this.#parts.policy, limits);
+    this.#works.deadlines.reschedule();
   }
 
   /** Ends one connection: gracefully, or by a reset. @returns whether it is there */

@@ -39,14 +39,22 @@ const {
   WIRE_ENDED,
 } = Numbers;
 const { ROW, ROW_LENGTH, ROW_OFFSET, ROW_RESULT } = Rows;
-const { TLS_AT_ONCE, TLS_LENIENT } = TlsModes;
+const { TLS_LENIENT } = TlsModes;
 const { TLS_FAILED, TLS_MORE, TLS_TRUNCATED } = TlsRows;
 const { TLS_OVER, TLS_READY, TLS_SLACK_BYTES, TLS_WIRE_BUFFER, TLS_WIRE_BYTES } = TlsRows;
 
 /** What it calls. */
 type Others = Pick<
   Works,
-  'backlog' | 'callbacks' | 'deadlines' | 'flow' | 'handshakes' | 'input' | 'lifecycle' | 'output'
+  | 'backlog'
+  | 'callbacks'
+  | 'deadlines'
+  | 'flow'
+  | 'handshakes'
+  | 'input'
+  | 'lifecycle'
+  | 'output'
+  | 'preface'
 >;
 
 export class Secure {
@@ -60,13 +68,11 @@ export class Secure {
   readonly #callbacks: Others['callbacks'];
   readonly #handshakes: Others['handshakes'];
   readonly #modes: Int32Array;
-  /** Tells the guest of a connection. */
-  readonly #greet: (slot: number) => void;
   /** The turn in which so many handshakes got on. */
   #turn = 0;
   #shaken = 0;
 
-  constructor(parts: Parts, others: Others, greet: (slot: number) => void) {
+  constructor(parts: Parts, others: Others) {
     this.#parts = parts;
     this.#others = others;
     this.#table = parts.connections.table;
@@ -77,32 +83,6 @@ export class Secure {
     this.#callbacks = others.callbacks;
     this.#handshakes = others.handshakes;
     this.#modes = parts.tls?.modes ?? new Int32Array(0);
-    this.#greet = greet;
-  }
-
-  /** Whether connections that come by this listener begin with a handshake. */
-  awaits(listener: number): boolean {
-    return ((this.#modes[listener] ?? 0) & TLS_AT_ONCE) !== 0;
-  }
-
-  /** The slot's handshake begins; its row has the flags for that. */
-  begin(slot: number): void {
-    const { tls, connections, stats } = this.#parts;
-    const base = slot * COLUMNS;
-    this.#handshakes.begin(slot);
-    const [handle, listener] = [this.#table[base + HANDLE]!, this.#table[base + LISTENER]!];
-    if (tls?.seat.open(slot, handle, listener)) return;
-    stats.error('TLS');
-    stats.refused();
-    connections.doom(slot, REASON_TLS);
-  }
-
-  /** Bytes of a bound buffer came before the session's first receive, and belong to it. */
-  feed(slot: number, view: Uint8Array, offset: number, length: number): void {
-    const { tls, connections } = this.#parts;
-    tls?.seat.feed(slot, view, offset, length);
-    this.#table[slot * COLUMNS + FLAGS]! |= OVER;
-    connections.pushReady(slot);
   }
 
   /** As Input.receive, through the slot's session. */
@@ -112,6 +92,12 @@ export class Secure {
     const budget = this.#budget(slot);
     const held = this.#table[base + HELD_BYTES]!;
     if ((flags & CLOSING) !== 0) return this.#discard(slot, budget);
+    // What came in clear and was not used is not to be taken for what comes now: RFC 3207, 4.2.
+    if ((flags & HANDSHAKING) !== 0 && held > 0) {
+      this.#parts.stats.error('TLS');
+      this.#parts.connections.doom(slot, REASON_TLS);
+      return true;
+    }
     if ((flags & HANDSHAKING) !== 0 && !this.#mayShake()) {
       if ((flags & OVER) !== 0) this.#parts.connections.pushReady(slot);
       return false;
@@ -208,7 +194,7 @@ export class Secure {
       this.#table[base + LAYOUT] = connections.segment.states.generation;
       connections.segment.states.clear(slot);
       this.#table[base + FLAGS]! |= KNOWN;
-      this.#greet(slot);
+      this.#others.preface.greet(slot);
     }
     if (data !== null) observer.data?.(this.#table[base + HANDLE]!, data);
     this.#input.proceed(slot);

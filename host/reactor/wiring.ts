@@ -46,13 +46,12 @@ export function wire(parts: Parts, started: Started): Works {
   const endings = new Endings(parts);
   const handshakes = new Handshakes(parts, deadlines);
   const lifecycle = new Lifecycle(parts, output, backlog, flow, deadlines, handshakes, endings);
-  const apply = new Apply(parts, backlog, flow, lifecycle, deadlines);
+  const apply = new Apply(parts, backlog, flow, lifecycle, deadlines, handshakes);
   const callbacks = new Callbacks(parts, output, apply, endings, started);
   const input = new Input(parts, output, backlog, flow, lifecycle, deadlines, callbacks);
   const delivery = new Delivery(parts, outbox, flow, deadlines, callbacks);
   const others = { output, backlog, deadlines, endings, handshakes, flow, lifecycle, callbacks };
-  const greet = (slot: number): void => preface.greet(slot);
-  const secure = new Secure(parts, { ...others, input }, greet);
-  const preface = new Preface(parts, { ...others, secure });
+  const preface = new Preface(parts, others);
+  const secure = new Secure(parts, { ...others, input, preface });
   return { ...others, outbox, preface, input, secure, delivery };
 }

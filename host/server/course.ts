@@ -11,13 +11,11 @@ export class Course {
   /** As Date.now() has it. */
   readonly startedAt = Date.now();
   readonly #startedMs = monotonicMs();
-  readonly #delayMs: number;
   readonly #begin: () => void;
   #delay: NodeJS.Timeout | undefined;
 
   /** @param begin begins the drain; called once */
-  constructor(delayMs: number, begin: () => void) {
-    this.#delayMs = delayMs;
+  constructor(begin: () => void) {
     this.#begin = begin;
   }
 
@@ -30,12 +28,12 @@ export class Course {
   }
 
   /** It leaves, and drains after the delay. */
-  close(): void {
-    if (this.#delayMs === 0) this.drain();
+  close(delayMs: number): void {
+    if (delayMs === 0) this.drain();
     if (this.closing) return;
     this.closing = true;
     this.leave();
-    this.#delay = setTimeout(() => this.drain(), this.#delayMs);
+    this.#delay = setTimeout(() => this.drain(), delayMs);
   }
 
   /** The delay is over, or not wanted. */

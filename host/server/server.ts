@@ -6,7 +6,7 @@ import { native } from '../kernel/native.ts';
 import { Acceptor } from '../listen/acceptor.ts';
 import type { Listening } from '../listen/listening.ts';
 import { type LoadedProtocol, loadProtocol } from '../module/source.ts';
-import type { Policy } from '../policy.ts';
+import { checkLive, type LiveSettings, type Policy } from '../policy.ts';
 import type { Engine } from '../threads/engine.ts';
 import { type ConnectionsPage, type ConnectionsQuery, pageOf } from './connections.ts';
 import { Course } from './course.ts';
@@ -54,7 +54,7 @@ export class Server extends WatchedEmitter {
     this.#own = own;
     this.#log = log;
     this.#policy = policy;
-    this.#course = new Course(policy.drainDelayMs, () => this.#drain());
+    this.#course = new Course(() => this.#drain());
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
@@ -122,11 +122,6 @@ export class Server extends WatchedEmitter {
    */
   stuck(withinMs = 2 * this.#policy.callbackTimeoutMs + 1000): Promise<number[]> {
     return silentOf(this.#engine.roster.turned(), withinMs);
-  }
-
-  /** Whether every worker turns; see `stuck`. */
-  async turns(withinMs?: number): Promise<boolean> {
-    return (await this.stuck(withinMs)).length === 0;
   }
 
   /**
@@ -232,6 +227,12 @@ export class Server extends WatchedEmitter {
     return turn;
   }
 
+  /** Puts other limits in force, also for connections that are open. @throws WasmpollError ERR_POLICY */
+  adjust(limits: LiveSettings): void {
+    this.#engine.adjust(checkLive(limits));
+    Object.assign(this.#policy, limits);
+  }
+
   /** Says that it is about to close: `status().state` is `leaving`, and all else goes on as before. */
   leave(): void {
     this.#course.leave();
@@ -243,7 +244,7 @@ export class Server extends WatchedEmitter {
    * @returns `closed`
    */
   close(): Promise<void> {
-    this.#course.close();
+    this.#course.close(this.#policy.drainDelayMs);
     return this.closed;
   }
 

@@ -45,8 +45,8 @@ export class ServiceManager {
   }
 
   async #turns(withinMs: number): Promise<boolean> {
-    const answers = [...this.#servers()].map(([, server]) => server.turns(withinMs));
-    return (await Promise.all(answers)).every(Boolean);
+    const answers = [...this.#servers()].map(([, server]) => server.stuck(withinMs));
+    return (await Promise.all(answers)).every((stuck) => stuck.length === 0);
   }
 
   /** Until `ready` is called again. */

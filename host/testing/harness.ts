@@ -3,7 +3,7 @@
 
 import { REASON_SHUTDOWN } from '../../assembly/abi.ts';
 import { Loopback } from '../kernel/loopback.ts';
-import { TLS_AT_ONCE, TLS_LISTENERS } from '../kernel/tls-access.ts';
+import { TLS_AT_ONCE, TLS_LATER, TLS_LISTENERS } from '../kernel/tls-access.ts';
 import { ListenerTable } from '../listen/peer/listener-table.ts';
 import type { Snapshot } from '../memory/counts/stats.ts';
 import { loadModule, type ModuleSource } from '../module/protocol-module.ts';
@@ -179,7 +179,8 @@ export class Harness {
   connect(options: ConnectOptions = {}): Peer {
     const { address = `127.0.0.1:${this.#ports++}`, bufferBytes = this.#capacity } = options;
     const { listener = LISTENER, local = listener, tls = false, proxy = false } = options;
-    const number = this.#listener(listener, proxy, tls !== false);
+    const mode = tls !== false ? TLS_AT_ONCE : options.starttls === true ? TLS_LATER : 0;
+    const number = this.#listener(listener, proxy, mode);
     const { fd, client } = this.#kernel.connect(bufferBytes, address, local);
     const peer = new Peer(client, () => this.settle());
     this.#kernel.seat.facts = typeof tls === 'object' ? tls : {};
@@ -193,11 +194,11 @@ export class Harness {
     return peer;
   }
 
-  #listener(name: string, proxied: boolean, secure: boolean): number {
-    const key = `${proxied} ${secure} ${name}`;
+  #listener(name: string, proxied: boolean, mode: number): number {
+    const key = `${proxied} ${mode} ${name}`;
     const number = this.#numbers.get(key) ?? this.#listeners.add({ name, proxied });
     this.#numbers.set(key, number);
-    this.#modes[number] = secure ? TLS_AT_ONCE : 0;
+    this.#modes[number] = mode;
     return number;
   }
 

@@ -54,6 +54,8 @@ export interface ConnectOptions {
    * An object is what the guest finds as properties: `{ 'tls.subject': 'CN=somebody' }`.
    */
   tls?: boolean | Readonly<Record<string, string>>;
+  /** The guest may begin TLS by `start_tls`; then the peer's part is `Peer.shake()`. */
+  starttls?: boolean;
   /** With `tls`: false leaves the handshake to `Peer.shake()`. */
   shakes?: boolean;
 }

@@ -8,7 +8,10 @@ import type { Refused } from '../listen/peer/refusals.ts';
 import type { ConnectionRows } from '../memory/connection-rows.ts';
 import type { Counts, Snapshot } from '../memory/counts/stats.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
+
+import type { LiveSettings } from '../policy.ts';
 import type { Ending, Failure } from '../reactor/observer.ts';
+
 import type { Shared, SharedLimits } from '../shared/contract.ts';
 import { type Receiver, SeatNumbers } from '../shared/seats.ts';
 
@@ -160,6 +163,8 @@ export interface Engine {
    * @param drain a module that cannot take over serves new connections, while the others drain
    */
   swap(module: GuestModule, drain: boolean): Promise<void>;
+  /** Puts other limits in force, also for threads that come later. */
+  adjust(limits: LiveSettings): void;
   /** Closes each connection once it is quiet; `quiet` is called when none is left. */
   drain(): void;
   /** Aborts every connection. */

@@ -9,9 +9,11 @@ import type { Native, NativeEpoll } from '../kernel/native.ts';
 import { tlsAccess } from '../kernel/tls-access.ts';
 import { ConnectionRows } from '../memory/connection-rows.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
-import type { Policy } from '../policy.ts';
+
+import type { LiveSettings, Policy } from '../policy.ts';
 import type { Observer } from '../reactor/observer.ts';
 import { Reactor } from '../reactor/reactor.ts';
+
 import type { Common, Engine, EngineObserver, EngineStats, Interests } from './engine.ts';
 import { fromId, hears, type Receiver, type Roster, stateOf } from './engine.ts';
 import type { LoopDriver, LoopDriverClass } from './loop-driver.ts';
@@ -199,6 +201,11 @@ export class InThread implements Engine {
     }
     this.#reactor.swap(module);
     this.#module = module;
+    this.#driver!.schedule();
+  }
+
+  adjust(limits: LiveSettings): void {
+    this.#reactor.adjust(limits);
     this.#driver!.schedule();
   }
 

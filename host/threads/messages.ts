@@ -5,8 +5,10 @@ import type { TlsShare } from '../kernel/tls-access.ts';
 import type { Refused } from '../listen/peer/refusals.ts';
 import type { Layout, StateBlocks } from '../memory/state-blocks.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
-import type { Policy } from '../policy.ts';
+
+import type { LiveSettings, Policy } from '../policy.ts';
 import type { Ending, Failure } from '../reactor/observer.ts';
+
 import type { Remains } from '../reactor/recovery.ts';
 
 /** What a seat gives the thread that takes it. */
@@ -51,6 +53,7 @@ export type ToWorker =
   /** What is to be told of is in the control words. */
   | { readonly kind: 'observe' }
   | { readonly kind: 'drain' }
+  | { readonly kind: 'adjust'; readonly limits: LiveSettings }
   /** A connection is to be ended: gracefully, or by a reset. */
   | { readonly kind: 'disconnect'; readonly handle: number; readonly abort: boolean }
   /** All that has come so far is to be served, and told back with `looked`. */

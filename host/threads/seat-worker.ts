@@ -93,7 +93,10 @@ class SeatWorker {
     else if (message.kind === 'drain') this.#drain();
     else if (message.kind === 'look') this.#look();
     else if (message.kind === 'disconnect') this.#disconnect(message.handle, message.abort);
-    else if (message.kind === 'prepare') this.#prepare(message.module);
+    else if (message.kind === 'adjust') {
+      this.#reactor.adjust(message.limits);
+      this.#loop.schedule();
+    } else if (message.kind === 'prepare') this.#prepare(message.module);
     else if (message.kind === 'discard') this.#reactor.discard();
     else if (message.kind === 'commit') {
       this.#reactor.commit(message.module, message.states);

@@ -3,7 +3,7 @@
 
 import { WasmpollError } from '../errors.ts';
 import { Tally } from '../memory/counts/tally.ts';
-import type { Policy } from '../policy.ts';
+import type { LiveSettings, Policy } from '../policy.ts';
 import { Admission } from './admission.ts';
 import type { Common, Engine, EngineObserver, EngineStats, Failure, Interests } from './engine.ts';
 import { fromId, hears, type Receiver, type Roster } from './engine.ts';
@@ -228,6 +228,11 @@ export class Supervisor implements Engine {
 
   #refuseWhenClosed(): void {
     if (this.#closed) throw new WasmpollError('ERR_CLOSED', 'swap: the server is closed');
+  }
+
+  adjust(limits: LiveSettings): void {
+    for (const policy of [this.#policy, this.#share]) Object.assign(policy, limits);
+    for (const seat of this.#all) seat.post({ kind: 'adjust', limits });
   }
 
   drain(): void {

@@ -1,6 +1,6 @@
 // Services of a file, through the binary: all start or none, each mistake is a line, and SIGHUP reads it again.
 
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { connect } from '../helpers/client.ts';
@@ -114,13 +114,157 @@ test('SIGHUP swaps what a file has changed, and a wrong file changes nothing', a
   const address = await addressOf(server, 'one');
   write('w.toml', service('one', 'echo', 'workers = -1\n'));
   server.kill('SIGHUP');
-  await server.written('stderr', /nothing is changed: .*w\.toml:4: service\.one\.workers: must be/);
+  await server.written(
+    'stderr',
+    /not as the file says: .*w\.toml:4: service\.one\.workers: must be/,
+  );
   t.is(await said(t, address, 'abc'), 'abc');
-  write('w.toml', service('one', 'echo') + service('two', 'echo'));
+  write('w.toml', service('one', 'echo'));
   server.kill('SIGHUP');
-  await server.written('stderr', /"protocol":"echo","msg":"module swapped"/);
-  await server.written('stderr', /"service":"two","msg":"new in the file: restart to serve it"/);
+  await server.written('stderr', /"service":"one","protocol":"echo","msg":"module swapped"/);
   t.is(await said(t, address, 'abc'), 'abc');
   server.kill('SIGTERM');
   t.is((await server.exited).code, 0);
+});
+
+test('at SIGHUP services that are new in the file start, and those that are gone drain', async (t) => {
+  const write = writer(t);
+  const policy = '[service.one.policy]\ndrainQuietMs = 0\n';
+  const file = write('w.toml', service('one', 'echo') + policy);
+  const server = await startCli(t, ['--config', file], { lines: 0 });
+  const one = await addressOf(server, 'one');
+  write('w.toml', service('one', 'echo') + policy + service('two', 'lines'));
+  server.kill('SIGHUP');
+  const two = await addressOf(server, 'two');
+  t.is(await said(t, two, 'abc\n'), 'abc\n');
+  t.is(await said(t, one, 'abc'), 'abc');
+  write('w.toml', service('two', 'lines'));
+  const client = await connect(one, { owner: t });
+  await client.send('abc');
+  t.is(String(await client.readExactly(3)), 'abc');
+  server.kill('SIGHUP');
+  t.is(await client.closed, 'end');
+  t.is(await said(t, two, 'abc\n'), 'abc\n');
+  client.end();
+  server.kill('SIGTERM');
+  t.deepEqual(await server.exited, { code: 0, signal: null });
+});
+
+test('at SIGHUP listeners are opened and closed, and connections by those that are gone go on', async (t) => {
+  const write = writer(t);
+  const folder = temporary(t);
+  const at = (...names: string[]): string =>
+    `[service.one]\nprotocol = "echo"\nlisten = [${names.map((name) => `"unix:${folder}/${name}"`)}]\n`;
+  const file = write('w.toml', at('a', 'b'));
+  const server = await startCli(t, ['--config', file], { lines: 0 });
+  await server.written('stdout', /one: listening on .*\/b\n/);
+  const client = await connect(`unix:${folder}/b`, { owner: t });
+  await client.send('abc');
+  await client.readExactly(3);
+  write('w.toml', at('a', 'c'));
+  server.kill('SIGHUP');
+  await server.written('stderr', /module swapped/);
+  t.is(await said(t, `unix:${folder}/c`, 'abc'), 'abc');
+  t.is(await said(t, `unix:${folder}/a`, 'abc'), 'abc');
+  await t.throwsAsync(connect(`unix:${folder}/b`), { code: 'ENOENT' });
+  await client.send('def');
+  t.is(String(await client.readExactly(3)), 'def');
+});
+
+test('at SIGHUP a port that cannot be had changes nothing, and says so', async (t) => {
+  const write = writer(t);
+  const taken = await startCli(t, ['--listen', '127.0.0.1:0']);
+  const folder = temporary(t);
+  const listen = (...all: string[]): string => `listen = [${all.map((one) => `"${one}"`)}]\n`;
+  const head = (name: string): string => `[service.${name}]\nprotocol = "echo"\n`;
+  const [a, b] = [`unix:${folder}/a`, `unix:${folder}/b`];
+  const file = write('w.toml', head('one') + listen(a) + head('two') + listen(b));
+  const server = await startCli(t, ['--config', file], { lines: 0 });
+  await server.written('stdout', /two: listening on/);
+  const wrong = [
+    // A service that is new, and one that is there, behind another whose listeners have changed.
+    head('one') + listen(a) + head('two') + listen(b) + head('three') + listen(taken.address),
+    head('one') + listen(`unix:${folder}/c`) + head('two') + listen(b, taken.address),
+  ];
+  for (const [index, text] of wrong.entries()) {
+    write('w.toml', text);
+    const before = server.stderr.length;
+    server.kill('SIGHUP');
+    const line = /w\.toml:\d+: service\.(?:two|three)\.listen: .*EADDRINUSE/;
+    await server.written('stderr', new RegExp(`^[^]{${before}}[^]*${line.source}`));
+    t.is(await said(t, a, 'abc'), 'abc', `${index}`);
+    t.is(await said(t, b, 'abc'), 'abc', `${index}`);
+    await t.throwsAsync(connect(`unix:${folder}/c`), { code: 'ENOENT' });
+  }
+  t.notRegex(server.stderr, /module swapped/);
+});
+
+test('at SIGHUP timeouts change for connections that are open, and what needs a restart is named', async (t) => {
+  const write = writer(t);
+  const policy = (text: string): string => `[service.one.policy]\n${text}`;
+  const file = write('w.toml', service('one', 'echo'));
+  const server = await startCli(t, ['--config', file], { lines: 0 });
+  const client = await connect(await addressOf(server, 'one'), { owner: t });
+  await client.send('abc');
+  await client.readExactly(3);
+  write(
+    'w.toml',
+    `logLevel = "debug"\n${service('one', 'echo', 'workers = 2\n')}${policy('idleTimeoutMs = 50\nmaxConnections = 7\n')}`,
+  );
+  server.kill('SIGHUP');
+  t.is(await client.closed, 'end', 'it was idle');
+  client.end();
+  await server.written('stderr', /"msg":"has changed, and needs a restart: logLevel"/);
+  const rest = /"service":"one","msg":"has changed, and needs a restart: maxConnections, workers"/;
+  await server.written('stderr', rest);
+  t.pass();
+});
+
+test('flags win over the file', async (t) => {
+  const write = writer(t);
+  const folder = temporary(t);
+  const file = write(
+    'w.toml',
+    `logLevel = "silent"\naccessLog = "file.log"\n${service('one', 'echo')}`,
+  );
+  const log = path.join(folder, 'flag.log');
+  const flags = [
+    '--log-level',
+    'info',
+    '--log-format',
+    'pretty',
+    '--access-log',
+    log,
+    '--log-data',
+  ];
+  const server = await startCli(t, ['--config', file, ...flags], { lines: 0 });
+  t.is(await said(t, await addressOf(server, 'one'), 'abc'), 'abc');
+  await server.written('stderr', /^[\d:.]+ INFO {2}received .*service=one.* data=abc\n/m);
+  await server.written('stderr', /INFO {2}closed/);
+  server.kill('SIGTERM');
+  t.is((await server.exited).code, 0);
+  t.regex(readFileSync(log, 'utf8'), /"service":"one".*"bytesIn":3/);
+});
+
+test('the access log has those who come while other services still start', async (t) => {
+  const write = writer(t);
+  const folder = temporary(t);
+  const first = `[service.one]\nprotocol = "echo"\nlisten = "unix:${folder}/a"\n`;
+  const log = path.join(folder, 'access.log');
+  const file = write('w.toml', `${first}${service('two', 'echo', 'workers = 4\n')}`);
+  const server = await startCli(t, ['--config', file, '--access-log', log], { lines: 0 });
+  let visits = 0;
+  while (!server.stdout.includes('two: listening')) {
+    try {
+      await said(t, `unix:${folder}/a`, 'abc');
+      visits += 1;
+    } catch (error) {
+      t.true(['ENOENT', 'ECONNREFUSED'].includes((error as NodeJS.ErrnoException).code ?? ''));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+  server.kill('SIGTERM');
+  t.is((await server.exited).code, 0);
+  t.is(readFileSync(log, 'utf8').split('\n').length - 1, visits);
+  t.log(`${visits} visits`);
 });

@@ -118,6 +118,9 @@ test('the tarball has what is needed to run and to write protocols, and nothing 
   const docs = (readdirSync(`${root}docs`, { recursive: true }) as string[])
     .filter((name) => name.includes('.'))
     .map((name) => `docs/${name}`);
+  const deploy = readdirSync(`${root}deploy`).flatMap((name) =>
+    readdirSync(`${root}deploy/${name}`).map((file) => `deploy/${name}/${file}`),
+  );
   const charts = readdirSync(`${root}bench/charts`).map((name) => `bench/charts/${name}`);
   const expected = [
     ...['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'],
@@ -129,6 +132,7 @@ test('the tarball has what is needed to run and to write protocols, and nothing 
     ...['threads', 'wasi/preview1'].map((room) => `dist/host/${room}/worker.cjs`),
     ...['chat', 'echo', 'lines'].map((name) => `dist/protocols/${name}.wasm`),
     ...docs,
+    ...deploy,
     ...['bench/RESULTS.md', ...charts],
     `prebuilds/linux-${process.arch}/wasmpoll.node`,
   ];

@@ -1,7 +1,6 @@
 // README, docs/settings.md and docs/operations.md say what is so: settings are the policy's, and the
 // commands and programs that they show work. links.test.ts has their links.
 
-import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
@@ -9,7 +8,7 @@ import * as abi from '../../assembly/abi.ts';
 import { connect } from '../helpers/client.ts';
 import { blocks, document, section, workshop } from '../helpers/documents.ts';
 import { echoModule } from '../helpers/guests.ts';
-import { runCli, startCli, temporary, works } from '../helpers/process.ts';
+import { runCli, startCli } from '../helpers/process.ts';
 import { compiledAssemblyScript, Program } from '../helpers/wasi-programs.ts';
 
 const readme = document('README.md');
@@ -136,32 +135,4 @@ test('the command for a WASI server that it shows serves', async (t) => {
   await client.send('hello');
   client.end();
   t.is(String(await client.readAll()), 'hello');
-});
-
-test('the systemd unit that docs/operations.md shows is one', (t) => {
-  if (!works('systemd-analyze', '--version')) {
-    t.log('skipped: systemd-analyze(1) is not there');
-    t.pass();
-    return;
-  }
-  const unit = blocks(document('docs/operations.md')).find(({ language }) => language === 'ini')!;
-  const file = path.join(temporary(t), 'echo.service');
-  // The program must be there, wherever Node is.
-  writeFileSync(file, unit.code.replace('/usr/bin/node', process.execPath));
-  const { status, stderr } = spawnSync('systemd-analyze', ['verify', file], { encoding: 'utf8' });
-  t.is(stderr, '');
-  t.is(status, 0);
-});
-
-test('the systemd unit starts the server with options that it takes', async (t) => {
-  const unit = blocks(document('docs/operations.md')).find(({ language }) => language === 'ini')!;
-  const folder = temporary(t);
-  const [, ...args] = /^ExecStart=(.*)$/m
-    .exec(unit.code)![1]!
-    .replace(':33445', ':0')
-    .replace('/run/echo/', `${folder}/`)
-    .split(' ');
-  t.true(args[0]!.endsWith('/node_modules/.bin/wasmpoll'));
-  const server = await startCli(t, args.slice(1));
-  t.is(server.addresses.length, 2);
 });

@@ -60,6 +60,7 @@ export class ConnectionCalls implements Family {
       set_timer: gate.guarded((connection, milliseconds) =>
         this.#effects!.timer(connection, milliseconds),
       ),
+      start_tls: gate.guarded((connection) => this.#effects!.startTls(connection)),
       peer_address: gate.guarded((connection, buffer, capacity) =>
         this.#peerAddress(connection, buffer >>> 0, capacity >>> 0),
       ),
