@@ -1,10 +1,11 @@
 // Compares random programs of topics and keys on the addon with the twin:
 //   npm run fuzz -- shared --programs N --seed S
-// N of each kind. Prints the first program of a kind that differs, made as short as can be, and exits with 1.
+// N of each kind, and a hundredth of them over real workers. Prints the first program of a kind that differs, made as short as can be, and exits with 1.
 
 import { parseArgs } from 'node:util';
 import fc from 'fast-check';
 import { differenceOf, settings } from '../../dist/test/helpers/shared-differential.js';
+import { programsOverWorkers } from '../../dist/test/helpers/sharing-over-workers.js';
 
 const { values } = parseArgs({
   options: {
@@ -38,4 +39,11 @@ for (const [title, setting] of Object.entries(settings)) {
     process.stdout.write(`    ${text}\n`);
   }
   process.stdout.write(`${differenceOf(commands, setting)}\n`);
+}
+
+for (const workers of [1, 2]) {
+  const few = Math.ceil(programs / 100);
+  const fault = await programsOverWorkers({ programs: few, seed, workers });
+  process.stdout.write(`${few} programs over ${workers} workers: ${fault ?? 'none differs'}\n`);
+  if (fault !== null) process.exitCode = 1;
 }

@@ -29,12 +29,14 @@ const ON_DRAIN: i32 = 5;
 const ON_END: i32 = 6;
 const ON_TIMER: i32 = 7;
 
-// ╒═══════╤═════════════════════════════╕
-// │ index │ 8 scripts: length and bytes │
-// └───────┴─────────────────────────────┘
+// ╒═══════╤══════╤═════════════════════════════╕
+// │ index │ loud │ 8 scripts: length and bytes │
+// └───────┴──────┴─────────────────────────────┘
 @unmanaged
 class State {
   index: i32;
+  /** 1 when the peer is sent what is logged. */
+  loud: i32;
 }
 
 const version: usize = memory.data(8);
@@ -208,6 +210,10 @@ function text(from: usize, length: i32): void {
 
 function flush(): void {
   log(1, line, lineBytes);
+  if (load<i32>(state, offsetof<State>('loud')) !== 0) {
+    byte(0x0a);
+    send(self, line, lineBytes);
+  }
   lineBytes = 0;
 }
 
@@ -307,6 +313,12 @@ function command(): void {
   else if (letter === 0x48) field(self);
   else if (letter === 0x65) storeScript();
   else if (letter === 0x54) unreachable();
+  else if (letter === 0x4c) store<i32>(state, number(), offsetof<State>('loud'));
+  else if (letter === 0x5a) hang();
+}
+
+function hang(): void {
+  for (;;) store<u8>(line, load<u8>(line));
 }
 
 function doJoin(): void {

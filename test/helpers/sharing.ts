@@ -11,7 +11,8 @@
 //   p FLAGS TOPIC DATA;        publish     d C TAG V KEY;                store_delete
 //   s DATA;    send to this connection     a C TAG TTL DELTA KEY;        store_add
 //   x HOW;     close it                    t MS;  set its timer          P 0;  pause it
-//   H;         its handle                  T;     trap
+//   H;         its handle                  T;     trap                   Z;    hang
+//   L 1;       the peer is sent what is logged, each with a newline
 //   E;         send what on_message was given, or on_reply behind the version
 //   e N {…}    run on every on_message (0), on_reply (1), on_missed (2), on_close (3), on_restore (4),
 //              on_drain (5), on_end (6), on_timer (7)
