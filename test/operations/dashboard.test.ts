@@ -320,6 +320,7 @@ test.serial(
     await watched.says('#log', 'before');
     await admin.end();
     await watched.says('#live', 'Not connected, next try in');
+    await watched.says('#live [role=status]', /^Not connected$/);
     await admin.listen(port);
     admin.status = statusAt(310);
     await watched.live();

@@ -56,9 +56,9 @@ class App {
     if (link.state === 'live') this.#head.live('live', 'Live');
     else if (link.state === 'lost') {
       const seconds = Math.ceil(link.retryMs / 1000);
-      this.#head.live('lost', `Not connected, next try in ${seconds} s`);
+      this.#head.live('lost', 'Not connected', `, next try in ${seconds} s`);
     } else if (link.state === 'silent') {
-      this.#head.live('silent', `No news for ${duration(link.sinceMs)}`);
+      this.#head.live('silent', 'No news', ` for ${duration(link.sinceMs)}`);
     }
   }
 

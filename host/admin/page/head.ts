@@ -33,11 +33,15 @@ export class Head {
     });
   }
 
-  /** Whether the page hears of its server. */
-  live(state: string, text: string): void {
+  /**
+   * Whether the page hears of its server.
+   * @param more changes each second, and is not read out
+   */
+  live(state: string, text: string, more = ''): void {
     mark(byId('live'), 'state', state);
     mark(document.body, 'link', state);
-    write(byId('live'), text);
+    write(byId('live-state'), text);
+    write(byId('live-more'), more);
   }
 
   process({ version, process, startedAt, time }: SeenStatus): void {
