@@ -90,7 +90,11 @@ export class Front {
     response.on('error', () => undefined);
     request.on('error', () => undefined);
     void this.#answer(request, response).then((reply) => {
-      if (reply !== null) write(request, response, reply);
+      if (reply === null) return;
+      const { method, url } = request;
+      // Who commands leaves a trace.
+      if (method === 'POST') this.#options.logger.info({ url, status: reply.status }, 'command');
+      write(request, response, reply);
     });
   }
 

@@ -49,18 +49,26 @@ const KEYS = {
   age: 'openedMs',
 } as const satisfies Record<string, SortKey>;
 const MOST = 1000;
-/** Slots that are looked at without a pause: less than a millisecond. */
-const SLICE = 8192;
+/** So long a search goes on without a pause. */
+const SLICE_MS = 0.5;
+/** A slot takes some 50 ns. */
+const LOOK_EACH = 512;
 
-/** A connection that may be on the page: the larger its value, the further in front; then by its id. */
-interface Candidate {
+/** Where a connection stands in a list: the larger its value, the further in front; then by its id. */
+interface Place {
   readonly value: number;
   readonly id: number;
+}
+
+interface Candidate extends Place {
   readonly table: ConnectionTable;
   readonly slot: number;
 }
 
-const inFront = (a: Candidate, b: Candidate): number => b.value - a.value || a.id - b.id;
+const inOrder = (a: Place, b: Place): number => b.value - a.value || a.id - b.id;
+
+const behind = (value: number, id: number, place: Place): boolean =>
+  value < place.value || (value === place.value && id > place.id);
 
 /**
  * @param listener the operator's name for the one of this number
@@ -100,36 +108,75 @@ export async function pageOf(
 
 const bad = (why: string): WasmpollError => new WasmpollError('ERR_OPTION', `connections: ${why}`);
 
-function cursorOf(text: unknown): { value: number; id: number } {
+function cursorOf(text: unknown): Place {
   const match = /^(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?):(\d{1,16})$/.exec(String(text));
   if (match === null) throw bad(`after must be the next of another page, got '${String(text)}'`);
   return { value: Number(match[1]), id: Number(match[2]) };
 }
 
-/** The first `most` behind `from`, in order. */
+/** What has been found so far: the first `most` behind a place, in order. */
+class Best {
+  readonly #most: number;
+  readonly #from: Place | null;
+  #found: Candidate[] = [];
+  /** Whatever is behind it is not among the first. */
+  #last: Place | null = null;
+
+  constructor(most: number, from: Place | null) {
+    this.#most = most;
+    this.#from = from;
+  }
+
+  offer(value: number, id: number, table: ConnectionTable, slot: number): void {
+    if (this.#from !== null && !behind(value, id, this.#from)) return;
+    if (this.#last !== null && behind(value, id, this.#last)) return;
+    this.#found.push({ value, id, table, slot });
+    if (this.#found.length >= 4 * this.#most) this.#shorten();
+  }
+
+  #shorten(): void {
+    this.#found = this.#found.sort(inOrder).slice(0, this.#most);
+    this.#last = this.#found.at(-1) ?? null;
+  }
+
+  get first(): readonly Candidate[] {
+    this.#shorten();
+    return this.#found;
+  }
+}
+
 async function best(
   tables: readonly ConnectionTable[],
   key: SortKey | null,
-  from: { value: number; id: number } | null,
+  from: Place | null,
   most: number,
-): Promise<Candidate[]> {
-  let found: Candidate[] = [];
-  const start = from as Candidate | null;
-  let looked = 0;
+): Promise<readonly Candidate[]> {
+  const found = new Best(most, from);
+  const clock = new Slices();
   for (const table of tables) {
     const { rows, index } = table;
     for (let slot = 0; slot < rows.size && rows.used(slot); slot += 1) {
-      looked += 1;
-      if (looked % SLICE === 0) await pause();
+      if (clock.over(slot)) await clock.pause();
       if (!rows.has(slot)) continue;
+      // Those that were opened first have the smallest value.
       const value = key === null ? 0 : rows.key(slot, key) * (key === 'openedMs' ? -1 : 1);
-      const candidate = { value, id: idOf(index, rows.handle(slot)), table, slot };
-      if (start !== null && inFront(candidate, start) <= 0) continue;
-      found.push(candidate);
-      if (found.length >= 4 * most) found = found.sort(inFront).slice(0, most);
+      found.offer(value, idOf(index, rows.handle(slot)), table, slot);
     }
   }
-  return found.sort(inFront).slice(0, most);
+  return found.first;
 }
 
-const pause = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+/** Gives the event loop its turn now and then. */
+class Slices {
+  #end = monotonicMs() + SLICE_MS;
+
+  /** Looks at the clock every so many slots. */
+  over(slot: number): boolean {
+    return slot % LOOK_EACH === 0 && monotonicMs() >= this.#end;
+  }
+
+  async pause(): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve));
+    this.#end = monotonicMs() + SLICE_MS;
+  }
+}
