@@ -63,6 +63,7 @@ function counting(counts: Counts): Kernel {
 
 // Compiled now: it takes its time, and blocks this thread.
 const guests = { 'without state': echoModule(), 'with state': compiledGuest('ledger') };
+const relay = compiledGuest('relay');
 
 for (const [which, guest] of Object.entries(guests)) {
   for (const connections of [1, 2, 64, 200]) {
