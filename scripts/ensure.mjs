@@ -55,6 +55,7 @@ async function ensureTypeScript() {
   }
   run(process.execPath, [bin('typescript', 'tsc'), '-p', root], 'compiling TypeScript');
   await bundleScripts();
+  await buildPage();
   await writeFile(stamp, '');
 }
 
@@ -77,6 +78,25 @@ async function bundleScripts() {
     format: 'cjs',
     minifySyntax: true,
     sourcemap: true,
+    logLevel: 'warning',
+  });
+}
+
+/** The dashboard is for browsers: checked with their types, and put into one script. */
+async function buildPage() {
+  const page = join(root, 'host', 'admin', 'page');
+  run(process.execPath, [bin('typescript', 'tsc'), '-p', page], 'checking the dashboard');
+  const { build } = await import('esbuild');
+  await build({
+    absWorkingDir: page,
+    entryPoints: ['app.ts', 'style.css', 'page.html', 'icon.svg'],
+    outdir: join(root, 'dist', 'host', 'admin', 'page'),
+    bundle: true,
+    platform: 'browser',
+    target: ['chrome111', 'firefox113', 'safari16.4'],
+    format: 'iife',
+    minify: true,
+    loader: { '.html': 'copy', '.svg': 'copy' },
     logLevel: 'warning',
   });
 }

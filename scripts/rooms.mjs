@@ -60,6 +60,8 @@ export const rooms = {
     ...['threads', 'tls'],
   ],
   admin: ['kernel', 'listen', 'memory/counts/metrics', 'server'],
+  'admin/view': [],
+  'admin/page': ['admin/view'],
   wasi: ['kernel', 'module', 'listen', 'threads/thread', 'wasi/preview1'],
   'wasi/preview1': ['kernel'],
   testing: [
@@ -70,9 +72,10 @@ export const rooms = {
   logs: ['server/endings', 'server/logger'],
   systemd: ['kernel', 'server'],
   cli: [
-    ...['admin', 'engines/address', 'kernel/native', 'listen', 'logs', 'module', 'server'],
-    ...['services', 'systemd', 'tls', 'wasi'],
+    ...['admin', 'cli/top', 'engines/address', 'kernel/native', 'listen', 'logs', 'module'],
+    ...['server', 'services', 'systemd', 'tls', 'wasi'],
   ],
+  'cli/top': ['admin/view', 'cli/command-line', 'cli/signals', 'listen/address'],
 };
 
 export const limits = {
@@ -86,16 +89,19 @@ export const limits = {
   importsOf: {
     'host/reactor/apply.ts': 11,
     'host/reactor/reactor.ts': 15,
+    'host/threads/in-thread.ts': 13,
+    'host/threads/seat/holdings.ts': 12,
     'host/reactor/parts.ts': 16,
     'host/reactor/wiring.ts': 17,
-    'host/threads/in-thread.ts': 12,
     'host/threads/seat-worker.ts': 12,
-    'host/threads/seat/holdings.ts': 11,
-    'host/threads/supervisor.ts': 11,
+    'host/threads/engine.ts': 11,
+    'host/threads/supervisor.ts': 12,
     'host/listen/listening.ts': 13,
+    'host/cli/invocation.ts': 11,
     'host/server/serve.ts': 18,
-    'host/admin/admin.ts': 14,
-    'host/server/server.ts': 17,
+    'host/admin/admin.ts': 16,
+    'host/admin/page/app.ts': 12,
+    'host/server/server.ts': 18,
     'host/testing/harness.ts': 18,
   },
 };

@@ -8,13 +8,14 @@ import { Listener } from '../listen/listener.ts';
 import { resolvePolicy } from '../policy.ts';
 import { type Logger, silent } from '../server/logger.ts';
 import type { Server } from '../server/server.ts';
+import { Commands, type Hooks } from './commands.ts';
 import { Events } from './events.ts';
 import { Front } from './front.ts';
 import { Health } from './health.ts';
 import { hostOf, isLoopback } from './hosts.ts';
 import type { LogTail } from './log-tail.ts';
 import { Routes } from './routes.ts';
-import { Services } from './services.ts';
+import { type Again, Services } from './services.ts';
 
 export interface AdminOptions {
   /** `unix:PATH`, made with mode 0600, or `HOST:PORT` of this machine alone; one or several. */
@@ -28,17 +29,18 @@ export interface AdminOptions {
 }
 
 export class Admin {
-  readonly #services: Services;
+  readonly #services = new Services();
   readonly #health: Health;
   readonly #events: Events;
+  readonly #commands: Commands;
   readonly #fronts: Front[] = [];
   readonly #listeners: Listener[] = [];
 
   /** Use `openAdmin()`. */
-  private constructor(services: Services, health: Health, events: Events) {
-    this.#services = services;
-    this.#health = health;
-    this.#events = events;
+  private constructor(logs: LogTail | null) {
+    this.#health = new Health(this.#services);
+    this.#events = new Events(this.#services, logs);
+    this.#commands = new Commands(this.#services, logs);
   }
 
   /** As `openAdmin`, before there is any server: it is not ready until `started` is called. */
@@ -50,11 +52,8 @@ export class Admin {
       if (options.allowRemote !== true) refuseRemote(texts[index]!, address);
     }
     const { logger = silent } = options;
-    const services = new Services();
-    const events = new Events(services, options.logs ?? null);
-    const health = new Health(services);
-    const admin = new Admin(services, health, events);
-    const routes = new Routes(services, health, events);
+    const admin = new Admin(options.logs ?? null);
+    const routes = new Routes(admin.#services, admin.#health, admin.#events, admin.#commands);
     try {
       for (const [index, address] of addresses.entries()) {
         const listener = new Listener(native, address, resolvePolicy());
@@ -76,9 +75,12 @@ export class Admin {
     return this.#listeners.map(({ address }) => address);
   }
 
-  /** Shows a server under a name of its own. */
-  add(name: string, server: Server): void {
-    this.#services.add(name, server);
+  /**
+   * Shows a server under a name of its own.
+   * @param again what it serves, read again: for a swap that names no protocol
+   */
+  add(name: string, server: Server, again?: Again): void {
+    this.#services.add(name, { server, again });
   }
 
   /** Shows the server of this name no more. */
@@ -86,8 +88,12 @@ export class Admin {
     this.#services.remove(name);
   }
 
-  /** All servers were added: from now on whether it is ready is theirs to say. */
-  started(): void {
+  /**
+   * All servers were added: from now on whether it is ready is theirs to say.
+   * @param hooks what only the program itself can do, on command
+   */
+  started(hooks: Hooks = {}): void {
+    this.#commands.hooks = hooks;
     this.#services.started();
   }
 

@@ -19,7 +19,9 @@ export class Exposition {
   readonly #open: boolean;
   readonly #families = new Map<string, Family>();
   /** Names that samples may have. */
-  readonly #taken = new Map<string, string>();
+  readonly #taken = new Set<string>();
+  /** Families that were named by `nameFor`. */
+  readonly #theirs = new Set<string>();
 
   /** @param openMetrics in that form, instead of Prometheus's own */
   constructor(openMetrics: boolean) {
@@ -60,18 +62,21 @@ export class Exposition {
     if (known !== undefined) return known;
     const family = { kind, help, lines: [] };
     this.#families.set(name, family);
-    for (const suffix of SUFFIXES) this.#taken.set(name + suffix, name);
+    for (const suffix of SUFFIXES) this.#taken.add(name + suffix);
     return family;
   }
 
   /**
-   * A name for a family that others have named: as it is, if the family is of that kind or none has such samples.
+   * A name for a family that others have named: as it is, if that family is theirs and of that kind, or if there are
+   * no such samples yet.
    * @returns the name, or another one that begins so
    */
   nameFor(wanted: string, kind: Kind): string {
     for (let name = wanted; ; name += `_${kind}`) {
-      if (this.#families.get(name)?.kind === kind) return name;
-      if (SUFFIXES.every((suffix) => !this.#taken.has(name + suffix))) return name;
+      if (this.#theirs.has(name) && this.#families.get(name)?.kind === kind) return name;
+      if (SUFFIXES.some((suffix) => this.#taken.has(name + suffix))) continue;
+      this.#theirs.add(name);
+      return name;
     }
   }
 

@@ -7,17 +7,20 @@ import { messageOf } from '../errors.ts';
 import type { Logger } from '../server/logger.ts';
 import type { HostCheck } from './hosts.ts';
 import { type Reply, refusal } from './reply.ts';
-import type { Request, Routes } from './routes.ts';
+import { foreign, Refused, type Request, readBody } from './request.ts';
+import type { Routes } from './routes.ts';
 
 /**
  * Connections to one address at once. Together with those that wait for room in the server they are what is
  * kept in reserve of the descriptors.
  */
 const MOST_CONNECTIONS = 16;
+// Whoever is slow makes room as soon as somebody else comes; the times can be long, so that a machine that is
+// busy itself takes nobody for slow.
 const LIMITS = {
   maxHeaderSize: 8 * 1024,
-  headersTimeout: 5000,
-  requestTimeout: 10_000,
+  headersTimeout: 20_000,
+  requestTimeout: 30_000,
   keepAliveTimeout: 5000,
   connectionsCheckingInterval: 1000,
 };
@@ -87,7 +90,11 @@ export class Front {
     response.on('error', () => undefined);
     request.on('error', () => undefined);
     void this.#answer(request, response).then((reply) => {
-      if (reply !== null) write(request, response, reply);
+      if (reply === null) return;
+      const { method, url } = request;
+      // Who commands leaves a trace.
+      if (method === 'POST') this.#options.logger.info({ url, status: reply.status }, 'command');
+      write(request, response, reply);
     });
   }
 
@@ -96,8 +103,10 @@ export class Front {
       for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value);
       const { host } = request.headers;
       if (!this.#options.hosts(host)) return refusal(421, `Host: ${host} is not a name of this`);
-      return await this.#routes.answer(this.#read(request, response));
+      const reply = request.method === 'POST' && this.#options.commands ? foreign(request) : null;
+      return reply ?? (await this.#routes.answer(this.#read(request, response)));
     } catch (error) {
+      if (error instanceof Refused) return error.reply;
       this.#failed(error);
       return response.headersSent ? null : refusal(500, 'the request failed; the log says why');
     }
@@ -109,7 +118,9 @@ export class Front {
     const path = at < 0 ? url : url.slice(0, at);
     const query = new URLSearchParams(at < 0 ? '' : url.slice(at + 1));
     const { accept } = request.headers;
-    return { method, path, query, accept, commands: this.#options.commands, response };
+    const { commands } = this.#options;
+    const body = (): ReturnType<typeof readBody> => readBody(request);
+    return { method, path, query, accept, commands, response, body };
   }
 
   #failed(error: unknown): void {

@@ -22,7 +22,7 @@ export class Health {
   }
 
   #askAll(): void {
-    for (const server of this.#services.all.values()) {
+    for (const { server } of this.#services.all.values()) {
       if (!this.#asked.has(server)) void this.#ask(server);
     }
   }
@@ -35,7 +35,7 @@ export class Health {
 
   /** 200 while this thread and every worker turn. That it answers shows that this thread does. */
   alive(): Reply {
-    for (const [name, server] of this.#services.all) {
+    for (const [name, { server }] of this.#services.all) {
       const [index] = this.#stuck.get(server) ?? [];
       if (index !== undefined) return line(503, `${name}: worker ${index} does not turn`);
     }
@@ -45,7 +45,7 @@ export class Health {
   /** 200 when every server serves, listens, and reaches what it needs. */
   ready(): Reply {
     if (this.#services.starting) return line(503, 'starting');
-    for (const [name, server] of this.#services.all) {
+    for (const [name, { server }] of this.#services.all) {
       const reason = unreadiness(server.status());
       if (reason !== null) return line(503, `${name}: ${reason}`);
     }

@@ -51,6 +51,14 @@ export class LogTail implements Logger {
     return this.#logger.isLevelEnabled?.(level) ?? true;
   }
 
+  /** @returns whether the logger has levels, as pino's has */
+  setLevel(level: string): boolean {
+    const logger = this.#logger as { level?: unknown };
+    if (typeof logger.level !== 'string') return false;
+    logger.level = level;
+    return true;
+  }
+
   #keep(level: Level, fields: object, message: string): void {
     if (!this.isLevelEnabled(level)) return;
     const line = { level, time: Date.now(), message: message.slice(0, LONGEST), fields };

@@ -19,6 +19,7 @@ export function metrics(status: Status, accept: string | undefined): Reply {
   for (const service of status.services) {
     addService(out, service);
     addTraffic(out, service);
+    addListening(out, service);
     addShared(out, service);
     addEngines(out, service);
     for (const worker of service.workers) addWorker(out, service.name, worker);
@@ -122,6 +123,23 @@ function addTraffic(out: Exposition, { name, stats }: Service): void {
   out.histogram('wasmpoll_callback_duration_seconds', callbacks, service, callbackMs, 0.001);
   const connections = 'How long connections that are over were open.';
   out.histogram('wasmpoll_connection_duration_seconds', connections, service, connectionMs, 0.001);
+}
+
+function addListening(out: Exposition, { name, stats: { addresses, tls } }: Service): void {
+  const service = { service: name };
+  const known = 'Addresses in the table of connectionsPerAddress and acceptRate.';
+  out.gauge('wasmpoll_addresses', known, service, addresses);
+  if (tls === undefined) return;
+  const counter = (metric: string, help: string, value: number): void =>
+    out.counter(`wasmpoll_tls_${metric}`, help, service, value);
+  counter('handshakes', 'Handshakes that were done.', tls.handshakes);
+  counter('resumed', 'Handshakes that resumed a session.', tls.resumed);
+  counter('truncated', 'Streams that ended without a word of it.', tls.truncated);
+  counter('received_bytes', 'Ciphertext received.', tls.wireBytesIn);
+  counter('sent_bytes', 'Ciphertext sent.', tls.wireBytesOut);
+  for (const [cause, count] of Object.entries(tls.failed)) {
+    out.counter('wasmpoll_tls_failed', 'Sessions that failed.', { ...service, cause }, count);
+  }
 }
 
 function addShared(out: Exposition, { name, stats: { shared } }: Service): void {

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { native } from '../kernel/native.ts';
 import type { Server } from '../server/server.ts';
 import type { ServerStatus } from '../server/status.ts';
+import { Refused } from './request.ts';
 
 /** Answers to many who ask at once are one: a look at all counters takes a while. */
 const FRESH_MS = 100;
@@ -29,15 +30,24 @@ export interface Status {
   readonly services: readonly ({ readonly name: string } & ServerStatus)[];
 }
 
+/** What a service serves, read again. */
+export type Again = () => Promise<{ protocol: string; config?: string | Uint8Array }>;
+
+export interface Shown {
+  readonly server: Server;
+  /** For a swap that names no protocol. */
+  readonly again?: Again | undefined;
+}
+
 export class Services {
-  readonly #servers = new Map<string, Server>();
+  readonly #servers = new Map<string, Shown>();
   readonly #version = versionOf();
   #starting = true;
   #status: Status | null = null;
   #text = '';
 
-  add(name: string, server: Server): void {
-    this.#servers.set(name, server);
+  add(name: string, shown: Shown): void {
+    this.#servers.set(name, shown);
     this.#status = null;
   }
 
@@ -56,8 +66,22 @@ export class Services {
     return this.#starting;
   }
 
-  get all(): ReadonlyMap<string, Server> {
+  get all(): ReadonlyMap<string, Shown> {
     return this.#servers;
+  }
+
+  /**
+   * @param service may be left out if there is only one
+   * @throws Refused
+   */
+  choose(service: unknown): [string, Shown] {
+    const all = [...this.#servers];
+    if (service === undefined && all.length === 1) return all[0]!;
+    const found = all.find(([name]) => name === service);
+    if (found !== undefined) return found;
+    const names = all.map(([name]) => name).join(', ');
+    if (service === undefined) throw new Refused(400, `service is missing; there are ${names}`);
+    throw new Refused(404, `there is no service '${String(service)}'; there are ${names}`);
   }
 
   /** At most FRESH_MS old. */
@@ -70,7 +94,7 @@ export class Services {
       startedAt: Math.round(performance.timeOrigin),
       uptimeMs: Math.round(performance.now()),
       process: processStatus(),
-      services: [...this.#servers].map(([name, server]) => ({ name, ...server.status() })),
+      services: [...this.#servers].map(([name, { server }]) => ({ name, ...server.status() })),
     };
     this.#status = status;
     this.#text = '';

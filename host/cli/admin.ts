@@ -18,7 +18,7 @@ export async function withAdmin(
   if (admin === undefined) return serving(null, logger);
   const logs = new LogTail(logger);
   const { Admin } = await import('../admin/admin.ts');
-  const options = { listen: admin, allowRemote: adminAllowRemote, logs, logger };
+  const options = { listen: admin, allowRemote: adminAllowRemote, logs, logger: logs };
   const opened = await Admin.open(options);
   try {
     for (const address of opened.addresses) logger.info({ address }, 'admin listens');

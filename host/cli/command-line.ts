@@ -7,6 +7,7 @@ import { parseStore, parseTopics } from '../engines/address.ts';
 import { messageOf, WasmpollError } from '../errors.ts';
 import { parseAddress } from '../listen/address.ts';
 import { type SettingName, settings } from '../policy.ts';
+import { LEVELS } from '../server/logger.ts';
 import { printable } from '../text.ts';
 import { showValue } from '../units.ts';
 import { flagOf, PLACEHOLDERS, parseSetting } from './flags.ts';
@@ -78,8 +79,6 @@ export function addAdmin(command: Command): void {
     )
     .option('--admin-allow-remote', 'let --admin be an address that other machines can reach');
 }
-
-const LEVELS = ['debug', 'info', 'warn', 'error', 'silent'];
 
 /** `--log-level` and what else is said of lines of the log. */
 export function addLogs(command: Command, level: string | undefined): void {

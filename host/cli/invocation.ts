@@ -46,6 +46,10 @@ export async function main(signals: Signals): Promise<void> {
     const { runMain } = await import('./run.ts');
     return runMain(process.argv.slice(3), signals);
   }
+  if (process.argv[2] === 'top') {
+    const { topMain } = await import('./top/command.ts');
+    return topMain(process.argv.slice(3), signals);
+  }
   const args = process.argv.slice(2);
   if (namesServices(args)) return servicesMain(args, signals);
   let invocation: Invocation;

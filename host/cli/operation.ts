@@ -2,6 +2,7 @@
 // knows no arguments, and starts no server.
 
 import type { Admin } from '../admin/admin.ts';
+import type { Again } from '../admin/services.ts';
 import type { LogOptions, Logs } from '../logs/logs.ts';
 import type { Logger } from '../server/logger.ts';
 import type { Server } from '../server/server.ts';
@@ -39,11 +40,18 @@ export class Operation {
     return this.#admin !== null;
   }
 
-  /** A server is there, which listens. */
-  add(name: string, server: Server): void {
-    this.#servers.set(name, server);
+  /** At once when a server is there: whoever comes by its listeners is in the access log. */
+  watch(name: string, server: Server): void {
     this.#logs.watch(server, name);
-    this.#admin?.add(name, server);
+  }
+
+  /**
+   * A server is there, which listens, and is shown.
+   * @param again what it serves, read again
+   */
+  add(name: string, server: Server, again: Again): void {
+    this.#servers.set(name, server);
+    this.#admin?.add(name, server, again);
   }
 
   /** It drains, and is shown no more. */
@@ -59,7 +67,7 @@ export class Operation {
    */
   started(reload: () => Promise<void>, refused: (error: unknown) => void): void {
     const again = (): Promise<void> => this.#reload(reload);
-    this.#admin?.started();
+    this.#admin?.started({ reload: again, drain: () => this.#drain() });
     this.#manager?.ready(() => this.#servers);
     this.signals.stop.addEventListener('abort', () => this.#manager?.stopping());
     this.signals.onAnother(() => this.#hurry());
@@ -86,6 +94,12 @@ export class Operation {
     } finally {
       if (!this.signals.stop.aborted) this.#manager?.ready(() => this.#servers);
     }
+  }
+
+  /** As the first signal to stop does. */
+  #drain(): void {
+    this.#manager?.stopping();
+    for (const server of this.#servers.values()) void server.close();
   }
 }
 

@@ -35,19 +35,22 @@ async function serveIn(operation: Operation, options: Served, given: ConfigFlags
     if (error !== signals.stop.reason) throw error;
     return;
   }
-  operation.add(path.basename(protocol, '.wasm'), server);
+  const name = path.basename(protocol, '.wasm');
+  operation.watch(name, server);
+  const again = async (): Promise<{ protocol: string; config: Uint8Array }> => {
+    return { protocol, config: await readConfig(given) };
+  };
   // SIGHUP, which the end of a terminal sends, too, must end nothing.
-  operation.started(
-    async () => {
-      const config = await readConfig(given);
-      reloadTls(server, logger);
-      await server.swap(protocol, { config });
-    },
-    (error) => {
-      const { code } = error as { code?: string };
-      logger.error({ code }, `not swapped: ${messageOf(error)}`);
-    },
-  );
+  const reload = async (): Promise<void> => {
+    const { config } = await again();
+    reloadTls(server, logger);
+    await server.swap(protocol, { config });
+  };
+  operation.add(name, server, again);
+  operation.started(reload, (error) => {
+    const { code } = error as { code?: string };
+    logger.error({ code }, `not swapped: ${messageOf(error)}`);
+  });
   for (const address of server.addresses) process.stdout.write(`listening on ${address}\n`);
   await server.closed;
 }

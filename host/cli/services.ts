@@ -35,7 +35,9 @@ export async function runServices(
     if (running === null) return;
     const ever: Promise<void>[] = [];
     const started = ({ service, server }: Running): void => {
-      operation.add(service.name, server);
+      operation.add(service.name, server, () =>
+        optionsOf(running.get(service.name)?.service ?? service),
+      );
       ever.push(server.closed);
       for (const address of server.addresses) {
         process.stdout.write(`${service.name}: listening on ${address}\n`);
@@ -79,15 +81,18 @@ function optionsFor(services: Services, flags: ServicesFlags): OperationOptions 
 async function startOne(
   service: Service,
   { logData }: ServicesFlags,
-  { logger, signals, isWatched }: Operation,
+  operation: Operation,
 ): Promise<Server> {
-  return serve({
+  const { logger, signals, isWatched } = operation;
+  const server = await serve({
     ...(await optionsOf(service)),
     ...(logData && { logData }),
     histograms: isWatched,
     logger: withFields(logger, { service: service.name }),
     signal: signals.stop,
   });
+  operation.watch(service.name, server);
+  return server;
 }
 
 /** @returns null when a signal has ended the start */

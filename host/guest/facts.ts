@@ -41,6 +41,7 @@ export class Facts {
 
   #socketPeer(slot: number): string | null {
     const fd = this.#table[slot * COLUMNS + FD]!;
+    // Another thread may look here while the connection is closed.
     return fd < 0 ? null : textOf(this.#kernel.peerAddress(fd));
   }
 

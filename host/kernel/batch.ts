@@ -58,6 +58,7 @@ export class Batch {
     if (tls !== undefined) this.bind(TLS_WIRE_BUFFER, new Uint8Array(TLS_WIRE_BYTES));
   }
 
+  /** @param view begins at a multiple of 4 in its buffer */
   bind(buffer: number, view: Uint8Array): void {
     this.#views[buffer] = new DataView(view.buffer, view.byteOffset, view.length);
     this.#words[buffer] = new Int32Array(view.buffer, view.byteOffset, view.length >> 2);

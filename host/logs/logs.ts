@@ -25,7 +25,7 @@ const [STDOUT, STDERR] = [1, 2];
 const TROUBLE_PER_SECOND = 1;
 
 export class Logs {
-  readonly logger: Logger & { child(fields: object): Logger };
+  readonly logger: Logger;
   readonly #lines: LogOutput;
   readonly #access: LogOutput | null;
   readonly #file: string;

@@ -1,24 +1,21 @@
 // Connections: the slots of the table, their handles, and the lists of those that are closing, ready,
 // or have another backlog than before. It knows nothing of I/O, guests or time.
 
+import { isOpen, slotBitsOf } from './handles.ts';
 import * as Numbers from './layout.ts';
 import type { Segment } from './segment.ts';
 
 const {
-  AWAITING,
   BYTES_IN,
   BYTES_OUT,
-  CLOSING,
   COLUMNS,
   DOOMED,
   FD,
   FLAGS,
   HANDLE,
-  HANDSHAKING,
   KNOWN,
   LAST_PROGRESS,
   LAYOUT,
-  LINGERING,
   LINK,
   MASK,
   OPEN,
@@ -34,19 +31,6 @@ const {
 // A handle is not given out again before this many other slots were freed after it, unless the
 // table is full: stale handles that a guest kept stay recognisable for longer.
 const RESERVED_SLOTS = 1024;
-
-/** Bits of a handle that name the slot; the others are its generation. */
-const slotBitsOf = (connections: number): number => Math.max(1, 32 - Math.clz32(connections - 1));
-
-/** Any of these, and the guest was not told of the connection yet. */
-const BEFORE = AWAITING | HANDSHAKING;
-
-/** Whether a handle names a connection that is open and not about to end. Any thread may ask. */
-export function isOpen(table: Int32Array, connections: number, handle: number): boolean {
-  const slot = handle & (2 ** slotBitsOf(connections) - 1);
-  if (slot >= connections || table[slot * COLUMNS + HANDLE] !== handle) return false;
-  return (table[slot * COLUMNS + FLAGS]! & (OPEN | CLOSING | LINGERING | DOOMED | BEFORE)) === OPEN;
-}
 
 export class Connections {
   readonly segment: Segment;
@@ -168,6 +152,11 @@ export class Connections {
     return (this.table[base + FLAGS]! & (KNOWN | DOOMED)) === KNOWN ? slot : -1;
   }
 
+  /** Whether a handle names a connection that is open and not about to end. */
+  has(handle: number): boolean {
+    return isOpen(this.table, this.segment.connections, handle);
+  }
+
   /** The slot of a handle that came with an event, or −1 when it is stale. */
   current(handle: number): number {
     const slot = handle & this.slotMask;
@@ -186,19 +175,17 @@ export class Connections {
 
   /** Bytes came from the peer. */
   received(slot: number, bytes: number, now: number): void {
-    const row = slot * TIMES;
-    this.#times[row + LAST_PROGRESS] = now;
-    this.#times[row + BYTES_IN]! += bytes;
+    this.#times[slot * TIMES + LAST_PROGRESS] = now;
+    this.#times[slot * TIMES + BYTES_IN]! += bytes;
   }
 
   /** The kernel took bytes for the peer. */
   sent(slot: number, bytes: number, now: number): void {
-    const row = slot * TIMES;
-    this.#times[row + LAST_PROGRESS] = now;
-    this.#times[row + BYTES_OUT]! += bytes;
+    this.#times[slot * TIMES + LAST_PROGRESS] = now;
+    this.#times[slot * TIMES + BYTES_OUT]! += bytes;
   }
 
-  /** Notes that the slot's backlog has changed. */
+  /** Its backlog has changed. */
   touch(slot: number): void {
     const at = slot * COLUMNS + FLAGS;
     if ((this.table[at]! & TOUCHED) !== 0) return;

@@ -48,10 +48,8 @@ export class Segment {
   ) {
     this.connections = sizes.connections;
     this.pages = Math.floor(sizes.poolBytes / PAGE_BYTES);
-    const timesOffset = align(this.connections * COLUMNS * 4);
-    const openedOffset = align(timesOffset + this.connections * TIMES * 8);
-    const linksOffset = align(openedOffset + this.connections * 8);
-    this.pagesOffset = align(linksOffset + this.pages * 4);
+    const offsets = offsetsOf(this.connections);
+    this.pagesOffset = align(offsets.links + this.pages * 4);
     const own = this.pagesOffset + this.pages * PAGE_BYTES;
     const total = own + this.connections * strideOf(sizes.stateBytes);
     if (total > MAX_BYTES) {
@@ -66,14 +64,21 @@ export class Segment {
     const buffer = existing?.segment ?? new Buffer(own);
     this.bytes = new Uint8Array(buffer);
     this.table = new Int32Array(buffer, 0, this.connections * COLUMNS);
-    this.times = new Float64Array(buffer, timesOffset, this.connections * TIMES);
-    this.opened = new Float64Array(buffer, openedOffset, this.connections);
-    this.pageLinks = new Int32Array(buffer, linksOffset, this.pages);
+    this.times = new Float64Array(buffer, offsets.times, this.connections * TIMES);
+    this.opened = new Float64Array(buffer, offsets.opened, this.connections);
+    this.pageLinks = new Int32Array(buffer, offsets.links, this.pages);
     const layout = { bytes: sizes.stateBytes, version: sizes.stateVersion ?? 0 };
     this.states = new States(existing?.states ?? newStates(layout, this.connections, 0, Buffer));
     if (existing !== undefined && existing.before !== null)
       this.before = new States(existing.before);
   }
+}
+
+/** Where the tables behind the one of connections start, in bytes. */
+export function offsetsOf(connections: number): { times: number; opened: number; links: number } {
+  const times = align(connections * COLUMNS * 4);
+  const opened = align(times + connections * TIMES * 8);
+  return { times, opened, links: align(opened + connections * 8) };
 }
 
 const align = (bytes: number): number => Math.ceil(bytes / 64) * 64;

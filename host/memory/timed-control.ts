@@ -11,8 +11,8 @@ const { CALLBACK_FIRST, CALLBACK_SUM, callbackBucket } = Histograms;
 
 // Two looks take 0.1 µs or so. When timed callbacks follow one another within BUSY_MS, only every second of them
 // is timed from then on, and so forth: together the looks take about a hundredth of the time.
-const BUSY_MS = 0.01;
-const CALM_MS = 0.04;
+const BUSY_MS = 0.02;
+const CALM_MS = 0.08;
 const LONGEST_STRIDE = 64;
 // After so long nothing is busy.
 const REST_MS = 1;

@@ -98,6 +98,7 @@ export class Apply {
 
   // What was sent before goes out in clear, before anything of the handshake.
   #startAll(): void {
+    this.#flow.post();
     this.#flow.flush();
     for (const slot of this.#starting.splice(0)) this.#handshakes.start(slot);
   }

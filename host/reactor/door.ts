@@ -1,11 +1,14 @@
 // Door: when descriptors that were handed over become connections. Nobody is let in as long as those who are
 // connected have not been served for the time that restarts of the guest have taken from them: whoever makes
-// it fail again and again has to come back for each time. It opens no connection itself.
+// it fail again and again has to come back for each time.
 
+import { AWAITING, BUSY, COLUMNS, HANDLE } from '../memory/layout.ts';
 import type { Parts } from './parts.ts';
 import type { Works } from './wiring.ts';
 
 export class Door {
+  readonly #parts: Parts;
+  readonly #works: Works;
   readonly #control: Parts['control'];
   readonly #clock: Parts['clock'];
   readonly #replacement: Works['callbacks']['replacement'];
@@ -15,7 +18,7 @@ export class Door {
   closed = false;
 
   /**
-   * @param open makes a connection of a descriptor
+   * @param open calls `take`, with all at rest before and after
    * @param again is called when some were left since the turn's time is over
    */
   constructor(
@@ -24,6 +27,8 @@ export class Door {
     open: (fd: number, listener: number) => unknown,
     again: () => void,
   ) {
+    this.#parts = parts;
+    this.#works = works;
     this.#control = parts.control;
     this.#clock = parts.clock;
     this.#replacement = works.callbacks.replacement;
@@ -49,6 +54,29 @@ export class Door {
       this.#again();
       return;
     }
+  }
+
+  /**
+   * Makes a connection of a descriptor, if there is a guest and room for one. Everything is at rest.
+   * @returns its handle; 0 when it was closed
+   */
+  take(fd: number, listener: number): number {
+    const { kernel, stats, connections } = this.#parts;
+    const { lifecycle, preface } = this.#works;
+    const begins = preface.beginsWith(listener);
+    const serves = this.#replacement.retryAt === Infinity;
+    const slot = serves ? lifecycle.open(fd, listener, begins) : -1;
+    this.#control.placed();
+    if (slot < 0) {
+      kernel.close(fd);
+      stats.refused();
+      this.#control.finished();
+      return 0;
+    }
+    const handle = connections.table[slot * COLUMNS + HANDLE]!;
+    if ((begins & AWAITING) === 0) preface.arrive(slot);
+    connections.table[slot * COLUMNS + BUSY] = 0;
+    return handle;
   }
 
   /** At the end nobody is kept waiting. */

@@ -7,6 +7,7 @@ import {
   REASON_SHUTDOWN,
   REASON_WRITE_TIMEOUT,
 } from '../../assembly/abi.ts';
+import { isThere } from '../memory/handles.ts';
 import * as Numbers from '../memory/layout.ts';
 import type { Backlog } from './backlog.ts';
 import type { Deadlines } from './deadlines.ts';
@@ -139,6 +140,19 @@ export class Lifecycle {
     this.#flow.watch(slot);
     this.#deadlines.schedule(slot);
     this.#connections.pushClosing(slot);
+  }
+
+  /**
+   * Ends the connection of a handle: gracefully, or by a reset.
+   * @returns whether it is there
+   */
+  disconnect(handle: number, abort: boolean): boolean {
+    const { table, segment } = this.#connections;
+    if (!isThere(table, segment.connections, handle)) return false;
+    const slot = this.#connections.current(handle);
+    if (abort) this.#connections.doom(slot, REASON_SHUTDOWN);
+    else this.finish(slot, REASON_SHUTDOWN);
+    return true;
   }
 
   /**

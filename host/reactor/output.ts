@@ -234,7 +234,8 @@ export class Output {
     for (let row = mark; row < count; row += 1) {
       const at = row * ROW;
       const slot = rows[at + ROW_SLOT]!;
-      if (rows[at + ROW_KIND] !== KIND_SEND) continue;
+      const kind = rows[at + ROW_KIND]!;
+      if (kind !== KIND_SEND && kind !== KIND_TLS_SEND) continue;
       if (this.#table[slot * COLUMNS + OUTPUT_BYTES] === 0) continue;
       this.#batch.cancel(row);
       const [buffer, offset] = [rows[at + ROW_BUFFER]!, rows[at + ROW_OFFSET]!];

@@ -3,10 +3,8 @@
 
 import { makeGround, startGuest } from '../guest/start.ts';
 import type { BufferConstructor, Epoll } from '../kernel/contract.ts';
-import { isOpen } from '../memory/connections.ts';
 import { ControlWords, IN_ON_START } from '../memory/control-words.ts';
 import type { Snapshot } from '../memory/counts/stats.ts';
-import { AWAITING, BUSY, COLUMNS, HANDLE } from '../memory/layout.ts';
 import { type Layout, type StateBlocks, statesAfter } from '../memory/state-blocks.ts';
 import { makeControl } from '../memory/timed-control.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
@@ -45,7 +43,8 @@ export class Reactor {
   /** @throws WasmpollError ERR_GUEST when the guest's start-up or its on_start fails. */
   constructor(options: ReactorOptions) {
     const { module, buffer, remains } = options;
-    const control = options.control ?? ownControl(options);
+    const now = options.histograms ? options.now : null;
+    const control = options.control ?? makeControl(new buffer(ControlWords.bytes), now, false);
     const materials = { ...options, control };
     const ground = makeGround(materials);
     const guest = startGuest(module, ground);
@@ -100,8 +99,11 @@ export class Reactor {
 
   /** Whether a connection is there that messages can be for. */
   has(handle: number): boolean {
-    const { table, segment } = this.#parts.connections;
-    return isOpen(table, segment.connections, handle);
+    return this.#parts.connections.has(handle);
+  }
+
+  get facts(): Pick<Parts['facts'], 'peerAddress'> {
+    return this.#parts.facts;
   }
 
   /** Open connections, those included that linger. */
@@ -168,23 +170,9 @@ export class Reactor {
    * @returns its handle, also while its PROXY header is awaited; 0 when it was closed
    */
   open(fd: number, listener = 0): number {
-    const { kernel, clock, control, stats, connections } = this.#parts;
-    const { lifecycle, callbacks, preface } = this.#works;
-    clock.refresh();
+    this.#parts.clock.refresh();
     this.#turn.rest();
-    const begins = preface.beginsWith(listener);
-    const serves = callbacks.replacement.retryAt === Infinity;
-    const slot = serves ? lifecycle.open(fd, listener, begins) : -1;
-    control.placed();
-    if (slot < 0) {
-      kernel.close(fd);
-      stats.refused();
-      control.finished();
-      return 0;
-    }
-    const handle = connections.table[slot * COLUMNS + HANDLE]!;
-    if ((begins & AWAITING) === 0) preface.arrive(slot);
-    connections.table[slot * COLUMNS + BUSY] = 0;
+    const handle = this.#door.take(fd, listener);
     this.#turn.rest();
     this.#publish();
     return handle;
@@ -219,6 +207,15 @@ export class Reactor {
     this.#parts.clock.refresh();
     Object.assign(this.#parts.policy, limits);
     this.#works.deadlines.reschedule();
+  }
+
+  /** Ends one connection: gracefully, or by a reset. @returns whether it is there */
+  disconnect(handle: number, abort: boolean): boolean {
+    this.#parts.clock.refresh();
+    const found = this.#works.lifecycle.disconnect(handle, abort);
+    this.#turn.rest();
+    this.#publish();
+    return found;
   }
 
   /** Aborts every connection. */
@@ -273,7 +270,3 @@ export class Reactor {
     this.#parts.epoll.close();
   }
 }
-
-/** With nobody to look who is in the guest. */
-const ownControl = ({ buffer, histograms = false, now }: ReactorOptions): ControlWords =>
-  makeControl(new buffer(ControlWords.bytes), histograms ? now : null, false);

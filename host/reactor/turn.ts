@@ -196,12 +196,15 @@ export class Turn {
   }
 
   #serve(slot: number, mask: number): void {
-    const base = slot * COLUMNS;
     // The usual case: input, and nothing stands in its way.
-    if (mask === this.#in && (this.#table[base + FLAGS]! & EXCEPTIONS) === 0) {
+    if (mask === this.#in && (this.#table[slot * COLUMNS + FLAGS]! & EXCEPTIONS) === 0) {
       if (this.#input.receive(slot)) this.#served += 1;
-      return;
-    }
+    } else this.#serveOther(slot, mask);
+  }
+
+  // A method of its own, since what is inlined in `#event` should be what happens for each message.
+  #serveOther(slot: number, mask: number): void {
+    const base = slot * COLUMNS;
     if ((this.#table[base + FLAGS]! & AWAITING) !== 0) {
       if (this.#preface.receive(slot)) this.#served += 1;
       return;

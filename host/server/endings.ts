@@ -49,6 +49,7 @@ const FAULTS: ReadonlyMap<number, string> = new Map([
   [abi.REASON_WRITE_TIMEOUT, 'the peer took none of the output for writeTimeoutMs'],
   [abi.REASON_FRAME_TIMEOUT, 'what the peer sent stayed incomplete for frameTimeoutMs'],
   [abi.REASON_TRAP, 'the guest failed while it served this connection'],
+  [abi.REASON_TLS, 'what came from the peer was no TLS, or not what it had sent'],
   [abi.REASON_HUNG, 'the guest did not return while it served this connection'],
 ]);
 

@@ -53,7 +53,6 @@ export class ServerLog implements EngineObserver {
   leftOutBefore: () => number = () => 0;
   readonly #logger: Logger;
   readonly #limit: LineLimit;
-  readonly #debug: boolean;
   /** The addresses of those whose data is shown, by their ids; null when no data is. */
   readonly #shown: Map<number, string> | null;
   readonly #maps = new SourceMaps();
@@ -66,7 +65,6 @@ export class ServerLog implements EngineObserver {
     const say = (count: number): void =>
       this.#logger.warn({ leftOut: count }, `${count} lines left out`);
     this.#limit = new LineLimit(policy.logLinesPerSecond, () => this.leftOut, say);
-    this.#debug = logger.isLevelEnabled?.('debug') ?? logger !== silent;
     this.#shown = showsData ? new Map() : null;
   }
 
@@ -77,7 +75,8 @@ export class ServerLog implements EngineObserver {
 
   /** What somebody listens to: the rest need not be looked up, nor sent between threads. */
   get interests(): Interests {
-    const lines = this.#debug || this.#shown !== null;
+    const debug = this.#logger.isLevelEnabled?.('debug') ?? this.#logger !== silent;
+    const lines = debug || this.#shown !== null;
     return {
       open: lines || this.emitter.listenerCount('open') > 0,
       close: lines || this.emitter.listenerCount('close') > 0,

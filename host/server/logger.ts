@@ -12,6 +12,9 @@ export interface Logger {
   isLevelEnabled?(level: string): boolean;
 }
 
+/** Levels of a log, as an operator names them. */
+export const LEVELS = ['debug', 'info', 'warn', 'error', 'silent'];
+
 const ignore = (): void => undefined;
 
 export const silent: Logger = {

@@ -1,32 +1,23 @@
 // Server: one served protocol, from the moment it listens to its end. It passes commands on to the engine
 // and the acceptor; serve.ts has made all of them. It knows no byte that is received.
 
-import { EventEmitter } from 'node:events';
 import { WasmpollError } from '../errors.ts';
 import { native } from '../kernel/native.ts';
 import { Acceptor } from '../listen/acceptor.ts';
-import type { ListeningCounts } from '../listen/counts.ts';
 import type { Listening } from '../listen/listening.ts';
 import { type LoadedProtocol, loadProtocol } from '../module/source.ts';
 import { checkLive, type LiveSettings, type Policy } from '../policy.ts';
-import type { Engine, EngineStats } from '../threads/engine.ts';
+import type { Engine } from '../threads/engine.ts';
+import { type ConnectionsPage, type ConnectionsQuery, pageOf } from './connections.ts';
 import { Course } from './course.ts';
-import { withResolvers } from './deferred.ts';
-import type { ServerEvents, ServerLog } from './events.ts';
+import type { ServerLog } from './events.ts';
 import { configOf, type ServeOptions, type SwapOptions } from './options.ts';
-import type { EnginesStats, MessageHandler, OwnSeat, SharedCounts, Store } from './own-seat.ts';
-import { type Served, type ServerStatus, servedModule } from './status.ts';
+import type { MessageHandler, OwnSeat, Store } from './own-seat.ts';
+import { type Served, type ServerStats, type ServerStatus, servedModule } from './status.ts';
 import { silentOf } from './turning.ts';
+import { WatchedEmitter } from './watched-emitter.ts';
 
-/** What `server.stats()` returns. */
-export interface ServerStats extends EngineStats, ListeningCounts {
-  /** Topics and keys. */
-  shared: SharedCounts;
-  /** What carries them beyond this process. */
-  engines: EnginesStats;
-}
-
-export class Server extends EventEmitter<ServerEvents> {
+export class Server extends WatchedEmitter {
   /** Resolves when the server is closed, whoever closed it. */
   readonly closed: Promise<void>;
   /** Reads all certificates again. @throws WasmpollError ERR_TLS, and nothing has changed then */
@@ -37,7 +28,7 @@ export class Server extends EventEmitter<ServerEvents> {
   readonly #log: ServerLog;
   readonly #acceptor: Acceptor;
   readonly #listening: Listening;
-  readonly #resolveClosed: () => void;
+  #resolveClosed: () => void = () => undefined;
   readonly #course: Course;
   #config: Uint8Array;
   #served: Served;
@@ -64,13 +55,16 @@ export class Server extends EventEmitter<ServerEvents> {
     this.#log = log;
     this.#policy = policy;
     this.#course = new Course(() => this.#drain());
-    ({ promise: this.closed, resolve: this.#resolveClosed } = withResolvers());
+    this.closed = new Promise((resolve) => {
+      this.#resolveClosed = resolve;
+    });
     this.#listening = listening;
     log.emitter = this;
     log.whenQuiet = () => void this.#finish();
     log.leftOutBefore = () => this.#engine.snapshot().logLinesDropped;
-    engine.observe(log.interests);
-    this.#hook();
+    // Without a listener no address is looked up and nothing is sent between threads.
+    this.watch(() => this.observeLog());
+    this.observeLog();
     this.#acceptor = new Acceptor({
       native,
       acceptsPerTurn: policy.acceptsPerTurn,
@@ -81,21 +75,9 @@ export class Server extends EventEmitter<ServerEvents> {
     log.whenStarving = (starved) => this.#acceptor.rest(starved);
   }
 
-  // Without a listener no address is looked up and nothing is sent between threads.
-  #hook(): void {
-    const { on } = EventEmitter.prototype;
-    const observe = (): void => this.#engine.observe(this.#log.interests);
-    on.call(this, 'newListener', () => queueMicrotask(observe));
-    on.call(this, 'removeListener', observe);
-  }
-
-  override removeAllListeners(name?: keyof ServerEvents): this {
-    if (name === undefined) super.removeAllListeners();
-    else super.removeAllListeners(name);
-    // All listeners means those of others.
-    if (name === undefined) this.#hook();
+  /** Looks anew what is to be told of each connection: the logger's level may have changed. */
+  observeLog(): void {
     this.#engine.observe(this.#log.interests);
-    return this;
   }
 
   /** Where it listens, as `--listen` takes it, with real ports. */
@@ -128,7 +110,7 @@ export class Server extends EventEmitter<ServerEvents> {
       module: this.#served,
       listeners: this.#listening.states,
       policy: this.#policy,
-      workers: this.#last === undefined ? this.#engine.workers() : [],
+      workers: this.#last === undefined ? this.#engine.roster.workers() : [],
       stats: this.stats(),
     };
   }
@@ -139,7 +121,25 @@ export class Server extends EventEmitter<ServerEvents> {
    * @returns the numbers of the workers that gave none
    */
   stuck(withinMs = 2 * this.#policy.callbackTimeoutMs + 1000): Promise<number[]> {
-    return silentOf(this.#engine.turned(), withinMs);
+    return silentOf(this.#engine.roster.turned(), withinMs);
+  }
+
+  /**
+   * A page of the connections, for operators. It is read while workers go on: each row is as it was a moment ago.
+   * Rejects with a WasmpollError, ERR_OPTION, when there is no such page.
+   */
+  async connections(query: ConnectionsQuery = {}): Promise<ConnectionsPage> {
+    const tables = this.#last === undefined ? this.#engine.roster.tables() : [];
+    return pageOf(tables, query, (number) => this.#listening.table.name(number) ?? '');
+  }
+
+  /**
+   * Ends a connection as a drain does: what was sent still goes out. Its reason is `shutdown`.
+   * @param options `abort`: by a reset, at once
+   * @returns whether it is there; a worker that is busy ends it in a moment
+   */
+  disconnect(id: number, { abort = false }: { abort?: boolean } = {}): boolean {
+    return this.#last === undefined && this.#engine.roster.disconnect(id, abort);
   }
 
   #count(): ServerStats {

@@ -1,10 +1,19 @@
 // Status: what a server tells of itself besides its counters: what it serves, since when, under which policy,
 // and how each worker and listener is doing. It asks nobody, and changes nothing.
 
+import type { ListeningCounts } from '../listen/counts.ts';
 import type { LoadedProtocol } from '../module/source.ts';
 import type { Policy } from '../policy.ts';
-import type { WorkerStatus } from '../threads/engine.ts';
-import type { ServerStats } from './server.ts';
+import type { EngineStats, WorkerStatus } from '../threads/engine.ts';
+import type { EnginesStats, SharedCounts } from './own-seat.ts';
+
+/** What `server.stats()` returns. */
+export interface ServerStats extends EngineStats, ListeningCounts {
+  /** Topics and keys. */
+  shared: SharedCounts;
+  /** What carries them beyond this process. */
+  engines: EnginesStats;
+}
 
 /**
  * `serving`; `leaving` while it still accepts, and whoever sends it clients should stop; `draining` since it

@@ -1,7 +1,7 @@
 // Turning: which workers give no sign that they turn. It knows promises and time, and no thread.
 
 // The time is counted in parts: a process that stood still meanwhile has lost one of them, not all.
-const PARTS = 8;
+const PARTS = 4;
 
 /**
  * Waits for signs, at most so long.

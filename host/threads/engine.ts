@@ -5,6 +5,7 @@ import type { Native } from '../kernel/native.ts';
 import type { TlsShare } from '../kernel/tls-access.ts';
 import type { ListenerTable } from '../listen/peer/listener-table.ts';
 import type { Refused } from '../listen/peer/refusals.ts';
+import type { ConnectionRows } from '../memory/connection-rows.ts';
 import type { Counts, Snapshot } from '../memory/counts/stats.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
 
@@ -14,6 +15,7 @@ import type { Ending, Failure } from '../reactor/observer.ts';
 import type { Shared, SharedLimits } from '../shared/contract.ts';
 import { type Receiver, SeatNumbers } from '../shared/seats.ts';
 
+export type { ConnectionRow, SortKey } from '../memory/connection-rows.ts';
 export type { Ending, Failure } from '../reactor/observer.ts';
 export type { Receiver } from '../shared/seats.ts';
 
@@ -29,6 +31,15 @@ export interface WorkerStatus extends Counts {
   /** `starting`: its thread is being made, or made anew. */
   readonly state: 'starting' | 'serving' | 'draining';
   readonly restarts: number;
+}
+
+/** The connections of one worker. */
+export interface ConnectionTable {
+  /** The worker's number. */
+  readonly index: number;
+  readonly rows: ConnectionRows;
+  /** The client's address; '' when it is gone. */
+  peer(slot: number): string;
 }
 
 /** @param ready its thread serves */
@@ -114,6 +125,21 @@ export const fromId = (id: number): { worker: number; handle: number } => ({
 /** Whether the guest can be given a message. */
 export const hears = ({ exports }: GuestModule): boolean => exports.has('on_message');
 
+/** What can be asked of the workers one by one. */
+export interface Roster {
+  /** The workers one by one; with `workers: 0`, the reactor in the server's own thread. */
+  workers(): WorkerStatus[];
+  /** The connections of each worker that has ever served. */
+  tables(): ConnectionTable[];
+  /**
+   * Ends a connection: gracefully, or by a reset.
+   * @returns whether it is there; a worker that is busy ends it in a moment
+   */
+  disconnect(id: number, abort: boolean): boolean;
+  /** For each worker, what resolves when it has turned: its thread, or one that replaces it. */
+  turned(): { readonly index: number; readonly turned: Promise<void> }[];
+}
+
 export interface Engine {
   /**
    * Takes over a connected descriptor, or closes it when there is no room.
@@ -129,10 +155,8 @@ export interface Engine {
   /** A connection that can be sent to; null when it is gone, or closing, or its guest takes no messages. */
   find(id: number): Receiver | null;
   snapshot(): EngineStats;
-  /** The workers one by one; with `workers: 0`, the reactor in the server's own thread. */
-  workers(): WorkerStatus[];
-  /** For each worker, what resolves when it has turned: its thread, or one that replaces it. */
-  turned(): { readonly index: number; readonly turned: Promise<void> }[];
+  /** The workers one by one. */
+  readonly roster: Roster;
   /**
    * Replaces every guest by one of another module, which takes over the connections.
    * Rejects with a WasmpollError, ERR_GUEST, when it does not start or cannot; nothing has changed then.

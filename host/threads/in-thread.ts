@@ -7,6 +7,7 @@ import { drainEventFd, makeEventFd } from '../kernel/event-fd.ts';
 import { monotonicMs } from '../kernel/monotonic.ts';
 import type { Native, NativeEpoll } from '../kernel/native.ts';
 import { tlsAccess } from '../kernel/tls-access.ts';
+import { ConnectionRows } from '../memory/connection-rows.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
 
 import type { LiveSettings, Policy } from '../policy.ts';
@@ -14,7 +15,7 @@ import type { Observer } from '../reactor/observer.ts';
 import { Reactor } from '../reactor/reactor.ts';
 
 import type { Common, Engine, EngineObserver, EngineStats, Interests } from './engine.ts';
-import { fromId, hears, type Receiver, type WorkerStatus } from './engine.ts';
+import { fromId, hears, type Receiver, type Roster, stateOf } from './engine.ts';
 import type { LoopDriver, LoopDriverClass } from './loop-driver.ts';
 
 const LOOK_EACH_MS = 1;
@@ -27,6 +28,7 @@ export class InThread implements Engine {
   readonly #driver: LoopDriver | undefined;
   readonly #engineObserver: EngineObserver;
   readonly #observer: Observer;
+  readonly roster: Roster;
   #module: GuestModule;
   #ending = false;
   #most = Infinity;
@@ -72,6 +74,7 @@ export class InThread implements Engine {
       common.shared.close(this.#seat);
       throw error;
     }
+    this.roster = this.#makeRoster(policy.maxConnections);
     // What the guest does by the clock needs no connection.
     this.#driver.schedule();
   }
@@ -100,6 +103,28 @@ export class InThread implements Engine {
         this.#reactor.openHanded();
       },
     });
+  }
+
+  #makeRoster(maxConnections: number): Roster {
+    const reactor = this.#reactor;
+    return {
+      workers: () => {
+        const { guest: _, ...counts } = reactor.snapshot();
+        return [{ index: 0, state: stateOf(true, this.#ending), restarts: 0, ...counts }];
+      },
+      tables: () => {
+        const rows = new ConnectionRows(reactor.segment, maxConnections);
+        return [{ index: 0, rows, peer: (slot) => reactor.facts.peerAddress(slot) }];
+      },
+      disconnect: (id, abort) => {
+        const { worker, handle } = fromId(id);
+        const found = worker === 0 && reactor.disconnect(handle, abort);
+        this.#driver!.schedule();
+        return found;
+      },
+      // Whoever gets an answer has it from the thread itself.
+      turned: () => [],
+    };
   }
 
   // Whoever is told may have promises to keep.
@@ -165,17 +190,6 @@ export class InThread implements Engine {
     const snapshot = this.#reactor.snapshot();
     snapshot.connections.refused += this.#refused;
     return { ...snapshot, workers: { total: 0, ready: 0, restarts: 0 } };
-  }
-
-  workers(): WorkerStatus[] {
-    const { guest: _, ...counts } = this.#reactor.snapshot();
-    const state = this.#ending ? 'draining' : 'serving';
-    return [{ index: 0, state, restarts: 0, ...counts }];
-  }
-
-  // Whoever gets an answer has it from the thread itself.
-  turned(): [] {
-    return [];
   }
 
   async swap(module: GuestModule, drain: boolean): Promise<void> {

@@ -54,6 +54,8 @@ export type ToWorker =
   | { readonly kind: 'observe' }
   | { readonly kind: 'drain' }
   | { readonly kind: 'adjust'; readonly limits: LiveSettings }
+  /** A connection is to be ended: gracefully, or by a reset. */
+  | { readonly kind: 'disconnect'; readonly handle: number; readonly abort: boolean }
   /** All that has come so far is to be served, and told back with `looked`. */
   | { readonly kind: 'look' }
   | { readonly kind: 'prepare'; readonly module: GuestModule }

@@ -92,6 +92,7 @@ class SeatWorker {
     if (message.kind === 'observe') this.#observer.observe();
     else if (message.kind === 'drain') this.#drain();
     else if (message.kind === 'look') this.#look();
+    else if (message.kind === 'disconnect') this.#disconnect(message.handle, message.abort);
     else if (message.kind === 'adjust') {
       this.#reactor.adjust(message.limits);
       this.#loop.schedule();
@@ -106,6 +107,11 @@ class SeatWorker {
       this.#reactor.abort(REASON_SHUTDOWN);
       this.#loop.schedule();
     }
+  }
+
+  #disconnect(handle: number, abort: boolean): void {
+    this.#reactor.disconnect(handle, abort);
+    this.#loop.schedule();
   }
 
   #prepare(module: WorkerData['module']): void {

@@ -6,9 +6,10 @@ import { Tally } from '../memory/counts/tally.ts';
 import type { LiveSettings, Policy } from '../policy.ts';
 import { Admission } from './admission.ts';
 import type { Common, Engine, EngineObserver, EngineStats, Failure, Interests } from './engine.ts';
-import { fromId, hears, type Receiver, stateOf, type WorkerStatus } from './engine.ts';
+import { fromId, hears, type Receiver, type Roster } from './engine.ts';
 import { SeatHoldings } from './seat/holdings.ts';
 import { relay, serverFailure } from './seat/relay.ts';
+import { SeatRoster } from './seat/roster.ts';
 import { Seat, type SeatObserver } from './seat/seat.ts';
 import { sharePolicy } from './seat/share.ts';
 import { SpareThread } from './spare-thread.ts';
@@ -31,6 +32,7 @@ export class Supervisor implements Engine {
   /** Seats that a swap has replaced and whose connections drain, with the end of their patience. */
   readonly #retired = new Map<Seat, NodeJS.Timeout>();
   readonly #tally: Tally;
+  readonly roster: Roster;
   #pastRestarts = 0;
   /** Seats that were ever made: each has a number of its own. */
   #made = 0;
@@ -49,6 +51,7 @@ export class Supervisor implements Engine {
       draining: this.#retired.keys(),
     }));
     this.#threads = new SpareThread(common.native);
+    this.roster = new SeatRoster(common, () => this.#all);
     this.#tally = new Tally((errno) => common.native.errorName(errno));
   }
 
@@ -146,18 +149,6 @@ export class Supervisor implements Engine {
     const restarts = all.reduce((sum, seat) => sum + seat.restarts, this.#pastRestarts);
     const ready = all.filter((seat) => seat.ready).length;
     return { ...snapshot, workers: { total: all.length, ready, restarts } };
-  }
-
-  workers(): WorkerStatus[] {
-    const errorName = (errno: number): string => this.#common.native.errorName(errno);
-    return this.#all.map(({ index, ready, draining, restarts, holdings }) => ({
-      ...{ index, restarts, state: stateOf(ready, draining) },
-      ...holdings.stats.snapshot(errorName),
-    }));
-  }
-
-  turned(): { index: number; turned: Promise<void> }[] {
-    return this.#all.map((seat) => ({ index: seat.index, turned: seat.turned() }));
   }
 
   // Tried in a thread of its own, then prepared everywhere: what can be refused is refused by then,

@@ -245,3 +245,26 @@ test('flags win over the file', async (t) => {
   t.is((await server.exited).code, 0);
   t.regex(readFileSync(log, 'utf8'), /"service":"one".*"bytesIn":3/);
 });
+
+test('the access log has those who come while other services still start', async (t) => {
+  const write = writer(t);
+  const folder = temporary(t);
+  const first = `[service.one]\nprotocol = "echo"\nlisten = "unix:${folder}/a"\n`;
+  const log = path.join(folder, 'access.log');
+  const file = write('w.toml', `${first}${service('two', 'echo', 'workers = 4\n')}`);
+  const server = await startCli(t, ['--config', file, '--access-log', log], { lines: 0 });
+  let visits = 0;
+  while (!server.stdout.includes('two: listening')) {
+    try {
+      await said(t, `unix:${folder}/a`, 'abc');
+      visits += 1;
+    } catch (error) {
+      t.true(['ENOENT', 'ECONNREFUSED'].includes((error as NodeJS.ErrnoException).code ?? ''));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+  server.kill('SIGTERM');
+  t.is((await server.exited).code, 0);
+  t.is(readFileSync(log, 'utf8').split('\n').length - 1, visits);
+  t.log(`${visits} visits`);
+});

@@ -135,7 +135,7 @@ test('a connection waits for its header whoever hangs meanwhile', async (t) => {
     protocol: hazard(),
     listen: [LOCAL, '127.0.0.1:0'],
     workers: 1,
-    policy: { callbackTimeoutMs: 100 },
+    policy: { callbackTimeoutMs: 500 },
   });
   const waiting = await connect(server.addresses[0]!, { owner: t });
   const header = v2(field(0x02, 'example.org'));

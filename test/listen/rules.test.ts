@@ -80,7 +80,7 @@ for (const workers of [0, 2]) {
       protocol: hazard(),
       listen: ['127.0.0.1:0', unix],
       workers,
-      policy: { connectionsPerAddress: 3, callbackTimeoutMs: 150, poolBytes: 4 << 20 },
+      policy: { connectionsPerAddress: 3, callbackTimeoutMs: 500, poolBytes: 4 << 20 },
     });
     const address = server.addresses[0]!;
     const come = (): Promise<Client> => connect(address, { owner: t });

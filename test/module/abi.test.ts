@@ -67,7 +67,7 @@ for (const [name, { imports, exports }] of Object.entries(bundled)) {
 const EVERYTHING = `
 import {
   close, config, join, leave, log, measure, metric, now, pause, peer_address, property, publish, random, resume,
-  send, set_timer, store_add, store_delete, store_get, store_put, wall_clock, want,
+  send, set_timer, start_tls, store_add, store_delete, store_get, store_put, wall_clock, want,
 } from 'wasmpoll/assembly';
 
 export * from 'wasmpoll/assembly/guest';
@@ -83,6 +83,7 @@ export function on_data(connection: i32, state: usize, data: usize, length: i32)
   property(connection, data, length, data, length);
   random(data, length);
   config(data, length);
+  start_tls(connection);
   measure(metric(length, data, length), wall_clock());
   join(connection, length, data, length, 0);
   leave(connection, data, length, 0);

@@ -74,7 +74,7 @@ test('the service serves the socket that it was passed, and tells its manager', 
   // The first client starts it.
   t.true(await echoes(`127.0.0.1:${port}`));
   await notes.written('stdout', /^READY=1.*\nWATCHDOG=1/m);
-  t.true(readFileSync(path.join(folder, 'access.log'), 'utf8').includes('"bytesIn":5'));
+  await until(() => readFileSync(path.join(folder, 'access.log'), 'utf8').includes('"bytesIn":5'));
   server.kill('SIGTERM');
   await notes.written('stdout', /^STOPPING=1/m);
   t.deepEqual(await server.exited, { code: 0, signal: null });

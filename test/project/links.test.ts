@@ -21,7 +21,9 @@ async function packedFiles(): Promise<string[]> {
 }
 
 const readable = ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md'].concat(
-  readdirSync(path.join(root, 'docs')).map((name) => `docs/${name}`),
+  readdirSync(path.join(root, 'docs'))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`),
 );
 
 test('every link in the package leads to a packed file, and to a heading that it has', async (t) => {

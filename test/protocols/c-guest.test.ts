@@ -88,6 +88,7 @@ int32_t on_data(int32_t connection, void *state, const void *data, int32_t lengt
   char address[64];
   int32_t bytes = wasmpoll_peer_address(connection, address, sizeof address);
   wasmpoll_send(connection, address, bytes);
+  if (wasmpoll_start_tls(connection) != WASMPOLL_STATUS_DENIED) __builtin_trap();
   if (wasmpoll_now() <= 0 || wasmpoll_wall_clock() <= 0) __builtin_trap();
   wasmpoll_log(WASMPOLL_LOG_WARN, address, bytes);
   tell(connection, wasmpoll_pause(connection));

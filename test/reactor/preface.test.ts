@@ -216,7 +216,7 @@ test('a thousand slow senders keep nobody from being served', async (t) => {
   const server = await echo({ policy: { maxConnections: 1024 } });
   const header = v2(field(0xe0, 'x'.repeat(60)));
   const slow = Array.from({ length: 1000 }, () => proxied(server));
-  for (let at = 0; at < 8; at += 1) {
+  for (let at = 0; at < 2; at += 1) {
     for (const peer of slow) peer.send(header.subarray(at, at + 1));
   }
   const peer = proxied(server);

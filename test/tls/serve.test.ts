@@ -52,6 +52,14 @@ async function start(
 const closing = (server: Server): Promise<string> =>
   new Promise((resolve) => server.once('close', ({ reason }) => resolve(reason)));
 
+/** Reads up to the end of a text. */
+async function heard(client: Client, text: string): Promise<void> {
+  let last = '';
+  while (!last.endsWith(text)) {
+    last += (await client.readExactly(1)).toString('latin1');
+  }
+}
+
 const versions = ['TLSv1.2', 'TLSv1.3'] as const;
 
 for (const workers of [0, 1, 2]) {
@@ -241,6 +249,39 @@ test('a drain lets sessions end as they should, and handshakes too', async (t) =
   t.is((await other.readAll()).length, 0);
   other.end();
   await closed;
+  t.deepEqual(server.stats().errors, {});
+});
+
+test('members of a room hear each other, in clear and by TLS', async (t) => {
+  const { certFile: cert, keyFile: key } = pair;
+  const server = await serve({
+    protocol: 'chat',
+    workers: 1,
+    listen: ['127.0.0.1:0', { address: '127.0.0.1:0', tls: { cert, key } }],
+    policy: quick,
+  });
+  t.teardown(() => server.close());
+  const [clear, secure] = server.addresses;
+  const members = await Promise.all([
+    connect(clear!, { owner: t }),
+    connect(secure!, { owner: t, secure: {} }),
+    connect(clear!, { owner: t }),
+    connect(secure!, { owner: t, secure: {} }),
+  ]);
+  const names = ['anna', 'bert', 'cora', 'dave'];
+  for (const [index, member] of members.entries()) {
+    await member.send(`${names[index]}\n`);
+    for (const other of members.slice(0, index)) await heard(other, `${names[index]} has joined`);
+  }
+  const long = 'x'.repeat(5_000);
+  for (const [index, member] of members.entries()) {
+    for (const text of ['short', long]) {
+      await member.send(`${text}\n`);
+      for (const other of members) {
+        if (other !== member) await heard(other, `${names[index]}: ${text}\n`);
+      }
+    }
+  }
   t.deepEqual(server.stats().errors, {});
 });
 

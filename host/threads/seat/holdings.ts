@@ -5,10 +5,10 @@ import { REASON_ERROR, REASON_HUNG, REASON_TRAP } from '../../../assembly/abi.ts
 import { factsOf } from '../../guest/facts.ts';
 import { makeEventFd, ringEventFd } from '../../kernel/event-fd.ts';
 import type { Native, NativeEpoll } from '../../kernel/native.ts';
-import { isOpen } from '../../memory/connections.ts';
 import { ControlWords, IN_START_UP } from '../../memory/control-words.ts';
 import { Metrics } from '../../memory/counts/metrics.ts';
 import { Stats } from '../../memory/counts/stats.ts';
+import { isOpen, isThere } from '../../memory/handles.ts';
 import {
   COLUMNS,
   DOOMED,
@@ -191,6 +191,12 @@ export class SeatHoldings {
     if (taken < 0) return;
     if (!this.#openRows().some(([, fd]) => fd === taken)) this.#native.reset(taken);
     this.control.placed();
+  }
+
+  /** Whether there is a connection of this handle, whatever its state. */
+  has(handle: number): boolean {
+    const table = this.#table;
+    return table !== null && isThere(table, this.policy.maxConnections, handle);
   }
 
   /** A connection that can be sent to; null if there is none of this handle. */

@@ -1,0 +1,23 @@
+// Connection table: the connections of one seat, as other threads may read them while its own goes on.
+
+import { Facts } from '../../guest/facts.ts';
+import { ConnectionRows } from '../../memory/connection-rows.ts';
+import { Headers } from '../../memory/headers.ts';
+import { COLUMNS } from '../../memory/layout.ts';
+import type { Common, ConnectionTable } from '../engine.ts';
+import type { SeatHoldings } from './holdings.ts';
+
+/** @returns null before the seat's first thread serves */
+export function connectionTable(
+  { native, listeners }: Common,
+  { segment, policy, lent }: SeatHoldings,
+  index: number,
+): ConnectionTable | null {
+  if (segment === null) return null;
+  const { maxConnections } = policy;
+  const table = new Int32Array(segment, 0, maxConnections * COLUMNS);
+  const headers = new Headers(lent.headers, policy);
+  const facts = new Facts(native, { table }, { listeners, headers });
+  const rows = new ConnectionRows(segment, maxConnections);
+  return { index, rows, peer: (slot) => facts.peerAddress(slot) };
+}
