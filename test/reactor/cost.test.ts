@@ -97,11 +97,7 @@ test('a message for many members costs as many native calls as one for few', asy
   for (const members of [2, 200]) {
     const counts = new Counts();
     const peers = new Peers();
-    const { reactor, shared } = await reactorOn(
-      counting(counts),
-      compiledGuest('relay'),
-      members + 1,
-    );
+    const { reactor, shared } = await reactorOn(counting(counts), relay, members + 1);
     for (let peer = 0; peer <= members; peer += 1) reactor.open(peers.add());
     while (reactor.turn());
     const before = counts.runs;
