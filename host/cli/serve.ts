@@ -35,11 +35,11 @@ async function serveIn(operation: Operation, options: Served, given: ConfigFlags
     if (error !== signals.stop.reason) throw error;
     return;
   }
-  const name = path.basename(protocol, '.wasm');
-  operation.watch(name, server);
   const again = async (): Promise<{ protocol: string; config: Uint8Array }> => {
     return { protocol, config: await readConfig(given) };
   };
+  const name = path.basename(protocol, '.wasm');
+  operation.watch(name, server);
   // SIGHUP, which the end of a terminal sends, too, must end nothing.
   const reload = async (): Promise<void> => {
     const { config } = await again();

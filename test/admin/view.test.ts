@@ -245,11 +245,15 @@ test('many workers are counted, and few are named', (t) => {
   t.is(notice?.text, '5 workers are starting');
 });
 
-test('counters by name are shown in words, bytes as bytes', (t) => {
+test('counters by name are shown in words, bytes as bytes, kinds as their sum', (t) => {
   t.deepEqual(termsOf({ leftOut: 3, storeBytes: 2048, ready: true, engine: 'x', none: null }), [
     { name: 'left out', value: '3' },
     { name: 'store', value: '2.00 KiB' },
     { name: 'ready', value: 'yes' },
     { name: 'engine', value: 'x' },
+  ]);
+  t.deepEqual(termsOf({ wireBytesIn: 2048, failed: { alert: 2, flood: 1, none: '' } }), [
+    { name: 'wire in', value: '2.00 KiB' },
+    { name: 'failed', value: '3' },
   ]);
 });

@@ -43,6 +43,9 @@ const NUMBERS: [string, Sort, (value: unknown) => unknown][] = [
   ['listenUnix mode', 'small', (x) => loosely(native.listenUnix)('/nowhere/x', x, 1)],
   ['listenUnix backlog', 'small', (x) => loosely(native.listenUnix)('/nowhere/x', 0o600, x)],
   ['accept fd', 'fd', (x) => loosely(native.accept)(x)],
+  ['acceptFrom fd', 'fd', (x) => loosely(native.acceptFrom)(x, new Uint8Array(18))],
+  ['closeOnExec fd', 'fd', (x) => loosely(native.closeOnExec)(x)],
+  ['enterPeer fd', 'fd', (x) => loosely(native.enterPeer)(1, x, new Uint8Array(16), 0)],
   ['connectTcp port', 'small', (x) => loosely(native.connectTcp)('127.0.0.1', x)],
   ['shutdown fd', 'fd', (x) => loosely(native.shutdown)(x, 1)],
   ['shutdown how', 'small', (x) => loosely(native.shutdown)(NO_FD, x)],
@@ -126,8 +129,9 @@ test('strings, booleans, views and callbacks of another type are TypeErrors', (t
 test('a call without arguments is a TypeError and surplus arguments are ignored', (t) => {
   const bare = ['listenTcp', 'listenUnix', 'accept', 'connectTcp', 'connectUnix', 'shutdown'];
   const more = ['close', 'reset', 'localAddress', 'peerAddress', 'setOption', 'getOption', 'recv'];
+  const listening = ['acceptFrom', 'closeOnExec', 'enterPeer', 'userId', 'groupId'];
   const rest = ['send', 'read', 'write', 'eventfd', 'errorName', 'systemError'];
-  for (const name of [...bare, ...more, ...rest]) {
+  for (const name of [...bare, ...more, ...listening, ...rest]) {
     wrongType(t, () => loosely(native[name as 'close'])());
   }
   t.is(loosely(native.close)(NO_FD, 1, 2, 3, 4, 5, 6, 7, 8), -constants.EBADF);

@@ -98,6 +98,36 @@ test('a port can be listened on again while old connections linger', async (t) =
   t.notThrows(() => owned(t, native.listenTcp('127.0.0.1', port, false, 8)));
 });
 
+test('acceptFrom tells the peer as bytes: its address, IPv4 as IPv6, and its port', (t) => {
+  const peer = new Uint8Array(18).fill(1);
+  const listener = owned(t, native.listenTcp('127.0.0.1', 0, false, 8));
+  t.is(native.acceptFrom(listener, peer), -constants.EAGAIN);
+  t.deepEqual(peer, new Uint8Array(18).fill(1), 'untouched');
+  const [, port] = (native.localAddress(listener) as string).split(':');
+  const client = owned(t, native.connectTcp('127.0.0.1', Number(port)));
+  owned(t, native.acceptFrom(listener, peer));
+  const [, own] = (native.localAddress(client) as string).split(':').map(Number);
+  t.deepEqual([...peer], [...Array(10).fill(0), 255, 255, 127, 0, 0, 1, own! >> 8, own! & 255]);
+  const name = `@wasmpoll-peer-${process.pid}`;
+  const unix = owned(t, native.listenUnix(name, 0o600, 8));
+  t.is(native.localAddress(unix), `unix:${name}`);
+  owned(t, native.connectUnix(name));
+  owned(t, native.acceptFrom(unix, peer));
+  t.deepEqual(peer, new Uint8Array(18));
+  outOfRange(t, () => native.acceptFrom(listener, new Uint8Array(17)));
+});
+
+test('users and groups have numbers, and nobody else has', (t) => {
+  t.is(native.userId('root'), 0);
+  t.is(native.groupId('root'), 0);
+  t.is(native.userId('no-such-user'), -constants.ENOENT);
+  t.is(native.groupId('no-such-group'), -constants.ENOENT);
+  for (const id of [-2, 2 ** 32 - 1, 0.5]) {
+    outOfRange(t, () => native.listenUnix('/nowhere/x', 0o600, 1, id));
+    outOfRange(t, () => native.listenUnix('/nowhere/x', 0o600, 1, -1, id));
+  }
+});
+
 test('accept answers −errno', (t) => {
   const listener = owned(t, native.listenTcp('127.0.0.1', 0, false, 8));
   const [a] = socketpair(t);

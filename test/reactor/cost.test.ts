@@ -4,6 +4,7 @@
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { Rounds } from '../../bench/ruler/rounds.ts';
+import { Peers, reactorOn } from '../../bench/shared/ground.ts';
 import type { Epoll, Io, Kernel } from '../../host/kernel/contract.ts';
 import { native } from '../../host/kernel/native.ts';
 import type { SharedSeat } from '../../host/shared/contract.ts';
@@ -62,6 +63,7 @@ function counting(counts: Counts): Kernel {
 
 // Compiled now: it takes its time, and blocks this thread.
 const guests = { 'without state': echoModule(), 'with state': compiledGuest('ledger') };
+const relay = compiledGuest('relay');
 
 for (const [which, guest] of Object.entries(guests)) {
   for (const connections of [1, 2, 64, 200]) {
@@ -88,6 +90,28 @@ for (const [which, guest] of Object.entries(guests)) {
     });
   }
 }
+
+test('a message for many members costs as many native calls as one for few', async (t) => {
+  const message = new Uint8Array(64).fill(0x61);
+  const runs: number[] = [];
+  for (const members of [2, 200]) {
+    const counts = new Counts();
+    const peers = new Peers();
+    const { reactor, shared } = await reactorOn(counting(counts), relay, members + 1);
+    for (let peer = 0; peer <= members; peer += 1) reactor.open(peers.add());
+    while (reactor.turn());
+    const before = counts.runs;
+    peers.say(0, message);
+    while (reactor.turn());
+    runs.push(counts.runs - before);
+    for (let peer = 1; peer <= members; peer += 1) peers.hear(peer, message.length);
+    peers.close();
+    while (reactor.connections > 0) reactor.turn();
+    reactor.close();
+    shared.release();
+  }
+  t.is(runs[0], runs[1]);
+});
 
 test('a guest that shares nothing costs shared state no call, whatever its connections do', async (t) => {
   const calls: string[] = [];

@@ -65,13 +65,14 @@ export class Details {
   readonly #shared = new Terms();
   readonly #store = new Terms();
   readonly #topics = new Terms();
+  readonly #tls = new Terms();
   readonly #errors = new Terms();
   readonly #noErrors = make('p', 'empty', 'Nothing has failed.');
   #moment: Moment | null = null;
 
   constructor() {
     byId('shared').append(
-      ...[this.#shared, this.#store, this.#topics].map(({ element }) => element),
+      ...[this.#shared, this.#store, this.#topics, this.#tls].map(({ element }) => element),
     );
     byId('errors').append(this.#errors.element, this.#noErrors);
   }
@@ -83,6 +84,7 @@ export class Details {
     const { store, topics, ready } = stats.engines;
     this.#store.show('Store', termsOf(store ?? {}));
     this.#topics.show('Topics', termsOf(topics ?? {}));
+    this.#tls.show('TLS', termsOf(stats.tls ?? {}));
     const outside = ready ? 'engines connected' : 'an engine is not connected';
     write(byId('shared-note'), store || topics ? outside : 'in this process alone');
     const errors = Object.entries(stats.errors).sort(([, one], [, other]) => other - one);

@@ -37,6 +37,8 @@ export interface SeenStats extends SeenCounts {
   readonly guest: Readonly<Record<string, SeenMetric>>;
   readonly workers: { readonly total: number; readonly ready: number; readonly restarts: number };
   readonly shared: object;
+  /** Where a listener has TLS. */
+  readonly tls?: object;
   readonly engines: {
     readonly ready: boolean;
     readonly store: object | null;

@@ -7,12 +7,14 @@ export interface Term {
   readonly value: string;
 }
 
+const BYTES = /Bytes(?=In$|Out$|$)/;
+
 /** `queueBytes` as `queue`, and `leftOut` as `left out`. */
 function wordsOf(name: string): string {
-  return name.replace(/Bytes$/, '').replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+  return name.replace(BYTES, '').replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 }
 
-/** Each number and text of an object, under its name. */
+/** Each number and text of an object, under its name; of numbers by kind, their sum. */
 export function termsOf(counts: object): Term[] {
   return Object.entries(counts).flatMap(([name, value]) => {
     const shown = shownAs(name, value);
@@ -21,7 +23,10 @@ export function termsOf(counts: object): Term[] {
 }
 
 function shownAs(name: string, value: unknown): string | null {
-  if (typeof value === 'number') return name.endsWith('Bytes') ? bytes(value) : count(value);
+  if (typeof value === 'number') return BYTES.test(name) ? bytes(value) : count(value);
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
-  return typeof value === 'string' ? value : null;
+  if (typeof value === 'string') return value;
+  if (typeof value !== 'object' || value === null) return null;
+  const kinds = Object.values(value).map((part) => (typeof part === 'number' ? part : 0));
+  return count(kinds.reduce((sum, part) => sum + part, 0));
 }
