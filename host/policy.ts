@@ -460,6 +460,7 @@ export function resolvePolicy(
   checkRelations(policy, naming);
   checkHeadroom(policy, naming);
   checkWindow(policy, naming);
+  checkHeaders(policy, naming);
   return policy;
 }
 
@@ -536,5 +537,18 @@ function checkWindow(policy: Policy, called: (name: SettingName) => string): voi
   throw new WasmpollError(
     'ERR_POLICY',
     `${called('receiveWindowBytes')}: must be at least ${what} (${needed}), got ${window}`,
+  );
+}
+
+// Rows of I/O name places in the headers' buffer by Int32.
+const MOST_HEADER_BYTES = 2 ** 31 - 1;
+
+function checkHeaders(policy: Policy, called: (name: SettingName) => string): void {
+  if (headerBytes(policy) <= MOST_HEADER_BYTES) return;
+  const most = Math.floor(MOST_HEADER_BYTES / policy.maxConnections);
+  throw new WasmpollError(
+    'ERR_POLICY',
+    `${called('maxProxyHeaderBytes')}: must be at most ${most} with ${policy.maxConnections} ` +
+      `${called('maxConnections')}, got ${policy.maxProxyHeaderBytes}`,
   );
 }

@@ -138,3 +138,13 @@ test('a sixteenth of the pool is its reserve, and a page at least', (t) => {
   t.is(reservePages(resolvePolicy(small)), 4);
   t.is(reservePages({ ...resolvePolicy(), poolBytes: PAGE_BYTES }), 1);
 });
+
+test('PROXY headers of all connections fit one buffer', (t) => {
+  const most = { maxConnections: 1_048_576, maxProxyHeaderBytes: 1024 };
+  t.like(resolvePolicy(most), most);
+  t.throws(() => resolvePolicy({ ...most, maxProxyHeaderBytes: 2048 }), {
+    code: 'ERR_POLICY',
+    message:
+      'policy.maxProxyHeaderBytes: must be at most 2047 with 1048576 policy.maxConnections, got 2048',
+  });
+});
