@@ -20,6 +20,10 @@ export class Operation {
   readonly #manager: ServiceManager | null;
   readonly #servers = new Map<string, Server>();
   #reloading = Promise.resolve();
+  /** The reload that has not begun. */
+  #next: Promise<void> | null = null;
+  /** The one that a signal has asked for last. */
+  #signalled: Promise<void> | null = null;
 
   constructor(
     logger: Logger,
@@ -73,7 +77,9 @@ export class Operation {
     this.signals.onAnother(() => this.#hurry());
     this.signals.onHangup(() => {
       this.#logs.reopen();
+      if (this.#next !== null && this.#next === this.#signalled) return;
       void again().catch(refused);
+      this.#signalled = this.#next;
     });
   }
 
@@ -84,10 +90,17 @@ export class Operation {
     return waiting.length > 0;
   }
 
-  /** One after the other: what comes meanwhile reads what is there then. */
+  /**
+   * One after the other: what comes meanwhile reads what is there then, and all who ask meanwhile are answered by one
+   * that reads it.
+   */
   async #reload(reload: () => Promise<void>): Promise<void> {
     this.#manager?.reloading();
-    const turn = this.#reloading.then(reload);
+    this.#next ??= this.#reloading.then(() => {
+      this.#next = null;
+      return reload();
+    });
+    const turn = this.#next;
     this.#reloading = turn.catch(() => undefined);
     try {
       await turn;
