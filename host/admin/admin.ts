@@ -59,7 +59,7 @@ export class Admin {
         const listener = new Listener(native, address, resolvePolicy());
         admin.#listeners.push(listener);
         const hosts = hostOf(parsed[index]!, options.allowRemote === true);
-        const front = new Front(routes, { commands: address.kind === 'unix', hosts, logger });
+        const front = new Front(routes, { commands: isOwned(address), hosts, logger });
         await front.listen(listener.fd);
         admin.#fronts.push(front);
       }
@@ -130,6 +130,10 @@ function parse(text: unknown): Address {
   if (typeof text === 'string') return parseAddress(text);
   throw new WasmpollError('ERR_OPTION', "openAdmin(): listen must be text: 'unix:/run/admin.sock'");
 }
+
+/** Whether there is a file, whose mode says who may connect. An abstract name is anybody's on this machine. */
+const isOwned = (address: Address): boolean =>
+  address.kind === 'unix' && !address.path.startsWith('@');
 
 function refuseRemote(text: string, address: Address): void {
   if (address.kind === 'unix' || isLoopback(address.host)) return;

@@ -66,7 +66,10 @@ export class Routes {
       return { ...refusal(405, `${path} takes POST`), headers: { Allow: 'POST' } };
     }
     if (request.commands) return request.body().then(command);
-    return refusal(403, `${path} is a command, which only a Unix socket takes: --admin unix:PATH`);
+    return refusal(
+      403,
+      `${path} is a command, which only a Unix socket with a file takes: --admin unix:/PATH`,
+    );
   }
 }
 

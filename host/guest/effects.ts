@@ -135,11 +135,7 @@ export class Effects {
     const base = slot * COLUMNS;
     const flags = table[base + FLAGS]! | table[base + STAGED_FLAGS]!;
     if ((flags & DOOMED) !== 0) return STATUS_CLOSED;
-    let kind = KIND_SEND;
-    if ((flags & (CLOSING | FIN_DUE | TLS)) !== 0) {
-      if ((flags & (CLOSING | FIN_DUE | HANDSHAKING)) !== 0) return STATUS_STATE;
-      kind = KIND_TLS_SEND;
-    }
+    if ((flags & (CLOSING | FIN_DUE | HANDSHAKING)) !== 0) return STATUS_STATE;
     const waiting = table[base + OUTPUT_BYTES]!;
     const backlog = waiting + table[base + STAGED_BYTES]! + length;
     if (length === 0) return backlog;
@@ -161,8 +157,11 @@ export class Effects {
     this.#bytes += length;
     this.#waiting += length;
     if (slot !== this.slot) this.plain = false;
-    if (waiting === 0) this.#batch.send(slot, table[base + FD]!, buffer, from, length, kind);
-    else {
+    if (waiting === 0) {
+      // Here, and not where flags are looked at: V8 then has all of this where it is called.
+      const kind = (flags & TLS) === 0 ? KIND_SEND : KIND_TLS_SEND;
+      this.#batch.send(slot, table[base + FD]!, buffer, from, length, kind);
+    } else {
       this.pending = true;
       this.#batch.effect(EFFECT_APPEND, slot, from, buffer, length);
     }

@@ -9,7 +9,6 @@ const {
   KIND_COPY,
   KIND_NONE,
   KIND_RECV,
-  KIND_SEND,
   KIND_TLS_END,
   KIND_TLS_RECV,
   KIND_TLS_SEAL,
@@ -72,7 +71,7 @@ export class Batch {
     buffer: number,
     offset: number,
     length: number,
-    kind = KIND_SEND,
+    kind: number,
   ): void {
     const at = this.#next();
     const { rows } = this;

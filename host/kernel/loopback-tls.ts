@@ -14,10 +14,15 @@ export interface TlsAnswer {
   events: number;
 }
 
-interface Session {
+const NONE = new Uint8Array(0);
+
+export interface Session {
   readonly handle: number;
   readonly facts: Readonly<Record<string, string>>;
+  /** What was fed to it. */
   early: Uint8Array;
+  /** Its handshake is done. */
+  ready: boolean;
 }
 
 /** Sessions that are there, by slot, and what is known of their peers. */
@@ -27,7 +32,7 @@ export class LoopbackSeat implements TlsSeat {
   facts: Readonly<Record<string, string>> = {};
 
   open(slot: number, handle: number): boolean {
-    this.#sessions.set(slot, { handle, facts: this.facts, early: new Uint8Array(0) });
+    this.#sessions.set(slot, { handle, facts: this.facts, early: NONE, ready: false });
     return true;
   }
 
@@ -36,12 +41,8 @@ export class LoopbackSeat implements TlsSeat {
     if (session !== undefined) session.early = view.slice(offset, offset + length);
   }
 
-  /** What was fed to the slot's session, once. */
-  early(slot: number): Uint8Array {
-    const session = this.#sessions.get(slot);
-    const early = session?.early ?? new Uint8Array(0);
-    if (session !== undefined) session.early = new Uint8Array(0);
-    return early;
+  session(slot: number): Session | undefined {
+    return this.#sessions.get(slot);
   }
 
   has(slot: number, handle: number): boolean {
@@ -62,7 +63,7 @@ export class LoopbackSeat implements TlsSeat {
  * @param bytes its range
  * @param waits ciphertext waits already
  * @param wire the wire buffer
- * @param early what was fed to the session
+ * @param session the slot's, if there is one
  */
 export function performTls(
   kind: number,
@@ -70,15 +71,15 @@ export function performTls(
   bytes: Uint8Array,
   waits: boolean,
   wire: Uint8Array,
-  early: Uint8Array,
+  session: Session | undefined,
 ): TlsAnswer {
   const answer = { result: TLS_FAILED, wire: 0, received: 0, events: 0 };
   if (kind === KIND_TLS_SEAL) {
     wire.set(bytes);
     return { ...answer, result: bytes.length, wire: bytes.length };
   }
-  if (socket === null) return answer;
-  if (kind === KIND_TLS_RECV) return receive(socket, bytes, early);
+  if (socket === null || session === undefined) return answer;
+  if (kind === KIND_TLS_RECV) return receive(socket, bytes, session);
   if (kind === KIND_TLS_END) {
     if (!waits && socket.peer !== null) socket.peer.announced = true;
     return { ...answer, result: 0 };
@@ -91,13 +92,23 @@ export function performTls(
   return { ...answer, result: sealed.length, wire: left.length };
 }
 
-function receive(socket: Socket, bytes: Uint8Array, early: Uint8Array): TlsAnswer {
+function receive(socket: Socket, bytes: Uint8Array, session: Session): TlsAnswer {
   const events = socket.hello ? TLS_READY : 0;
   socket.hello = false;
-  if (early.length > 0) bytes.set(early);
-  const result = early.length > 0 ? early.length : socket.receive(bytes);
+  session.ready ||= events !== 0;
+  const { early, ready } = session;
+  // What came before the handshake is there still when it is done.
+  const fed = ready && early.length > 0;
+  if (fed) {
+    bytes.set(early);
+    session.early = NONE;
+  }
+  const received = ready || socket.ended || socket.reset;
+  let result = -constants.EAGAIN;
+  if (fed) result = early.length;
+  else if (received) result = socket.receive(bytes);
   const answer = { result, wire: 0, received: Math.max(0, result), events };
   if (events !== 0 && result <= 0) return { ...answer, result: TLS_MORE };
-  if (result === 0 && !socket.announced) return { ...answer, result: TLS_TRUNCATED };
+  if (result === 0 && !(ready && socket.announced)) return { ...answer, result: TLS_TRUNCATED };
   return answer;
 }

@@ -25,7 +25,6 @@ import {
 } from './rows.ts';
 import { TLS_WIRE_BUFFER } from './tls-rows.ts';
 
-const NONE = new Uint8Array(0);
 const ENOENT = 2;
 const EBADF = 9;
 const EEXIST = 17;
@@ -156,9 +155,8 @@ class LoopbackIo implements Io {
     const socket = this.#kernel.socket(rows[at + ROW_FD]!);
     const waits = rows[at + ROW_TARGET_OFFSET] !== 0;
     const wire = this.#buffers[TLS_WIRE_BUFFER]!;
-    const { seat } = this.#kernel;
-    const early = kind === KIND_TLS_RECV ? seat.early(rows[at + ROW_TARGET_BUFFER]!) : NONE;
-    const answer = performTls(kind, socket, bytes, waits, wire, early);
+    const session = this.#kernel.seat.session(rows[at + ROW_TARGET_BUFFER]!);
+    const answer = performTls(kind, socket, bytes, waits, wire, session);
     rows[at + ROW_RESULT] = answer.result;
     rows[at + ROW_TARGET_OFFSET] = answer.wire;
     if (kind === KIND_TLS_RECV) {

@@ -5,6 +5,7 @@
 // So to those who read a chain a block is a page like any other.
 
 import type { Batch } from '../kernel/batch.ts';
+import * as Rows from '../kernel/rows.ts';
 import * as Policies from '../policy.ts';
 import * as Cut from './blocks.ts';
 import { FreePages } from './free-pages.ts';
@@ -14,6 +15,7 @@ import type { Segment } from './segment.ts';
 
 const { CHAIN_BYTES, CHAIN_FIRST, CHAIN_LAST, CHAIN_START, SEGMENT_BUFFER } = Numbers;
 const { SMALLEST } = Cut;
+const { KIND_SEND } = Rows;
 const { PAGE_BYTES } = Policies;
 
 // What is held takes at most so many times its bytes, unless it is a block of the smallest size.
@@ -267,7 +269,7 @@ export class Pages {
     for (let count = 0; count < pages && left > 0; count += 1) {
       const part = Math.min(left, PAGE_BYTES - start);
       const from = this.#segment.pagesOffset + page * PAGE_BYTES + start;
-      this.#batch.send(slot, fd, SEGMENT_BUFFER, from, part);
+      this.#batch.send(slot, fd, SEGMENT_BUFFER, from, part, KIND_SEND);
       left -= part;
       start = 0;
       page = this.#links[page]!;

@@ -189,7 +189,7 @@ export class Harness {
     this.#opening = null;
     // Told of as open when its header has come, and its handshake is done.
     if (proxy || tls !== false) this.#peers.set(handle, peer);
-    if (tls !== false && options.shakes !== false) peer.shake();
+    if (tls !== false && options.shakes !== false && !proxy) peer.shake();
     else this.settle();
     return peer;
   }

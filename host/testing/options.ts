@@ -56,7 +56,7 @@ export interface ConnectOptions {
   tls?: boolean | Readonly<Record<string, string>>;
   /** The guest may begin TLS by `start_tls`; then the peer's part is `Peer.shake()`. */
   starttls?: boolean;
-  /** With `tls`: false leaves the handshake to `Peer.shake()`. */
+  /** With `tls`: false leaves the handshake to `Peer.shake()`; with `proxy` it comes after the header anyway. */
   shakes?: boolean;
 }
 

@@ -3,6 +3,7 @@
 // N that are ended at random, a tenth of it that hang. Exits with 1 when a byte or a stream is missed.
 
 import { parseArgs } from 'node:util';
+import { Certificates } from '../../dist/test/helpers/certificates.js';
 import { crowdOfThreads } from '../../dist/test/helpers/crowd-deaths.js';
 import { crowd, evening, sharingHost } from '../../dist/test/helpers/delivery-deaths.js';
 import { compiledGuest, scriptedModule } from '../../dist/test/helpers/guests.js';
@@ -71,13 +72,20 @@ for (const [what, host, script] of evenings) {
 
 const percentile = (times, part) =>
   Math.round([...times].sort((a, b) => a - b)[Math.floor((times.length - 1) * part)]);
+const teardowns = [];
+const certificates = new Certificates({ teardown: (end) => teardowns.push(end) });
+const { certFile: cert, keyFile: key } = certificates.make('localhost');
+const secure = { tls: { cert, key } };
+const tenth = Math.ceil(rounds / 10);
 const plans = [
-  ['end', 'threads ended', rounds, 1],
-  ['hang', 'callbacks hung', Math.ceil(rounds / 10), 1],
-  ['end', 'threads ended, 2 workers', Math.ceil(rounds / 10), 2],
+  ['end', 'threads ended', rounds, 1, {}],
+  ['hang', 'callbacks hung', tenth, 1, {}],
+  ['end', 'threads ended, 2 workers', tenth, 2, {}],
+  ['end', 'threads ended, TLS', tenth, 1, secure],
+  ['hang', 'callbacks hung, TLS', tenth, 1, secure],
 ];
-for (const [kind, words, count, workers] of plans) {
-  const report = await storm({ kind, rounds: count, clients: 12, seed, workers });
+for (const [kind, words, count, workers, more] of plans) {
+  const report = await storm({ kind, rounds: count, clients: 12, seed, workers, ...more });
   const bad = report.faults.length > 0 || (kind === 'hang' && report.lost > 0);
   failed ||= bad;
   say(
@@ -95,4 +103,5 @@ say(
     `${told.messages} messages compared, ${told.faults.length} faults`,
 );
 process.stdout.write(shown(told.faults));
+for (const end of teardowns) end();
 process.exitCode = failed ? 1 : 0;

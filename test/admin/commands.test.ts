@@ -47,10 +47,21 @@ test('commands are taken by the Unix socket alone', async (t) => {
   for (const to of ['/swap', '/drain', '/log-level', '/reload', '/connections/1/close']) {
     const answer = await ask(tcp, to, { method: 'POST', headers: type, body: '{}' });
     t.is(answer.status, 403);
-    t.regex(errorOf(answer), /only a Unix socket/);
+    t.regex(errorOf(answer), /only a Unix socket with a file/);
     const { status, headers } = await ask(unix, to);
     t.deepEqual([status, headers.allow], [405, 'POST']);
   }
+  t.is(server.status().state, 'serving');
+});
+
+test('an abstract name has no owner: it gives figures, and takes no commands', async (t) => {
+  const { server } = await opened(t);
+  const listen = `unix:@wasmpoll-admin-${process.pid}`;
+  await using admin = await openAdmin({ echo: server }, { listen });
+  const [address] = admin.addresses;
+  t.is((await ask(address!, '/healthz')).status, 200);
+  const answer = await ask(address!, '/drain', { method: 'POST', headers: type, body: '{}' });
+  t.is(answer.status, 403);
   t.is(server.status().state, 'serving');
 });
 

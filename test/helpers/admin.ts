@@ -1,6 +1,8 @@
 // A client of the admin socket: one request, its answer. It knows no path.
 
 import { type IncomingHttpHeaders, type RequestOptions, request } from 'node:http';
+import { Socket } from 'node:net';
+import { native } from '../../host/kernel/native.ts';
 import { parseAddress } from '../../host/listen/address.ts';
 
 export interface Answer {
@@ -18,7 +20,13 @@ export interface Ask {
 /** Where a request to an address as `--admin` takes it goes. */
 export function target(address: string): RequestOptions {
   const to = parseAddress(address);
-  return to.kind === 'unix' ? { socketPath: to.path } : { host: to.host, port: to.port };
+  if (to.kind === 'tcp') return { host: to.host, port: to.port };
+  if (!to.path.startsWith('@')) return { socketPath: to.path };
+  // Node 20 cannot connect to an abstract name.
+  return {
+    agent: undefined,
+    createConnection: () => new Socket({ fd: native.connectUnix(to.path) }),
+  };
 }
 
 /** Rejects when there is no answer. */
@@ -26,7 +34,7 @@ export function ask(address: string, path: string, options: Ask = {}): Promise<A
   const { method = 'GET', headers = {}, body } = options;
   return new Promise((resolve, reject) => {
     const sent = request(
-      { ...target(address), agent: false, method, path, headers },
+      { agent: false, ...target(address), method, path, headers },
       (response) => {
         const chunks: Buffer[] = [];
         response.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -44,7 +52,7 @@ export function ask(address: string, path: string, options: Ask = {}): Promise<A
 
 /** The events of a stream as they come; the stream ends when whoever reads them stops. */
 export async function* events(address: string): AsyncGenerator<{ name: string; data: unknown }> {
-  const sent = request({ ...target(address), agent: false, path: '/events' });
+  const sent = request({ agent: false, ...target(address), path: '/events' });
   const response = await new Promise<import('node:http').IncomingMessage>((resolve, reject) => {
     sent.on('response', resolve);
     sent.on('error', reject);

@@ -76,3 +76,19 @@ test('a drain waits for a handshake, and closes the connection behind it', async
   t.is(peer.state, 'ended');
   t.true(peer.announced);
 });
+
+test('a PROXY header comes first, and what stands behind it is the handshake', async (t) => {
+  for (const split of [0, 10, 41, 60]) {
+    const harness = await scripted();
+    const peer = harness.connect({ tls: true, proxy: true });
+    const bytes = Buffer.from('PROXY TCP4 192.0.2.1 192.0.2.2 4242 443\r\nq;s .,hello;a .,20;');
+    peer.send(bytes.subarray(0, split));
+    // Nobody says anything by TLS before the handshake is done.
+    if (split >= 41) peer.shake();
+    peer.send(bytes.subarray(split));
+    if (split < 41) peer.shake();
+    t.is(peer.text(), 'hello', `split at ${split}`);
+    t.true(peer.connection > 0);
+    t.true(logged(harness).some((text) => text.includes('192.0.2.1:4242')));
+  }
+});

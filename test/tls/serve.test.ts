@@ -1,6 +1,7 @@
 // A server with TLS, end to end: what clients of node:tls see of it, whoever serves them.
 
 import { setTimeout as after } from 'node:timers/promises';
+import { connect as connectTls } from 'node:tls';
 import test from 'ava';
 import { type ServeOptions, type Server, serve } from '../../host/index.ts';
 import type { TlsOptions } from '../../host/tls/options.ts';
@@ -307,4 +308,30 @@ test('a client that comes back resumes its session, with whatever worker it meet
     await back.readExactly(1);
   }
   t.is(server.stats().tls?.resumed, 6);
+});
+
+test('behind a balancer, its header is in clear, and TLS begins behind it, in one piece or two', async (t) => {
+  const { certFile: cert, keyFile: key } = pair;
+  const server = await serve({
+    protocol: 'echo',
+    workers: 1,
+    listen: { address: '127.0.0.1:0', tls: { cert, key }, proxy: { from: ['127.0.0.1'] } },
+    policy: quick,
+  });
+  t.teardown(() => server.close());
+  for (const corked of [true, false]) {
+    const { socket } = await connect(server.addresses[0]!, { owner: t });
+    socket.removeAllListeners();
+    const opened = new Promise<string>((resolve) => {
+      server.once('open', ({ address }) => resolve(address));
+    });
+    if (corked) socket.cork();
+    socket.write('PROXY TCP4 192.0.2.1 192.0.2.2 4242 443\r\n');
+    const secure = connectTls({ socket, rejectUnauthorized: false });
+    t.teardown(() => secure.destroy());
+    if (corked) setImmediate(() => socket.uncork());
+    secure.write('hello');
+    t.is(await opened, '192.0.2.1:4242');
+    t.is(String(await new Promise((resolve) => secure.once('data', resolve))), 'hello');
+  }
 });

@@ -250,10 +250,9 @@ class SqliteSession implements Session {
     this.#worker.postMessage({ kind: 'perform', requests } satisfies ToSqlite);
   }
 
-  // What it is doing it finishes: the database is closed in order. If the disk hangs that takes as long as it
-  // takes, and nothing waits for it.
+  // What it is doing it finishes: the database is closed in order. If the disk hangs, that takes as long as it
+  // takes: a process cannot end without its threads.
   close(): void {
-    this.#worker.unref();
     this.#worker.postMessage({ kind: 'close' } satisfies ToSqlite);
   }
 }
