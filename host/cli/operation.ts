@@ -3,6 +3,7 @@
 
 import type { Admin } from '../admin/admin.ts';
 import type { Again } from '../admin/services.ts';
+import { WasmpollError } from '../errors.ts';
 import type { LogOptions, Logs } from '../logs/logs.ts';
 import type { Logger } from '../server/logger.ts';
 import type { Server } from '../server/server.ts';
@@ -19,6 +20,8 @@ export class Operation {
   readonly #admin: Admin | null;
   readonly #manager: ServiceManager | null;
   readonly #servers = new Map<string, Server>();
+  /** All servers were told to end. */
+  #drains = false;
   #reloading = Promise.resolve();
   /** The reload that has not begun. */
   #next: Promise<void> | null = null;
@@ -55,6 +58,8 @@ export class Operation {
    */
   add(name: string, server: Server, again: Again): void {
     this.#servers.set(name, server);
+    // It started while all were told to drain.
+    if (this.#drains) void server.close();
     this.#admin?.add(name, server, again);
   }
 
@@ -73,7 +78,10 @@ export class Operation {
     const again = (): Promise<void> => this.#reload(reload);
     this.#admin?.started({ reload: again, drain: () => this.#drain() });
     this.#manager?.ready(() => this.#servers);
-    this.signals.stop.addEventListener('abort', () => this.#manager?.stopping());
+    this.signals.stop.addEventListener('abort', () => {
+      this.#drains = true;
+      this.#manager?.stopping();
+    });
     this.signals.onAnother(() => this.#hurry());
     this.signals.onHangup(() => {
       this.#logs.reopen();
@@ -95,9 +103,11 @@ export class Operation {
    * that reads it.
    */
   async #reload(reload: () => Promise<void>): Promise<void> {
+    this.#refuseLate();
     this.#manager?.reloading();
     this.#next ??= this.#reloading.then(() => {
       this.#next = null;
+      this.#refuseLate();
       return reload();
     });
     const turn = this.#next;
@@ -105,12 +115,19 @@ export class Operation {
     try {
       await turn;
     } finally {
-      if (!this.signals.stop.aborted) this.#manager?.ready(() => this.#servers);
+      if (!this.#drains) this.#manager?.ready(() => this.#servers);
     }
+  }
+
+  // What would start then nobody would end.
+  #refuseLate(): void {
+    if (!this.#drains) return;
+    throw new WasmpollError('ERR_CLOSED', 'reload: all servers drain, or have drained');
   }
 
   /** As the first signal to stop does. */
   #drain(): void {
+    this.#drains = true;
     this.#manager?.stopping();
     for (const server of this.#servers.values()) void server.close();
   }
