@@ -72,7 +72,16 @@ export const rooms = {
   logs: ['server/endings', 'server/logger'],
   systemd: ['kernel', 'server'],
   cli: [
-    ...['admin', 'cli/top', 'engines/address', 'kernel/native', 'listen', 'logs', 'module'],
+    ...[
+      'admin',
+      'cli/top',
+      'engines/address',
+      'engines/open',
+      'kernel/native',
+      'listen',
+      'logs',
+      'module',
+    ],
     ...['server', 'services', 'systemd', 'tls', 'wasi'],
   ],
   'cli/top': ['admin/view', 'cli/command-line', 'cli/signals', 'listen/address'],

@@ -45,12 +45,7 @@ export class Admin {
 
   /** As `openAdmin`, before there is any server: it is not ready until `started` is called. */
   static async open(options: AdminOptions): Promise<Admin> {
-    const texts = typeof options.listen === 'string' ? [options.listen] : options.listen;
-    const parsed = texts.map((text) => parse(text));
-    const addresses = await Promise.all(parsed.map(resolveAddress));
-    for (const [index, address] of addresses.entries()) {
-      if (options.allowRemote !== true) refuseRemote(texts[index]!, address);
-    }
+    const { parsed, addresses } = await checkAdmin(options);
     const { logger = silent } = options;
     const admin = new Admin(options.logs ?? null);
     const routes = new Routes(admin.#services, admin.#health, admin.#events, admin.#commands);
@@ -126,6 +121,23 @@ export async function openAdmin(
   return admin;
 }
 
+/** @throws WasmpollError for an address that cannot be, or that others can reach */
+export async function checkAdmin({
+  listen,
+  allowRemote = false,
+}: Pick<AdminOptions, 'listen' | 'allowRemote'>): Promise<{
+  parsed: Address[];
+  addresses: Address[];
+}> {
+  const texts = typeof listen === 'string' ? [listen] : listen;
+  const parsed = texts.map((text) => parse(text));
+  const addresses = await Promise.all(parsed.map(resolveAddress));
+  for (const [index, address] of addresses.entries()) {
+    if (!allowRemote) refuseRemote(texts[index]!, address);
+  }
+  return { parsed, addresses };
+}
+
 function parse(text: unknown): Address {
   if (typeof text === 'string') return parseAddress(text);
   throw new WasmpollError('ERR_OPTION', "openAdmin(): listen must be text: 'unix:/run/admin.sock'");
@@ -140,7 +152,7 @@ function refuseRemote(text: string, address: Address): void {
   throw new WasmpollError(
     'ERR_OPTION',
     `admin: '${text}' can be reached by others; use unix:PATH or 127.0.0.1, ` +
-      'or allow it with --admin-allow-remote (allowRemote)',
+      'or allow it with --admin-allow-remote, adminAllowRemote of a file, or allowRemote',
   );
 }
 

@@ -2,6 +2,7 @@
 
 import type { Admin } from '../admin/admin.ts';
 import { LogTail } from '../admin/log-tail.ts';
+import { messageOf, WasmpollError } from '../errors.ts';
 import type { Logger } from '../server/logger.ts';
 
 export interface AdminFlags {
@@ -19,7 +20,10 @@ export async function withAdmin(
   const logs = new LogTail(logger);
   const { Admin } = await import('../admin/admin.ts');
   const options = { listen: admin, allowRemote: adminAllowRemote, logs, logger: logs };
-  const opened = await Admin.open(options);
+  const opened = await Admin.open(options).catch((error: unknown) => {
+    if (error instanceof WasmpollError) throw error;
+    throw new Error(`admin: ${messageOf(error)}`, { cause: error });
+  });
   try {
     for (const address of opened.addresses) logger.info({ address }, 'admin listens');
     await serving(opened, logs);

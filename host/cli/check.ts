@@ -1,6 +1,8 @@
 // Check: what can be found wrong with the services of a file before any of them listens. It starts nothing.
 
 import { readFile } from 'node:fs/promises';
+import { checkAdmin } from '../admin/admin.ts';
+import { checkEngines } from '../engines/open.ts';
 import { messageOf, WasmpollError } from '../errors.ts';
 import { planAll } from '../listen/plan.ts';
 import { parseListen } from '../listen/spec.ts';
@@ -33,11 +35,13 @@ export function told(services: Services, { name }: Service, error: unknown): str
     EACCES: 'listen',
     ENOENT: 'configFile',
   };
-  return services.at(name, keys[code ?? ''] ?? 'protocol', messageOf(error));
+  const message = messageOf(error);
+  const option = code === 'ERR_OPTION' ? /^(?:store|topics)\b/.exec(message)?.[0] : undefined;
+  return services.at(name, option ?? keys[code ?? ''] ?? 'protocol', message);
 }
 
 /**
- * Looks at addresses, settings that bound each other, modules and files.
+ * Looks at addresses, settings that bound each other, engines, modules and files.
  * @returns a line for each mistake
  */
 export async function problemsOf(services: Services): Promise<string[]> {
@@ -59,10 +63,23 @@ export async function problemsOf(services: Services): Promise<string[]> {
         checkCertificates({ name, options: tls }, resolvePolicy(service.policy));
       });
     }
+    await attempt(service, () => checkEngines(service));
     await attempt(service, () => optionsOf(service));
     await attempt(service, async () => {
       await loadProtocol(service.protocol, resolvePolicy(service.policy));
     });
   }
   return problems;
+}
+
+/** As `problemsOf`, of what the process has for operators. Flags may say otherwise when it serves. */
+export async function adminProblemsOf(services: Services): Promise<string[]> {
+  const { admin, adminAllowRemote = false } = services;
+  if (admin === undefined) return [];
+  try {
+    await checkAdmin({ listen: admin, allowRemote: adminAllowRemote });
+    return [];
+  } catch (error) {
+    return [services.at(null, 'admin', messageOf(error).replace(/^admin: /, ''))];
+  }
 }

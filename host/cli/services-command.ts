@@ -61,9 +61,9 @@ export async function servicesMain(args: readonly string[], signals: Signals): P
 }
 
 async function check(file: string): Promise<void> {
-  const { problemsOf } = await import('./check.ts');
+  const { adminProblemsOf, problemsOf } = await import('./check.ts');
   const services = readServices(file);
-  const problems = await problemsOf(services);
+  const problems = [...(await adminProblemsOf(services)), ...(await problemsOf(services))];
   if (problems.length > 0) throw new WasmpollError('ERR_CONFIG', problems.join('\n'));
   const names = services.services.map(({ name }) => name).join(', ');
   process.stdout.write(`${file}: nothing is wrong with ${names}\n`);

@@ -58,6 +58,25 @@ export async function openTopics(
   return { name, engine: await makeBus(address, bounds, watch, from) };
 }
 
+/** Finds what is wrong with `store` and `topics` without opening either. @throws WasmpollError ERR_OPTION */
+export async function checkEngines(
+  { store, topics }: { readonly store?: string; readonly topics?: string },
+  from: Load = load,
+): Promise<void> {
+  if (store !== undefined) {
+    const address = parseStore(store, 'store');
+    if (address.kind === 'sqlite') requireSqlite();
+    else {
+      requireFiles('store', address);
+      await packageOf<Redis>('store', REDIS, from);
+    }
+  }
+  if (topics === undefined) return;
+  const address = parseTopics(topics, 'topics');
+  requireFiles('topics', address);
+  await packageOf<unknown>('topics', address.kind === 'nats' ? NATS : REDIS, from);
+}
+
 async function makeStore(
   address: StoreAddress,
   { requestTimeoutMs, storeBytes }: EngineBounds,

@@ -18,8 +18,8 @@ export interface Service extends ServiceTable {
 
 export interface Services extends Omit<ProcessTable, 'service'> {
   readonly services: readonly Service[];
-  /** Says of a mistake that is found later where in the file its cause stands. */
-  at(service: string, key: string, message: string): string;
+  /** Says of a mistake that is found later where in the file its cause stands; null is the process. */
+  at(service: string | null, key: string, message: string): string;
 }
 
 const MOST_BYTES = 1024 * 1024;
@@ -52,8 +52,10 @@ export function readServices(file: string): Services {
   const access =
     accessLog === undefined || accessLog === '-' ? accessLog : path.resolve(from, accessLog);
   const services = Object.entries(service).map(([name, table]) => absolute(name, table, file));
+  const at: Services['at'] = (name, key, message) =>
+    told(name === null ? [key] : ['service', name, key], message);
   const own = { ...rest, ...(access && { accessLog: access }) };
-  return { ...own, services, at: (name, key, message) => told(['service', name, key], message) };
+  return { ...own, services, at };
 }
 
 function read(file: string): Document {

@@ -78,6 +78,7 @@ const isText = (value: unknown): value is string => typeof value === 'string' &&
 
 function checkPair(pair: TlsPairOptions, prefix: string, bad: Bad): void {
   for (const name of ['cert', 'key'] as const) {
+    if (pair[name] === undefined) throw bad(`${prefix}${name} is missing`);
     if (!isText(pair[name])) throw bad(`${prefix}${name} must be a path or a PEM text`);
   }
 }

@@ -72,7 +72,8 @@ test('check says each mistake in a line, and what is right', async (t) => {
     service('one', 'ecco') +
       service('two', './none.wasm', 'configFile = "none.txt"\n') +
       service('three', 'echo', 'policy = { lowWaterBytes = "64KiB", highWaterBytes = "32KiB" }\n') +
-      service('four', 'echo').replace('127.0.0.1:0', '127.0.0.1:99999'),
+      service('four', 'echo').replace('127.0.0.1:0', '127.0.0.1:99999') +
+      service('five', 'echo', 'store = "mongo://x"\n'),
   );
   const { code, stdout, stderr } = await runCli(['check', '--config', wrong]);
   t.deepEqual([code, stdout], [1, '']);
@@ -83,6 +84,7 @@ test('check says each mistake in a line, and what is right', async (t) => {
     /wrong\.toml:5: service\.two\.protocol: /,
     /wrong\.toml:11: service\.three\.policy: .*lowWaterBytes: must be below/,
     /wrong\.toml:14: service\.four\.listen: address '127\.0\.0\.1:99999': the port must be/,
+    /wrong\.toml:18: service\.five\.store: store must be redis:/,
   ];
   t.is(lines.length, expected.length, stderr);
   for (const [index, line] of expected.entries()) t.regex(lines[index]!, line);
@@ -94,6 +96,13 @@ test('check says each mistake in a line, and what is right', async (t) => {
   const found = await runCli(['check', '--config', right]);
   t.deepEqual([found.code, found.stderr], [0, '']);
   t.is(found.stdout, `${right}: nothing is wrong with a\n`);
+});
+
+test('check says that others could reach the admin socket', async (t) => {
+  const file = writer(t)('w.toml', `admin = "0.0.0.0:9400"\n${service('one', 'echo')}`);
+  const { code, stderr } = await runCli(['check', '--config', file]);
+  t.is(code, 1);
+  t.regex(stderr, /w\.toml:1: admin: .*'0\.0\.0\.0:9400' can be reached by others; .*\n$/);
 });
 
 test('wrong usage is one line', async (t) => {

@@ -66,8 +66,9 @@ test('options that are wrong are refused by name', (t) => {
   const tls = { cert: 'a.pem', key: 'b.pem' };
   const cases: [unknown, RegExp][] = [
     [null, /must be an object, with at least cert and key/],
-    [{}, /tls: cert must be a path or a PEM text/],
-    [{ cert: 'a.pem' }, /tls: key must be/],
+    [{}, /tls: cert is missing/],
+    [{ ...tls, cert: '' }, /tls: cert must be a path or a PEM text/],
+    [{ cert: 'a.pem' }, /tls: key is missing/],
     [{ ...tls, certs: 1 }, /there is no 'certs'; it takes cert, key, sni/],
     [{ ...tls, min: '1.1' }, /min must be one of 1.2, 1.3, got 1.1/],
     [{ ...tls, clients: true }, /clients must be one of none, request, require/],
@@ -80,7 +81,7 @@ test('options that are wrong are refused by name', (t) => {
     [{ ...tls, tickets: 'no' }, /tickets must be true or false/],
     [{ ...tls, sni: [] }, /sni must be an object/],
     [{ ...tls, sni: { 'a/b': tls } }, /'a\/b' must be a host name/],
-    [{ ...tls, sni: { 'a.b': { cert: 'x' } } }, /sni: 'a.b': key must be/],
+    [{ ...tls, sni: { 'a.b': { cert: 'x' } } }, /sni: 'a.b': key is missing/],
     [{ ...tls, sni: { 'a.b': { ...tls, alpn: [] } } }, /there is no 'alpn'; it takes cert, key/],
   ];
   for (const [options, message] of cases) {

@@ -17,7 +17,7 @@ export async function topMain(args: readonly string[], signals: Signals): Promis
     .description('Shows what a server is doing, as its dashboard does.')
     .requiredOption(
       '--admin <ADDRESS>',
-      "where the server's --admin listens: a path, unix:PATH, HOST:PORT or http://HOST:PORT",
+      "where the server's --admin listens: /PATH, unix:PATH, HOST:PORT or http://HOST:PORT",
     )
     .option('--service <NAME>', 'the service to begin with (default: the first)')
     .option('--once', 'print one snapshot and end, as it does when standard output is no terminal')
