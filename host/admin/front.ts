@@ -56,6 +56,8 @@ export class Front {
     this.#routes = routes;
     this.#options = options;
     this.#server = createServer(LIMITS, (request, response) => this.#receive(request, response));
+    // Of the server and not of its sockets: Node sets those anew with each request.
+    this.#server.timeout = SILENCE_MS;
     this.#server.on('connection', (socket) => this.#admit(socket));
     this.#server.on('error', (error) => this.#failed(error));
   }
@@ -74,7 +76,6 @@ export class Front {
   // When all places are taken, whoever has been silent the longest makes room for the one who comes: those
   // who hold connections open cannot keep others out.
   #admit(socket: Socket): void {
-    socket.setTimeout(SILENCE_MS, () => socket.destroy());
     socket.on('close', () => this.#sockets.delete(socket));
     this.#sockets.set(socket, 'idle');
     if (this.#sockets.size <= MOST_CONNECTIONS) return;

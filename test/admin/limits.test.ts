@@ -1,5 +1,6 @@
 // What clients of the admin socket can cost, and that it answers while workers hang, trap, drain or have much to do.
 
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { connect as connectSocket, type Socket } from 'node:net';
 import path from 'node:path';
@@ -104,6 +105,25 @@ test('a connection is asked many times, one after the other', async (t) => {
     t.regex(text, /^HTTP\/1.1 200 /);
   }
 });
+
+test.serial(
+  'who takes nothing of an answer is given up, whichever answer of the connection it is',
+  async (t) => {
+    const { unix } = await opened(t);
+    const timeouts: (number | undefined)[] = [];
+    const note = (message: unknown): void => {
+      timeouts.push((message as { socket: Socket }).socket.timeout);
+    };
+    subscribe('http.server.request.start', note);
+    t.teardown(() => unsubscribe('http.server.request.start', note));
+    const socket = await idle(t, unix);
+    for (let request = 0; request < 2; request += 1) {
+      socket.write('GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n');
+      await once(socket, 'data');
+    }
+    t.deepEqual(timeouts.slice(0, 2), [30_000, 30_000]);
+  },
+);
 
 test('what is no request is refused, and ends nothing', async (t) => {
   const { unix } = await opened(t);
