@@ -1,5 +1,6 @@
 // The guests lines and chat over real sockets, served by the binary.
 
+import { once } from 'node:events';
 import test from 'ava';
 import { serve } from '../../host/index.ts';
 import { difference, random } from '../helpers/bytes.ts';
@@ -82,8 +83,7 @@ test('a line over the frame limit ends its connection, after the lines before it
     listen: '127.0.0.1:0',
     policy: { drainQuietMs: 0, graceMs: 100 },
   });
-  const reasons: string[] = [];
-  server.on('close', ({ reason }) => reasons.push(reason));
+  const closed = once(server, 'close');
   const client = await connect(server.addresses[0]!, { owner: t });
   // More than the limit is on its way; what is not wanted is read and discarded, and not reset.
   const sent = client.send(`first\n${'x'.repeat(2 * MiB)}`);
@@ -91,7 +91,8 @@ test('a line over the frame limit ends its connection, after the lines before it
   await sent;
   t.is(await client.closed, 'end');
   client.end();
-  t.deepEqual(reasons, ['frame']);
+  const [{ reason }] = await closed;
+  t.is(reason, 'frame');
 });
 
 test('a line goes to all others, and joining, leaving and resets are told', async (t) => {
