@@ -19,4 +19,12 @@ export function printable(text: string, longest = LONGEST): string {
     : `${escaped}… (${text.length - longest} more characters)`;
 }
 
+/** JSON of one line, with the same characters escaped as JSON does it: it says what it said before. */
+export function printableJson(json: string): string {
+  return json.replaceAll(UNFIT, (character) => {
+    const units = Array.from({ length: character.length }, (_, at) => character.charCodeAt(at));
+    return units.map((unit) => `\\u${unit.toString(16).padStart(4, '0')}`).join('');
+  });
+}
+
 const UNFIT = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/gu;

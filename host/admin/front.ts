@@ -42,12 +42,15 @@ export interface FrontOptions {
   readonly logger: Logger;
 }
 
+/** `leaving`: it has asked for too much at once, and nothing more is read of it. */
+type Doing = 'idle' | 'answering' | 'leaving';
+
 export class Front {
   readonly #routes: Routes;
   readonly #options: FrontOptions;
   readonly #server: Server;
-  /** Connections, the oldest first, and whether each is being answered. */
-  readonly #sockets = new Map<Socket, boolean>();
+  /** Connections, the oldest first. */
+  readonly #sockets = new Map<Socket, Doing>();
 
   constructor(routes: Routes, options: FrontOptions) {
     this.#routes = routes;
@@ -73,22 +76,27 @@ export class Front {
   #admit(socket: Socket): void {
     socket.setTimeout(SILENCE_MS, () => socket.destroy());
     socket.on('close', () => this.#sockets.delete(socket));
-    this.#sockets.set(socket, false);
+    this.#sockets.set(socket, 'idle');
     if (this.#sockets.size <= MOST_CONNECTIONS) return;
     const sockets = [...this.#sockets];
-    const [oldest] = sockets.find(([, answering]) => !answering) ?? sockets[0]!;
+    const [oldest] = sockets.find(([, doing]) => doing === 'idle') ?? sockets[0]!;
     this.#sockets.delete(oldest);
     oldest.destroy();
   }
 
   #receive(request: IncomingMessage, response: ServerResponse): void {
     const { socket } = request;
-    this.#sockets.set(socket, true);
-    response.on('close', () => {
-      if (this.#sockets.has(socket)) this.#sockets.set(socket, false);
-    });
     response.on('error', () => undefined);
     request.on('error', () => undefined);
+    const before = this.#sockets.get(socket);
+    if (before !== 'idle') {
+      this.#refuseMore(socket, before, request, response);
+      return;
+    }
+    this.#sockets.set(socket, 'answering');
+    response.on('close', () => {
+      if (this.#sockets.get(socket) === 'answering') this.#sockets.set(socket, 'idle');
+    });
     void this.#answer(request, response).then((reply) => {
       if (reply === null) return;
       const { method, url } = request;
@@ -96,6 +104,20 @@ export class Front {
       if (method === 'POST') this.#options.logger.info({ url, status: reply.status }, 'command');
       write(request, response, reply);
     });
+  }
+
+  // The requests of one packet would keep the event loop from everybody else until all are answered. The second
+  // is told, behind the answer to the first; then the connection is over.
+  #refuseMore(
+    socket: Socket,
+    before: Doing | undefined,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): void {
+    if (before !== 'answering') return;
+    this.#sockets.set(socket, 'leaving');
+    response.setHeader('Connection', 'close');
+    write(request, response, refusal(400, 'the request before is not answered: one at a time'));
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<Reply | null> {

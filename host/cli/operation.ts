@@ -3,6 +3,7 @@
 
 import type { Admin } from '../admin/admin.ts';
 import type { Again } from '../admin/services.ts';
+import { WasmpollError } from '../errors.ts';
 import type { LogOptions, Logs } from '../logs/logs.ts';
 import type { Logger } from '../server/logger.ts';
 import type { Server } from '../server/server.ts';
@@ -19,7 +20,13 @@ export class Operation {
   readonly #admin: Admin | null;
   readonly #manager: ServiceManager | null;
   readonly #servers = new Map<string, Server>();
+  /** All servers were told to end. */
+  #drains = false;
   #reloading = Promise.resolve();
+  /** The reload that has not begun. */
+  #next: Promise<void> | null = null;
+  /** The one that a signal has asked for last. */
+  #signalled: Promise<void> | null = null;
 
   constructor(
     logger: Logger,
@@ -51,6 +58,8 @@ export class Operation {
    */
   add(name: string, server: Server, again: Again): void {
     this.#servers.set(name, server);
+    // It started while all were told to drain.
+    if (this.#drains) void server.close();
     this.#admin?.add(name, server, again);
   }
 
@@ -69,11 +78,16 @@ export class Operation {
     const again = (): Promise<void> => this.#reload(reload);
     this.#admin?.started({ reload: again, drain: () => this.#drain() });
     this.#manager?.ready(() => this.#servers);
-    this.signals.stop.addEventListener('abort', () => this.#manager?.stopping());
+    this.signals.stop.addEventListener('abort', () => {
+      this.#drains = true;
+      this.#manager?.stopping();
+    });
     this.signals.onAnother(() => this.#hurry());
     this.signals.onHangup(() => {
       this.#logs.reopen();
+      if (this.#next !== null && this.#next === this.#signalled) return;
       void again().catch(refused);
+      this.#signalled = this.#next;
     });
   }
 
@@ -84,20 +98,36 @@ export class Operation {
     return waiting.length > 0;
   }
 
-  /** One after the other: what comes meanwhile reads what is there then. */
+  /**
+   * One after the other: what comes meanwhile reads what is there then, and all who ask meanwhile are answered by one
+   * that reads it.
+   */
   async #reload(reload: () => Promise<void>): Promise<void> {
+    this.#refuseLate();
     this.#manager?.reloading();
-    const turn = this.#reloading.then(reload);
+    this.#next ??= this.#reloading.then(() => {
+      this.#next = null;
+      this.#refuseLate();
+      return reload();
+    });
+    const turn = this.#next;
     this.#reloading = turn.catch(() => undefined);
     try {
       await turn;
     } finally {
-      if (!this.signals.stop.aborted) this.#manager?.ready(() => this.#servers);
+      if (!this.#drains) this.#manager?.ready(() => this.#servers);
     }
+  }
+
+  // What would start then nobody would end.
+  #refuseLate(): void {
+    if (!this.#drains) return;
+    throw new WasmpollError('ERR_CLOSED', 'reload: all servers drain, or have drained');
   }
 
   /** As the first signal to stop does. */
   #drain(): void {
+    this.#drains = true;
     this.#manager?.stopping();
     for (const server of this.#servers.values()) void server.close();
   }

@@ -2,6 +2,7 @@
 // lines go.
 
 import type { ClosedConnection } from '../server/endings.ts';
+import { printableJson } from '../text.ts';
 
 /** As far as it is needed here. */
 interface Served {
@@ -16,6 +17,6 @@ export function logAccess(server: Served, service: string, write: (line: string)
   server.on('close', ({ id, address, listener, durationMs, bytesIn, bytesOut, reason }) => {
     const when = { time: new Date().toISOString(), service, id };
     const what = { peer: address, listener, durationMs, bytesIn, bytesOut, reason };
-    write(`${JSON.stringify({ ...when, ...what })}\n`);
+    write(`${printableJson(JSON.stringify({ ...when, ...what }))}\n`);
   });
 }

@@ -7,6 +7,7 @@ import { pino } from 'pino';
 import { messageOf, WasmpollError } from '../errors.ts';
 import { RateLimit } from '../rate-limit.ts';
 import type { Logger } from '../server/logger.ts';
+import { printableJson } from '../text.ts';
 import { logAccess } from './access-log.ts';
 import { LogOutput } from './output.ts';
 import { prettyLine } from './pretty.ts';
@@ -35,7 +36,8 @@ export class Logs {
   constructor({ level, format, access }: LogOptions) {
     const pretty = format === 'pretty' || (format === undefined && isatty(STDERR));
     const coloured = pretty && isatty(STDERR) && !process.env.NO_COLOR;
-    const form = (line: string): string => (pretty ? prettyLine(line, coloured) : line);
+    const form = (line: string): string =>
+      pretty ? prettyLine(line, coloured) : `${printableJson(line.trimEnd())}\n`;
     const lineOf = (msg: string): string => form(ownLine(msg));
     this.#lines = new LogOutput(STDERR, { lineOf });
     this.logger = pino(

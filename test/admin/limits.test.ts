@@ -81,6 +81,30 @@ test('a thousand requests at once are answered or turned away, and connections a
   t.is((await ask(unix, '/healthz')).status, 200);
 });
 
+test('who asks again before the answer has one answer, and is told why there is no other', async (t) => {
+  const { unix } = await opened(t);
+  const socket = await idle(t, unix);
+  socket.write('GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(5000));
+  const chunks: Buffer[] = [];
+  socket.on('data', (chunk: Buffer) => chunks.push(chunk));
+  await once(socket, 'close');
+  const text = Buffer.concat(chunks).toString();
+  t.deepEqual(text.match(/HTTP\/1.1 \d+/g), ['HTTP/1.1 200', 'HTTP/1.1 400']);
+  t.regex(text, /\{"error":"the request before is not answered: one at a time"\}\n$/);
+  t.is((await ask(unix, '/healthz')).status, 200);
+});
+
+test('a connection is asked many times, one after the other', async (t) => {
+  const { unix } = await opened(t);
+  const socket = await idle(t, unix);
+  for (let request = 0; request < 50; request += 1) {
+    socket.write('GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    let text = '';
+    while (!text.endsWith('ok\n')) text += String((await once(socket, 'data'))[0]);
+    t.regex(text, /^HTTP\/1.1 200 /);
+  }
+});
+
 test('what is no request is refused, and ends nothing', async (t) => {
   const { unix } = await opened(t);
   const nonsense = [

@@ -1,9 +1,11 @@
 // Where lines go: forms for people and programs, the access log, its rotation, and places that take nothing.
 
 import { execFileSync } from 'node:child_process';
+import { EventEmitter } from 'node:events';
 import { closeSync, constants, existsSync, openSync, readFileSync, renameSync } from 'node:fs';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { logAccess } from '../../host/logs/access-log.ts';
 import { prettyLine } from '../../host/logs/pretty.ts';
 import { connect } from '../helpers/client.ts';
 import { type Running, refused, runCli, startCli, temporary, works } from '../helpers/process.ts';
@@ -236,4 +238,15 @@ test('a disk that was full for a while spoils the one line that it has cut, and 
   const whole = lines.filter((line) => line.endsWith('}'));
   t.is(lines.length - whole.length, 1, 'one was cut');
   t.is(JSON.parse(whole.at(-1)!).peer, last);
+});
+
+test('a line of JSON has nothing that a terminal obeys, and says the same', (t) => {
+  const server = new EventEmitter();
+  const lines: string[] = [];
+  logAccess(server, 'echo', (line) => lines.push(line));
+  const address = 'unix:/a\n\u001b[31m\u009b31m\u007f\u202e\u2028\u{e0001}\ud800é';
+  const rest = { id: 1, listener: '', durationMs: 1, bytesIn: 1, bytesOut: 1, reason: 'peer' };
+  server.emit('close', { ...rest, address });
+  t.regex(lines[0]!, /^[^\p{C}\p{Zl}\p{Zp}]+\n$/u);
+  t.is(JSON.parse(lines[0]!).peer, address);
 });

@@ -3,6 +3,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { ask } from '../helpers/admin.ts';
 import { connect } from '../helpers/client.ts';
 import { type Running, runCli, startCli, temporary } from '../helpers/process.ts';
 
@@ -276,4 +277,23 @@ test('the access log has those who come while other services still start', async
   t.is((await server.exited).code, 0);
   t.is(readFileSync(log, 'utf8').split('\n').length - 1, visits);
   t.log(`${visits} visits`);
+});
+
+test('once all services drain, none is started by a reload, and the process ends', async (t) => {
+  const write = writer(t);
+  const admin = `unix:${path.join(temporary(t), 'a.sock')}`;
+  const own = `admin = "${admin}"\n`;
+  const file = write('w.toml', own + service('one', 'echo'));
+  const server = await startCli(t, ['--config', file], { lines: 0 });
+  const client = await connect(await addressOf(server, 'one'), { owner: t });
+  const post = (to: string) =>
+    ask(admin, to, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{}' });
+  t.is((await post('/drain')).status, 202);
+  write('w.toml', own + service('one', 'echo') + service('two', 'echo'));
+  const { status, text } = await post('/reload');
+  t.is(status, 409);
+  t.regex(text, /"error":"reload: all servers drain, or have drained"/);
+  client.end();
+  t.is((await server.exited).code, 0);
+  t.notRegex(server.stdout, /^two:/m);
 });

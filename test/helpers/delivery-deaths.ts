@@ -329,19 +329,22 @@ const MEMBERS = ['m1', 'm2', 'm3', 'm4', 'm5'];
 // A message, what was missed, a reply: each goes to the peer.
 const SCRIPT = 'e 0 {E;};e 2 {s !;};e 1 {E;};j . 0 0 room;';
 
-/** What a member may have got: each token once, in order, or `!` for those that a poisoned message cost. */
+/** What a member may have got: each token once, in order, or `!` in place of those that a poisoned message cost. */
 function wrong(got: string, wanted: string, poisoned: boolean): boolean {
+  return (!poisoned && got.includes('!')) || silentGap([...got], [...wanted]);
+}
+
+/** Whether something is not there that was wanted, or not in order, and no `!` stands in its place. */
+function silentGap(got: readonly string[], wanted: readonly string[]): boolean {
   let at = 0;
+  let told = false;
   for (const token of got) {
-    if (token === '!') {
-      if (!poisoned) return true;
-      continue;
-    }
-    const next = wanted.indexOf(token, at);
-    if (next < 0 || (next > at && !got.includes('!'))) return true;
-    at = next + 1;
+    const next = token === '!' ? at : wanted.indexOf(token, at);
+    if (next < 0 || (next > at && !told)) return true;
+    told = token === '!';
+    if (token !== '!') at = next + 1;
   }
-  return at < wanted.length && !got.includes('!');
+  return at < wanted.length && !told;
 }
 
 /** The evening. */
@@ -386,8 +389,8 @@ const LETTERS = 5000;
 /** Messages that came whole, without what other members have sent. */
 const told = (got: string): string[] => got.match(/!|[aesobT][^;x]*;\d?/g) ?? [];
 
-/** What a member has got that it should not, or has not got that it should. */
-function faultOf(number: number, got: string, inside: boolean): string | null {
+/** What a member has got that it should not, or has not got that it should; `inside` is how many deaths cost a message. */
+function faultOf(number: number, got: string, inside: number): string | null {
   const name = `member ${number}`;
   const runs = got.match(/x+/g) ?? [];
   if (runs.some((run) => run.length % LETTERS !== 0))
@@ -402,14 +405,14 @@ function faultOf(number: number, got: string, inside: boolean): string | null {
   if (traps && missed === 0) return `${name} was not told that it has missed one`;
   const inOrder = wanted.filter((text) => messages.includes(text)).join('') === messages.join('');
   if (!inOrder) return `${name} has got ${messages.join(' ')}`;
-  if (messages.length < wanted.length && !(inside && missed > 0)) {
-    return `${name} has got only ${messages.join(' ')}, and ${missed} word of it`;
+  if (silentGap(heard, wanted) || (messages.length < wanted.length && inside === 0)) {
+    return `${name} has got only ${heard.join(' ')}`;
   }
-  if (missed > Number(number > 3) + Number(inside)) return `${name} was told ${missed} times`;
+  if (missed > Number(number > 3) + inside) return `${name} was told ${missed} times`;
   const own = got.match(/e(.)2;/);
   if (own !== null && own[1] !== `${number}`) return `${name} has got what ${own[1]} has written`;
   const counted = /s3;(\d)/.exec(got);
-  if (!inside && counted?.[1] !== '3') return `${name} has counted ${counted?.[1]}`;
+  if (inside === 0 && counted?.[1] !== '3') return `${name} has counted ${counted?.[1]}`;
   return null;
 }
 
@@ -434,7 +437,7 @@ export function crowd(host: SharingHost, deaths: readonly number[]): RoomOutcome
   if (lost.length > 1 + 2 * deaths.length) faults.push(`lost: ${lost.join(', ')}`);
   for (const number of CROWD.keys()) {
     if (lost.includes(`${number}`)) continue;
-    const fault = faultOf(number, room.received(`${number}`), inside > 0);
+    const fault = faultOf(number, room.received(`${number}`), inside);
     if (fault !== null) faults.push(fault);
   }
   room.end();

@@ -156,7 +156,7 @@ const mistakes: [what: string, text: string | Uint8Array, ...lines: RegExp[]][] 
   [
     'an unknown key',
     `x = 1\n${service('')}`,
-    /^1: x: there is no such key; there are logLevel, admin, /,
+    /^1: x: there is no such key; there are logLevel, logFormat, /,
   ],
   ['a near key', `loglevel = "info"\n${service('')}`, /^1: loglevel: .*; logLevel is one$/],
   ['a wrong level', `logLevel = "loud"\n${service('')}`, /^1: logLevel: must be one of debug, .*'/],
