@@ -141,16 +141,6 @@ function warnOwn(services: Services, { own, logger }: Reloaded): void {
 
 const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
 
-/** A server reads its certificates again: those that are wrong change nothing, and are told. */
-export function reloadTls(server: Server, logger: Logger): void {
-  try {
-    server.reloadTls();
-  } catch (error) {
-    const { code } = error as { code?: string };
-    logger.error({ code }, `certificates are as before: ${messageOf(error)}`);
-  }
-}
-
 /** Says of a reload that failed why, a line for each mistake. */
 export function complainOf(error: unknown, logger: Logger): void {
   const { code } = error as { code?: string };

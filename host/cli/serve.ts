@@ -3,12 +3,12 @@
 
 import path from 'node:path';
 import { messageOf } from '../errors.ts';
+import type { Logger } from '../server/logger.ts';
 import type { ServeOptions } from '../server/options.ts';
 import { serveAlone } from '../server/serve.ts';
 import type { Server } from '../server/server.ts';
 import { type ConfigFlags, readConfig } from './config-file.ts';
 import { type Operation, type OperationOptions, operate } from './operation.ts';
-import { reloadTls } from './reload.ts';
 import type { Signals } from './signals.ts';
 
 type Served = ServeOptions & { readonly protocol: string };
@@ -53,4 +53,14 @@ async function serveIn(operation: Operation, options: Served, given: ConfigFlags
   });
   for (const address of server.addresses) process.stdout.write(`listening on ${address}\n`);
   await server.closed;
+}
+
+/** It reads its certificates again: those that are wrong change nothing, and are told. */
+function reloadTls(server: Server, logger: Logger): void {
+  try {
+    server.reloadTls();
+  } catch (error) {
+    const { code } = error as { code?: string };
+    logger.error({ code }, `certificates are as before: ${messageOf(error)}`);
+  }
 }
