@@ -1,7 +1,7 @@
 // Source: where a guest module comes from: a bundled name, a path, a URL, bytes. It reads the file, and
 // leaves what is in it to the loader.
 
-import { webcrypto } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { open, readdir } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -10,6 +10,7 @@ import { messageOf, WasmpollError } from '../errors.ts';
 import type { ModuleLimits } from './limits.ts';
 import type { GuestModule, ModuleSource } from './load.ts';
 import { loadModule } from './protocol-module.ts';
+import { COPIED_BYTES, inSlices } from './slices.ts';
 
 /** A module, and which one it is. */
 export interface LoadedProtocol extends GuestModule {
@@ -91,8 +92,16 @@ async function hexDigest(source: ModuleSource, limits: ModuleLimits): Promise<st
   const view = ArrayBuffer.isView(source)
     ? new Uint8Array(source.buffer, source.byteOffset, source.byteLength)
     : new Uint8Array(source);
-  // Another thread adds it up. It takes no memory that is shared.
-  return Buffer.from(await webcrypto.subtle.digest('SHA-256', view.slice())).toString('hex');
+  return inSlices(digesting(view));
+}
+
+function* digesting(bytes: Uint8Array): Generator<void, string> {
+  const hash = createHash('sha256');
+  for (let at = 0; at < bytes.length; at += COPIED_BYTES) {
+    hash.update(bytes.subarray(at, at + COPIED_BYTES));
+    yield;
+  }
+  return hash.digest('hex');
 }
 
 /**
