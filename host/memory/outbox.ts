@@ -43,7 +43,10 @@ export class Outbox {
   readonly #words: Int32Array;
   readonly #table: Int32Array;
   readonly #batch: Batches.Batch;
-  readonly #io: Io;
+  readonly #kernel: Kernel;
+  readonly #bytes: Uint8Array;
+  /** Null until something is to go out: most servers have no use for one. */
+  #io: Io | null = null;
   /** For each slot, whether something of it is here. */
   readonly #has: Uint8Array;
   #used = 0;
@@ -62,8 +65,8 @@ export class Outbox {
     this.#table = table;
     this.#has = new Uint8Array(connections);
     this.#batch = batch;
-    this.#io = kernel.io(this.rows);
-    this.#io.bind(OUTBOX_BUFFER, bytes);
+    this.#kernel = kernel;
+    this.#bytes = bytes;
     batch.bind(OUTBOX_BUFFER, bytes);
   }
 
@@ -141,7 +144,14 @@ export class Outbox {
 
   /** Offers the kernel the rows from this one on, up to one of which it does not take all. */
   perform(row: number): void {
+    this.#io ??= this.#open();
     this.#io.run(row, this.#words[0]!);
+  }
+
+  #open(): Io {
+    const io = this.#kernel.io(this.rows);
+    io.bind(OUTBOX_BUFFER, this.#bytes);
+    return io;
   }
 
   /** The row needs nothing more. */
