@@ -54,8 +54,8 @@ export interface ListenSpec {
   readonly tls: TlsOptions | null;
 }
 
-export const LISTEN_KEYS = ['address', 'tls', 'proxy', 'allow', 'deny', 'mode', 'owner', 'group'];
-export const PROXY_KEYS = ['from'];
+const LISTEN_KEYS = ['address', 'tls', 'proxy', 'allow', 'deny', 'mode', 'owner', 'group'];
+const PROXY_KEYS = ['from'];
 const FILE_KEYS = ['mode', 'owner', 'group'] as const;
 /** In front of `://`; what a scheme stands for is decided in `optionsOf`. */
 const SCHEMES = ['tcp', 'tls'];
