@@ -61,7 +61,6 @@ bool TlsState::Prepare(int listener, TlsOptions options, TlsFault* fault) {
 }
 
 void TlsState::Commit() {
-  // Those that nobody uses any more end outside the lock.
   // Destroyed last: contexts that nobody uses any more end outside the lock.
   std::map<int, Listener> before;
   const std::lock_guard<std::mutex> guard(lock_);
