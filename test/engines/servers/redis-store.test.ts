@@ -353,10 +353,10 @@ test.serial('a user with the rights that docs/operations.md names has enough', a
   await bus.start({ frame: ignore, gap: ignore, ready: ignore, lost: () => t.fail() });
   t.true(bus.publish(Buffer.from('frame')));
   await store.put(bytes('k'), bytes('1'), version(1), ABSENT, 0);
-  await store.put(bytes('k'), bytes('1'), version(2), version(1), 5);
-  await store.add(bytes('n'), 1, version(3), 5);
+  await store.put(bytes('k'), bytes('1'), version(2), version(1), 60_000);
+  await store.add(bytes('n'), 1, version(3), 60_000);
   server.cli('SCRIPT', 'FLUSH');
-  await store.add(bytes('n'), 1, version(4), 5);
+  await store.add(bytes('n'), 1, version(4), 60_000);
   await store.delete(bytes('n'), version(4));
   t.is(await statusOf(store.delete(bytes('n'), null)), STATUS_ABSENT);
   t.deepEqual(watch.reasons, []);
