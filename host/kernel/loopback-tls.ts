@@ -16,9 +16,11 @@ export interface TlsAnswer {
 
 const NONE = new Uint8Array(0);
 
+type Facts = Readonly<Record<string, string>>;
+
 export interface Session {
   readonly handle: number;
-  readonly facts: Readonly<Record<string, string>>;
+  readonly facts: Facts;
   /** What was fed to it. */
   early: Uint8Array;
   /** Its handshake is done. */
@@ -28,12 +30,20 @@ export interface Session {
 /** Sessions that are there, by slot, and what is known of their peers. */
 export class LoopbackSeat implements TlsSeat {
   readonly #sessions = new Map<number, Session>();
-  /** Of whoever connects next. */
-  facts: Readonly<Record<string, string>> = {};
+  /** What the next session will know of its peer, unless `expect` has said so. */
+  facts: Facts = {};
+  readonly #expected = new Map<number, Facts>();
 
   open(slot: number, handle: number): boolean {
-    this.#sessions.set(slot, { handle, facts: this.facts, early: NONE, ready: false });
+    const facts = this.#expected.get(handle) ?? this.facts;
+    this.#expected.delete(handle);
+    this.#sessions.set(slot, { handle, facts, early: NONE, ready: false });
     return true;
+  }
+
+  /** What the session of a connection will know that begins it later. */
+  expect(handle: number, facts: Facts): void {
+    this.#expected.set(handle, facts);
   }
 
   feed(slot: number, view: Uint8Array, offset: number, length: number): void {
@@ -107,7 +117,8 @@ function receive(socket: Socket, bytes: Uint8Array, session: Session): TlsAnswer
   let result = -constants.EAGAIN;
   if (fed) result = early.length;
   else if (received) result = socket.receive(bytes);
-  const answer = { result, wire: 0, received: Math.max(0, result), events };
+  // A handshake has bytes as well.
+  const answer = { result, wire: 0, received: Math.max(0, result) + events, events };
   if (events !== 0 && result <= 0) return { ...answer, result: TLS_MORE };
   if (result === 0 && !(ready && socket.announced)) return { ...answer, result: TLS_TRUNCATED };
   return answer;
