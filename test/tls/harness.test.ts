@@ -19,6 +19,19 @@ test('a guest hears of a connection when its handshake is done, and of its data 
   t.is(peer.text(), 'hello');
 });
 
+test('what is sent before the handshake is done waits for it, and too much of that is a failure', async (t) => {
+  const harness = await scripted();
+  const [peer, talker] = [1, 2].map(() => harness.connect({ tls: true, shakes: false }));
+  peer!.send('s .,hel');
+  peer!.send('lo;');
+  t.is(peer!.text(), '');
+  peer!.shake();
+  t.is(peer!.text(), 'hello');
+  talker!.send(pattern(100_000, 1));
+  t.is(talker!.state, 'ended');
+  t.like(harness.stats(), { errors: { TLS: 1 }, connections: { refused: 1 } });
+});
+
 test('an announced end is an end, and one that is not is a truncation', async (t) => {
   const harness = await scripted();
   const [one, other] = [harness.connect({ tls: true }), harness.connect({ tls: true })];
