@@ -70,6 +70,10 @@ export function readArguments(): Invocation {
   return { protocol, flags: command.opts<ServeFlags>(), policy, serverOnly };
 }
 
+/** Whether the command line of one server has it. */
+export const isServeFlag = (flag: string): boolean =>
+  serveCommand().options.some(({ long }) => long === flag);
+
 function serveCommand(): ReturnType<typeof makeCommand> {
   const command = makeCommand('wasmpoll')
     .description('Serves a network protocol written as sandboxed WebAssembly.')
