@@ -110,7 +110,9 @@ async function serving(
 }
 
 test('the tarball has what is needed to run and to write protocols, and nothing else', (t) => {
-  const assembly = readdirSync(`${root}assembly`).map((name) => `assembly/${name}`);
+  const assembly = (readdirSync(`${root}assembly`, { recursive: true }) as string[])
+    .filter((name) => name.includes('.'))
+    .map((name) => `assembly/${name}`);
   const host = (readdirSync(`${root}host`, { recursive: true }) as string[])
     .filter((name) => name.endsWith('.ts') && !name.endsWith('.d.ts'))
     .filter((name) => !name.startsWith('admin/page/'))
