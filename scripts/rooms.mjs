@@ -71,9 +71,12 @@ export const rooms = {
   ],
   logs: ['server/endings', 'server/logger'],
   systemd: ['kernel', 'server'],
+  compiler: ['module'],
+  projects: [],
   cli: [
     ...[
       'admin',
+      'cli/author',
       'cli/top',
       'engines/address',
       'engines/open',
@@ -83,6 +86,11 @@ export const rooms = {
       'module',
     ],
     ...['server', 'services', 'systemd', 'tls', 'wasi'],
+  ],
+  'cli/author': [
+    ...['compiler', 'projects', 'listen/spec', 'server'],
+    ...['cli/command-line', 'cli/config-file', 'cli/flags', 'cli/operation', 'cli/serve-command'],
+    'cli/signals',
   ],
   'cli/top': ['admin/view', 'cli/command-line', 'cli/signals', 'listen/address'],
 };
@@ -106,7 +114,8 @@ export const limits = {
     'host/threads/engine.ts': 11,
     'host/threads/supervisor.ts': 12,
     'host/listen/listening.ts': 13,
-    'host/cli/invocation.ts': 11,
+    'host/cli/invocation.ts': 12,
+    'host/cli/author/develop.ts': 13,
     'host/server/serve.ts': 18,
     'host/admin/admin.ts': 16,
     'host/admin/page/app.ts': 12,
