@@ -3,4 +3,7 @@
 import ava from './ava.mjs';
 
 // biome-ignore lint/style/noDefaultExport: ava takes its options so
-export default { ...ava, files: ['dist/test/wasi/programs/*.test.js'] };
+export default {
+  ...ava,
+  files: ['dist/test/languages/*.test.js', 'dist/test/wasi/programs/*.test.js'],
+};

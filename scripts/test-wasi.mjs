@@ -1,5 +1,5 @@
-// Runs the tests of WASI programs in C and Rust: `npm run test:wasi [-- ava's options]`. Installs the
-// compilers with apt when they are missing, and says in one line what to do when it cannot.
+// Runs the tests of guests and WASI programs in C and Rust: `npm run test:wasi [-- ava's options]`.
+// Installs the compilers with apt when they are missing, and says in one line what to do when it cannot.
 
 import { spawnSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
@@ -15,7 +15,9 @@ const COMPILERS = [
     packages: ['clang', 'lld', 'wasi-libc', 'libclang-rt-dev-wasm32'],
   },
   {
-    probe: 'test -d "$(rustc --print target-libdir --target wasm32-wasi)"',
+    probe:
+      'test -d "$(rustc --print target-libdir --target wasm32-wasi)" && ' +
+      'test -d "$(rustc --print target-libdir --target wasm32-unknown-unknown)"',
     packages: ['rustc', 'libstd-rust-dev-wasm32'],
   },
 ];
