@@ -46,6 +46,10 @@ export async function main(signals: Signals): Promise<void> {
     const { runMain } = await import('./run.ts');
     return runMain(process.argv.slice(3), signals);
   }
+  if (process.argv[2] === 'test') {
+    const { testMain } = await import('./author/test.ts');
+    return testMain(process.argv.slice(3));
+  }
   if (process.argv[2] === 'top') {
     const { topMain } = await import('./top/command.ts');
     return topMain(process.argv.slice(3), signals);
