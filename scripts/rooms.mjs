@@ -72,6 +72,8 @@ export const rooms = {
   transcripts: ['testing', 'module/protocol-module'],
   logs: ['server/endings', 'server/logger'],
   systemd: ['kernel', 'server'],
+  compiler: ['module'],
+  projects: [],
   cli: [
     ...[
       'admin',
@@ -86,7 +88,11 @@ export const rooms = {
     ],
     ...['server', 'services', 'systemd', 'tls', 'wasi'],
   ],
-  'cli/author': [...['cli/command-line', 'cli/config-file', 'module/source', 'transcripts']],
+  'cli/author': [
+    ...['compiler', 'projects', 'listen/spec', 'module/source', 'server', 'transcripts'],
+    ...['cli/command-line', 'cli/config-file', 'cli/flags', 'cli/operation', 'cli/serve-command'],
+    'cli/signals',
+  ],
   'cli/top': ['admin/view', 'cli/command-line', 'cli/signals', 'listen/address'],
 };
 
@@ -110,6 +116,8 @@ export const limits = {
     'host/threads/supervisor.ts': 12,
     'host/listen/listening.ts': 13,
     'host/cli/invocation.ts': 12,
+    'host/cli/author/develop.ts': 13,
+    'host/cli/author/test.ts': 12,
     'host/server/serve.ts': 18,
     'host/admin/admin.ts': 16,
     'host/admin/page/app.ts': 12,

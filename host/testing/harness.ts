@@ -50,11 +50,7 @@ export async function harness(
   return (await harnesses(source, options))();
 }
 
-/**
- * Loads a module once, for many harnesses.
- * @returns each call is a fresh one, which throws as `harness()` does
- * @throws WasmpollError ERR_MODULE or ERR_POLICY
- */
+/** Loads a module as `harness()` does. @returns each call is a fresh one, which throws ERR_GUEST */
 export async function harnesses(
   source: ModuleSource,
   options: HarnessOptions = {},
@@ -190,10 +186,13 @@ export class Harness {
     const { listener = LISTENER, local = listener, tls = false, proxy = false } = options;
     const { fd, client } = this.#kernel.connect(bufferBytes, address, local);
     const peer = new Peer(client, () => this.settle());
-    this.#kernel.seat.facts = typeof tls === 'object' ? tls : {};
+    const facts = typeof tls === 'object' ? tls : {};
+    this.#kernel.seat.facts = facts;
     this.#opening = peer;
     const handle = this.#reactor.open(fd, this.#listeners.number(options));
     this.#opening = null;
+    // The header comes first.
+    if (proxy && tls !== false) this.#kernel.seat.expect(handle, facts);
     // Told of as open when its header has come, and its handshake is done.
     if (proxy || tls !== false) this.#peers.set(handle, peer);
     if (tls !== false && options.shakes !== false && !proxy) peer.shake();

@@ -3,6 +3,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
+import { workshop } from '../helpers/documents.ts';
 import { hazard } from '../helpers/hang-or-trap-guest.ts';
 import { type Owner, refused, runCli, temporary } from '../helpers/process.ts';
 
@@ -103,4 +104,19 @@ test('wrong usage is said in one line', async (t) => {
   );
   refused(t, await runCli(['test', 'a.txt', '--guest', './no.wasm'], { cwd }), 1, /no such file/);
   refused(t, await runCli(['test', 'a.txt', '--guest', './a.txt'], { cwd }), 1, /a\.txt: /);
+});
+
+test('in a project its source is built first, and what is wrong with that is told', async (t) => {
+  const { folder } = workshop(t);
+  t.is((await runCli(['new', 'mine'], { cwd: folder })).code, 0);
+  const cwd = path.join(folder, 'mine');
+  const { code, stdout, stderr } = await runCli(['test'], { cwd });
+  t.is(stderr, '');
+  t.regex(stdout, /^ok {4}test\/mine\.txt \(23 plays\)\n/);
+  t.is(code, 0);
+  writeFileSync(path.join(cwd, 'src', 'mine.ts'), 'export function on_data(): i32 { return x; }\n');
+  const wrong = await runCli(['test'], { cwd });
+  t.regex(wrong.stderr, /^src\/mine\.ts:1:\d+: .*'x'/);
+  t.is(wrong.stdout, '');
+  t.is(wrong.code, 1);
 });

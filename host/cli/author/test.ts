@@ -4,10 +4,12 @@
 import { messageOf, WasmpollError } from '../../errors.ts';
 import { resolveProtocol } from '../../module/source.ts';
 import { settings } from '../../policy.ts';
+import { findProject, type Project } from '../../projects/project.ts';
 import { report } from '../../transcripts/report.ts';
 import { readValue } from '../../units.ts';
 import { complain, FAILED, makeCommand, refuse, refuseRepetition, USAGE } from '../command-line.ts';
 import { type ConfigFlags, parseSet } from '../config-file.ts';
+import { built } from './built.ts';
 import type { Task } from './play-messages.ts';
 import { playAll } from './playing.ts';
 import { FOLDER, readTasks } from './transcript-files.ts';
@@ -29,7 +31,10 @@ function testCommand(): ReturnType<typeof makeCommand> {
       'Plays transcripts of conversations, and tells where the guest says something else.',
     )
     .argument('[files...]', `transcripts (default: ${FOLDER}/*.txt)`)
-    .option('--guest <module>', 'a bundled protocol, or the path of a module: ./my.wasm')
+    .option(
+      '--guest <module>',
+      "a bundled protocol, or the path of a module: ./my.wasm (default: builds the project's)",
+    )
     .option('--seed <N>', 'play whole, and cut as a failure has said', parseSeed)
     .option('--swap', 'also put a fresh instance in place of the guest, between any two callbacks')
     .option(
@@ -74,21 +79,22 @@ function parseTimeout(text: string): number {
 /** Tests what the arguments say, and leaves the exit status. */
 export async function testMain(args: readonly string[]): Promise<void> {
   let flags: Flags;
+  let project: Project | null;
   let tasks: Task[];
   try {
     const command = testCommand();
     command.parse(args, { from: 'user' });
     flags = command.opts<Flags>();
-    tasks = await readTasks((command.processedArgs as [string[]])[0], flags);
-    if (flags.guest === undefined) {
-      throw new WasmpollError('ERR_OPTION', 'say which guest is tested, as with --guest ./my.wasm');
-    }
+    project = flags.guest === undefined ? findProject(undefined) : null;
+    const [files] = command.processedArgs as [string[]];
+    tasks = await readTasks(files, project?.folder ?? '', flags);
   } catch (error) {
     refuseFiles(error);
     return;
   }
   try {
-    const went = await play(flags.guest, tasks, flags);
+    const guest = project === null ? flags.guest! : await built(project);
+    const went = guest !== null && (await play(guest, tasks, flags));
     process.exitCode = went ? 0 : FAILED;
   } catch (error) {
     complain(messageOf(error));

@@ -15,13 +15,18 @@ const ENDING = '.txt';
 
 /**
  * Reads all of them, those of the project if none is named.
+ * @param folder of the project
  * @param given configuration that comes before what the transcripts say
  * @throws WasmpollError ERR_CONFIG with a line for each mistake; ERR_OPTION when there is none
  */
-export async function readTasks(files: readonly string[], given: ConfigFlags): Promise<Task[]> {
+export async function readTasks(
+  files: readonly string[],
+  folder: string,
+  given: ConfigFlags,
+): Promise<Task[]> {
   const mistakes: string[] = [];
   const tasks: Task[] = [];
-  for (const file of files.length > 0 ? files : await projectFiles()) {
+  for (const file of files.length > 0 ? files : await filesOf(folder)) {
     try {
       const transcript = parseTranscript(await read(file), file);
       tasks.push({ transcript, config: await configOf(transcript, given) });
@@ -34,10 +39,11 @@ export async function readTasks(files: readonly string[], given: ConfigFlags): P
   return tasks;
 }
 
-async function projectFiles(): Promise<string[]> {
-  const names = await readdir(FOLDER).catch(() => []);
+async function filesOf(project: string): Promise<string[]> {
+  const folder = path.relative('', path.join(project, FOLDER));
+  const names = await readdir(folder).catch(() => []);
   const files = names.filter((name) => name.endsWith(ENDING)).sort();
-  if (files.length > 0) return files.map((name) => path.join(FOLDER, name));
+  if (files.length > 0) return files.map((name) => path.join(folder, name));
   const advice = `give the path of one, or write ${FOLDER}/NAME${ENDING}`;
   throw new WasmpollError('ERR_OPTION', `there are no transcripts here; ${advice}`);
 }
