@@ -244,8 +244,10 @@ test("a user's own protocol is compiled against the package, unit-tested and ser
   t.is(String(await client.readExactly(5)), 'HELLO');
 });
 
-test('the header for C is where docs/abi.md says', (t) => {
-  t.true(existsSync(path.join(user, 'node_modules/wasmpoll/assembly/wasmpoll.h')));
+test('what C and Rust need is where docs/languages.md says', (t) => {
+  for (const name of ['wasmpoll.h', 'wasmpoll.rs']) {
+    t.true(existsSync(path.join(user, 'node_modules/wasmpoll/assembly', name)), name);
+  }
 });
 
 const PROGRAM = `import { type Code, type Policy, type Server, type Snapshot, serve } from 'wasmpoll';
