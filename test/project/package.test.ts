@@ -110,9 +110,14 @@ async function serving(
 }
 
 test('the tarball has what is needed to run and to write protocols, and nothing else', (t) => {
-  const assembly = (readdirSync(`${root}assembly`, { recursive: true }) as string[])
-    .filter((name) => name.includes('.'))
-    .map((name) => `assembly/${name}`);
+  const assembly = (readdirSync(`${root}assembly`, { recursive: true }) as string[]).filter(
+    (name) => /\.(?:ts|h|rs)$/.test(name),
+  );
+  const declared = assembly
+    .filter((name) => name.endsWith('.ts'))
+    .flatMap((name) =>
+      ['d.ts', 'd.ts.map'].map((end) => `dist/assembly/${name.replace(/ts$/, end)}`),
+    );
   const host = (readdirSync(`${root}host`, { recursive: true }) as string[])
     .filter((name) => name.endsWith('.ts') && !name.endsWith('.d.ts'))
     .filter((name) => !name.startsWith('admin/page/'))
@@ -130,8 +135,9 @@ test('the tarball has what is needed to run and to write protocols, and nothing 
   const charts = readdirSync(`${root}bench/charts`).map((name) => `bench/charts/${name}`);
   const expected = [
     ...['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'],
-    ...assembly,
-    ...['dist/assembly/abi.d.ts', 'dist/assembly/abi.js'],
+    ...assembly.map((name) => `assembly/${name}`),
+    ...declared,
+    'dist/assembly/abi.js',
     ...host,
     'dist/host/webassembly.d.ts',
     ...page.map((name) => `dist/host/admin/page/${name}`),
@@ -238,8 +244,10 @@ test("a user's own protocol is compiled against the package, unit-tested and ser
   t.is(String(await client.readExactly(5)), 'HELLO');
 });
 
-test('the header for C is where docs/abi.md says', (t) => {
-  t.true(existsSync(path.join(user, 'node_modules/wasmpoll/assembly/wasmpoll.h')));
+test('what C and Rust need is where docs/languages.md says', (t) => {
+  for (const name of ['wasmpoll.h', 'wasmpoll.rs']) {
+    t.true(existsSync(path.join(user, 'node_modules/wasmpoll/assembly', name)), name);
+  }
 });
 
 const PROGRAM = `import { type Code, type Policy, type Server, type Snapshot, serve } from 'wasmpoll';
