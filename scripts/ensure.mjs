@@ -3,7 +3,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -56,6 +56,7 @@ async function ensureTypeScript() {
   run(process.execPath, [bin('typescript', 'tsc'), '-p', root], 'compiling TypeScript');
   await bundleScripts();
   await buildPage();
+  await declareAssembly();
   await writeFile(stamp, '');
 }
 
@@ -81,6 +82,25 @@ async function bundleScripts() {
     logLevel: 'warning',
   });
 }
+
+/**
+ * What editors read of `wasmpoll/assembly`. The sources alone would not do: with `nodenext` imports need endings,
+ * and asc would look for `abi.js.ts`.
+ */
+async function declareAssembly() {
+  const assembly = join(root, 'assembly');
+  run(process.execPath, [bin('typescript', 'tsc'), '-p', assembly], 'declaring wasmpoll/assembly');
+  const output = join(root, 'dist', 'assembly');
+  for (const name of readdirSync(output, { recursive: true })) {
+    if (!name.endsWith('.d.ts')) continue;
+    const file = join(output, name);
+    const text = await readFile(file, 'utf8');
+    await writeFile(file, text.replaceAll(RELATIVE, '$1.js$2'));
+  }
+}
+
+/** The end of an import of a file that has no ending yet. */
+const RELATIVE = /(\bfrom '\.[^'\n]*?|\bimport\('\.[^'\n]*?)(?<!\.js)(')/g;
 
 /** The dashboard is for browsers: checked with their types, and put into one script. */
 async function buildPage() {

@@ -3,8 +3,6 @@
 
 import { REASON_SHUTDOWN } from '../../assembly/abi.ts';
 import { Loopback } from '../kernel/loopback.ts';
-import { TLS_AT_ONCE, TLS_LATER, TLS_LISTENERS } from '../kernel/tls-access.ts';
-import { ListenerTable } from '../listen/peer/listener-table.ts';
 import type { Snapshot } from '../memory/counts/stats.ts';
 import { loadModule, type ModuleSource } from '../module/protocol-module.ts';
 import type { Policy } from '../policy.ts';
@@ -12,6 +10,7 @@ import { RateLimit } from '../rate-limit.ts';
 import type { Observer } from '../reactor/observer.ts';
 import { Reactor } from '../reactor/reactor.ts';
 import type { SharedCounts } from '../shared/counts.ts';
+import { Listeners } from './listeners.ts';
 import {
   type ConnectOptions,
   configBytes,
@@ -48,9 +47,17 @@ export async function harness(
   source: ModuleSource,
   options: HarnessOptions = {},
 ): Promise<Harness> {
-  const ground = resolveOptions(options);
-  const module = await loadModule(source, ground.policy, options.name);
-  return new Harness(module, ground);
+  return (await harnesses(source, options))();
+}
+
+/** Loads a module as `harness()` does. @returns each call is a fresh one, which throws ERR_GUEST */
+export async function harnesses(
+  source: ModuleSource,
+  options: HarnessOptions = {},
+): Promise<() => Harness> {
+  const { policy } = resolveOptions(options);
+  const module = await loadModule(source, policy, options.name);
+  return () => new Harness(module, resolveOptions(options));
 }
 
 export interface HarnessStats extends Snapshot {
@@ -67,19 +74,17 @@ export class Harness {
   readonly traps: string[] = [];
   /** The store, as `server.store` is. A promise settles when the call returns that has brought the answer. */
   readonly store: Program['store'];
+  /** Called before each round: in it `trap()` and `renew()` come between two callbacks. */
+  between: (() => void) | null = null;
   readonly #policy: Policy;
-  readonly #name: string;
   readonly #kernel = new Loopback();
   readonly #program: Program;
   readonly #reactor: Reactor;
   readonly #events = new Uint32Array(3);
   readonly #peers = new Map<number, Peer>();
   readonly #capacity = 16 * 1024 * 1024;
-  readonly #listeners: ListenerTable;
-  /** Their numbers, by what tells them apart. */
-  readonly #numbers = new Map<string, number>();
-  /** Which of them have TLS. */
-  readonly #modes = new Int32Array(TLS_LISTENERS);
+  readonly #listeners: Listeners;
+  #module: Awaited<ReturnType<typeof loadModule>>;
   #config: Uint8Array;
   #now = 1;
   #ports = 49_152;
@@ -93,7 +98,7 @@ export class Harness {
     { policy, config, buffer, random, wallClock, engines }: HarnessGround,
   ) {
     this.#policy = policy;
-    this.#name = module.name;
+    this.#module = module;
     this.#config = config;
     const limit = new RateLimit(policy.logLinesPerSecond, () => this.#now);
     const observer: Observer = {
@@ -117,7 +122,7 @@ export class Harness {
     const own = { wake: () => this.#reactor.wake(), settle: () => this.settle() };
     this.#program = new Program(policy, () => this.#now, own, engines, this);
     this.store = this.#program.store;
-    this.#listeners = ListenerTable.make(buffer);
+    this.#listeners = new Listeners(buffer);
     this.#reactor = new Reactor({
       kernel: this.#kernel,
       module: { ...module, config },
@@ -127,7 +132,7 @@ export class Harness {
       wallNow: () => wallClock + this.#now,
       random,
       listeners: this.#listeners.buffer,
-      tls: { place: { id: 1, seat: 0 }, seat: this.#kernel.seat, modes: this.#modes },
+      tls: { place: { id: 1, seat: 0 }, seat: this.#kernel.seat, modes: this.#listeners.modes },
       buffer,
       seat: this.#program.seat,
       routed: engines.store !== undefined,
@@ -179,14 +184,12 @@ export class Harness {
   connect(options: ConnectOptions = {}): Peer {
     const { address = `127.0.0.1:${this.#ports++}`, bufferBytes = this.#capacity } = options;
     const { listener = LISTENER, local = listener, tls = false, proxy = false } = options;
-    const mode = tls !== false ? TLS_AT_ONCE : options.starttls === true ? TLS_LATER : 0;
-    const number = this.#listener(listener, proxy, mode);
     const { fd, client } = this.#kernel.connect(bufferBytes, address, local);
     const peer = new Peer(client, () => this.settle());
     const facts = typeof tls === 'object' ? tls : {};
     this.#kernel.seat.facts = facts;
     this.#opening = peer;
-    const handle = this.#reactor.open(fd, number);
+    const handle = this.#reactor.open(fd, this.#listeners.number(options));
     this.#opening = null;
     // The header comes first.
     if (proxy && tls !== false) this.#kernel.seat.expect(handle, facts);
@@ -197,14 +200,6 @@ export class Harness {
     return peer;
   }
 
-  #listener(name: string, proxied: boolean, mode: number): number {
-    const key = `${proxied} ${mode} ${name}`;
-    const number = this.#numbers.get(key) ?? this.#listeners.add({ name, proxied });
-    this.#numbers.set(key, number);
-    this.#modes[number] = mode;
-    return number;
-  }
-
   /**
    * Swaps the module under the live connections, as `server.swap()` does.
    * @param options `config`: another one than before
@@ -212,9 +207,22 @@ export class Harness {
    */
   async swap(source: ModuleSource, options: Pick<HarnessOptions, 'config'> = {}): Promise<void> {
     const config = options.config === undefined ? this.#config : configBytes(options.config);
-    const module = await loadModule(source, this.#policy, this.#name);
+    const module = await loadModule(source, this.#policy, this.#module.name);
     this.#reactor.swap({ ...module, config });
+    this.#module = module;
     this.#config = config;
+    this.settle();
+  }
+
+  /** Swaps the module for itself: a fresh instance goes on, as one does after `swap()`. */
+  renew(): void {
+    this.#reactor.swap({ ...this.#module, config: this.#config });
+    this.settle();
+  }
+
+  /** The guest fails in a callback that belongs to no connection: all are kept, and a fresh instance goes on. */
+  trap(why = 'a trap of the test'): void {
+    this.#reactor.fail(why);
     this.settle();
   }
 
@@ -247,10 +255,17 @@ export class Harness {
     this.#settling = true;
     try {
       // A turn of the guest's may be what the program's own side waits for.
-      while (this.#program.turn() || this.#reactor.turn() || this.#waits());
+      while (this.#program.turn() || this.#turn() || this.#waits());
     } finally {
       this.#settling = false;
     }
+  }
+
+  #turn(): boolean {
+    if (this.between === null) return this.#reactor.turn();
+    this.between();
+    this.#reactor.serve(0);
+    return this.#reactor.ready;
   }
 
   get #deadline(): number {
