@@ -35,7 +35,8 @@ export async function connect(address: string, options: ConnectOptions = {}): Pr
   return client;
 }
 
-function over(socket: Socket, secure: ConnectionOptions): TLSSocket {
+/** TLS, with any certificate, over a connection whose own end nobody listens to any more. */
+export function over(socket: Socket, secure: ConnectionOptions): TLSSocket {
   const options = { allowHalfOpen: true, rejectUnauthorized: false, ...secure };
   return connectTls({ ...options, socket } as ConnectionOptions);
 }
