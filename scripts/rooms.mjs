@@ -92,7 +92,7 @@ export const limits = {
   /** A table, as long as there are settings. */
   exempt: ['host/policy.ts'],
   files: 15,
-  filesOf: { kernel: 18, module: 16, reactor: 25, 'wasi/preview1': 20 },
+  filesOf: { kernel: 18, module: 17, reactor: 25, 'wasi/preview1': 20 },
   imports: 10,
   /** Those that put the parts together. */
   importsOf: {
