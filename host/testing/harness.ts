@@ -9,9 +9,10 @@ import type { Snapshot } from '../memory/counts/stats.ts';
 import { loadModule, type ModuleSource } from '../module/protocol-module.ts';
 import type { Policy } from '../policy.ts';
 import { RateLimit } from '../rate-limit.ts';
-import type { Observer } from '../reactor/observer.ts';
+import type { Failure, Observer } from '../reactor/observer.ts';
 import { Reactor } from '../reactor/reactor.ts';
 import type { SharedCounts } from '../shared/counts.ts';
+import { type Inspection, inspect } from './inspection.ts';
 import {
   type ConnectOptions,
   configBytes,
@@ -27,7 +28,9 @@ export { StoreError, WasmpollError } from '../errors.ts';
 export type { GuestMetric, GuestMetrics, Histogram, Snapshot } from '../memory/counts/stats.ts';
 export type { ModuleSource } from '../module/protocol-module.ts';
 export type { Policy } from '../policy.ts';
+export type { Failure } from '../reactor/observer.ts';
 export type { SharedCounts } from '../shared/counts.ts';
+export type { Inspection } from './inspection.ts';
 export type { ConnectOptions, HarnessOptions } from './options.ts';
 export { Peer } from './peer.ts';
 export { type HeldMessage, TestBus } from './test-bus.ts';
@@ -65,6 +68,8 @@ export class Harness {
   readonly logs: LogLine[] = [];
   /** Why the guest was replaced, once for each time. */
   readonly traps: string[] = [];
+  /** The same, with what else is known. */
+  readonly failures: Failure[] = [];
   /** The store, as `server.store` is. A promise settles when the call returns that has brought the answer. */
   readonly store: Program['store'];
   readonly #policy: Policy;
@@ -110,7 +115,10 @@ export class Harness {
         if (peer !== undefined) peer.closeReason = reason;
       },
       fault: () => true,
-      restart: ({ why }) => this.traps.push(why),
+      restart: (failure) => {
+        this.traps.push(failure.why);
+        this.failures.push(failure);
+      },
       failure: (error) => this.traps.push(String(error)),
       log: (level, text) => limit.admit() && this.logs.push({ level, text }) > 0,
     };
@@ -142,6 +150,15 @@ export class Harness {
   stats(): HarnessStats {
     const { counts: shared, engines } = this.#program;
     return { ...this.#reactor.snapshot(), shared, engines };
+  }
+
+  /**
+   * What is known of a connection: its state block, its timer, what it waits for.
+   * @param connection `Peer.connection`
+   * @returns null once it is over
+   */
+  inspect(connection: number): Inspection | null {
+    return inspect(this.#reactor, this.#policy.maxConnections, connection);
   }
 
   /** Messages that the test has missed, by topic, as `server.on('missed')` tells. */
