@@ -69,11 +69,15 @@ export const rooms = {
     ...['engines/contract', 'engines/frame', 'engines/in-flight', 'engines/router'],
     ...['engines/timers', 'listen/peer', 'memory/counts'],
   ],
+  playground: ['admin/hosts', 'admin/reply', 'module/source'],
+  'playground/bench': ['module/source-lines', 'testing'],
+  'playground/page': ['admin/page/dom', 'admin/view/figures', 'playground/bench/messages'],
   logs: ['server/endings', 'server/logger'],
   systemd: ['kernel', 'server'],
   cli: [
     ...[
       'admin',
+      'cli/author',
       'cli/top',
       'engines/address',
       'engines/open',
@@ -84,6 +88,7 @@ export const rooms = {
     ],
     ...['server', 'services', 'systemd', 'tls', 'wasi'],
   ],
+  'cli/author': ['cli/command-line', 'cli/signals', 'playground'],
   'cli/top': ['admin/view', 'cli/command-line', 'cli/signals', 'listen/address'],
 };
 
@@ -106,10 +111,11 @@ export const limits = {
     'host/threads/engine.ts': 11,
     'host/threads/supervisor.ts': 12,
     'host/listen/listening.ts': 13,
-    'host/cli/invocation.ts': 11,
+    'host/cli/invocation.ts': 12,
     'host/server/serve.ts': 18,
     'host/admin/admin.ts': 16,
     'host/admin/page/app.ts': 12,
+    'host/playground/page/app.ts': 12,
     'host/server/server.ts': 18,
     'host/testing/harness.ts': 18,
   },

@@ -50,6 +50,10 @@ export async function main(signals: Signals): Promise<void> {
     const { topMain } = await import('./top/command.ts');
     return topMain(process.argv.slice(3), signals);
   }
+  if (process.argv[2] === 'playground') {
+    const { playgroundMain } = await import('./author/playground.ts');
+    return playgroundMain(process.argv.slice(3), signals);
+  }
   const args = process.argv.slice(2);
   if (namesServices(args)) return servicesMain(args, signals);
   let invocation: Invocation;

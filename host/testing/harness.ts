@@ -56,6 +56,8 @@ export async function harness(
   return new Harness(module, ground);
 }
 
+type SwapOptions = Pick<HarnessOptions, 'config' | 'name'>;
+
 export interface HarnessStats extends Snapshot {
   /** Topics and keys, of the guest and of the test. */
   shared: SharedCounts;
@@ -221,12 +223,13 @@ export class Harness {
 
   /**
    * Swaps the module under the live connections, as `server.swap()` does.
-   * @param options `config`: another one than before
+   * @param options `config` and `name`: others than before
    * @throws WasmpollError ERR_MODULE, ERR_GUEST or ERR_OPTION; the module before goes on then
    */
-  async swap(source: ModuleSource, options: Pick<HarnessOptions, 'config'> = {}): Promise<void> {
+  async swap(source: ModuleSource, options: SwapOptions = {}): Promise<void> {
     const config = options.config === undefined ? this.#config : configBytes(options.config);
-    const module = await loadModule(source, this.#policy, this.#name);
+    const name = options.name ?? this.#name;
+    const module = await loadModule(source, this.#policy, name);
     this.#reactor.swap({ ...module, config });
     this.#config = config;
     this.settle();
