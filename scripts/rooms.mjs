@@ -74,6 +74,8 @@ export const rooms = {
   'playground/page': ['admin/page/dom', 'admin/view/figures', 'playground/bench/messages'],
   logs: ['server/endings', 'server/logger'],
   systemd: ['kernel', 'server'],
+  compiler: ['module'],
+  projects: [],
   cli: [
     ...[
       'admin',
@@ -88,7 +90,11 @@ export const rooms = {
     ],
     ...['server', 'services', 'systemd', 'tls', 'wasi'],
   ],
-  'cli/author': ['cli/command-line', 'cli/signals', 'playground'],
+  'cli/author': [
+    ...['compiler', 'playground', 'projects', 'listen/spec', 'server'],
+    ...['cli/command-line', 'cli/config-file', 'cli/flags', 'cli/operation', 'cli/serve-command'],
+    'cli/signals',
+  ],
   'cli/top': ['admin/view', 'cli/command-line', 'cli/signals', 'listen/address'],
 };
 
@@ -112,6 +118,7 @@ export const limits = {
     'host/threads/supervisor.ts': 12,
     'host/listen/listening.ts': 13,
     'host/cli/invocation.ts': 12,
+    'host/cli/author/develop.ts': 13,
     'host/server/serve.ts': 18,
     'host/admin/admin.ts': 16,
     'host/admin/page/app.ts': 12,

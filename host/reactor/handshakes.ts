@@ -1,7 +1,7 @@
 // Handshakes: the connections of TLS that have not agreed with their peers yet: how each begins, how many there
 // are, and which has waited longest. It performs none.
 
-import { REASON_TLS } from '../../assembly/abi.ts';
+import { REASON_SHUTDOWN, REASON_TLS } from '../../assembly/abi.ts';
 import { TLS_AT_ONCE } from '../kernel/tls-access.ts';
 import * as Numbers from '../memory/layout.ts';
 import type { Deadlines } from './deadlines.ts';
@@ -120,6 +120,12 @@ export class Handshakes {
     this.#stats.error(kind);
     this.#refuse(slot);
     this.#connections.doom(slot, REASON_TLS);
+  }
+
+  /** The server ends, and the peer says nothing: nobody's mistake. */
+  cutShort(slot: number): void {
+    this.#refuse(slot);
+    this.#connections.doom(slot, REASON_SHUTDOWN);
   }
 
   /** It came to nothing. */

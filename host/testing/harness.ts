@@ -202,10 +202,13 @@ export class Harness {
     const number = this.#listener(listener, proxy, mode);
     const { fd, client } = this.#kernel.connect(bufferBytes, address, local);
     const peer = new Peer(client, () => this.settle());
-    this.#kernel.seat.facts = typeof tls === 'object' ? tls : {};
+    const facts = typeof tls === 'object' ? tls : {};
+    this.#kernel.seat.facts = facts;
     this.#opening = peer;
     const handle = this.#reactor.open(fd, number);
     this.#opening = null;
+    // The header comes first.
+    if (proxy && tls !== false) this.#kernel.seat.expect(handle, facts);
     // Told of as open when its header has come, and its handshake is done.
     if (proxy || tls !== false) this.#peers.set(handle, peer);
     if (tls !== false && options.shakes !== false && !proxy) peer.shake();

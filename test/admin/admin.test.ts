@@ -8,6 +8,7 @@ import { type Admin, LogTail, openAdmin, type Server, serve } from '../../host/i
 import { silent } from '../../host/server/logger.ts';
 import { ask, events } from '../helpers/admin.ts';
 import { connect } from '../helpers/client.ts';
+import { until } from '../helpers/proc.ts';
 import { startCli, temporary } from '../helpers/process.ts';
 
 const quick = { drainQuietMs: 0, graceMs: 1000, lingerMs: 100 };
@@ -43,6 +44,8 @@ test('status tells what is served, by whom, and what was counted', async (t) => 
   await client.send('hello');
   client.end();
   await client.readAll();
+  // What was sent is counted when the system call has returned, which the client may be ahead of.
+  await until(() => server.stats().bytesOut === 5);
   const { status, headers, text } = await ask(unix, '/status');
   t.is(status, 200);
   t.is(headers['content-type'], 'application/json; charset=utf-8');

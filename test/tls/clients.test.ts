@@ -39,14 +39,24 @@ interface Said {
   readonly code: number | null;
 }
 
-/** Runs a client, gives it its input once it has said what is waited for, and ends the input. */
-function talk(t: Owner, command: string, args: readonly string[], input = ''): Promise<Said> {
+/**
+ * Runs a client to its end, and gives it its input, which ends when it has come back.
+ * @param enough the client is ended as soon as it has said this, for one that would not end
+ */
+function talk(
+  t: Owner,
+  command: string,
+  args: readonly string[],
+  input = '',
+  enough: RegExp | null = null,
+): Promise<Said> {
   const child: ChildProcess = spawn(command, args, { stdio: 'pipe' });
   t.teardown(() => void child.kill('SIGKILL'));
   let text = '';
   child.stdout!.on('data', (chunk) => {
     text += chunk;
     if (input !== '' && text.includes(input)) child.stdin!.end();
+    if (enough?.test(text)) child.kill();
   });
   child.stderr!.on('data', (chunk) => {
     text += chunk;
@@ -117,11 +127,10 @@ test('curl talks to it', async (t) => {
   if (!works('curl', '--version')) return t.pass('curl is not installed');
   const server = await start(t);
   const url = `https://localhost:${portOf(server)}/a-path`;
-  const { text } = await talk(t, 'curl', [
-    ...['-sv', '--http0.9', '--max-time', '1', '--cacert', authority.certFile, url],
-  ]);
-  // An echo answers with the request.
-  t.regex(text, /GET \/a-path HTTP\/1\.1/);
+  // An echo answers with the request, and would go on.
+  const args = ['-svN', '--http0.9', '--max-time', '60', '--cacert', authority.certFile, url];
+  const { text } = await talk(t, 'curl', args, '', /^GET \/a-path/m);
+  t.regex(text, /^GET \/a-path HTTP\/1\.1/m);
   t.regex(text, /SSL certificate verify ok/);
   t.is(server.stats().tls?.handshakes, 1);
 });
