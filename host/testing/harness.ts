@@ -20,6 +20,7 @@ import {
   type HarnessOptions,
   LISTENER,
   resolveOptions,
+  type SwapOptions,
 } from './options.ts';
 import { Peer } from './peer.ts';
 import { type EnginesStats, Program } from './program.ts';
@@ -55,8 +56,6 @@ export async function harness(
   const module = await loadModule(source, ground.policy, options.name);
   return new Harness(module, ground);
 }
-
-type SwapOptions = Pick<HarnessOptions, 'config' | 'name'>;
 
 export interface HarnessStats extends Snapshot {
   /** Topics and keys, of the guest and of the test. */
@@ -154,11 +153,7 @@ export class Harness {
     return { ...this.#reactor.snapshot(), shared, engines };
   }
 
-  /**
-   * What is known of a connection: its state block, its timer, what it waits for.
-   * @param connection `Peer.connection`
-   * @returns null once it is over
-   */
+  /** What is known of a connection, by its `Peer.connection`; null once it is over. */
   inspect(connection: number): Inspection | null {
     return inspect(this.#reactor, this.#policy.maxConnections, connection);
   }
@@ -231,8 +226,7 @@ export class Harness {
    */
   async swap(source: ModuleSource, options: SwapOptions = {}): Promise<void> {
     const config = options.config === undefined ? this.#config : configBytes(options.config);
-    const name = options.name ?? this.#name;
-    const module = await loadModule(source, this.#policy, name);
+    const module = await loadModule(source, this.#policy, options.name ?? this.#name);
     this.#reactor.swap({ ...module, config });
     this.#config = config;
     this.settle();

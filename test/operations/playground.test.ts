@@ -210,13 +210,13 @@ test.serial('another module takes over the connections, or says why it does not'
   await watched.says('#result', 'two has taken over the connections');
   await send(watched, 1, '?');
   await watched.says(`${talk(1)} .received`, '2');
-  await page.getByRole('button', { name: 'lines', exact: true }).click();
-  await watched.says('#result', 'cannot take over');
+  await page.getByRole('button', { name: 'echo', exact: true }).click();
+  await watched.says('#result', 'echo: cannot take over');
   await watched.says('#name', 'two');
   await send(watched, 1, '?');
   await watched.says(`${talk(1)} .received`, '3');
   await page.getByLabel('Another module keeps the connections').uncheck();
-  await begin(watched, 'lines');
+  await begin(watched, 'echo');
   t.is(await page.locator('.client').count(), 1);
   t.deepEqual(watched.complaints, []);
 });

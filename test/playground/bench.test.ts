@@ -3,7 +3,7 @@
 import test from 'ava';
 import { Bench, PIECE_BYTES } from '../../host/playground/bench/bench.ts';
 import type { ClientView, Command, View } from '../../host/playground/bench/messages.ts';
-import { echoModule, linesModule, scriptedModule } from '../helpers/guests.ts';
+import { echoModule, scriptedModule } from '../helpers/guests.ts';
 import { hazard } from '../helpers/hang-or-trap-guest.ts';
 
 const utf8 = { to: new TextEncoder(), from: new TextDecoder() };
@@ -59,11 +59,12 @@ test('what comes back is told once, with the time', async (t) => {
 });
 
 test('the state block and figures are told after each command', async (t) => {
-  const page = await running(linesModule());
-  const view = await page.send(1, 'abc');
-  t.deepEqual([...of(view, 1).inspection!.state], [3, 0, 0, 0]);
-  t.is(view.figures?.messages, 1);
-  t.is(view.figures?.bytesIn, 3);
+  const page = await running(hazard());
+  await page.send(1, 'abc');
+  const view = await page.send(1, 'def');
+  t.deepEqual([...of(view, 1).inspection!.state], [2, 0, 0, 0, 0, 0, 0, 0]);
+  t.is(view.figures?.messages, 2);
+  t.is(view.figures?.bytesIn, 6);
 });
 
 test('an advance goes from timer to timer, and tells when each ran out', async (t) => {
@@ -108,7 +109,7 @@ test('with its source map a trap has the line of the source', async (t) => {
 test('a swap keeps connections and their state; one that is refused changes nothing', async (t) => {
   const page = await running(hazard());
   t.is(text(await page.send(1, '?'), 1), '1');
-  for (const module of [given(Uint8Array.of(1), 'broken'), given(linesModule(), 'lines')]) {
+  for (const module of [given(Uint8Array.of(1), 'broken'), given(echoModule(), 'echo')]) {
     const { problem } = await page.try({ do: 'swap', module });
     t.true(problem?.startsWith(`${module.name}: `), problem ?? '');
   }
