@@ -3,7 +3,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -68,6 +68,7 @@ async function ensureTypeScript() {
   await bundleWorker();
   for (const [room, name] of pages) await buildPage(room, name);
   copyFileSync(join(root, icon), join(root, 'dist', icon));
+  await declareAssembly();
   await writeFile(stamp, '');
 }
 
@@ -93,6 +94,25 @@ async function bundleScripts() {
     logLevel: 'warning',
   });
 }
+
+/**
+ * What editors read of `wasmpoll/assembly`. The sources alone would not do: with `nodenext` imports need endings,
+ * and asc would look for `abi.js.ts`.
+ */
+async function declareAssembly() {
+  const assembly = join(root, 'assembly');
+  run(process.execPath, [bin('typescript', 'tsc'), '-p', assembly], 'declaring wasmpoll/assembly');
+  const output = join(root, 'dist', 'assembly');
+  for (const name of readdirSync(output, { recursive: true })) {
+    if (!name.endsWith('.d.ts')) continue;
+    const file = join(output, name);
+    const text = await readFile(file, 'utf8');
+    await writeFile(file, text.replaceAll(RELATIVE, '$1.js$2'));
+  }
+}
+
+/** The end of an import of a file that has no ending yet. */
+const RELATIVE = /(\bfrom '\.[^'\n]*?|\bimport\('\.[^'\n]*?)(?<!\.js)(')/g;
 
 /** The thread of the playground: the harness, for a browser. */
 async function bundleWorker() {

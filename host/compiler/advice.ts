@@ -43,13 +43,13 @@ const INSTEAD: readonly {
     imported: /^env\.trace$/,
     source: /\btrace\s*\(/,
     what: 'trace()',
-    use: "log of 'wasmpoll/assembly/kit', or of 'wasmpoll/assembly'",
+    use: "log of 'wasmpoll/assembly'",
   },
   {
     imported: /^env\.console\./,
     source: /\bconsole\s*\./,
     what: 'console',
-    use: "log of 'wasmpoll/assembly/kit', or of 'wasmpoll/assembly'",
+    use: "log of 'wasmpoll/assembly'",
   },
   {
     imported: /^env\.(?:seed|Math\.random)$/,

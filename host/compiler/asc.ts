@@ -82,13 +82,14 @@ export class Asc {
     return child;
   }
 
-  /** Compiles. Rejects when the process ends meanwhile: it could not be started, or was killed. */
+  /** Compiles. Rejects when two processes in a row end meanwhile: they could not be started, or were killed. */
   async compile(request: Omit<Request, 'number'>): Promise<Answer> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) {
-      this.#child = this.#start();
-    }
     this.#number += 1;
-    const answer = await ask(this.#child, { ...request, number: this.#number });
+    const numbered = { ...request, number: this.#number };
+    const answer = await ask(this.#child, numbered).catch(() => {
+      this.#child = this.#start();
+      return ask(this.#child, numbered);
+    });
     if (answer.memoryBytes > MOST_MEMORY) {
       this.#child.disconnect();
       this.#child = this.#start();
@@ -116,6 +117,7 @@ function ask(child: ChildProcess, request: Request): Promise<Answer> {
     };
     child.on('message', answered);
     child.once('exit', ended);
+    if (!child.connected) return ended(child.exitCode, child.signalCode);
     child.send(request, (error) => {
       if (error !== null) ended(null, error.message);
     });

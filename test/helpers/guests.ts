@@ -33,8 +33,11 @@ import {
 // Seen from dist/test/helpers.
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 
-export const echoModule = (): Uint8Array => readFileSync(`${root}dist/protocols/echo.wasm`);
-export const linesModule = (): Uint8Array => readFileSync(`${root}dist/protocols/lines.wasm`);
+/** A protocol that comes with the package. */
+export const bundledModule = (name: string): Uint8Array =>
+  readFileSync(`${root}dist/protocols/${name}.wasm`);
+export const echoModule = (): Uint8Array => bundledModule('echo');
+export const linesModule = (): Uint8Array => bundledModule('lines');
 
 const modified = (path: string): number => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 

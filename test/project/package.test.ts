@@ -110,9 +110,14 @@ async function serving(
 }
 
 test('the tarball has what is needed to run and to write protocols, and nothing else', (t) => {
-  const assembly = (readdirSync(`${root}assembly`, { recursive: true }) as string[])
-    .filter((name) => name.includes('.'))
-    .map((name) => `assembly/${name}`);
+  const assembly = (readdirSync(`${root}assembly`, { recursive: true }) as string[]).filter(
+    (name) => /\.(?:ts|h|rs)$/.test(name),
+  );
+  const declared = assembly
+    .filter((name) => name.endsWith('.ts'))
+    .flatMap((name) =>
+      ['d.ts', 'd.ts.map'].map((end) => `dist/assembly/${name.replace(/ts$/, end)}`),
+    );
   const host = (readdirSync(`${root}host`, { recursive: true }) as string[])
     .filter((name) => name.endsWith('.ts') && !name.endsWith('.d.ts'))
     .filter((name) => !/^(?:admin|playground)\/page\//.test(name))
@@ -133,8 +138,9 @@ test('the tarball has what is needed to run and to write protocols, and nothing 
   const charts = readdirSync(`${root}bench/charts`).map((name) => `bench/charts/${name}`);
   const expected = [
     ...['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'],
-    ...assembly,
-    ...['dist/assembly/abi.d.ts', 'dist/assembly/abi.js'],
+    ...assembly.map((name) => `assembly/${name}`),
+    ...declared,
+    'dist/assembly/abi.js',
     ...host,
     'dist/host/webassembly.d.ts',
     ...pages,
