@@ -120,6 +120,7 @@ export const limits = {
     'host/threads/supervisor.ts': 12,
     'host/listen/listening.ts': 13,
     'host/cli/invocation.ts': 12,
+    'host/cli/author/dev.ts': 11,
     'host/cli/author/develop.ts': 13,
     'host/cli/author/test.ts': 12,
     'host/server/serve.ts': 18,

@@ -240,7 +240,7 @@ test('a guest that hangs costs its own session, and the others go on with the ne
 });
 
 test('a drain lets sessions end as they should, and handshakes too', async (t) => {
-  const { server, address } = await start(t, { workers: 1, policy: { drainQuietMs: 100 } });
+  const { server, address } = await start(t, { workers: 1, policy: { drainQuietMs: 500 } });
   const client = await connect(address, { owner: t, secure: {} });
   await client.send('hello');
   await client.readExactly(5);
