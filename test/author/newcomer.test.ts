@@ -26,6 +26,9 @@ const env = Object.fromEntries(
   ),
 ) as Record<string, string>;
 
+// A registry may be slow, and leave a request unanswered.
+const OPTIONS = '--no-audit --no-fund --fetch-retries=5';
+
 /** Packs a copy: packing builds what is stale, which must not happen to what tests run from. */
 async function pack(owner: Owner): Promise<string> {
   const copy = path.join(temporary(owner), 'checkout');
@@ -66,10 +69,10 @@ test('from an empty folder to an own protocol that is served, edited, tested and
   mkdirSync(here);
   const steps = new Steps();
   cpSync(tarball, path.join(here, path.basename(tarball)));
-  await steps.take(`npm install --no-audit --no-fund ./${path.basename(tarball)}`, here);
+  await steps.take(`npm install ${OPTIONS} ./${path.basename(tarball)}`, here);
   await steps.take('npx wasmpoll new redis', here);
   const project = path.join(here, 'redis');
-  await steps.take('npm install --no-audit --no-fund', project);
+  await steps.take(`npm install ${OPTIONS}`, project);
   t.true(existsSync(path.join(project, 'node_modules/assemblyscript')));
 
   let began = performance.now();
