@@ -97,7 +97,7 @@ test('from an empty folder to an own protocol that is served, edited, tested and
   const source = path.join(project, 'src/redis.ts');
   const text = readFileSync(source, 'utf8');
   began = performance.now();
-  writeFileSync(source, text.replace('0x20', '0x2d'));
+  writeFileSync(source, text.replace("text(' ')", "text('-')"));
   await running.written('stderr', /module swapped/);
   steps.note('save, and it is served', began);
   await client.send('again\n');
