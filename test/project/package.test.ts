@@ -120,9 +120,12 @@ test('the tarball has what is needed to run and to write protocols, and nothing 
     );
   const host = (readdirSync(`${root}host`, { recursive: true }) as string[])
     .filter((name) => name.endsWith('.ts') && !name.endsWith('.d.ts'))
-    .filter((name) => !name.startsWith('admin/page/'))
+    .filter((name) => !/^(?:admin|playground)\/page\//.test(name))
     .flatMap((name) => ['d.ts', 'js'].map((end) => `dist/host/${name.replace(/ts$/, end)}`));
-  const page = ['app.js', 'icon.svg', 'page.html', 'style.css'];
+  const page = ['app.js', 'page.html', 'style.css'];
+  const pages = ['admin', 'playground'].flatMap((room) =>
+    page.map((name) => `dist/host/${room}/page/${name}`),
+  );
   const docs = (readdirSync(`${root}docs`, { recursive: true }) as string[])
     .filter((name) => name.includes('.'))
     .map((name) => `docs/${name}`);
@@ -140,8 +143,11 @@ test('the tarball has what is needed to run and to write protocols, and nothing 
     'dist/assembly/abi.js',
     ...host,
     'dist/host/webassembly.d.ts',
-    ...page.map((name) => `dist/host/admin/page/${name}`),
-    ...['threads', 'wasi/preview1'].map((room) => `dist/host/${room}/worker.cjs`),
+    ...pages,
+    'dist/host/admin/page/icon.svg',
+    ...['playground/bench', 'threads', 'wasi/preview1'].map(
+      (room) => `dist/host/${room}/worker.cjs`,
+    ),
     ...['chat', 'echo', 'lines'].map((name) => `dist/protocols/${name}.wasm`),
     ...docs,
     ...deploy,
