@@ -1,10 +1,15 @@
-// Guest ABI 1 for C: what docs/abi.md describes. Numbers are those of abi.ts; a test compares them.
-// clang --target=wasm32 -O2 -nostdlib -Wl,--no-entry -o guest.wasm guest.c
+// Guest ABI 1 for C11: what docs/abi.md describes. Numbers are those of abi.ts; a test compares
+// them. docs/languages.md introduces it.
 
 #ifndef WASMPOLL_H
 #define WASMPOLL_H
 
 #include <stdint.h>
+#include "wasmpoll-bytes.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 #define WASMPOLL_STATUS_OK 0
 #define WASMPOLL_STATUS_CLOSED (-1)
@@ -53,6 +58,9 @@
 #define WASMPOLL_REASON_TLS 14
 #define WASMPOLL_REASON_PROXY 15
 
+// In front of a value that on_reply brings.
+enum { WASMPOLL_VERSION_BYTES = 8 };
+
 #define WASMPOLL_IMPORT(name) __attribute__((import_module("wasmpoll"), import_name(#name)))
 // Put before the definition of each callback: WASMPOLL_EXPORT(on_data) int32_t on_data(…) { … }
 #define WASMPOLL_EXPORT(name) __attribute__((export_name(#name)))
@@ -72,7 +80,8 @@ int32_t wasmpoll_set_timer(int32_t connection, int32_t milliseconds);
 WASMPOLL_IMPORT(peer_address)
 int32_t wasmpoll_peer_address(int32_t connection, void *buffer, int32_t capacity);
 WASMPOLL_IMPORT(property)
-int32_t wasmpoll_property(int32_t connection, const void *key, int32_t key_length, void *buffer, int32_t capacity);
+int32_t wasmpoll_property(int32_t connection, const void *key, int32_t key_length, void *buffer,
+                          int32_t capacity);
 WASMPOLL_IMPORT(start_tls)
 int32_t wasmpoll_start_tls(int32_t connection);
 WASMPOLL_IMPORT(now)
@@ -110,14 +119,48 @@ WASMPOLL_IMPORT(store_add)
 int32_t wasmpoll_store_add(int32_t connection, int32_t tag, const void *key, int32_t key_length,
                            double delta, uint32_t ttl_ms);
 
-// The two exports that every guest needs besides on_data, once in one file of the guest: blocks are cut
-// from the end of memory as it grows, 16-byte aligned, never freed.
+// What AssemblyScript calls when it gives up: the callback ends like a trap, with this message and
+// place. Both are UTF-16, with their length in bytes in front.
+__attribute__((import_module("env"), import_name("abort"), noreturn))
+void wasmpoll_abort(const void *message, const void *file, int32_t line, int32_t column);
+
+// The two exports that every guest needs besides on_data, once in one file of the guest: blocks are
+// cut from the end of memory as it grows, 16-byte aligned, never freed.
 #define WASMPOLL_GUEST                                                                  \
   WASMPOLL_EXPORT(wasmpoll_abi_1) void wasmpoll_abi_1(void) {}                          \
   WASMPOLL_EXPORT(allocate) void *wasmpoll_allocate(uint32_t bytes) {                   \
-    uint32_t pages = (bytes + 65535u) / 65536u;                                         \
+    uint32_t pages = bytes / 65536u + (bytes % 65536u != 0);                            \
     __SIZE_TYPE__ before = __builtin_wasm_memory_grow(0, pages);                        \
     return before == (__SIZE_TYPE__)-1 ? 0 : (void *)(before * 65536u);                 \
   }
+
+// Ends the callback if a condition does not hold; the trap says which one, in which file and line.
+#define WASMPOLL_ASSERT(condition) \
+  ((condition) ? (void)0 : WASMPOLL_FAIL("assertion failed: " #condition))
+// The same without a condition. `message` is a string literal.
+#define WASMPOLL_FAIL(message)                                                          \
+  __extension__({                                                                       \
+    WASMPOLL_STRING(wasmpoll_message, message);                                         \
+    WASMPOLL_STRING(wasmpoll_file, __FILE__);                                           \
+    wasmpoll_abort(wasmpoll_message.units, wasmpoll_file.units, __LINE__, 0);           \
+  })
+#define WASMPOLL_STRING(name, literal)                                                  \
+  static const struct {                                                                 \
+    uint32_t bytes;                                                                     \
+    wasmpoll_unit units[sizeof(u"" literal) / 2];                                       \
+  } name = {sizeof(u"" literal) - 2, u"" literal}
+#ifdef __cplusplus
+typedef char16_t wasmpoll_unit;
+#else
+typedef __CHAR16_TYPE__ wasmpoll_unit;
+#endif
+
+// Sends a string literal.
+#define WASMPOLL_SEND(connection, literal) \
+  wasmpoll_send(connection, "" literal, (int32_t)sizeof(literal) - 1)
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -31,6 +31,14 @@ export class WasmpollError extends Error {
   }
 }
 
+/** A module that cannot go on with the connections of the one before; another start could have it. */
+export class TakeoverError extends WasmpollError {
+  /** @param why what to do about it is in there, too */
+  constructor(why: string) {
+    super('ERR_GUEST', why);
+  }
+}
+
 /** A request to the store that was refused, or whose answer did not come. */
 export class StoreError extends WasmpollError {
   /**

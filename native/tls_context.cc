@@ -238,7 +238,8 @@ int TlsContext::ChooseName(SSL* ssl, int*, void* self) {
   const char* const name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
   if (name == nullptr) return SSL_TLSEXT_ERR_NOACK;
   SSL_CTX* const found = static_cast<const TlsContext*>(self)->Find(name);
-  if (found == nullptr) return SSL_TLSEXT_ERR_NOACK;
+  // Accepted as well: a session of TLS 1.2 that goes on knows no other name than one that was.
+  if (found == nullptr) return SSL_TLSEXT_ERR_OK;
   return SSL_set_SSL_CTX(ssl, found) == nullptr ? SSL_TLSEXT_ERR_ALERT_FATAL : SSL_TLSEXT_ERR_OK;
 }
 

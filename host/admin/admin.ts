@@ -17,6 +17,8 @@ import type { LogTail } from './log-tail.ts';
 import { Routes } from './routes.ts';
 import { type Again, Services } from './services.ts';
 
+export type { Again };
+
 export interface AdminOptions {
   /** `unix:PATH`, made with mode 0600, or `HOST:PORT` of this machine alone; one or several. */
   listen: string | readonly string[];

@@ -42,11 +42,19 @@ export class Health {
     return line(200, 'ok');
   }
 
-  /** 200 when every server serves, listens, and reaches what it needs. */
+  /**
+   * 200 when every server serves, listens, and reaches what it needs. One that has ended is not missed: an operator
+   * had it drain, and the others serve.
+   */
   ready(): Reply {
     if (this.#services.starting) return line(503, 'starting');
-    for (const [name, { server }] of this.#services.all) {
-      const reason = unreadiness(server.status());
+    const all = [...this.#services.all].map(
+      ([name, { server }]) => [name, server.status()] as const,
+    );
+    const ended = all.every(([, { state }]) => state === 'closed');
+    for (const [name, status] of all) {
+      if (status.state === 'closed' && !ended) continue;
+      const reason = unreadiness(status);
       if (reason !== null) return line(503, `${name}: ${reason}`);
     }
     return line(200, 'ready');

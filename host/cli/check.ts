@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { checkAdmin } from '../admin/admin.ts';
 import { checkEngines } from '../engines/open.ts';
 import { messageOf, WasmpollError } from '../errors.ts';
-import { planAll } from '../listen/plan.ts';
+import { planAll, Taken } from '../listen/plan.ts';
 import { parseListen } from '../listen/spec.ts';
 import { loadProtocol } from '../module/source.ts';
 import { resolvePolicy } from '../policy.ts';
@@ -53,11 +53,13 @@ export async function problemsOf(services: Services): Promise<string[]> {
       problems.push(told(services, service, error));
     }
   };
+  const taken = new Taken();
   for (const service of services.services) {
     for (const listen of service.listen) {
       await attempt(service, async () => {
         const spec = parseListen(listen);
-        await planAll([spec]);
+        const [plan] = await planAll([spec]);
+        taken.add(`service.${service.name}`, plan!);
         const { name, tls } = spec;
         if (tls === null) return;
         checkCertificates({ name, options: tls }, resolvePolicy(service.policy));

@@ -13,7 +13,7 @@ import { showValue } from '../units.ts';
 import { flagOf, PLACEHOLDERS, parseSetting } from './flags.ts';
 
 export const FAILED = 1;
-const USAGE = 2;
+export const USAGE = 2;
 
 /** A command whose mistakes are thrown, and not written. */
 export function makeCommand(name: string): Command {

@@ -3,6 +3,7 @@
 
 import { messageOf, WasmpollError } from '../errors.ts';
 import { resolveProtocol } from '../module/source.ts';
+import { authorCommand } from './author/commands.ts';
 import { complain, FAILED, leaveMissingFolder, refuse } from './command-line.ts';
 import { DEFAULT_ADDRESS, type Invocation, operationOf, readArguments } from './serve-command.ts';
 import { namesServices, servicesMain } from './services-command.ts';
@@ -51,6 +52,8 @@ export async function main(signals: Signals): Promise<void> {
     return topMain(process.argv.slice(3), signals);
   }
   const args = process.argv.slice(2);
+  const author = authorCommand(args[0]);
+  if (author !== null) return (await author())(args.slice(1), signals);
   if (namesServices(args)) return servicesMain(args, signals);
   let invocation: Invocation;
   try {

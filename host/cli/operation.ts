@@ -1,9 +1,9 @@
 // Operation: what surrounds the servers of a process: its log lines, who asks how it is doing, and signals. It
 // knows no arguments, and starts no server.
 
-import type { Admin } from '../admin/admin.ts';
-import type { Again } from '../admin/services.ts';
+import type { Admin, Again } from '../admin/admin.ts';
 import { WasmpollError } from '../errors.ts';
+import { unclaimed } from '../listen/activation.ts';
 import type { LogOptions, Logs } from '../logs/logs.ts';
 import type { Logger } from '../server/logger.ts';
 import type { Server } from '../server/server.ts';
@@ -78,6 +78,12 @@ export class Operation {
     const again = (): Promise<void> => this.#reload(reload);
     this.#admin?.started({ reload: again, drain: () => this.#drain() });
     this.#manager?.ready(() => this.#servers);
+    for (const socket of unclaimed()) {
+      this.logger.warn(
+        { socket },
+        'a socket was passed that no listener names: nobody accepts there',
+      );
+    }
     this.signals.stop.addEventListener('abort', () => {
       this.#drains = true;
       this.#manager?.stopping();

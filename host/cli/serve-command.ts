@@ -70,6 +70,10 @@ export function readArguments(): Invocation {
   return { protocol, flags: command.opts<ServeFlags>(), policy, serverOnly };
 }
 
+/** Whether the command line of one server has it. */
+export const isServeFlag = (flag: string): boolean =>
+  serveCommand().options.some(({ long }) => long === flag);
+
 function serveCommand(): ReturnType<typeof makeCommand> {
   const command = makeCommand('wasmpoll')
     .description('Serves a network protocol written as sandboxed WebAssembly.')
@@ -96,9 +100,12 @@ function serveCommand(): ReturnType<typeof makeCommand> {
     )
     .addHelpText(
       'after',
-      '\nTo run a program for WASI preview 1: wasmpoll run <module>' +
+      '\nTo write a protocol: wasmpoll new <name>, then wasmpoll dev; and wasmpoll build' +
+        '\nTo try protocols out in a browser: wasmpoll playground' +
+        '\nTo run a program for WASI preview 1: wasmpoll run <module>' +
         '\nTo serve several services: wasmpoll --config <file>' +
         '\nTo see what is wrong with that file: wasmpoll check --config <file>' +
+        '\nTo test a protocol by transcripts: wasmpoll test <files> --guest <module>' +
         '\nTo see what a server does: wasmpoll top --admin <address>',
     )
     .allowExcessArguments(false);

@@ -42,7 +42,7 @@ export async function servicesMain(args: readonly string[], signals: Signals): P
   try {
     command.parse(args.slice(checks ? 1 : 0), { from: 'user' });
   } catch (error) {
-    refuse(error);
+    refuse(await explained(error));
     return;
   }
   const { config, ...flags } = command.opts<Flags>();
@@ -58,6 +58,18 @@ export async function servicesMain(args: readonly string[], signals: Signals): P
     for (const line of whole ? error.message.split('\n') : [messageOf(error)]) complain(line);
     process.exitCode = FAILED;
   }
+}
+
+/** A flag of one server is known, and has no meaning for several. */
+async function explained(error: unknown): Promise<unknown> {
+  const [, flag] = /unknown option '(--[\w-]+)/.exec(messageOf(error)) ?? [];
+  if (flag === undefined) return error;
+  const { isServeFlag } = await import('./serve-command.ts');
+  if (!isServeFlag(flag)) return error;
+  return new WasmpollError(
+    'ERR_OPTION',
+    `${flag} is for one server; with --config it is said in the file, in its [service.NAME]`,
+  );
 }
 
 async function check(file: string): Promise<void> {

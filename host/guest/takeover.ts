@@ -1,7 +1,7 @@
 // Takeover: whether a module can go on with the connections of another. It compares what both say of
 // their state blocks and have for shared state, and moves nothing.
 
-import { WasmpollError } from '../errors.ts';
+import { TakeoverError } from '../errors.ts';
 import { agree, type Layout } from '../memory/state-blocks.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
 import type { Policy } from '../policy.ts';
@@ -21,7 +21,7 @@ export function checkTakeover(
   policy: Policy,
 ): void {
   const refuse = (why: string): never => {
-    throw new WasmpollError('ERR_GUEST', `${module.name}: cannot take over: ${why}`);
+    throw new TakeoverError(`${module.name}: cannot take over: ${why}`);
   };
   for (const name of AWAITED) {
     if (!before.exports.has(name) || module.exports.has(name)) continue;

@@ -4,7 +4,14 @@
 import type { TlsSeat } from './contract.ts';
 import { constants, type Socket } from './loopback-socket.ts';
 import { KIND_TLS_END, KIND_TLS_RECV, KIND_TLS_SEAL } from './rows.ts';
-import { TLS_FAILED, TLS_MORE, TLS_READY, TLS_SEAL_BYTES, TLS_TRUNCATED } from './tls-rows.ts';
+import {
+  TLS_FAILED,
+  TLS_MORE,
+  TLS_OVER,
+  TLS_READY,
+  TLS_SEAL_BYTES,
+  TLS_TRUNCATED,
+} from './tls-rows.ts';
 
 /** What a row of TLS answers. */
 export interface TlsAnswer {
@@ -15,25 +22,41 @@ export interface TlsAnswer {
 }
 
 const NONE = new Uint8Array(0);
+const MOST_EARLY_BYTES = 65_536;
+
+type Facts = Readonly<Record<string, string>>;
 
 export interface Session {
   readonly handle: number;
-  readonly facts: Readonly<Record<string, string>>;
-  /** What was fed to it. */
+  readonly facts: Facts;
+  /** What was fed to it, or came before its handshake was done. */
   early: Uint8Array;
   /** Its handshake is done. */
   ready: boolean;
+  /** Is to be said in it. */
+  flight: Uint8Array;
 }
 
 /** Sessions that are there, by slot, and what is known of their peers. */
 export class LoopbackSeat implements TlsSeat {
   readonly #sessions = new Map<number, Session>();
-  /** Of whoever connects next. */
-  facts: Readonly<Record<string, string>> = {};
+  /** What the next session will know of its peer, unless `expect` has said so. */
+  facts: Facts = {};
+  readonly #expected = new Map<number, Facts>();
+  /** What each says to its peer in the handshake, besides what cannot be seen here. */
+  flight: Uint8Array = NONE;
 
   open(slot: number, handle: number): boolean {
-    this.#sessions.set(slot, { handle, facts: this.facts, early: NONE, ready: false });
+    const facts = this.#expected.get(handle) ?? this.facts;
+    this.#expected.delete(handle);
+    const { flight } = this;
+    this.#sessions.set(slot, { handle, facts, early: NONE, ready: false, flight });
     return true;
+  }
+
+  /** What the session of a connection will know that begins it later. */
+  expect(handle: number, facts: Facts): void {
+    this.#expected.set(handle, facts);
   }
 
   feed(slot: number, view: Uint8Array, offset: number, length: number): void {
@@ -55,6 +78,11 @@ export class LoopbackSeat implements TlsSeat {
 
   close(slot: number): void {
     this.#sessions.delete(slot);
+  }
+
+  /** Sessions that are there. */
+  get count(): number {
+    return this.#sessions.size;
   }
 }
 
@@ -79,7 +107,11 @@ export function performTls(
     return { ...answer, result: bytes.length, wire: bytes.length };
   }
   if (socket === null || session === undefined) return answer;
-  if (kind === KIND_TLS_RECV) return receive(socket, bytes, session);
+  if (kind === KIND_TLS_RECV) {
+    const received = receive(socket, bytes, session);
+    if ((received.events & TLS_READY) === 0) return received;
+    return { ...received, wire: sendFlight(socket, session, waits, wire) };
+  }
   if (kind === KIND_TLS_END) {
     if (!waits && socket.peer !== null) socket.peer.announced = true;
     return { ...answer, result: 0 };
@@ -92,23 +124,46 @@ export function performTls(
   return { ...answer, result: sealed.length, wire: left.length };
 }
 
+// What does not go out at once is left in the wire buffer.
+function sendFlight(socket: Socket, session: Session, waits: boolean, wire: Uint8Array): number {
+  const { flight } = session;
+  const sent = waits || flight.length === 0 ? 0 : Math.max(0, socket.send(flight));
+  wire.set(flight.subarray(sent));
+  session.flight = NONE;
+  return flight.length - sent;
+}
+
 function receive(socket: Socket, bytes: Uint8Array, session: Session): TlsAnswer {
-  const events = socket.hello ? TLS_READY : 0;
+  let events = socket.hello ? TLS_READY : 0;
   socket.hello = false;
   session.ready ||= events !== 0;
-  const { early, ready } = session;
-  // What came before the handshake is there still when it is done.
-  const fed = ready && early.length > 0;
-  if (fed) {
-    bytes.set(early);
-    session.early = NONE;
-  }
-  const received = ready || socket.ended || socket.reset;
-  let result = -constants.EAGAIN;
-  if (fed) result = early.length;
-  else if (received) result = socket.receive(bytes);
-  const answer = { result, wire: 0, received: Math.max(0, result), events };
+  if (!session.ready && !socket.ended && !socket.reset) return early(socket, bytes, session);
+  let result = 0;
+  if (session.ready && session.early.length > 0) {
+    // What came before the handshake was done.
+    result = Math.min(session.early.length, bytes.length);
+    bytes.set(session.early.subarray(0, result));
+    session.early = session.early.slice(result);
+    if (session.early.length > 0) events |= TLS_OVER;
+  } else result = socket.receive(bytes);
+  // A handshake has bytes as well.
+  const received = Math.max(0, result) + (events & TLS_READY);
+  const answer = { result, wire: 0, received, events };
   if (events !== 0 && result <= 0) return { ...answer, result: TLS_MORE };
-  if (result === 0 && !(ready && socket.announced)) return { ...answer, result: TLS_TRUNCATED };
+  if (result === 0 && !(session.ready && socket.announced)) {
+    return { ...answer, result: TLS_TRUNCATED };
+  }
   return answer;
+}
+
+// Nobody has much to say before the handshake is done.
+function early(socket: Socket, bytes: Uint8Array, session: Session): TlsAnswer {
+  const received = socket.receive(bytes);
+  const answer = { result: received, wire: 0, received: Math.max(0, received), events: 0 };
+  if (received <= 0) return answer;
+  const both = new Uint8Array(session.early.length + received);
+  both.set(session.early);
+  both.set(bytes.subarray(0, received), session.early.length);
+  session.early = both;
+  return { ...answer, result: both.length > MOST_EARLY_BYTES ? TLS_FAILED : TLS_MORE };
 }

@@ -162,7 +162,6 @@ class LoopbackIo implements Io {
     if (kind === KIND_TLS_RECV) {
       rows[at + ROW_LENGTH] = answer.received;
       rows[at + ROW_OFFSET] = answer.events;
-      return true;
     }
     return answer.wire === 0 && (kind === KIND_TLS_SEND ? answer.result === length : true);
   }

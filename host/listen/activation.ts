@@ -20,6 +20,8 @@ interface Environment {
   readonly passed: readonly Passed[];
   /** Why there are none, though the environment speaks of some. */
   readonly refusal: string | null;
+  /** Descriptors that were adopted. */
+  readonly claimed: Set<number>;
 }
 
 const read = new WeakMap<NodeJS.ProcessEnv, Environment>();
@@ -36,19 +38,27 @@ export function readEnvironment(env = process.env, pid = process.pid): Environme
 function take(env: NodeJS.ProcessEnv, pid: number): Environment {
   const { LISTEN_PID: owner, LISTEN_FDS: count, LISTEN_FDNAMES: names = '' } = env;
   for (const name of VARIABLES) delete env[name];
-  if (owner === undefined || count === undefined) return { passed: [], refusal: null };
+  if (owner === undefined || count === undefined) return none(null);
   if (owner !== String(pid)) {
     const why = `the sockets were passed to process ${owner}, and this is ${pid}: it must be started itself`;
-    return { passed: [], refusal: why };
+    return none(why);
   }
-  if (!/^[1-9]\d{0,5}$/.test(count)) return { passed: [], refusal: `LISTEN_FDS is '${count}'` };
+  if (!/^[1-9]\d{0,5}$/.test(count)) return none(`LISTEN_FDS is '${count}'`);
   const given = names.split(':');
   const passed = Array.from({ length: Number(count) }, (_, index) => ({
     fd: FIRST + index,
     name: given[index] || 'unknown',
   }));
-  return { passed, refusal: null };
+  return { passed, refusal: null, claimed: new Set() };
 }
+
+const none = (refusal: string | null): Environment => ({ passed: [], refusal, claimed: new Set() });
+
+/** Sockets that were passed and that nobody has adopted: clients wait there for ever. As `fd:NAME`. */
+export const unclaimed = ({ passed, claimed } = readEnvironment()): string[] =>
+  passed
+    .filter(({ fd }) => !claimed.has(fd))
+    .map(({ fd, name }) => `fd:${name === 'unknown' ? fd : name}`);
 
 /** A socket that listens, as a descriptor of its own; the one that was passed stays open for the next time. */
 export interface Adopted {
@@ -67,7 +77,7 @@ export interface Adopted {
 export function adopt(
   native: Native,
   name: string,
-  { passed, refusal } = readEnvironment(),
+  { passed, refusal, claimed } = readEnvironment(),
 ): Adopted[] {
   const bad = (why: string): WasmpollError =>
     new WasmpollError('ERR_ADDRESS', `listen 'fd:${name}': ${why}`);
@@ -92,6 +102,7 @@ export function adopt(
     for (const { fd } of adopted) native.close(fd);
     throw error;
   }
+  for (const fd of fds) claimed.add(fd);
   return adopted;
 }
 

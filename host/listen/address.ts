@@ -56,6 +56,13 @@ export function parseAddress(text: string): Address {
   return { kind: 'tcp', host, port };
 }
 
+/** As people write it. */
+export function showAddress(address: Address): string {
+  if (address.kind === 'unix') return `unix:${address.path}`;
+  const { host, port } = address;
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
 function parseUnix(text: string): Address {
   const path = text.slice('unix:'.length);
   if (path === '' || path === '@') throw bad(text, 'the path is missing');

@@ -4,7 +4,7 @@ import { WasmpollError } from '../errors.ts';
 import type { Native, SystemError } from '../kernel/native.ts';
 import { type Policy, UNIX_MODE } from '../policy.ts';
 import type { Adopted } from './activation.ts';
-import type { Address } from './address.ts';
+import { type Address, showAddress } from './address.ts';
 import { SocketFile } from './socket-file.ts';
 import type { FileOptions } from './spec.ts';
 
@@ -115,7 +115,7 @@ export class Listener {
 
 function listenTcp(native: Native, address: Address & { kind: 'tcp' }, backlog: number): number {
   const { host, port } = address;
-  const shown = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+  const shown = showAddress(address);
   try {
     return native.listenTcp(host, port, false, backlog);
   } catch (error) {

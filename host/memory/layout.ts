@@ -157,7 +157,7 @@ export const LOG_BUFFER = 5;
 export const HEADERS_BUFFER = 7;
 /** What callbacks have sent that have returned; see outbox.ts. */
 export const OUTBOX_BUFFER = 8;
-// 9 is where rows of TLS leave ciphertext; kernel/tls-rows.ts.
+// 6 is where rows of TLS leave ciphertext; kernel/tls-rows.ts.
 
 /** No buffer is larger, since I/O rows name places in it by Int32. */
 export const MAX_BYTES = 2 ** 31 - 1;

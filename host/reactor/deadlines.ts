@@ -122,7 +122,7 @@ export class Deadlines {
       return (flags & ENDED) === 0 ? this.#times[times + LINGER_UNTIL]! : Infinity;
     }
     const guest = this.#times[times + GUEST_TIMER]! || Infinity;
-    if ((flags & HANDSHAKING) !== 0) return Math.min(guest, this.#times[times + LINGER_UNTIL]!);
+    if ((flags & HANDSHAKING) !== 0) return Math.min(guest, this.handshake(slot));
     const write = Math.min(guest, this.write(slot));
     if ((flags & CLOSING) !== 0) return write;
     return Math.min(write, this.frame(slot), this.idle(slot), this.quiet(slot));
@@ -131,6 +131,14 @@ export class Deadlines {
   /** Of a connection that waits for its PROXY header: nothing that it brings is progress until then. */
   header(slot: number): number {
     return this.#times[slot * TIMES + LAST_PROGRESS]! + this.#policy.proxyTimeoutMs;
+  }
+
+  /** Of a handshake: while one goes on, a drain waits for it, but not for a peer that says nothing. */
+  handshake(slot: number): number {
+    const until = this.#times[slot * TIMES + LINGER_UNTIL]!;
+    if (!this.#draining) return until;
+    const silent = this.#times[slot * TIMES + LAST_PROGRESS]! + this.#policy.drainQuietMs;
+    return Math.min(until, silent);
   }
 
   write(slot: number): number {

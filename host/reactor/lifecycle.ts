@@ -231,6 +231,7 @@ export class Lifecycle {
     if ((flags & DOOMED) !== 0) return;
     if ((flags & HANDSHAKING) !== 0) {
       if (this.#times[times + LINGER_UNTIL]! <= now) this.#handshakes.giveUp(slot, 'TLS_TIMEOUT');
+      else if (this.#deadlines.handshake(slot) <= now) this.#handshakes.cutShort(slot);
     } else if ((flags & LINGERING) !== 0) {
       if (this.#times[times + LINGER_UNTIL]! > now) return;
       this.#table[base + FLAGS]! |= ENDED;

@@ -33,22 +33,25 @@ const shown = (faults) =>
 let failed = false;
 
 const host = await hostOfDeaths('soak', scriptedModule);
-const { steps } = live(host, []);
-let [deaths, lost, forgotten] = [0, 0, 0];
-const faults = [];
-for (let step = 1; step <= steps; step += stride) {
-  const outcome = live(host, [step]);
-  deaths += outcome.deaths;
-  lost += outcome.lost;
-  forgotten += outcome.forgotten;
-  faults.push(...outcome.faults.map((fault) => `step ${step}: ${fault}`));
+for (const secured of [false, true]) {
+  const { steps } = live(host, [], secured);
+  let [deaths, lost, forgotten] = [0, 0, 0];
+  const faults = [];
+  for (let step = 1; step <= steps; step += stride) {
+    const outcome = live(host, [step], secured);
+    deaths += outcome.deaths;
+    lost += outcome.lost;
+    forgotten += outcome.forgotten;
+    faults.push(...outcome.faults.map((fault) => `step ${step}: ${fault}`));
+  }
+  failed ||= faults.length > 0;
+  say(
+    `${deaths} deaths at ${steps} statements${secured ? ', by TLS' : ''}: ${lost} connections ` +
+      `lost that were being changed${secured ? ' or were not to be served' : ''}, ` +
+      `${forgotten} descriptors left open, ${faults.length} faults`,
+  );
+  process.stdout.write(shown(faults));
 }
-failed ||= faults.length > 0;
-say(
-  `${deaths} deaths at ${steps} statements: ${lost} connections lost that were being changed, ` +
-    `${forgotten} descriptors left open, ${faults.length} faults`,
-);
-process.stdout.write(shown(faults));
 
 const evenings = [
   ['deliveries', await sharingHost('soak-sharing', sharingModule), evening],
@@ -82,6 +85,7 @@ const plans = [
   ['hang', 'callbacks hung', tenth, 1, {}],
   ['end', 'threads ended, 2 workers', tenth, 2, {}],
   ['end', 'threads ended, TLS', tenth, 1, secure],
+  ['end', 'threads ended, TLS, 2 workers', tenth, 2, secure],
   ['hang', 'callbacks hung, TLS', tenth, 1, secure],
 ];
 for (const [kind, words, count, workers, more] of plans) {

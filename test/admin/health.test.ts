@@ -73,3 +73,18 @@ test('a service is ready when it serves, listens, and reaches what it needs', (t
   t.is(body(), 'one: leaving\n');
   t.is(health.ready().status, 503);
 });
+
+test('a service that was drained is not missed while another one serves', (t) => {
+  const patient = new Patient();
+  const other = new Patient();
+  const { services, health } = shown(patient);
+  services.add('two', { server: other as unknown as Server });
+  services.started();
+  t.teardown(() => health.close());
+  patient.state = 'draining';
+  t.like(health.ready(), { status: 503, body: 'one: draining\n' });
+  patient.state = 'closed';
+  t.is(health.ready().status, 200);
+  other.state = 'closed';
+  t.like(health.ready(), { status: 503, body: 'one: closed\n' });
+});

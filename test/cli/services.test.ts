@@ -105,6 +105,30 @@ test('check says that others could reach the admin socket', async (t) => {
   t.regex(stderr, /w\.toml:1: admin: .*'0\.0\.0\.0:9400' can be reached by others; .*\n$/);
 });
 
+test('check says that two services want the same address', async (t) => {
+  const at = (name: string, address: string): string =>
+    `[service.${name}]\nprotocol = "echo"\nlisten = ${address}\n`;
+  const text = at('one', '"127.0.0.1:7"') + at('two', '"localhost:7"') + at('three', '"unix:/a"');
+  const file = writer(t)('w.toml', text + at('four', '["unix:/b", "unix:/b"]'));
+  const { code, stderr } = await runCli(['check', '--config', file]);
+  t.is(code, 1);
+  const [two, four, ...others] = stderr.trimEnd().split('\n');
+  const taken = /127\.0\.0\.1:7 is taken: service\.one listens there as well$/;
+  t.regex(two!, taken);
+  t.regex(two!, /w\.toml:6: service\.two\.listen: /);
+  t.regex(four!, /w\.toml:12: service\.four\.listen: unix:\/b is taken: service\.four listens/);
+  t.deepEqual(others, []);
+});
+
+test('a flag of one server says where the file has it', async (t) => {
+  const { code, stderr } = await runCli(['--config', 'x', '--listen', '127.0.0.1:0']);
+  t.is(code, 2);
+  t.is(
+    stderr,
+    'wasmpoll: --listen is for one server; with --config it is said in the file, in its [service.NAME]; see --help\n',
+  );
+});
+
 test('wrong usage is one line', async (t) => {
   for (const args of [
     ['check'],

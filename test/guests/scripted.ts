@@ -10,6 +10,7 @@ import {
   resume,
   send,
   set_timer,
+  start_tls,
   want,
 } from '../../assembly/wasmpoll';
 
@@ -330,6 +331,7 @@ function command(): void {
   else if (letter === 0x78) closeIt(target());
   else if (letter === 0x50) status(pause(target()));
   else if (letter === 0x52) status(resume(target()));
+  else if (letter === 0x53) status(start_tls(target()));
   else if (letter === 0x77) wantIt(target());
   else if (letter === 0x74) setIt(target());
   else if (letter === 0x6b) result = number();

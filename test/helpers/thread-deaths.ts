@@ -1,9 +1,10 @@
 // A scripted afternoon of a reactor on a simulated kernel whose thread ends at any step, and what must
 // hold of those that come after it. Same script, same bytes, whatever step is chosen.
 
-import type { Epoll, Io, Kernel } from '../../host/kernel/contract.ts';
+import type { Epoll, Io, Kernel, TlsSeat } from '../../host/kernel/contract.ts';
 import type { Loopback } from '../../host/kernel/loopback.ts';
 import type { Socket } from '../../host/kernel/loopback-socket.ts';
+import { TLS_AT_ONCE, TLS_LATER } from '../../host/kernel/tls-access.ts';
 import type { ListenerTable } from '../../host/listen/peer/listener-table.ts';
 import type { ControlWords } from '../../host/memory/control-words.ts';
 import type * as Columns from '../../host/memory/layout.ts';
@@ -22,6 +23,17 @@ const KNOWN = 1 << 1;
 const LINGERING = 1 << 10;
 const DOOMED = 1 << 11;
 const AWAITING = 1 << 18;
+const HANDSHAKING = 1 << 21;
+
+// Listeners by their numbers.
+const USUAL = 0;
+const PROXIED = 1;
+const UPGRADING = 2;
+
+/** What each end that has a session says in its handshake. */
+const FLIGHT = pattern(40, 3);
+const MOST_HANDSHAKES = 4;
+const HANDSHAKE_MS = 100;
 
 class Death extends Error {}
 
@@ -67,7 +79,11 @@ export async function hostOfDeaths(name: string, guest: Uint8Array): Promise<Hos
     maxBacklogBytes: 256 << 10,
     highWaterBytes: 64 << 10,
     lowWaterBytes: 16 << 10,
-    receiveWindowBytes: 16 << 10,
+    // For a record that is held beside a frame.
+    receiveWindowBytes: 26 << 10,
+    bytesPerTurn: 16 << 10,
+    maxHandshakes: MOST_HANDSHAKES,
+    handshakeTimeoutMs: HANDSHAKE_MS,
     maxFrameBytes: 8 << 10,
     maxStagedBytes: 64 << 10,
     maxStagedSends: 64,
@@ -101,6 +117,8 @@ interface Peer {
   expected: Uint8Array;
   /** By the rules it may be lost. */
   lost: boolean;
+  /** By TLS. */
+  secured: boolean;
 }
 
 /** A life of several threads in one place, one after the other. */
@@ -132,15 +150,23 @@ export class Place {
     headers: SharedArrayBuffer;
   } | null = null;
   #lost = { slot: -1, reason: 13 };
+  /** Whether connections are by TLS, and how they begin with each listener. */
+  readonly #secured: boolean;
+  readonly #modes = new Int32Array(3);
 
-  constructor(host: Host, deaths: Deaths) {
+  constructor(host: Host, deaths: Deaths, secured = false) {
     this.#host = host;
+    this.#secured = secured;
+    if (secured) this.#modes.set([TLS_AT_ONCE, TLS_AT_ONCE, TLS_LATER]);
     this.#kernel = new host.Loopback();
     this.#deaths = [...deaths];
     this.#control = new host.ControlWords(new SharedArrayBuffer(host.ControlWords.bytes));
     this.#epoll = this.#kernel.epoll();
     this.#listeners = host.ListenerTable.make(SharedArrayBuffer);
-    for (const proxied of [false, true]) this.#listeners.add({ name: 'unix:', proxied });
+    for (const number of [USUAL, PROXIED, UPGRADING]) {
+      this.#listeners.add({ name: 'unix:', proxied: number === PROXIED });
+    }
+    this.#kernel.seat.flight = FLIGHT;
     this.#headers = new SharedArrayBuffer(headerBytes(host.policy));
     // The first start is not the matter here: the steps begin when it serves.
     globalThis.wasmpollStep = undefined;
@@ -209,6 +235,7 @@ export class Place {
       headers: this.#headers,
       control: this.#control,
       epoll: this.#wrappedEpoll(),
+      ...(this.#secured && { tls: this.#tls() }),
       ...(remains === null ? {} : { remains }),
     });
     this.#states = reactor.states;
@@ -218,6 +245,28 @@ export class Place {
   #live(): void {
     if (this.#dead) throw new Death();
     globalThis.wasmpollStep?.();
+  }
+
+  // Sessions are nobody's memory but the process's.
+  #tls(): { place: { id: number; seat: number }; seat: TlsSeat; modes: Int32Array } {
+    const { seat } = this.#kernel;
+    const wrapped: TlsSeat = {
+      open: (slot, handle) => {
+        this.#live();
+        return seat.open(slot, handle);
+      },
+      feed: (...args) => {
+        this.#live();
+        seat.feed(...args);
+      },
+      has: (slot, handle) => seat.has(slot, handle),
+      fact: (slot, name) => seat.fact(slot, name),
+      close: (slot) => {
+        this.#live();
+        seat.close(slot);
+      },
+    };
+    return { place: { id: 1, seat: 0 }, seat: wrapped, modes: this.#modes };
   }
 
   #wrapped(): Kernel {
@@ -328,7 +377,7 @@ export class Place {
         table[base + BUSY] !== 0 ||
         table[base + UNSAVED] !== 0 ||
         (inCallback < 0 && table[base + STAGED_BYTES] !== 0);
-      const admitted = (flags & (KNOWN | LINGERING | AWAITING)) !== 0;
+      const admitted = (flags & (KNOWN | LINGERING | AWAITING | HANDSHAKING)) !== 0;
       const peer = this.#owner.get(fd);
       if (peer === undefined) continue;
       if (moving || !admitted || slot === inCallback || (flags & DOOMED) !== 0) peer.lost = true;
@@ -356,8 +405,14 @@ export class Place {
 
   // The script's side.
 
-  /** @param listener 1 is the one with PROXY headers */
-  connect(name: string, script: string, bufferBytes = 1 << 20, listener = 0): void {
+  /** With TLS it does its part of the handshake at once, unless the listener is another one or `mute`. */
+  connect(
+    name: string,
+    script: string,
+    bufferBytes = 1 << 20,
+    listener = USUAL,
+    mute = false,
+  ): void {
     const { fd, client } = this.#kernel.connect(bufferBytes, `!${script}`);
     const peer: Peer = {
       name,
@@ -366,6 +421,7 @@ export class Place {
       received: [],
       expected: new Uint8Array(0),
       lost: false,
+      secured: false,
     };
     this.#peers.set(name, peer);
     this.#open.add(fd);
@@ -376,6 +432,29 @@ export class Place {
     this.#run(() => this.#reactor.openHanded());
     this.#handed.delete(fd);
     this.settle();
+    if (this.#secured && listener === USUAL && !mute) this.shake(name);
+  }
+
+  /** Does the peer's part of the handshake. */
+  shake(name: string): void {
+    const peer = this.#peers.get(name)!;
+    if (peer.socket.peer !== null) peer.socket.peer.hello = true;
+    peer.secured = true;
+    this.expect(name, FLIGHT);
+    this.settle();
+  }
+
+  /** As `shake`, for one that has received nothing yet. */
+  shakeFirst(name: string): void {
+    const peer = this.#peers.get(name)!;
+    peer.expected = Buffer.concat([FLIGHT, peer.expected]);
+    if (peer.socket.peer !== null) peer.socket.peer.hello = true;
+    peer.secured = true;
+  }
+
+  /** Whatever happens to it is right. */
+  giveUp(name: string): void {
+    this.#peers.get(name)!.lost = true;
   }
 
   send(name: string, data: string | Uint8Array): void {
@@ -420,6 +499,13 @@ export class Place {
   }
 
   end(name: string): void {
+    const { socket } = this.#peers.get(name)!;
+    if (socket.peer !== null) socket.peer.announced = true;
+    this.cut(name);
+  }
+
+  /** Ends it without a word. */
+  cut(name: string): void {
     const peer = this.#peers.get(name)!;
     peer.socket.finish();
     this.settle();
@@ -471,6 +557,9 @@ export class Place {
       const got = Buffer.concat(peer.received);
       const isLost = this.lost(name);
       if (isLost) lost += 1;
+      if (peer.secured && peer.socket.ended && !isLost && !peer.socket.announced) {
+        this.faults.push(`${name} ended without an announcement`);
+      }
       if (isLost && !peer.lost) this.faults.push(`${name} was lost, and was not being changed`);
       const wanted = isLost ? peer.expected.subarray(0, got.length) : peer.expected;
       const wrong = difference(got, wanted);
@@ -489,6 +578,8 @@ export class Place {
     const { connections, backlogBytes, poolBytes } = this.#reactor.snapshot();
     const left = JSON.stringify([connections.open, backlogBytes, poolBytes, this.#open.size]);
     if (left !== '[0,0,0,0]') this.faults.push(`left at the end: ${left}`);
+    const { count } = this.#kernel.seat;
+    if (count > 0) this.faults.push(`${count} sessions are left at the end`);
     const finished = this.#control.finishedCount;
     if (finished !== this.#peers.size) {
       this.faults.push(`${finished} of ${this.#peers.size} counted as finished`);
@@ -523,9 +614,12 @@ export class Place {
   }
 }
 
-/** The afternoon. Every connection is told apart by its bytes. */
-export function live(host: Host, deaths: Deaths): Outcome {
-  const place = new Place(host, deaths);
+/**
+ * The afternoon. Every connection is told apart by its bytes.
+ * @param secured by TLS
+ */
+export function live(host: Host, deaths: Deaths, secured = false): Outcome {
+  const place = new Place(host, deaths, secured);
   const bulk = pattern(60_000, 7);
   place.connect('echo', 'q;m 1,4000;', 3000);
   place.connect('slow', 'q;m 1,9000;', 9000);
@@ -539,7 +633,7 @@ export function live(host: Host, deaths: Deaths): Outcome {
   place.connect('ticker', 'q;e t{+ 1;s .,tick;t .,50;}t .,50;');
   place.connect('counter', 'e d{+ 3;}');
   // What follows the header came with its end.
-  place.connect('proxied', 'q;m 1,4000;', 1 << 20, 1);
+  place.connect('proxied', 'q;m 1,4000;', 1 << 20, PROXIED);
   place.queue('proxied', 'PROXY UNK');
   place.expect('proxied', 'hello');
   const [one, two] = [place.handle('listener 1'), place.handle('listener 2')];
@@ -563,6 +657,11 @@ export function live(host: Host, deaths: Deaths): Outcome {
   place.advance(120);
   place.queue('proxied', '\nhel');
   place.expect('ticker', 'ticktick');
+  if (secured) {
+    // What came behind the header waits for the handshake.
+    place.settle();
+    place.shakeFirst('proxied');
+  }
   place.queue('proxied', 'lo');
   // Some go, some come, while others wait.
   place.connect('leaver', 'q;m 1,100;');
@@ -603,5 +702,40 @@ export function live(host: Host, deaths: Deaths): Outcome {
   if (!place.lost('counter') && !place.logs.some((text) => text.startsWith('=8 '))) {
     place.faults.push('the counter has lost its state');
   }
+  if (secured) liveSecured(place);
   return place.finish();
+}
+
+// Handshakes that are late, too many, given up, or in the middle; and an end that nobody announces.
+function liveSecured(place: Place): void {
+  for (let mute = 1; mute <= MOST_HANDSHAKES + 1; mute += 1) {
+    place.connect(`mute ${mute}`, `q;s .,spoken ${mute};m 1,50;`, 1 << 20, USUAL, true);
+    place.advance(1);
+  }
+  // The oldest had to go for the last one.
+  place.giveUp('mute 1');
+  place.queue('mute 2', 'with the handshake');
+  for (const mute of [3, 2]) {
+    place.shake(`mute ${mute}`);
+    place.expect(`mute ${mute}`, `spoken ${mute}`);
+  }
+  place.expect('mute 2', 'with the handshake');
+  place.connect('upgrader', 'q;m 1,50;s .,in clear;S .;', 4, UPGRADING);
+  place.expect('upgrader', 'in clear');
+  place.shake('upgrader');
+  place.read('upgrader');
+  place.expect('upgrader', 'and sealed');
+  place.send('upgrader', 'and sealed');
+  place.connect('cut', 'q;m 1,50;');
+  place.expect('cut', 'not the end');
+  place.queue('cut', 'not the end');
+  place.cut('cut');
+  // Nobody is known to the guest who was not in time.
+  place.giveUp('mute 4');
+  place.giveUp(`mute ${MOST_HANDSHAKES + 1}`);
+  place.advance(HANDSHAKE_MS);
+  place.expect('ticker', 'ticktick');
+  for (const mute of [4, MOST_HANDSHAKES + 1]) {
+    if (!place.lost(`mute ${mute}`)) place.faults.push(`mute ${mute} was not given up`);
+  }
 }

@@ -176,3 +176,15 @@ test('systemd-socket-activate starts it at the first connection', async (t) => {
   t.deepEqual(await running.exited, { code: 0, signal: null });
   t.true(existsSync(file));
 });
+
+test('a socket that was passed and that no listener names is told', async (t) => {
+  const fds = [listening(t), listening(t)];
+  const options = { fds, prefix: passing('web:spare') };
+  const server = await startCli(t, ['--listen', 'fd:web', ...quick], options);
+  await echoes(t, server.addresses[0]!);
+  const [line] = await server.written('stderr', /.*a socket was passed that no listener names.*\n/);
+  t.regex(line!, /"socket":"fd:spare"/);
+  server.kill('SIGTERM');
+  t.is((await server.exited).code, 0);
+  t.notRegex(server.stderr, /fd:web/);
+});

@@ -1,5 +1,5 @@
-// Guest ABI 1 stands in five places: host/module/interface.ts, assembly/abi.ts, assembly/wasmpoll.ts,
-// assembly/wasmpoll.h and docs/abi.md. They say the same, and the bundled guests keep to it.
+// Guest ABI 1 stands in six places: host/module/interface.ts, assembly/abi.ts, assembly/wasmpoll.ts,
+// assembly/wasmpoll.h, assembly/rust/ and docs/abi.md. They say the same, and the bundled guests keep to it.
 
 import { readFileSync } from 'node:fs';
 import test from 'ava';
@@ -161,6 +161,27 @@ test('the header for C declares every host function as the host has it', (t) => 
     t.is(name, imported);
     const types = parameters === 'void' ? [] : parameters!.split(/,\s+/).map(wasmType);
     return [name, `(${types.join(', ')}) -> ${wasmType(result!)}`];
+  });
+  t.deepEqual(Object.fromEntries(functions), hostFunctions);
+});
+
+test('the module for Rust has the numbers of assembly/abi.ts', (t) => {
+  const defined = document('assembly/rust/numbers.rs').matchAll(
+    /^pub const ([A-Z_]+): i32 = (-?\d+);$/gm,
+  );
+  const numbers = [...defined].map(([, name, value]) => [name, Number(value)]);
+  t.deepEqual(Object.fromEntries(numbers), { ...abi });
+});
+
+test('the module for Rust declares every host function as the host has it', (t) => {
+  const wasmType = (text: string): string => (text.trim() === 'f64' ? 'f64' : 'i32');
+  const [, declarations] = /"wasmpoll"\)\]\s+extern "C" \{(.*?)^\}/ms.exec(
+    document('assembly/rust/host.rs'),
+  )!;
+  const declared = declarations!.matchAll(/pub fn (\w+)\(([^)]*)\)(?: -> (\w+))?;/g);
+  const functions = [...declared].map(([, name, parameters, result]) => {
+    const types = [...parameters!.matchAll(/: ([^,]+)/g)].map(([, type]) => wasmType(type!));
+    return [name, `(${types.join(', ')}) -> ${result === undefined ? '()' : wasmType(result)}`];
   });
   t.deepEqual(Object.fromEntries(functions), hostFunctions);
 });

@@ -2,7 +2,13 @@
 
 import { connect as connectTls } from 'node:tls';
 import test from 'ava';
-import { REASON_TLS, STATUS_DENIED, STATUS_OK, STATUS_STATE } from '../../assembly/abi.ts';
+import {
+  REASON_SHUTDOWN,
+  REASON_TLS,
+  STATUS_DENIED,
+  STATUS_OK,
+  STATUS_STATE,
+} from '../../assembly/abi.ts';
 import { serve } from '../../host/index.ts';
 import { harness } from '../../host/testing/harness.ts';
 import { Certificates } from '../helpers/certificates.ts';
@@ -131,4 +137,16 @@ test('over sockets, a client upgrades its connection', async (t) => {
   });
   t.is(data.toString(), 'hello');
   t.like(server.stats(), { tls: { handshakes: 1 }, connections: { total: 1 } });
+});
+
+test('a drain does not wait for a client that was told to begin TLS, and says nothing', async (t) => {
+  const subject = await harness(upgrading, { policy: { drainQuietMs: 10 } });
+  const peer = subject.connect({ starttls: true });
+  peer.send('S');
+  subject.drain();
+  subject.advance(9);
+  t.is(peer.state, 'open');
+  subject.advance(1);
+  t.is(peer.state, 'reset');
+  t.is(peer.closeReason, REASON_SHUTDOWN);
 });

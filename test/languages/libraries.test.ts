@@ -1,25 +1,15 @@
-// Guests with a standard library: the code and the commands of docs/abi.md, built by Debian's compilers,
-// in the harness and over sockets.
+// Guests with a standard library: the code and the commands of docs/languages.md, in the harness
+// and over sockets.
 
 import test, { type ExecutionContext } from 'ava';
-import { LOG_ERROR, LOG_INFO, REASON_TRAP } from '../../../assembly/abi.ts';
-import { serve } from '../../../host/index.ts';
-import { harness } from '../../../host/testing/harness.ts';
-import { connect } from '../../helpers/client.ts';
-import { type Block, blocks, document, section, workshop } from '../../helpers/documents.ts';
+import { LOG_INFO, REASON_TRAP } from '../../assembly/abi.ts';
+import { serve } from '../../host/index.ts';
+import { harness } from '../../host/testing/harness.ts';
+import { connect } from '../helpers/client.ts';
+import { workshop } from '../helpers/documents.ts';
+import { command, compiled, shown } from '../helpers/languages.ts';
 
-const shown = blocks(section(document('docs/abi.md'), 'With a standard library'));
-const command = (compiler: string): string =>
-  shown.find(({ language, code }) => language === 'sh' && code.startsWith(compiler))!.code;
-const source = (file: string): Block => shown.find((block) => block.file === file)!;
-
-/** Debian's compilers come first: others of the same name need not have the target. */
-async function built(t: ExecutionContext, file: string, how: string): Promise<Uint8Array> {
-  const place = workshop(t);
-  place.write(file, source(file).code);
-  await place.run(`PATH=/usr/bin:$PATH\n${how}`);
-  return place.read(file.replace(/\.\w+$/, '.wasm'));
-}
+const HEADING = 'With a standard library';
 
 /** Sends each text, and reads so many bytes of answer. */
 async function answers(t: ExecutionContext, protocol: Uint8Array, texts: readonly string[]) {
@@ -32,7 +22,7 @@ async function answers(t: ExecutionContext, protocol: Uint8Array, texts: readonl
 }
 
 test('a guest in C has malloc, snprintf and printf', async (t) => {
-  const module = await built(t, 'sum.c', command('clang'));
+  const module = await compiled(t, 'sum.c', shown('sum.c'), command(HEADING, 'clang', 'sum'));
   const network = await harness(module);
   const peer = network.connect();
   peer.send('abc');
@@ -44,25 +34,27 @@ test('a guest in C has malloc, snprintf and printf', async (t) => {
   t.deepEqual(Object.keys(guest), ['answers']);
 });
 
+const wasi = command(HEADING, 'rustc', 'words');
 const targets = {
-  'wasm32-wasi': command('rustc'),
-  'wasm32-unknown-unknown': command('rustc').replace('wasm32-wasi', 'wasm32-unknown-unknown'),
+  'wasm32-wasi': wasi,
+  'wasm32-unknown-unknown': wasi.replace('wasm32-wasi', 'wasm32-unknown-unknown'),
 };
-for (const [target, how] of Object.entries(targets)) {
+for (const [target, line] of Object.entries(targets)) {
   test(`a guest in Rust for ${target} has HashMap, format! and its panics`, async (t) => {
-    const module = await built(t, 'words.rs', how);
+    const module = await compiled(t, 'words.rs', shown('words.rs'), line);
     const network = await harness(module);
     const [peer, bad] = [network.connect(), network.connect()];
     peer.send('one\ntwo\none\nthr');
     t.is(peer.text(), 'one: 1\ntwo: 1\none: 2\n');
+    const said = ['one', 'two', 'one'].map((word) => ({
+      level: LOG_INFO,
+      text: `somebody said ${word}`,
+    }));
+    t.deepEqual(network.logs, target === 'wasm32-wasi' ? said : []);
+    t.deepEqual(network.stats().guest, { answers: { kind: 'counter', value: 3 } });
     bad.send('panic\n');
     t.is(bad.closeReason, REASON_TRAP);
-    t.regex(network.traps[0]!, /unreachable/);
-    const [line] = network.logs;
-    if (target === 'wasm32-wasi') {
-      t.is(line?.level, LOG_ERROR);
-      t.regex(line!.text, /panicked at .*somebody said panic/);
-    } else t.is(line, undefined);
+    t.regex(network.traps[0]!, /abort: somebody said panic at words\.rs:\d+:\d+$/);
     peer.send('ee\none\n');
     t.is(peer.text(), 'three: 1\none: 1\n', 'a fresh instance has forgotten');
     const { all } = await answers(t, module, ['one\n', 'one\n']);

@@ -1,0 +1,112 @@
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import test from 'ava';
+import { advise, type Language, type Named } from '../../host/compiler/advice.ts';
+import { lineOf } from '../../host/compiler/diagnostics.ts';
+import { stampOf } from '../../host/compiler/files.ts';
+import { Sources } from '../../host/compiler/places.ts';
+import { optionalExports, requiredExports } from '../../host/module/interface.ts';
+import { type Owner, temporary } from '../helpers/process.ts';
+
+const all = Object.keys(requiredExports);
+
+/** What is said of a guest with these names, and this source. */
+function said(
+  t: Owner,
+  { imports = [], exports = all }: { imports?: readonly string[]; exports?: readonly string[] },
+  source = '',
+  language: Language = 'as',
+): string[] {
+  const folder = temporary(t);
+  const file = path.join(folder, 'mine.ts');
+  writeFileSync(file, source);
+  const module: Named = {
+    imports: imports.map((full) => {
+      const at = full.indexOf('.');
+      return { module: full.slice(0, at), name: full.slice(at + 1) };
+    }),
+    exports: exports.map((name) => ({ name, kind: name === 'memory' ? 'memory' : 'function' })),
+  };
+  const sources = new Sources(folder, { [file]: stampOf(file) });
+  return advise(module, sources, language).map(lineOf);
+}
+
+test('nothing is said of a guest that has what it needs, and exports more', (t) => {
+  const exports = [...all, ...Object.keys(optionalExports), '__new', 'helper', 'onward', 'total'];
+  t.deepEqual(said(t, { imports: ['wasmpoll.send', 'env.abort'], exports }), []);
+});
+
+test('an export that looks like a callback is warned about, with the name that was meant', (t) => {
+  const meant = {
+    ...{ onClose: 'on_close', on_conn: 'on_open', onConnect: 'on_open', on_disconnect: 'on_close' },
+    ...{
+      on_timeout: 'on_timer',
+      on_eof: 'on_end',
+      on_writable: 'on_drain',
+      stateSize: 'state_size',
+    },
+    ...{ on_restor: 'on_restore', onmessage: 'on_message', on_migrate: 'migrate' },
+  };
+  for (const [name, callback] of Object.entries(meant)) {
+    t.deepEqual(said(t, { exports: [...all, name] }, `\nexport function ${name}() {}`), [
+      `mine.ts:2:17: warning: the host never calls ${name}: did you mean ${callback}?`,
+    ]);
+  }
+});
+
+test('an export beside the callback that it resembles is left alone', (t) => {
+  t.deepEqual(said(t, { exports: [...all, 'on_close', 'onClose'] }), []);
+});
+
+test('a missing export is told with what to write in the language', (t) => {
+  const without = (name: string): string[] => all.filter((one) => one !== name);
+  for (const [language, text] of [
+    ['as', "write export * from 'wasmpoll/assembly/guest'"],
+    ['rust', 'write wasmpoll::export!(Type) once, with mod wasmpoll of wasmpoll.rs'],
+    ['c', 'write WASMPOLL_GUEST once, after #include "wasmpoll.h"'],
+  ] as const) {
+    t.deepEqual(said(t, { exports: without('allocate') }, '', language), [
+      `the guest exports no allocate: ${text}`,
+    ]);
+  }
+  t.deepEqual(said(t, { exports: without('on_data') }), [
+    'the guest exports no on_data: it gets the bytes',
+  ]);
+  t.deepEqual(
+    said(t, { exports: [...without('on_data'), 'onReceive'] }, 'export function onReceive() {}'),
+    ['mine.ts:1:17: onReceive is exported: did you mean on_data?'],
+  );
+});
+
+test('what JavaScript has and a guest has not is told with its place, and what to use instead', (t) => {
+  const source = `// trace( console.log Math.random Date.now
+const text = "Math.random";
+trace("x"); console.log("y");
+Math.random(); Date.now(); performance.now(); process.exit(1);`;
+  const imports = ['env.trace', 'env.console.log', 'env.seed', 'env.Date.now'];
+  imports.push('env.performance.now', 'env.process.exit');
+  t.deepEqual(
+    said(t, { imports }, source).map((line) => line.replace(/: use .*/, '')),
+    [
+      'mine.ts:3:1: a guest has no trace()',
+      'mine.ts:3:13: a guest has no console',
+      'mine.ts:4:1: a guest has no Math.random',
+      'mine.ts:4:16: a guest has no Date.now',
+      'mine.ts:4:28: a guest has no performance.now',
+      'mine.ts:4:47: a guest has no process',
+    ],
+  );
+});
+
+test('an unknown host function is told with its place, and the one that was meant', (t) => {
+  t.deepEqual(said(t, { imports: ['wasmpoll.sendd'] }, 'sendd(1, 2, 3);'), [
+    'mine.ts:1:1: the host has no function sendd: did you mean send?',
+  ]);
+  t.deepEqual(said(t, { imports: ['mine.fetch'] }), [
+    'the host has no function fetch: docs/abi.md lists what there is',
+  ]);
+});
+
+test('what is known of WASI is left to the loader, which says more', (t) => {
+  t.deepEqual(said(t, { imports: ['wasi_snapshot_preview1.fd_read'] }), []);
+});
