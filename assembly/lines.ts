@@ -1,40 +1,25 @@
-// Lines: each line goes back as it came, one a call. It keeps in the state block how far it has
-// searched, so that a long line that comes in pieces is not searched from its start again.
+// Lines: each line goes back as it came. A long one that comes in pieces is not searched from its
+// start again: the session keeps how far the search came.
 
-import { send, want } from './wasmpoll';
+import { Connection, input, reply, Session, stateSize, view } from './kit';
 
 export * from './guest';
 
-const NEWLINE: u8 = 0x0a;
-
-// 0          4
-// | searched |
-@unmanaged
-class State {
-  /** Bytes at the front of the unconsumed input that hold no newline. */
-  searched: i32;
-}
-
 export function state_size(): i32 {
-  return offsetof<State>();
+  return stateSize<Session>();
 }
 
-export function on_data(connection: i32, state: usize, data: usize, length: i32): i32 {
-  const line = changetype<State>(state);
-  for (let at = line.searched; at < length; at += 1) {
-    if (load<u8>(data + at) !== NEWLINE) continue;
-    line.searched = 0;
-    send(connection, data, at + 1);
-    return at + 1;
+export function on_data(connection: Connection, session: Session, data: usize, length: i32): i32 {
+  input.begin(connection, session, data, length);
+  while (input.next()) {
+    const line = input.until('\n');
+    if (input.ok()) reply.bytes(line).text('\n');
   }
-  line.searched = length;
-  // Over the host's limit this is refused, and the line with it: nothing was consumed of a full frame.
-  want(connection, length + 1);
-  return 0;
+  return input.finish();
 }
 
 /** The last line may lack its newline. */
-export function on_end(connection: i32, _state: usize, data: usize, length: i32): i32 {
-  if (length > 0) send(connection, data, length);
+export function on_end(connection: Connection, _session: Session, data: usize, length: i32): i32 {
+  connection.send(view(data, length));
   return 0;
 }

@@ -1,8 +1,6 @@
-// ava's options for `npm run test:wasi`: those of package.json, with other files.
+// ava's options for `npm run test:wasi`: the usual ones, with other files.
 
-import { readFileSync } from 'node:fs';
-
-const { ava } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+import ava from './ava.mjs';
 
 // biome-ignore lint/style/noDefaultExport: ava takes its options so
 export default {

@@ -4,6 +4,7 @@
 import { spawnSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { installPackages } from './apt.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -22,56 +23,22 @@ const COMPILERS = [
 ];
 
 // Debian's compilers come first: others of the same name need not have the target.
-const environment = {
-  ...process.env,
-  PATH: `/usr/bin:${process.env.PATH}`,
-  DEBIAN_FRONTEND: 'noninteractive',
-};
+const env = { ...process.env, PATH: `/usr/bin:${process.env.PATH}` };
 
 const missing = () =>
-  COMPILERS.filter(
-    ({ probe }) => spawnSync('sh', ['-c', probe], { env: environment }).status !== 0,
-  ).flatMap(({ packages }) => packages);
+  COMPILERS.filter(({ probe }) => spawnSync('sh', ['-c', probe], { env }).status !== 0).flatMap(
+    ({ packages }) => packages,
+  );
 
-function apt(...args) {
-  return spawnSync('apt-get', args, { env: environment, encoding: 'utf8' });
+installPackages(missing());
+const still = missing();
+// The tests of one language fail without its compiler; those of the other run.
+if (still.length > 0) {
+  const names = still.join(', ');
+  process.stderr.write(`wasmpoll: compilers are missing: install Debian's ${names}, or the like\n`);
 }
-
-function install(packages) {
-  const command = `apt-get install ${packages.join(' ')}`;
-  if (process.getuid() !== 0) {
-    throw new Error(`the compilers are not installed, and only root can do it: ${command}`);
-  }
-  process.stderr.write(`wasmpoll: ${command}\n`);
-  const options = ['install', '-y', '-qq', '--no-install-recommends', ...packages];
-  let outcome = apt(...options);
-  if (outcome.error?.code === 'ENOENT') {
-    throw new Error(
-      `there is no apt-get here; install Debian's ${packages.join(', ')}, or the like`,
-    );
-  }
-  if (outcome.status !== 0) {
-    // The lists may be old, or not be there.
-    apt('update', '-qq');
-    outcome = apt(...options);
-  }
-  if (outcome.status !== 0) {
-    process.stderr.write(outcome.stderr);
-    throw new Error(`this failed: ${command}`);
-  }
-  const still = missing();
-  if (still.length > 0) throw new Error(`installed, but of no use: ${still.join(', ')}`);
-}
-
-try {
-  const packages = missing();
-  if (packages.length > 0) install(packages);
-  const ava = join(root, 'node_modules', 'ava', 'entrypoints', 'cli.mjs');
-  const config = join(root, 'scripts', 'ava-wasi.mjs');
-  const args = [ava, '--config', config, ...process.argv.slice(2)];
-  const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' });
-  process.exitCode = status ?? 1;
-} catch (error) {
-  process.stderr.write(`wasmpoll: ${error.message}\n`);
-  process.exitCode = 1;
-}
+const ava = join(root, 'node_modules', 'ava', 'entrypoints', 'cli.mjs');
+const config = join(root, 'scripts', 'ava-wasi.mjs');
+const args = [ava, '--config', config, ...process.argv.slice(2)];
+const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' });
+process.exitCode = status ?? 1;

@@ -1,7 +1,7 @@
 // One case of the ruler: a reactor of some build on the kernel that does nothing, and what a message
 // costs there. It does not know which builds are compared.
 
-import { compiledGuest, echoModule, linesModule } from '../../test/helpers/guests.ts';
+import { compiledGuest, echoModule } from '../../test/helpers/guests.ts';
 import type { Build } from './builds.ts';
 import { Traffic } from './null-io.ts';
 import { NullKernel } from './null-kernel.ts';
@@ -33,7 +33,7 @@ export const hostCases: readonly HostCase[] = [
   {
     name: 'lines',
     title: `line of ${LINE.length} B, ${LINES} a receive`,
-    guest: linesModule,
+    guest: () => compiledGuest('line-a-call'),
     message: new TextEncoder().encode(LINE.repeat(LINES)),
     callbacks: LINES,
   },

@@ -10,6 +10,7 @@ import { makeControl } from '../memory/timed-control.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
 import { type LiveSettings, PAGE_BYTES } from '../policy.ts';
 import { Door } from './door.ts';
+import { fail } from './failing.ts';
 import { type Materials, makeParts, type Parts } from './parts.ts';
 import { Recovery, type Remains } from './recovery.ts';
 import { Turn } from './turn.ts';
@@ -263,6 +264,12 @@ export class Reactor {
     const layout = this.prepare(module);
     const { connections } = this.#parts.connections.segment;
     this.commit(module, statesAfter(this.states, layout, connections, this.#buffer));
+  }
+
+  /** The guest fails in a callback that belongs to no connection; a fresh instance goes on. */
+  fail(why: string): void {
+    this.#parts.clock.refresh();
+    fail(this.#works, this.#turn, why);
   }
 
   /** Gives the epoll descriptor back; every connection must be gone. Nothing may be called then. */

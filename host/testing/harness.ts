@@ -3,41 +3,39 @@
 
 import { REASON_SHUTDOWN } from '../../assembly/abi.ts';
 import { Loopback } from '../kernel/loopback.ts';
-import { TLS_AT_ONCE, TLS_LATER, TLS_LISTENERS } from '../kernel/tls-access.ts';
-import { ListenerTable } from '../listen/peer/listener-table.ts';
-import type { Snapshot } from '../memory/counts/stats.ts';
 import { loadModule, type ModuleSource } from '../module/protocol-module.ts';
 import type { Policy } from '../policy.ts';
 import { RateLimit } from '../rate-limit.ts';
-import type { Observer } from '../reactor/observer.ts';
+import type { Failure, Observer } from '../reactor/observer.ts';
 import { Reactor } from '../reactor/reactor.ts';
-import type { SharedCounts } from '../shared/counts.ts';
+import { type Inspection, inspect } from './inspection.ts';
+import { Listeners } from './listeners.ts';
 import {
   type ConnectOptions,
   configBytes,
   type HarnessGround,
   type HarnessOptions,
+  type HarnessStats,
   LISTENER,
+  type LogLine,
   resolveOptions,
+  type SwapOptions,
 } from './options.ts';
 import { Peer } from './peer.ts';
-import { type EnginesStats, Program } from './program.ts';
+import { Peers } from './peers.ts';
+import { Program } from './program.ts';
 
 export { StoreError, WasmpollError } from '../errors.ts';
 export type { GuestMetric, GuestMetrics, Histogram, Snapshot } from '../memory/counts/stats.ts';
 export type { ModuleSource } from '../module/protocol-module.ts';
 export type { Policy } from '../policy.ts';
+export type { Failure } from '../reactor/observer.ts';
 export type { SharedCounts } from '../shared/counts.ts';
-export type { ConnectOptions, HarnessOptions } from './options.ts';
+export type { Inspection } from './inspection.ts';
+export type { ConnectOptions, HarnessOptions, HarnessStats, LogLine } from './options.ts';
 export { Peer } from './peer.ts';
 export { type HeldMessage, TestBus } from './test-bus.ts';
 export { type HeldRequest, TestStore } from './test-store.ts';
-
-/** A line that the guest has logged; the level is one of LOG_…. */
-export interface LogLine {
-  readonly level: number;
-  readonly text: string;
-}
 
 /**
  * Loads a module and starts it on a simulated network with a virtual clock that stands at 1 ms.
@@ -48,16 +46,17 @@ export async function harness(
   source: ModuleSource,
   options: HarnessOptions = {},
 ): Promise<Harness> {
-  const ground = resolveOptions(options);
-  const module = await loadModule(source, ground.policy, options.name);
-  return new Harness(module, ground);
+  return (await harnesses(source, options))();
 }
 
-export interface HarnessStats extends Snapshot {
-  /** Topics and keys, of the guest and of the test. */
-  shared: SharedCounts;
-  /** The options `store` and `topics`; null for what is not there. */
-  engines: EnginesStats;
+/** Loads a module as `harness()` does. @returns each call is a fresh one, which throws ERR_GUEST */
+export async function harnesses(
+  source: ModuleSource,
+  options: HarnessOptions = {},
+): Promise<() => Harness> {
+  const { policy } = resolveOptions(options);
+  const module = await loadModule(source, policy, options.name);
+  return () => new Harness(module, resolveOptions(options));
 }
 
 export class Harness {
@@ -65,25 +64,24 @@ export class Harness {
   readonly logs: LogLine[] = [];
   /** Why the guest was replaced, once for each time. */
   readonly traps: string[] = [];
+  /** The same, with what else is known. */
+  readonly failures: Failure[] = [];
   /** The store, as `server.store` is. A promise settles when the call returns that has brought the answer. */
   readonly store: Program['store'];
+  /** Called before each round: in it `trap()` and `renew()` come between two callbacks. */
+  between: (() => void) | null = null;
   readonly #policy: Policy;
-  readonly #name: string;
   readonly #kernel = new Loopback();
   readonly #program: Program;
   readonly #reactor: Reactor;
   readonly #events = new Uint32Array(3);
-  readonly #peers = new Map<number, Peer>();
+  readonly #peers = new Peers();
   readonly #capacity = 16 * 1024 * 1024;
-  readonly #listeners: ListenerTable;
-  /** Their numbers, by what tells them apart. */
-  readonly #numbers = new Map<string, number>();
-  /** Which of them have TLS. */
-  readonly #modes = new Int32Array(TLS_LISTENERS);
+  readonly #listeners: Listeners;
+  #module: Awaited<ReturnType<typeof loadModule>>;
   #config: Uint8Array;
   #now = 1;
   #ports = 49_152;
-  #opening: Peer | null = null;
   /** What a subscriber does is settled with what it was called for. */
   #settling = false;
 
@@ -93,31 +91,25 @@ export class Harness {
     { policy, config, buffer, random, wallClock, engines }: HarnessGround,
   ) {
     this.#policy = policy;
-    this.#name = module.name;
+    this.#module = module;
     this.#config = config;
     const limit = new RateLimit(policy.logLinesPerSecond, () => this.#now);
     const observer: Observer = {
-      open: (connection) => {
-        const peer = this.#opening ?? this.#peers.get(connection);
-        if (peer === undefined) return;
-        peer.connection = connection;
-        this.#peers.set(connection, peer);
-      },
+      open: (connection) => this.#peers.opened(connection),
       data: null,
-      close: ({ connection, reason }) => {
-        const peer = this.#peers.get(connection);
-        this.#peers.delete(connection);
-        if (peer !== undefined) peer.closeReason = reason;
-      },
+      close: (ending) => this.#peers.closed(ending),
       fault: () => true,
-      restart: ({ why }) => this.traps.push(why),
+      restart: (failure) => {
+        this.traps.push(failure.why);
+        this.failures.push(failure);
+      },
       failure: (error) => this.traps.push(String(error)),
       log: (level, text) => limit.admit() && this.logs.push({ level, text }) > 0,
     };
     const own = { wake: () => this.#reactor.wake(), settle: () => this.settle() };
     this.#program = new Program(policy, () => this.#now, own, engines, this);
     this.store = this.#program.store;
-    this.#listeners = ListenerTable.make(buffer);
+    this.#listeners = new Listeners(buffer);
     this.#reactor = new Reactor({
       kernel: this.#kernel,
       module: { ...module, config },
@@ -127,7 +119,7 @@ export class Harness {
       wallNow: () => wallClock + this.#now,
       random,
       listeners: this.#listeners.buffer,
-      tls: { place: { id: 1, seat: 0 }, seat: this.#kernel.seat, modes: this.#modes },
+      tls: { place: { id: 1, seat: 0 }, seat: this.#kernel.seat, modes: this.#listeners.modes },
       buffer,
       seat: this.#program.seat,
       routed: engines.store !== undefined,
@@ -142,6 +134,11 @@ export class Harness {
   stats(): HarnessStats {
     const { counts: shared, engines } = this.#program;
     return { ...this.#reactor.snapshot(), shared, engines };
+  }
+
+  /** What is known of a connection, by its `Peer.connection`; null once it is over. */
+  inspect(connection: number): Inspection | null {
+    return inspect(this.#reactor, this.#policy.maxConnections, connection);
   }
 
   /** Messages that the test has missed, by topic, as `server.on('missed')` tells. */
@@ -179,42 +176,46 @@ export class Harness {
   connect(options: ConnectOptions = {}): Peer {
     const { address = `127.0.0.1:${this.#ports++}`, bufferBytes = this.#capacity } = options;
     const { listener = LISTENER, local = listener, tls = false, proxy = false } = options;
-    const mode = tls !== false ? TLS_AT_ONCE : options.starttls === true ? TLS_LATER : 0;
-    const number = this.#listener(listener, proxy, mode);
     const { fd, client } = this.#kernel.connect(bufferBytes, address, local);
     const peer = new Peer(client, () => this.settle());
     const facts = typeof tls === 'object' ? tls : {};
     this.#kernel.seat.facts = facts;
-    this.#opening = peer;
-    const handle = this.#reactor.open(fd, number);
-    this.#opening = null;
+    this.#peers.opening = peer;
+    const handle = this.#reactor.open(fd, this.#listeners.number(options));
+    this.#peers.opening = null;
     // The header comes first.
     if (proxy && tls !== false) this.#kernel.seat.expect(handle, facts);
     // Told of as open when its header has come, and its handshake is done.
-    if (proxy || tls !== false) this.#peers.set(handle, peer);
+    if (proxy || tls !== false) this.#peers.expect(handle, peer);
     if (tls !== false && options.shakes !== false && !proxy) peer.shake();
     else this.settle();
     return peer;
   }
 
-  #listener(name: string, proxied: boolean, mode: number): number {
-    const key = `${proxied} ${mode} ${name}`;
-    const number = this.#numbers.get(key) ?? this.#listeners.add({ name, proxied });
-    this.#numbers.set(key, number);
-    this.#modes[number] = mode;
-    return number;
-  }
-
   /**
    * Swaps the module under the live connections, as `server.swap()` does.
-   * @param options `config`: another one than before
+   * @param options `config` and `name`: others than before
    * @throws WasmpollError ERR_MODULE, ERR_GUEST or ERR_OPTION; the module before goes on then
    */
-  async swap(source: ModuleSource, options: Pick<HarnessOptions, 'config'> = {}): Promise<void> {
+  async swap(source: ModuleSource, options: SwapOptions = {}): Promise<void> {
     const config = options.config === undefined ? this.#config : configBytes(options.config);
-    const module = await loadModule(source, this.#policy, this.#name);
+    const name = options.name ?? this.#module.name;
+    const module = await loadModule(source, this.#policy, name);
     this.#reactor.swap({ ...module, config });
+    this.#module = module;
     this.#config = config;
+    this.settle();
+  }
+
+  /** Swaps the module for itself: a fresh instance goes on, as one does after `swap()`. */
+  renew(): void {
+    this.#reactor.swap({ ...this.#module, config: this.#config });
+    this.settle();
+  }
+
+  /** The guest fails in a callback that belongs to no connection: all are kept, and a fresh instance goes on. */
+  trap(why = 'a trap of the test'): void {
+    this.#reactor.fail(why);
     this.settle();
   }
 
@@ -247,10 +248,17 @@ export class Harness {
     this.#settling = true;
     try {
       // A turn of the guest's may be what the program's own side waits for.
-      while (this.#program.turn() || this.#reactor.turn() || this.#waits());
+      while (this.#program.turn() || this.#turn() || this.#waits());
     } finally {
       this.#settling = false;
     }
+  }
+
+  #turn(): boolean {
+    if (this.between === null) return this.#reactor.turn();
+    this.between();
+    this.#reactor.serve(0);
+    return this.#reactor.ready;
   }
 
   get #deadline(): number {

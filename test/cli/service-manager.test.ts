@@ -74,7 +74,7 @@ test('a worker that hangs and is replaced interrupts the signs of life for a mom
   const file = path.join(temporary(t), 'mine.wasm');
   writeFileSync(file, hazard());
   const env = environment({ NOTIFY_SOCKET, WATCHDOG_USEC: '1500000' });
-  const server = await startCli(t, [...listen, '--callback-timeout', '200ms', file], { env });
+  const server = await startCli(t, [...listen, '--callback-timeout', '500ms', file], { env });
   const client = await connect(server.address, { owner: t });
   await client.send('H');
   await server.written('stderr', /guest failed and was replaced/);

@@ -25,8 +25,12 @@ const connection = (id: number, given: object = {}): object => ({
 });
 
 /** Each look finds another second gone by, and so many messages more for each of the workers. */
-async function busyServer(t: ExecutionContext, workers = 2): Promise<FakeAdmin> {
-  const admin = await FakeAdmin.start(t);
+async function busyServer(
+  t: ExecutionContext,
+  workers = 2,
+  host = '127.0.0.1',
+): Promise<FakeAdmin> {
+  const admin = await FakeAdmin.start(t, { host });
   let look = 0;
   admin.onLook = () => {
     look += 1;
@@ -199,7 +203,8 @@ test('NO_COLOR leaves out every style', async (t) => {
 
 test('a server that goes away is said to be gone, and shown again when it is back', async (t) => {
   if (!hasTerminal(t)) return;
-  const admin = await busyServer(t);
+  // Nobody else takes a port of this address while the server is away.
+  const admin = await busyServer(t, 2, '127.0.0.9');
   const { port } = admin;
   const terminal = PseudoTerminal.start(t, [cli, ...top(admin.url)], {});
   await terminal.shows((screen) => screen[0]!.startsWith('wasmpoll'));

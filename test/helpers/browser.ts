@@ -8,6 +8,8 @@ import { type Browser, chromium, type Page, type Response } from 'playwright-cor
 import { has } from './installed.ts';
 import type { LogOwner } from './process.ts';
 
+// Nothing here is to be quick, and a machine may be slow.
+const PATIENCE_MS = 240_000;
 // Seen from dist/test/helpers.
 const SCREENSHOTS = fileURLToPath(
   new URL('../../../test/operations/screenshots/', import.meta.url),
@@ -18,7 +20,9 @@ export async function openBrowser(t: LogOwner): Promise<Browser | null> {
   if (!has(t, 'chromium')) return null;
   // Chromium's sandbox refuses root.
   const args = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
-  const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args });
+  const browser = await chromium.launch({
+    ...{ executablePath: '/usr/bin/chromium', args, timeout: PATIENCE_MS },
+  });
   t.teardown(() => browser.close());
   return browser;
 }
@@ -53,6 +57,7 @@ export class Watched {
       colorScheme: dark ? 'dark' : 'light',
       reducedMotion: still ? 'reduce' : 'no-preference',
     });
+    page.setDefaultTimeout(PATIENCE_MS);
     const watched = new Watched(page);
     await page.goto(url);
     await watched.live();

@@ -120,14 +120,19 @@ export class FakeAdmin {
   readonly #streams = new Set<ServerResponse>();
   readonly #server: Server;
   readonly #commands: boolean;
+  readonly #host: string;
 
-  private constructor(commands: boolean) {
+  private constructor(commands: boolean, host: string) {
     this.#commands = commands;
+    this.#host = host;
     this.#server = createServer((request, response) => this.#receive(request, response));
   }
 
-  static async start(owner: Owner, { commands = true, port = 0 } = {}): Promise<FakeAdmin> {
-    const admin = new FakeAdmin(commands);
+  static async start(
+    owner: Owner,
+    { commands = true, port = 0, host = '127.0.0.1' } = {},
+  ): Promise<FakeAdmin> {
+    const admin = new FakeAdmin(commands, host);
     await admin.listen(port);
     owner.teardown(() => admin.end());
     return admin;
@@ -136,7 +141,7 @@ export class FakeAdmin {
   listen(port: number): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject);
-      this.#server.listen(port, '127.0.0.1', () => resolve());
+      this.#server.listen(port, this.#host, () => resolve());
     });
   }
 
@@ -153,7 +158,7 @@ export class FakeAdmin {
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.port}/`;
+    return `http://${this.#host}:${this.port}/`;
   }
 
   /** Tells this status to whoever follows. */

@@ -21,6 +21,7 @@
 
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, renameSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
   type Harness,
@@ -32,23 +33,32 @@ import {
 // Seen from dist/test/helpers.
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 
-export const echoModule = (): Uint8Array => readFileSync(`${root}dist/protocols/echo.wasm`);
-export const linesModule = (): Uint8Array => readFileSync(`${root}dist/protocols/lines.wasm`);
+/** A protocol that comes with the package. */
+export const bundledModule = (name: string): Uint8Array =>
+  readFileSync(`${root}dist/protocols/${name}.wasm`);
+export const echoModule = (): Uint8Array => bundledModule('echo');
+export const linesModule = (): Uint8Array => bundledModule('lines');
 
 const modified = (path: string): number => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 
-/** The module of `test/guests/NAME.ts`. Test files run in parallel and may compile the same one. */
-export function compiledGuest(name: string): Uint8Array {
+/**
+ * The module of `test/guests/NAME.ts`, which may lie in a folder there. Test files run in parallel and may compile
+ * the same one.
+ */
+export function compiledGuest(name: string, runtime = 'stub'): Uint8Array {
   const source = `${root}test/guests/${name}.ts`;
-  const target = `${root}dist/guests/${name}.wasm`;
+  const target = `${root}dist/guests/${name}${runtime === 'stub' ? '' : `-${runtime}`}.wasm`;
   // Guests may share a file.
-  const beside = readdirSync(`${root}test/guests`).map((file) => `${root}test/guests/${file}`);
-  const needed = [...beside, `${root}assembly/wasmpoll.ts`, `${root}assembly/guest.ts`];
+  const needed = ['test/guests', 'assembly'].flatMap((folder) =>
+    (readdirSync(`${root}${folder}`, { recursive: true }) as string[])
+      .filter((file) => file.endsWith('.ts'))
+      .map((file) => `${root}${folder}/${file}`),
+  );
   if (modified(target) < Math.max(...needed.map(modified))) {
-    mkdirSync(`${root}dist/guests`, { recursive: true });
+    mkdirSync(dirname(target), { recursive: true });
     const output = `${target}.${process.pid}`;
     const asc = `${root}node_modules/assemblyscript/bin/asc.js`;
-    const options = ['--config', `${root}asconfig.json`, '--runtime', 'stub', '-o', output];
+    const options = ['--config', `${root}asconfig.json`, '--runtime', runtime, '-o', output];
     execFileSync(process.execPath, [asc, source, ...options], { cwd: root, stdio: 'pipe' });
     renameSync(output, target);
   }

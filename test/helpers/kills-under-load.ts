@@ -42,7 +42,7 @@ const pause = (milliseconds: number): Promise<void> =>
   new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 export async function storm(options: StormOptions): Promise<StormReport> {
-  const { rounds, kind, seed, workers = 1, callbackTimeoutMs = 150 } = options;
+  const { rounds, kind, seed, workers = 1, callbackTimeoutMs = 500 } = options;
   const threads = new Set<Worker>();
   const listen = '127.0.0.1:0';
   const noted = (worker: Worker): void => {

@@ -64,6 +64,27 @@ export function handles(pid: number, signal: number): boolean {
 
 export const descriptorCount = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length;
 
+const SECOND_MS = 1000;
+const SECONDS = 3;
+
+/**
+ * The least processor time, in milliseconds, that a process has used in one of a few seconds. What spins uses in each
+ * of them what it can get; a collection of garbage, which a slow machine may take long for, comes in one.
+ * @param enough no other second is waited for after one with less
+ */
+export async function leastOfSeconds(
+  running: { readonly processorMs: number },
+  enough: number,
+): Promise<number> {
+  let least = Number.POSITIVE_INFINITY;
+  for (let seconds = 0; seconds < SECONDS && least >= enough; seconds += 1) {
+    const before = running.processorMs;
+    await new Promise((resolve) => setTimeout(resolve, SECOND_MS));
+    least = Math.min(least, running.processorMs - before);
+  }
+  return least;
+}
+
 /** Waits for what no event tells of. A test that waits in vain ends by ava's timeout. */
 export async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));

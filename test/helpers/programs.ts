@@ -7,7 +7,7 @@ import type { Logger } from '../../host/server/logger.ts';
 import { type Client, connect } from './client.ts';
 import type { Owner } from './process.ts';
 
-const quick = { drainQuietMs: 0, graceMs: 2000, lingerMs: 200, callbackTimeoutMs: 200 };
+const quick = { drainQuietMs: 0, graceMs: 2000, lingerMs: 200, callbackTimeoutMs: 500 };
 
 /** A client, and the id of its connection. */
 export interface Known {

@@ -10,7 +10,7 @@ import { hazard } from './hang-or-trap-guest.ts';
 import { type Running, type StartOptions, startCli, temporary, works } from './process.ts';
 
 export const flags = ['--listen', '127.0.0.1:0', '--drain-quiet', '0', '--grace', '1s'];
-export const TIMEOUT = ['--callback-timeout', '200ms'];
+export const TIMEOUT = ['--callback-timeout', '400ms'];
 
 /** A folder that any user may enter, with the guest in it. */
 export function guestFile(t: ExecutionContext): string {

@@ -128,7 +128,7 @@ async function faultOf(events: readonly Event[], workers: number): Promise<strin
     listen: '127.0.0.1:0',
     workers,
     policy: {
-      callbackTimeoutMs: 200,
+      callbackTimeoutMs: 500,
       messagesPerTurn: 2,
       drainQuietMs: 0,
       graceMs: 2000,

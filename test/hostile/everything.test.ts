@@ -52,7 +52,7 @@ test('everything at once costs the connections concerned, and no byte of 200 oth
     clients: 200,
     seed: 7,
     workers: 2,
-    callbackTimeoutMs: 300,
+    callbackTimeoutMs: 500,
     beside: attacks(),
   });
   t.deepEqual(report.faults, []);

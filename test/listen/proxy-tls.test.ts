@@ -9,6 +9,7 @@ import test, { type ExecutionContext } from 'ava';
 import { type Server, serve } from '../../host/index.ts';
 import { Certificates } from '../helpers/certificates.ts';
 import { compiledGuest } from '../helpers/guests.ts';
+import { until } from '../helpers/proc.ts';
 import { CLIENT, field, SERVER, v1, v2 } from '../helpers/proxy.ts';
 
 const guest = compiledGuest('surroundings');
@@ -78,6 +79,7 @@ for (const workers of [0, 1]) {
         t.is(await asks(client, 'proxy.destination'), `${SERVER.length} ${SERVER}`);
       }
     }
+    await until(() => opened.length >= 8);
     t.deepEqual(opened, Array(8).fill(CLIENT));
     t.deepEqual(server.stats().errors, {});
   });

@@ -8,6 +8,7 @@ import { type ServeOptions, type Server, serve } from '../../host/index.ts';
 import { type Client, connect } from '../helpers/client.ts';
 import { small } from '../helpers/guests.ts';
 import { hazard } from '../helpers/hang-or-trap-guest.ts';
+import { until } from '../helpers/proc.ts';
 import { temporary } from '../helpers/process.ts';
 import { CLIENT, field, joined, v1, v1Of, v2 } from '../helpers/proxy.ts';
 
@@ -62,6 +63,7 @@ for (const workers of [0, 1]) {
       }
       t.true(await echoes(client, 'hello'));
     }
+    await until(() => opened.length === 3);
     t.deepEqual(opened.slice(0, 2), [CLIENT, CLIENT]);
     t.regex(opened[2]!, /^127\.0\.0\.1:\d+$/);
     t.is(server.stats().bytesIn, 15);

@@ -108,7 +108,7 @@ const cases: readonly (readonly [what: string, changes: Tree, found: RegExp])[] 
   [
     'Node in what runs in a browser',
     added('host/memory/segment.ts', "import 'node:os';\n"),
-    /^host\/memory\/segment\.ts: imports node:os, but wasmpoll\/testing must run in a browser/,
+    /^host\/memory\/segment\.ts: imports node:os, but it must run in a browser/,
   ],
   [
     'a file that is too long',

@@ -17,12 +17,12 @@ test('each line is answered with itself, and no more than that', async (t) => {
   t.is(peer.text(), 'three\n');
 });
 
-test('one call answers one line', async (t) => {
+test('one call answers all lines that are there', async (t) => {
   const network = await lines();
   const peer = network.connect();
   peer.send('a\nb\nc\n');
   t.is(peer.text(), 'a\nb\nc\n');
-  t.is(network.stats().messages, 3);
+  t.is(network.stats().messages, 1);
 });
 
 test('the last line without its newline is answered at the end', async (t) => {
@@ -49,7 +49,7 @@ test('10,000 pipelined lines in one segment are answered though the peer only wa
   t.true(text.length < 128 * 1024);
   peer.send(text);
   t.is(peer.text(), text);
-  t.is(network.stats().messages, 10_000);
+  t.true(network.stats().messages < 10);
 });
 
 test('a line as long as the limit is answered, one byte more closes', async (t) => {

@@ -138,7 +138,10 @@ test('a client that goes takes its memberships along, however it goes', async (t
     if (index % 2 === 0) member.reset();
     else member.end();
   }
-  await until(() => server.stats().connections.open === 0);
+  await until(() => {
+    const { connections, shared } = server.stats();
+    return connections.open === 0 && shared.members === 0;
+  });
   t.like(server.stats().shared, { members: 0, topics: 0, groupBytes: 0, queueBytes: 0 });
 });
 

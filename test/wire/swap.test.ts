@@ -24,7 +24,7 @@ interface Owner {
   teardown(end: () => void | Promise<void>): void;
 }
 
-const quick = { drainQuietMs: 0, graceMs: 2000, lingerMs: 200, callbackTimeoutMs: 400 };
+const quick = { drainQuietMs: 0, graceMs: 2000, lingerMs: 200, callbackTimeoutMs: 500 };
 const framed = [compiledGuest('framed-1'), compiledGuest('framed-2')] as const;
 
 async function start(t: Owner, options: Partial<ServeOptions>): Promise<Server> {
@@ -106,7 +106,7 @@ test('bad modules are refused under load, and the old one goes on', async (t) =>
     [Uint8Array.of(0, 1, 2, 3), 'ERR_MODULE', /not a module/],
     [guest({ functions: { on_data: null } }), 'ERR_MODULE', /missing export/],
     [guest({ functions: { _initialize: [unreachable] } }), 'ERR_GUEST', /start-up failed/],
-    [guest({ functions: { _initialize: [forever()] } }), 'ERR_GUEST', /within 400 ms/],
+    [guest({ functions: { _initialize: [forever()] } }), 'ERR_GUEST', /within 500 ms/],
     [guest(), 'ERR_GUEST', /cannot take over: .* has no migrate/],
   ];
   for (const [protocol, code, message] of bad) {
@@ -283,7 +283,7 @@ test('hangs around swaps, round after round, lose the connections that hang and 
   const modules = [0, 16].map((at) =>
     counter({ letter: '0', at, from: 16 - at, version: at, migrate: [], onData: hangs }),
   );
-  const policy = { callbackTimeoutMs: 150 };
+  const policy = { callbackTimeoutMs: 400 };
   const server = await start(t, { protocol: modules[0]!, workers: 2, policy });
   const witnesses = await clients(t, server, 30);
   let going = true;

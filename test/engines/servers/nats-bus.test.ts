@@ -105,7 +105,7 @@ test.serial(
 test.serial('frames on their way to a server that does not answer are told as lost', async (t) => {
   if (!has(t, 'nats-server')) return;
   const server = await EngineServer.nats(t);
-  const [a, b] = [await join(t, server, { limitMs: 500 }), await join(t, server)];
+  const [a, b] = [await join(t, server, { limitMs: 1500 }), await join(t, server)];
   const down = a.watch.next('down');
   server.stop();
   a.publish('room', 'in doubt');

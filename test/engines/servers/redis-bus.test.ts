@@ -123,7 +123,7 @@ test.serial(
 test.serial('frames on their way to a server that does not answer are told as lost', async (t) => {
   if (!has(t, 'redis-server')) return;
   const server = await EngineServer.redis(t);
-  const [a, b] = [await join(t, server, { limitMs: 500 }), await join(t, server)];
+  const [a, b] = [await join(t, server, { limitMs: 1500 }), await join(t, server)];
   const down = a.watch.next('down');
   server.stop();
   a.publish('room', 'in doubt');

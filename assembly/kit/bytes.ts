@@ -1,0 +1,188 @@
+// Bytes: views of memory, and the store that they come from. A view owns nothing, and costs no
+// allocation; it knows neither connections nor messages.
+
+import { isFloat, parsed, readDecimal } from './decimal';
+import { matched, search, searchText, utf8Bound, writeUtf8 } from './text';
+
+const SPACE: u8 = 0x20;
+const UPPER_A: u32 = 0x41;
+/** The bit that lower case has, and upper case has not. */
+const LOWER: u32 = 0x20;
+
+// 0    4
+// | at | length |
+/**
+ * So many bytes of memory. A view of a message lives until the next message. Outside of `on_data` the
+ * last 255 that were made are valid; what is to last longer is copied.
+ */
+@unmanaged
+export class Bytes {
+  /** The address of the first. */
+  at!: usize;
+  length!: i32;
+
+  /** @returns the byte at an index, or -1 beyond the end */
+  byte(index: i32): i32 {
+    return <u32>index < <u32>this.length ? <i32>load<u8>(this.at + index) : -1;
+  }
+
+  /** Whether they are this ASCII text. */
+  is(text: string): boolean {
+    return this.length === text.length && matched(this.at, this.length, text) >= 0;
+  }
+
+  /** Whether they are this ASCII text, which is in lower case, in any case. */
+  like(lowerCase: string): boolean {
+    const length = this.length;
+    if (length !== lowerCase.length) return false;
+    for (let i = 0; i < length; i += 1) {
+      const unit = <u32>load<u16>(changetype<usize>(lowerCase) + ((<usize>i) << 1));
+      const byte = <u32>load<u8>(this.at + i);
+      if (byte !== unit && (byte - UPPER_A >= 26 || (byte | LOWER) !== unit)) return false;
+    }
+    return true;
+  }
+
+  equals(other: Bytes): boolean {
+    return this.length === other.length && memory.compare(this.at, other.at, this.length) === 0;
+  }
+
+  startsWith(text: string): boolean {
+    return matched(this.at, this.length, text) >= 0;
+  }
+
+  /** @returns the index of the first such byte from an index on, or -1 */
+  find(byte: u8, from: i32 = 0): i32 {
+    const end = this.at + this.length;
+    const start = this.at + max(from, 0);
+    if (start >= end) return -1;
+    const found = search(start, end, byte);
+    return found === end ? -1 : <i32>(found - this.at);
+  }
+
+  /** From `start` up to `end`; indices beyond the ends are those of the ends. */
+  slice(start: i32, end: i32 = i32.MAX_VALUE): Bytes {
+    const from = min(max(start, 0), this.length);
+    return view(this.at + from, max(min(end, this.length), from) - from);
+  }
+
+  /**
+   * Takes the front off, up to an ASCII text, which goes as well. Without the text: all.
+   * @returns the front; this view is what is left
+   */
+  cut(text: string): Bytes {
+    const end = this.at + this.length;
+    const found = searchText(this.at, end, text);
+    const front = view(this.at, <i32>(found - this.at));
+    this.at = found === end ? end : found + text.length;
+    this.length = <i32>(end - this.at);
+    return front;
+  }
+
+  /** Without spaces and control characters at both ends. */
+  trim(): Bytes {
+    let from = this.at;
+    let end = this.at + this.length;
+    while (from < end && load<u8>(from) <= SPACE) from += 1;
+    while (from < end && load<u8>(end - 1) <= SPACE) end -= 1;
+    return view(from, <i32>(end - from));
+  }
+
+  /** Whether they are a decimal number, and nothing else: `-` perhaps, and digits; from 64 bits. */
+  isDecimal(): boolean {
+    return readDecimal(this.at, this.at + this.length) === this.at + this.length;
+  }
+
+  /** @returns the decimal number that they are, or `none` if they are none, or out of range */
+  decimal(least: i64, most: i64, none: i64): i64 {
+    if (!this.isDecimal() || parsed < least || parsed > most) return none;
+    return parsed;
+  }
+
+  /** @returns the number that they are, as JSON has them, or `none`; this allocates */
+  float(none: f64): f64 {
+    return isFloat(this.at, this.at + this.length) ? parseFloat(this.toString()) : none;
+  }
+
+  /** Copies them to an address, where there is room. */
+  copyTo(address: usize): void {
+    memory.copy(address, this.at, this.length);
+  }
+
+  /** @returns a view of a copy that lives for ever: for what is read once, such as a configuration */
+  keep(): Bytes {
+    const made = everlasting(this.length);
+    this.copyTo(made.at);
+    return made;
+  }
+
+  /** @returns a buffer of its own, which is allocated */
+  copy(): ArrayBuffer {
+    const buffer = new ArrayBuffer(this.length);
+    this.copyTo(changetype<usize>(buffer));
+    return buffer;
+  }
+
+  /** @returns a string, which is allocated. The bytes are taken for UTF-8; nothing is checked. */
+  toString(): string {
+    return String.UTF8.decodeUnsafe(this.at, this.length);
+  }
+}
+
+// Views lie in chunks, each with the address of the next one in front. A message may need any number;
+// the chunks stay. Outside of messages nothing says when a view ends, so there the first chunk is a ring.
+const CHUNK: usize = 256 * offsetof<Bytes>();
+const first: usize = chunk();
+let current: usize = first;
+let free: usize = first + offsetof<Bytes>();
+let growing: boolean = false;
+
+/** A view of `length` bytes at an address. */
+export function view(at: usize, length: i32): Bytes {
+  if (free === current + CHUNK) turn();
+  const made = changetype<Bytes>(free);
+  free += offsetof<Bytes>();
+  made.at = at;
+  made.length = length;
+  return made;
+}
+
+/** A view of a buffer; it does not keep the buffer from being collected. */
+export function viewOf(buffer: ArrayBuffer): Bytes {
+  return view(changetype<usize>(buffer), buffer.byteLength);
+}
+
+/** A view of a text as UTF-8 that lives for ever: for constants, outside of all functions. */
+export function literal(text: string): Bytes {
+  const made = everlasting(utf8Bound(text));
+  made.length = writeUtf8(text, made.at);
+  return made;
+}
+
+function everlasting(length: i32): Bytes {
+  const made = changetype<Bytes>(heap.alloc(offsetof<Bytes>() + length));
+  made.at = changetype<usize>(made) + offsetof<Bytes>();
+  made.length = length;
+  return made;
+}
+
+/** All views end. @param message a message begins, for which there are as many as it takes */
+export function releaseViews(message: boolean): void {
+  growing = message;
+  current = first;
+  free = first + offsetof<Bytes>();
+}
+
+function turn(): void {
+  if (growing) {
+    if (load<usize>(current) === 0) store<usize>(current, chunk());
+    current = load<usize>(current);
+  }
+  free = current + offsetof<Bytes>();
+}
+
+function chunk(): usize {
+  const made = heap.alloc(CHUNK);
+  store<usize>(made, 0);
+  return made;
+}

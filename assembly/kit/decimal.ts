@@ -1,0 +1,83 @@
+// Decimal: numbers as text. It knows addresses, and no views.
+
+const MINUS: u8 = 0x2d;
+const PLUS: u8 = 0x2b;
+const POINT: u8 = 0x2e;
+const EXPONENT: u8 = 0x65;
+const LOWER: u8 = 0x20;
+const ZERO: u32 = 0x30;
+const MOST: u64 = <u64>i64.MAX_VALUE;
+
+/** The most bytes that a number of 64 bits has, with its sign. */
+export const DECIMAL_BOUND: i32 = 20;
+
+/** What `readDecimal` has read. */
+export let parsed: i64 = 0;
+
+/**
+ * Reads a number of 64 bits: `-` perhaps, and digits.
+ * @returns the address behind the last digit, or 0 if there is no such number
+ */
+export function readDecimal(at: usize, end: usize): usize {
+  const negative = at < end && load<u8>(at) === MINUS;
+  const start = at + <usize>negative;
+  let to = start;
+  let value: u64 = 0;
+  for (; to < end; to += 1) {
+    const digit = <u32>load<u8>(to) - ZERO;
+    if (digit > 9) break;
+    if (value > MOST / 10) return 0;
+    value = value * 10 + <u64>digit;
+  }
+  if (to === start || value > MOST + <u64>negative) return 0;
+  parsed = negative ? -(<i64>value) : <i64>value;
+  return to;
+}
+
+/**
+ * Writes a number where there is room for `DECIMAL_BOUND` bytes.
+ * @returns how many they are
+ */
+export function writeDecimal(value: i64, target: usize): i32 {
+  const negative = value < 0;
+  if (negative) store<u8>(target, MINUS);
+  const start = target + <usize>negative;
+  let rest: u64 = negative ? -value : value;
+  let end = start + 1;
+  for (let bound: u64 = 10; rest >= bound; bound *= 10) {
+    end += 1;
+    if (end - start === <usize>DECIMAL_BOUND - 1) break;
+  }
+  let to = end;
+  while (rest > u32.MAX_VALUE) {
+    store<u8>(--to, <u8>(rest % 10) + <u8>ZERO);
+    rest /= 10;
+  }
+  for (let low = <u32>rest; to > start; low /= 10) store<u8>(--to, <u8>(low % 10) + <u8>ZERO);
+  return <i32>(end - target);
+}
+
+/** Whether it is a number, as JSON has them, though zeros may be in front. */
+export function isFloat(at: usize, end: usize): boolean {
+  if (at < end && load<u8>(at) === MINUS) at += 1;
+  let to = digits(at, end);
+  if (to === at) return false;
+  if (to < end && load<u8>(to) === POINT) {
+    const fraction = to + 1;
+    to = digits(fraction, end);
+    if (to === fraction) return false;
+  }
+  if (to < end && (load<u8>(to) | LOWER) === EXPONENT) {
+    const sign = to + 1 < end ? load<u8>(to + 1) : 0;
+    const exponent = to + (sign === PLUS || sign === MINUS ? 2 : 1);
+    to = digits(exponent, end);
+    if (to === exponent) return false;
+  }
+  return to === end;
+}
+
+/** @returns the address behind the digits */
+function digits(at: usize, end: usize): usize {
+  while (at < end && <u32>load<u8>(at) - ZERO <= 9) at += 1;
+  return at;
+}
