@@ -73,6 +73,11 @@ export class Watched {
     await this.page.locator(selector, { hasText: text }).first().waitFor();
   }
 
+  /** Resolves when an expression is true in the page, whose own policy lets nobody wait for it there. */
+  async holds(expression: string): Promise<void> {
+    while (!(await this.page.evaluate<boolean>(expression))) await this.page.waitForTimeout(20);
+  }
+
   async shoot(name: string, fullPage = true): Promise<void> {
     mkdirSync(SCREENSHOTS, { recursive: true });
     await this.page.screenshot({ path: `${SCREENSHOTS}${name}.png`, fullPage });

@@ -101,10 +101,8 @@ test.serial(
     await watched.says(talk(1), '* Grace has joined\\n');
     await send(watched, 1, 'good evening');
     await watched.says(talk(2), 'Ada: good evening\\n');
-    await page.waitForFunction(
-      `[...document.querySelectorAll('[aria-label="State block of client 2"] mark')]
-        .map((mark) => mark.textContent).join('').includes('Grace')`,
-    );
+    const marked = page.locator('[aria-label="State block of client 2"] mark');
+    t.true((await marked.allTextContents()).join('').includes('Grace'));
     await page.getByLabel('Show').selectOption('hex');
     await watched.says(talk(2), '41 64 61 3a 20 67 6f 6f');
     // In hexadecimal, with a mistake first.
@@ -120,7 +118,7 @@ test.serial(
     await watched.says('[aria-label="Client 2"] .state', 'closed: GUEST');
     await watched.says('#clients-note', '1 of 2 clients open');
     await page.getByRole('button', { name: 'Remove' }).click();
-    await page.waitForFunction("document.querySelectorAll('.client').length === 1");
+    await watched.holds("document.querySelectorAll('.client').length === 1");
     t.deepEqual(watched.complaints, []);
   },
 );
@@ -276,7 +274,7 @@ test.serial('it can be read and used without a pointer, in both colour schemes',
     await page.keyboard.press('Enter');
     await watched.says(talk(1), 'name?');
     await ready(page);
-    await page.waitForFunction(
+    await watched.holds(
       'document.activeElement.getAttribute("aria-label") === "What client 1 sends"',
     );
     await page.keyboard.type('Ada');
