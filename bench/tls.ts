@@ -86,3 +86,5 @@ try {
 } finally {
   for (const act of undo) act();
 }
+// A run that has failed leaves servers behind, which end with this process.
+process.exit();
