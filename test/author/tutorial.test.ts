@@ -131,7 +131,8 @@ test('docs/tutorial.md leads from an empty folder to a server', async (t) => {
   const reader = new Reader(t, path.join(here, 'tally'));
   const { steps, project } = reader;
   // The page's npx would do this, from the registry.
-  const options = '--no-audit --no-fund';
+  // A registry may be slow, and leave a request unanswered.
+  const options = '--no-audit --no-fund --fetch-retries=5';
   await steps.take(`npm install ${options} ./${path.basename(tarball)}`, here);
 
   const [begin] = shown('sh');
