@@ -57,6 +57,9 @@ const NAMES = (
   'on_message on_reply on_missed'
 ).split(' ');
 
+/** `on_data` for ON_DATA, and so on. */
+export const callbackName = (callback: number): string => NAMES[callback] ?? '';
+
 /** What SEQUENCE holds when the worker was given up: neither odd nor a number it would reach. */
 const CONDEMNED = -2;
 
@@ -209,7 +212,7 @@ export class ControlWords {
 
   /** What the guest was entered for last: `on_data`, …, or `start-up`. */
   get callback(): string {
-    return NAMES[Atomics.load(this.#words, CALLBACK)] ?? '';
+    return callbackName(Atomics.load(this.#words, CALLBACK));
   }
 
   /** Callbacks that were completed, in Int32. */

@@ -2,41 +2,36 @@
 // Everything that this file imports runs in a browser page; none of it knows Node.
 
 import { REASON_SHUTDOWN } from '../../assembly/abi.ts';
+import type { RecordedCall } from '../guest/call-record.ts';
 import { Loopback } from '../kernel/loopback.ts';
-import type { Snapshot } from '../memory/counts/stats.ts';
 import { loadModule, type ModuleSource } from '../module/protocol-module.ts';
 import type { Policy } from '../policy.ts';
 import { RateLimit } from '../rate-limit.ts';
 import type { Observer } from '../reactor/observer.ts';
 import { Reactor } from '../reactor/reactor.ts';
-import type { SharedCounts } from '../shared/counts.ts';
 import { Listeners } from './listeners.ts';
 import {
   type ConnectOptions,
   configBytes,
   type HarnessGround,
   type HarnessOptions,
+  type HarnessStats,
   LISTENER,
+  type LogLine,
   resolveOptions,
 } from './options.ts';
 import { Peer } from './peer.ts';
-import { type EnginesStats, Program } from './program.ts';
+import { Program } from './program.ts';
 
 export { StoreError, WasmpollError } from '../errors.ts';
 export type { GuestMetric, GuestMetrics, Histogram, Snapshot } from '../memory/counts/stats.ts';
 export type { ModuleSource } from '../module/protocol-module.ts';
 export type { Policy } from '../policy.ts';
 export type { SharedCounts } from '../shared/counts.ts';
-export type { ConnectOptions, HarnessOptions } from './options.ts';
+export type { ConnectOptions, HarnessOptions, HarnessStats, LogLine } from './options.ts';
 export { Peer } from './peer.ts';
 export { type HeldMessage, TestBus } from './test-bus.ts';
 export { type HeldRequest, TestStore } from './test-store.ts';
-
-/** A line that the guest has logged; the level is one of LOG_…. */
-export interface LogLine {
-  readonly level: number;
-  readonly text: string;
-}
 
 /**
  * Loads a module and starts it on a simulated network with a virtual clock that stands at 1 ms.
@@ -58,13 +53,6 @@ export async function harnesses(
   const { policy } = resolveOptions(options);
   const module = await loadModule(source, policy, options.name);
   return () => new Harness(module, resolveOptions(options));
-}
-
-export interface HarnessStats extends Snapshot {
-  /** Topics and keys, of the guest and of the test. */
-  shared: SharedCounts;
-  /** The options `store` and `topics`; null for what is not there. */
-  engines: EnginesStats;
 }
 
 export class Harness {
@@ -222,7 +210,7 @@ export class Harness {
 
   /** The guest fails in a callback that belongs to no connection: all are kept, and a fresh instance goes on. */
   trap(why = 'a trap of the test'): void {
-    this.#reactor.fail(why);
+    this.#reactor.rehearsal.fail(why);
     this.settle();
   }
 
@@ -266,6 +254,12 @@ export class Harness {
     this.between();
     this.#reactor.serve(0);
     return this.#reactor.ready;
+  }
+
+  /** A fresh instance is given what is recorded of a callback, for this connection. See `replay`. */
+  repeat(connection: number, call: RecordedCall): void {
+    this.#reactor.rehearsal.repeat(connection, call, () => this.renew());
+    this.settle();
   }
 
   get #deadline(): number {

@@ -6,16 +6,13 @@ import { resolveProtocol } from '../../module/source.ts';
 import { settings } from '../../policy.ts';
 import { findProject, type Project } from '../../projects/project.ts';
 import { report } from '../../transcripts/report.ts';
-import { readValue } from '../../units.ts';
 import { complain, FAILED, makeCommand, refuse, refuseRepetition, USAGE } from '../command-line.ts';
 import { type ConfigFlags, parseSet } from '../config-file.ts';
 import { built } from './built.ts';
 import type { Task } from './play-messages.ts';
 import { playAll } from './playing.ts';
+import { addTimeout, defaultTimeout } from './timeout.ts';
 import { FOLDER, readTasks } from './transcript-files.ts';
-
-/** A loaded machine must not be taken for a guest that hangs. */
-const TIMEOUT = '10s';
 
 interface Flags extends ConfigFlags {
   guest?: string;
@@ -49,12 +46,8 @@ function testCommand(): ReturnType<typeof makeCommand> {
       '--set <KEY=VALUE>',
       'a line for config, behind all others; repeatable (default: none)',
       parseSet,
-    )
-    .option(
-      '--timeout <TIME>',
-      `a callback that takes longer has hung (default: ${TIMEOUT})`,
-      parseTimeout,
     );
+  addTimeout(command);
   refuseRepetition(command, ['set']);
   return command;
 }
@@ -64,15 +57,6 @@ function parseSeed(text: string): number {
   throw new WasmpollError(
     'ERR_OPTION',
     `--seed must be a number that a failure has said, got '${text}'`,
-  );
-}
-
-function parseTimeout(text: string): number {
-  const ms = readValue(text, 'ms');
-  if (ms > 0) return ms;
-  throw new WasmpollError(
-    'ERR_OPTION',
-    `--timeout must be a time such as ${TIMEOUT}, got '${text}'`,
   );
 }
 
@@ -115,7 +99,7 @@ function refuseFiles(error: unknown): void {
 /** @returns whether all went well */
 async function play(guest: string, tasks: readonly Task[], flags: Flags): Promise<boolean> {
   const { name, source } = await resolveProtocol(guest, settings.maxModuleBytes.default);
-  const { seed, swap = false, trap = false, timeout = parseTimeout(TIMEOUT) } = flags;
+  const { seed, swap = false, trap = false, timeout = defaultTimeout() } = flags;
   const fresh = [...(swap ? (['swap'] as const) : []), ...(trap ? (['trap'] as const) : [])];
   const options = { guest: name, fresh, ...(seed !== undefined && { seed }) };
   let [plays, failed] = [0, 0];
