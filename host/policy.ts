@@ -207,14 +207,14 @@ export const settings = {
     min: 1,
     max: 65_536,
     unit: 'count',
-    why: 'steps of handshakes before others get their turn; each takes about 0.3 ms, 0.5 with RSA',
+    why: 'the most steps of handshakes in a round, of 0.3 ms each; they take no more time than all others, or one step',
   },
   maxHandshakes: {
     default: 1_024,
     min: 1,
     max: 65_536,
     unit: 'count',
-    why: 'handshakes of a worker at a time, each with about 50 KiB of its own; with more, the oldest is reset',
+    why: 'handshakes of a worker at a time, each of about 50 KiB, or 170 with the longest hello; with more, the oldest is reset',
   },
   ticketLifetimeMs: {
     default: 7_200_000,

@@ -11,8 +11,12 @@
 namespace wasmpoll {
 namespace {
 
-// Whoever changes keys or warns so often and says nothing makes work alone: 14 µs for each change.
+// Whoever warns or changes keys so often and says nothing makes work alone.
 constexpr int kMostBarren = 32;
+// A change of keys takes 14 µs, ten times as long as a record: so many are free, and one more for each so
+// many records of data. Nobody needs one for less than 2^24 records; RFC 8446, 5.5.
+constexpr int kMostChanges = 32;
+constexpr int kRecordsPerChange = 64;
 
 int CauseOf(unsigned long error) {
   if (ERR_GET_LIB(error) != ERR_LIB_SSL) return kTlsCauseOther;
@@ -115,9 +119,19 @@ int TlsSession::BioWrite(BIO* bio, const char* source, int length) {
 
 long TlsSession::BioControl(BIO*, int command, long, void*) { return command == BIO_CTRL_FLUSH; }
 
-// Told of the header of each record, with a type of its own.
-void TlsSession::Observe(int writes, int, int type, const void*, size_t, SSL*, void* self) {
-  if (writes == 0 && type == SSL3_RT_HEADER) ++static_cast<TlsSession*>(self)->barren_;
+// Told of the header of each record, with a type of its own, and of messages: once the handshake is done,
+// these change keys, or ask for another handshake.
+void TlsSession::Observe(int writes, int, int type, const void*, size_t, SSL*, void* pointer) {
+  auto* const self = static_cast<TlsSession*>(pointer);
+  if (writes != 0) return;
+  if (type == SSL3_RT_HEADER) ++self->barren_;
+  else if (type == SSL3_RT_HANDSHAKE && self->ready_) self->changes_ += kRecordsPerChange;
+}
+
+// A record of data went one way or the other.
+void TlsSession::Bear() {
+  barren_ = 0;
+  if (changes_ > 0) --changes_;
 }
 
 TlsReceived TlsSession::Receive(int fd, uint8_t* start, int room, uint8_t* buffer, TlsWire* wire) {
@@ -185,7 +199,7 @@ void TlsSession::Read(uint8_t* start, int room, TlsReceived* received) {
     const int result = SSL_read_ex(ssl_.get(), start + filled, room - filled, &taken);
     if (result == 1) {
       filled += static_cast<int>(taken);
-      barren_ = 0;
+      Bear();
     } else if (Starves(result) || over_ != Over::kNothing) {
       break;
     }
@@ -201,7 +215,8 @@ bool TlsSession::Starves(int result) {
     case SSL_ERROR_WANT_READ:
       // Without AUTO_RETRY it means as well that a record was read which carried nothing.
       if (starved_ && left_ == 0) return true;
-      return barren_ > kMostBarren && Fail(kTlsCauseFlood);
+      if (barren_ <= kMostBarren && changes_ <= kMostChanges * kRecordsPerChange) return false;
+      return Fail(kTlsCauseFlood);
     case SSL_ERROR_ZERO_RETURN:
       over_ = Over::kEnded;
       return false;
@@ -243,10 +258,10 @@ bool TlsSession::Seal(const uint8_t* start, size_t length, TlsWire* wire) {
     ERR_clear_error();
     sealed = SSL_write_ex(ssl_.get(), start + done, length - done, &taken) == 1;
     done += taken;
+    if (sealed) Bear();
   }
   wire_ = nullptr;
-  if (sealed) barren_ = 0;
-  else Fail(kTlsCauseOther);
+  if (!sealed) Fail(kTlsCauseOther);
   return sealed;
 }
 

@@ -114,6 +114,7 @@ class TlsSession {
   void Read(uint8_t* start, int room, TlsReceived* received);
   // Whether the call that has returned `result` wants nothing but more input; notes what is over otherwise.
   bool Starves(int result);
+  void Bear();
   bool Fail(int cause);
   void Tell(TlsReceived* received) const;
 
@@ -129,6 +130,8 @@ class TlsSession {
   std::vector<uint8_t> early_;
   // Records in a row that carried nothing, while nothing was sealed either.
   int barren_ = 0;
+  // Changes of keys that were not earned by records of data, in such records.
+  int changes_ = 0;
   // During a call.
   const uint8_t* input_ = nullptr;
   size_t left_ = 0;

@@ -23,7 +23,7 @@ const TESTS = [
   ...['epoll/epoll', 'epoll/arguments', 'epoll/async', 'epoll/socket', 'errors'],
   ...['kernel/ownership', 'server/thread-end', 'wasi/thread-end'],
   ...['shared/native', 'shared/threads', 'shared/topics', 'shared/queues', 'shared/store'],
-  ...['tls/rows', 'tls/openssl', 'tls/serve', 'tls/start-tls'],
+  ...['tls/rows', 'tls/openssl', 'tls/serve', 'tls/start-tls', 'tls/floods', 'tls/attacks'],
   ...['protocols/echo', 'server/embedding', 'wire/closing', 'wire/integrity'],
   ...['wasi/files', 'wasi/memory', 'wasi/poll', 'wasi/streams', 'wasi/run', 'wasi/assemblyscript'],
 ];

@@ -71,6 +71,9 @@ export const rooms = {
     ...['engines/timers', 'listen/peer', 'memory/counts'],
   ],
   crashes: ['guest/call-record', 'kernel/monotonic'],
+  playground: ['admin/hosts', 'admin/reply', 'module/source'],
+  'playground/bench': ['module/source-lines', 'testing'],
+  'playground/page': ['admin/page/dom', 'admin/view/figures', 'playground/bench/messages'],
   transcripts: ['testing', 'module/protocol-module'],
   logs: ['server/endings', 'server/logger'],
   systemd: ['kernel', 'server'],
@@ -92,8 +95,8 @@ export const rooms = {
     ...['server', 'services', 'systemd', 'tls', 'wasi'],
   ],
   'cli/author': [
-    ...['compiler', 'projects', 'listen/spec', 'module/source', 'server', 'transcripts'],
-    ...['crashes/crash', 'testing/replay'],
+    ...['compiler', 'projects', 'playground', 'listen/spec', 'module/source', 'server'],
+    ...['transcripts', 'crashes/crash', 'testing/replay'],
     ...['cli/command-line', 'cli/config-file', 'cli/flags', 'cli/operation', 'cli/serve-command'],
     'cli/signals',
   ],
@@ -105,7 +108,7 @@ export const limits = {
   /** A table, as long as there are settings. */
   exempt: ['host/policy.ts'],
   files: 15,
-  filesOf: { kernel: 18, module: 16, reactor: 26, 'wasi/preview1': 20 },
+  filesOf: { kernel: 18, module: 17, reactor: 27, 'wasi/preview1': 20 },
   imports: 10,
   /** Those that put the parts together. */
   importsOf: {
@@ -121,12 +124,14 @@ export const limits = {
     'host/listen/listening.ts': 13,
     'host/cli/check.ts': 11,
     'host/cli/invocation.ts': 12,
+    'host/cli/author/dev.ts': 11,
     'host/cli/author/develop.ts': 13,
-    'host/cli/author/test.ts': 12,
+    'host/cli/author/test.ts': 14,
     'host/server/serve.ts': 18,
     'host/admin/admin.ts': 16,
     'host/admin/page/app.ts': 12,
+    'host/playground/page/app.ts': 12,
     'host/server/server.ts': 18,
-    'host/testing/harness.ts': 18,
+    'host/testing/harness.ts': 19,
   },
 };

@@ -11,12 +11,15 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 installPrograms({
   chromium: 'chromium',
+  'gnutls-cli': 'gnutls-bin',
   haproxy: 'haproxy',
   logrotate: 'logrotate',
   nginx: 'nginx',
   // No program, but there or not there all the same.
   '/usr/lib/nginx/modules/ngx_stream_module.so': 'libnginx-mod-stream',
+  nmap: 'nmap',
   promtool: 'prometheus',
+  sslscan: 'sslscan',
   'systemd-analyze': 'systemd',
 });
 const ava = join(root, 'node_modules', 'ava', 'entrypoints', 'cli.mjs');

@@ -1,7 +1,7 @@
 // Bytes: views of memory, and the store that they come from. A view owns nothing, and costs no
 // allocation; it knows neither connections nor messages.
 
-import { parsed, readDecimal } from './decimal';
+import { isFloat, parsed, readDecimal } from './decimal';
 import { matched, search, searchText, utf8Bound, writeUtf8 } from './text';
 
 const SPACE: u8 = 0x20;
@@ -99,10 +99,27 @@ export class Bytes {
     return parsed;
   }
 
+  /** @returns the number that they are, as JSON has them, or `none`; this allocates */
+  float(none: f64): f64 {
+    return isFloat(this.at, this.at + this.length) ? parseFloat(this.toString()) : none;
+  }
+
+  /** Copies them to an address, where there is room. */
+  copyTo(address: usize): void {
+    memory.copy(address, this.at, this.length);
+  }
+
+  /** @returns a view of a copy that lives for ever: for what is read once, such as a configuration */
+  keep(): Bytes {
+    const made = everlasting(this.length);
+    this.copyTo(made.at);
+    return made;
+  }
+
   /** @returns a buffer of its own, which is allocated */
   copy(): ArrayBuffer {
     const buffer = new ArrayBuffer(this.length);
-    memory.copy(changetype<usize>(buffer), this.at, this.length);
+    this.copyTo(changetype<usize>(buffer));
     return buffer;
   }
 
@@ -137,9 +154,15 @@ export function viewOf(buffer: ArrayBuffer): Bytes {
 
 /** A view of a text as UTF-8 that lives for ever: for constants, outside of all functions. */
 export function literal(text: string): Bytes {
-  const made = changetype<Bytes>(heap.alloc(offsetof<Bytes>() + utf8Bound(text)));
-  made.at = changetype<usize>(made) + offsetof<Bytes>();
+  const made = everlasting(utf8Bound(text));
   made.length = writeUtf8(text, made.at);
+  return made;
+}
+
+function everlasting(length: i32): Bytes {
+  const made = changetype<Bytes>(heap.alloc(offsetof<Bytes>() + length));
+  made.at = changetype<usize>(made) + offsetof<Bytes>();
+  made.length = length;
   return made;
 }
 

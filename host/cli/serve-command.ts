@@ -115,6 +115,7 @@ function serveCommand(): ReturnType<typeof makeCommand> {
     .addHelpText(
       'after',
       '\nTo write a protocol: wasmpoll new <name>, then wasmpoll dev; and wasmpoll build' +
+        '\nTo try protocols out in a browser: wasmpoll playground' +
         '\nTo run a program for WASI preview 1: wasmpoll run <module>' +
         '\nTo serve several services: wasmpoll --config <file>' +
         '\nTo see what is wrong with that file: wasmpoll check --config <file>' +

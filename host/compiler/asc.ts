@@ -59,6 +59,7 @@ export class Asc {
   readonly #compiler: string;
   #child: ChildProcess;
   #number = 0;
+  #closed = false;
 
   /** @param compiler where asc lies */
   constructor(compiler: string) {
@@ -82,22 +83,25 @@ export class Asc {
     return child;
   }
 
-  /** Compiles. Rejects when the process ends meanwhile: it could not be started, or was killed. */
+  /** Compiles. Rejects when two processes in a row end meanwhile: they could not be started, or were killed. */
   async compile(request: Omit<Request, 'number'>): Promise<Answer> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) {
-      this.#child = this.#start();
-    }
     this.#number += 1;
-    const answer = await ask(this.#child, { ...request, number: this.#number });
-    if (answer.memoryBytes > MOST_MEMORY) {
+    const numbered = { ...request, number: this.#number };
+    const answer = await ask(this.#child, numbered).catch((error) => {
+      if (this.#closed) throw error;
+      this.#child = this.#start();
+      return ask(this.#child, numbered);
+    });
+    if (answer.memoryBytes > MOST_MEMORY && !this.#closed) {
       this.#child.disconnect();
       this.#child = this.#start();
     }
     return answer;
   }
 
-  /** Ends the process. */
+  /** Ends the process; whoever waits for a build is told. */
   close(): void {
+    this.#closed = true;
     this.#child.kill('SIGKILL');
   }
 }
@@ -116,6 +120,7 @@ function ask(child: ChildProcess, request: Request): Promise<Answer> {
     };
     child.on('message', answered);
     child.once('exit', ended);
+    if (!child.connected) return ended(child.exitCode, child.signalCode);
     child.send(request, (error) => {
       if (error !== null) ended(null, error.message);
     });

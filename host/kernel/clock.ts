@@ -56,6 +56,11 @@ export class Clock {
     this.now = this.#read() || Number.MIN_VALUE;
   }
 
+  /** Milliseconds that have passed since `now`. */
+  get passed(): number {
+    return this.#read() - this.now;
+  }
+
   /** A turn begins `now`. */
   begin(): void {
     this.#begin(this.now);

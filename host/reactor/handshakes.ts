@@ -1,5 +1,5 @@
 // Handshakes: the connections of TLS that have not agreed with their peers yet: how each begins, how many there
-// are, and which has waited longest. It performs none.
+// are, which has waited longest, and how much of a round they may take. What a step does is not its matter.
 
 import { REASON_SHUTDOWN, REASON_TLS } from '../../assembly/abi.ts';
 import { TLS_AT_ONCE } from '../kernel/tls-access.ts';
@@ -9,6 +9,14 @@ import type { Parts } from './parts.ts';
 
 const { BUSY, CLOSING, COLUMNS, DOOMED, FLAGS, HANDLE, HANDSHAKING, KNOWN, LINGER_UNTIL } = Numbers;
 const { LISTENER, OPEN, OVER, TIMES, TLS } = Numbers;
+
+// As many as one wait brings.
+const MOST_POSTPONED = 256;
+
+/** Whoever performs the steps of handshakes. */
+interface Performer {
+  receive(slot: number): boolean;
+}
 
 export class Handshakes {
   readonly #connections: Parts['connections'];
@@ -24,6 +32,12 @@ export class Handshakes {
   readonly #queue: Int32Array;
   #queued = 0;
   #count = 0;
+  readonly #mostSteps: number;
+  /** Steps are performed, not put off. */
+  shaking = false;
+  /** Slots that have something for a step, in this round. */
+  readonly #later: Int32Array;
+  #postponed = 0;
 
   constructor(parts: Parts, deadlines: Deadlines) {
     this.#connections = parts.connections;
@@ -35,6 +49,8 @@ export class Handshakes {
     this.#deadlines = deadlines;
     this.#timeoutMs = parts.policy.handshakeTimeoutMs;
     this.#most = parts.policy.maxHandshakes;
+    this.#mostSteps = parts.policy.handshakesPerTurn;
+    this.#later = new Int32Array(parts.tls === null ? 0 : MOST_POSTPONED);
     // When it is full, at least half of it is done: it is compacted once in so many handshakes.
     this.#queue = new Int32Array(parts.tls === null ? 0 : 2 * this.#most + 1);
   }
@@ -69,6 +85,48 @@ export class Handshakes {
     this.#tls?.seat.feed(slot, view, offset, length);
     this.#table[slot * COLUMNS + FLAGS]! |= OVER;
     this.#connections.pushReady(slot);
+  }
+
+  /** A step takes as long as a hundred messages: it comes behind the other events of the round. */
+  postpone(slot: number): void {
+    if (this.#postponed < MOST_POSTPONED) this.#later[this.#postponed++] = slot;
+    else this.#leave(slot);
+  }
+
+  // What is in the socket is reported again; what was fed to the session is not.
+  #leave(slot: number): void {
+    const flags = this.#table[slot * COLUMNS + FLAGS]! & (OVER | HANDSHAKING);
+    if (flags === (OVER | HANDSHAKING)) this.#connections.pushReady(slot);
+  }
+
+  /**
+   * Performs steps that were put off: one at least, and more for as long as the round has spent on others. So
+   * a flood of handshakes takes half of the time at most, and no message waits for more than that, or for one step.
+   * @returns how many
+   */
+  shake(performer: Performer): number {
+    const count = Math.min(this.#postponed, this.#mostSteps);
+    if (this.#postponed === 0) return 0;
+    const others = this.#clock.passed;
+    this.shaking = true;
+    let next = 0;
+    for (; next < count; next += 1) {
+      if (next > 0 && this.#clock.passed > 2 * others) break;
+      this.#step(this.#later[next]!, performer);
+    }
+    this.shaking = false;
+    for (let left = next; left < this.#postponed; left += 1) this.#leave(this.#later[left]!);
+    this.#postponed = 0;
+    return next;
+  }
+
+  #step(slot: number, performer: Performer): void {
+    const base = slot * COLUMNS;
+    const flags = this.#table[base + FLAGS]! & (OPEN | HANDSHAKING | CLOSING | DOOMED);
+    if (flags !== (OPEN | HANDSHAKING)) return;
+    this.#table[base + BUSY] = 1;
+    performer.receive(slot);
+    this.#table[base + BUSY] = 0;
   }
 
   #await(slot: number): void {

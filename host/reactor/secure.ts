@@ -68,9 +68,6 @@ export class Secure {
   readonly #callbacks: Others['callbacks'];
   readonly #handshakes: Others['handshakes'];
   readonly #modes: Int32Array;
-  /** The turn in which so many handshakes got on. */
-  #turn = 0;
-  #shaken = 0;
 
   constructor(parts: Parts, others: Others) {
     this.#parts = parts;
@@ -98,8 +95,8 @@ export class Secure {
       this.#parts.connections.doom(slot, REASON_TLS);
       return true;
     }
-    if ((flags & HANDSHAKING) !== 0 && !this.#mayShake()) {
-      if ((flags & OVER) !== 0) this.#parts.connections.pushReady(slot);
+    if ((flags & HANDSHAKING) !== 0 && !this.#handshakes.shaking) {
+      this.#handshakes.postpone(slot);
       return false;
     }
     // What is to be told yet takes nothing from the socket.
@@ -130,13 +127,9 @@ export class Secure {
     return this.#parts.policy.bytesPerTurn - this.#table[base + TURN_BYTES]!;
   }
 
-  #mayShake(): boolean {
-    if (this.#turn !== this.#input.turn) {
-      this.#turn = this.#input.turn;
-      this.#shaken = 0;
-    }
-    this.#shaken += 1;
-    return this.#shaken <= this.#parts.policy.handshakesPerTurn;
+  /** Handshakes get on that have waited for the round's other events. @returns how many */
+  shake(): number {
+    return this.#handshakes.shake(this);
   }
 
   #came(slot: number, at: number, held: number, loaded: boolean): void {

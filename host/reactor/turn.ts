@@ -158,6 +158,7 @@ export class Turn {
     if (this.#delivery.due && !deliveryFirst && !this.#clock.over) this.#delivery.run();
     const serves = !readyFirst && this.#connections.ready > 0 && !this.#clock.spent();
     if (serves) this.#serveReady();
+    this.#served += this.#secure.shake();
     this.rest();
     this.#cut = this.#clock.over;
     this.#readyFirst = this.#cut && !readyFirst && this.#next === this.#count;

@@ -40,6 +40,9 @@ export interface HarnessOptions {
   buffer?: BufferConstructor;
 }
 
+/** What another module comes with. */
+export type SwapOptions = Pick<HarnessOptions, 'config' | 'name'>;
+
 /** The other end of a connection, and where it comes in. */
 export interface ConnectOptions {
   /** What the guest is told of by `peer_address`. */

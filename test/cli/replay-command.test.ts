@@ -59,9 +59,19 @@ test('one that hangs now and has trapped then is not reproduced', async (t) => {
 test('another module, wrong usage and what is no crash file have exit statuses of their own', async (t) => {
   const module = { name: 'hazard.wasm', sha256: '12'.repeat(32) };
   const cwd = folderWith(t, 'T', { module });
-  refused(t, await runCli(args, { cwd }), 1, /hazard\.wasm: another module than the one that failed/);
+  refused(
+    t,
+    await runCli(args, { cwd }),
+    1,
+    /hazard\.wasm: another module than the one that failed/,
+  );
   refused(t, await runCli(['replay', 'crash.json', './none.wasm'], { cwd }), 1, /no such file/);
-  refused(t, await runCli(['replay', 'crash.json'], { cwd }), 2, /missing required argument 'module'/);
+  refused(
+    t,
+    await runCli(['replay', 'crash.json'], { cwd }),
+    2,
+    /missing required argument 'module'/,
+  );
   refused(t, await runCli(['replay', 'none.json', 'echo'], { cwd }), 2, /none\.json': ENOENT/);
   refused(t, await runCli(['replay', 'hazard.wasm', 'echo'], { cwd }), 2, /not a crash file/);
 });

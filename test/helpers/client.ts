@@ -22,7 +22,10 @@ export async function connect(address: string, options: ConnectOptions = {}): Pr
   const to = parseAddress(address);
   const target = to.kind === 'unix' ? { path: to.path } : { host: to.host, port: to.port };
   const { secure, paused = false } = options;
-  const socket = connectSocket({ ...target, allowHalfOpen: true, noDelay: true });
+  // Over a socket of the caller's, if it has given one.
+  const socket =
+    (options.secure?.socket as Socket | undefined) ??
+    connectSocket({ ...target, allowHalfOpen: true, noDelay: true });
   const client =
     secure === undefined
       ? new Client(socket, paused, 'connect')
@@ -32,7 +35,8 @@ export async function connect(address: string, options: ConnectOptions = {}): Pr
   return client;
 }
 
-function over(socket: Socket, secure: ConnectionOptions): TLSSocket {
+/** TLS, with any certificate, over a connection whose own end nobody listens to any more. */
+export function over(socket: Socket, secure: ConnectionOptions): TLSSocket {
   const options = { allowHalfOpen: true, rejectUnauthorized: false, ...secure };
   return connectTls({ ...options, socket } as ConnectionOptions);
 }

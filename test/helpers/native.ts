@@ -29,7 +29,7 @@ export function wrongState(t: ExecutionContext, call: () => unknown): void {
 }
 
 /** A pair, both ends closed when the test ends. */
-export function socketpair(t: ExecutionContext): [number, number] {
+export function socketpair(t: Pick<ExecutionContext, 'teardown'>): [number, number] {
   const pair = native.socketpair();
   if (typeof pair === 'number') throw native.systemError('socketpair', pair);
   t.teardown(() => pair.map((fd) => native.close(fd)));

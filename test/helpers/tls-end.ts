@@ -35,7 +35,7 @@ export const textsOf = (
 });
 
 /** A server's contexts: one listener, number 0. */
-export function tlsOf(t: ExecutionContext, texts: TlsTexts, ticketLifetimeMs = 7_200_000): Tls {
+export function tlsOf(t: Scope, texts: TlsTexts, ticketLifetimeMs = 7_200_000): Tls {
   const tls = new native.Tls(ticketLifetimeMs);
   t.teardown(() => tls.release());
   t.is(tls.prepare(0, texts), undefined);
@@ -43,7 +43,25 @@ export function tlsOf(t: ExecutionContext, texts: TlsTexts, ticketLifetimeMs = 7
   return tls;
 }
 
+const SEATS = 4096;
 let seats = 0;
+
+/** A test, or a part of one that is over before the test is. */
+export type Scope = Pick<ExecutionContext, 'is' | 'true' | 'teardown'>;
+
+/** Runs a part of a test; what was opened in it is closed behind it. */
+export async function apart<Result>(
+  t: Scope,
+  part: (scope: Scope) => Promise<Result>,
+): Promise<Result> {
+  const ends: (() => unknown)[] = [];
+  const { is, true: isTrue } = t;
+  try {
+    return await part({ is, true: isTrue, teardown: (end) => void ends.push(end) });
+  } finally {
+    for (const end of ends.reverse()) end();
+  }
+}
 
 export interface Performed {
   /** The row at which the run stopped. */
@@ -68,9 +86,9 @@ export class ServerEnd {
   readonly #rows = new Int32Array(ROWS * ROW);
   readonly #io: ReturnType<typeof native.io>;
 
-  constructor(t: ExecutionContext, tls: Tls) {
+  constructor(t: Scope, tls: Tls) {
     [this.fd, this.peer] = socketpair(t);
-    this.place = { id: tls.id, seat: seats++ };
+    this.place = { id: tls.id, seat: seats++ % SEATS };
     this.seat = native.tlsSeat(this.place);
     t.true(this.seat.open(SLOT, HANDLE, 0));
     t.teardown(() => this.seat.close(SLOT));
@@ -145,6 +163,8 @@ export class ClientEnd {
   readonly received: Buffer[] = [];
   error: Error | null = null;
   ended = false;
+  /** What the server sent first. */
+  first = Buffer.alloc(0);
   /** What the client has sent, and was not passed on yet. */
   readonly sent: Buffer[] = [];
   /** Whether it has finished its side, TCP's as well. */
@@ -152,7 +172,7 @@ export class ClientEnd {
   readonly #fd: number;
   readonly #stream: Duplex;
 
-  constructor(t: ExecutionContext, end: ServerEnd, options: ConnectionOptions = {}) {
+  constructor(t: Scope, end: ServerEnd, options: ConnectionOptions = {}) {
     this.#fd = end.peer;
     this.#stream = new Duplex({
       read: () => undefined,
@@ -178,12 +198,16 @@ export class ClientEnd {
 
   /** Takes what the server has sent. */
   pull(): void {
+    for (let piece = this.drop(); piece.length > 0; piece = this.drop()) this.#stream.push(piece);
+  }
+
+  /** Takes what the server has sent, and keeps it from the client. */
+  drop(): Buffer {
     const piece = Buffer.alloc(65_536);
-    for (;;) {
-      const count = native.recv(this.#fd, piece, 0, piece.length);
-      if (count <= 0) return;
-      this.#stream.push(Buffer.from(piece.subarray(0, count)));
-    }
+    const count = Math.max(0, native.recv(this.#fd, piece, 0, piece.length));
+    const taken = piece.subarray(0, count);
+    if (this.first.length === 0) this.first = taken;
+    return taken;
   }
 
   /** What the client wants to send, once its side of the event loop is at rest. */
@@ -225,7 +249,7 @@ export async function exchange(
 
 /** A pair whose handshake is done. */
 export async function established(
-  t: ExecutionContext,
+  t: Scope,
   tls: Tls,
   options: ConnectionOptions = {},
 ): Promise<{ end: ServerEnd; client: ClientEnd }> {

@@ -110,14 +110,22 @@ async function serving(
 }
 
 test('the tarball has what is needed to run and to write protocols, and nothing else', (t) => {
-  const assembly = (readdirSync(`${root}assembly`, { recursive: true }) as string[])
-    .filter((name) => name.includes('.'))
-    .map((name) => `assembly/${name}`);
+  const assembly = (readdirSync(`${root}assembly`, { recursive: true }) as string[]).filter(
+    (name) => /\.(?:ts|h|rs)$/.test(name),
+  );
+  const declared = assembly
+    .filter((name) => name.endsWith('.ts'))
+    .flatMap((name) =>
+      ['d.ts', 'd.ts.map'].map((end) => `dist/assembly/${name.replace(/ts$/, end)}`),
+    );
   const host = (readdirSync(`${root}host`, { recursive: true }) as string[])
     .filter((name) => name.endsWith('.ts') && !name.endsWith('.d.ts'))
-    .filter((name) => !name.startsWith('admin/page/'))
+    .filter((name) => !/^(?:admin|playground)\/page\//.test(name))
     .flatMap((name) => ['d.ts', 'js'].map((end) => `dist/host/${name.replace(/ts$/, end)}`));
-  const page = ['app.js', 'icon.svg', 'page.html', 'style.css'];
+  const page = ['app.js', 'page.html', 'style.css'];
+  const pages = ['admin', 'playground'].flatMap((room) =>
+    page.map((name) => `dist/host/${room}/page/${name}`),
+  );
   const docs = (readdirSync(`${root}docs`, { recursive: true }) as string[])
     .filter((name) => name.includes('.'))
     .map((name) => `docs/${name}`);
@@ -130,12 +138,16 @@ test('the tarball has what is needed to run and to write protocols, and nothing 
   const charts = readdirSync(`${root}bench/charts`).map((name) => `bench/charts/${name}`);
   const expected = [
     ...['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'],
-    ...assembly,
-    ...['dist/assembly/abi.d.ts', 'dist/assembly/abi.js'],
+    ...assembly.map((name) => `assembly/${name}`),
+    ...declared,
+    'dist/assembly/abi.js',
     ...host,
     'dist/host/webassembly.d.ts',
-    ...page.map((name) => `dist/host/admin/page/${name}`),
-    ...['threads', 'wasi/preview1'].map((room) => `dist/host/${room}/worker.cjs`),
+    ...pages,
+    'dist/host/admin/page/icon.svg',
+    ...['playground/bench', 'threads', 'wasi/preview1'].map(
+      (room) => `dist/host/${room}/worker.cjs`,
+    ),
     ...['chat', 'echo', 'lines'].map((name) => `dist/protocols/${name}.wasm`),
     ...docs,
     ...deploy,

@@ -207,7 +207,7 @@ test('a seat that stays without a thread gives its connections up, and serves ag
   t.true(await answers(await connect(server.address, { owner: t })));
 });
 
-test('100 hangs leave no descriptor behind', async (t) => {
+test('50 hangs leave no descriptor behind', async (t) => {
   const server = await serve({
     protocol: hazard(),
     listen: '127.0.0.1:0',
@@ -229,7 +229,7 @@ test('100 hangs leave no descriptor behind', async (t) => {
   for (let warm = 0; warm < 2; warm += 1) await round();
   await pause(500);
   const before = descriptors(process.pid);
-  for (let hangs = 0; hangs < 100; hangs += 2) await round();
+  for (let hangs = 0; hangs < 50; hangs += 2) await round();
   // Other tests of this file have descriptors, too, and end some time; one that is left would stay.
   await until(() => descriptors(process.pid) <= before);
   t.pass();

@@ -151,6 +151,56 @@ with socket.create_connection(('127.0.0.1', int(sys.argv[1]))) as plain:
     secure.unwrap()
 `;
 
+// The same by memory: each byte of ciphertext is a send of its own up to the end of the handshake, and the end
+// is announced while what was sent is still on its way back.
+const PYTHON_BY_MEMORY = `
+import socket, ssl, sys
+context = ssl.create_default_context(cafile=sys.argv[2])
+context.minimum_version = context.maximum_version = getattr(ssl.TLSVersion, sys.argv[3])
+came, goes = ssl.MemoryBIO(), ssl.MemoryBIO()
+secure = context.wrap_bio(came, goes, server_hostname='localhost')
+plain = socket.create_connection(('127.0.0.1', int(sys.argv[1])))
+plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+def settle(call, size):
+    while True:
+        try:
+            result = call()
+            done = True
+        except ssl.SSLWantReadError:
+            done = False
+        out = goes.read()
+        for at in range(0, len(out), size):
+            plain.sendall(out[at:at + size])
+        if done:
+            return result
+        more = plain.recv(1)
+        assert more, 'the end, unannounced'
+        came.write(more)
+
+settle(secure.do_handshake, 1)
+data = bytes(range(256)) * 20
+settle(lambda: secure.write(data), 100)
+got = b''
+while len(got) < len(data):
+    got += settle(lambda: secure.read(7), 1)
+assert got == data
+settle(secure.unwrap, 1)
+print(secure.version(), plain.recv(1))
+`;
+
+for (const version of ['TLSv1_2', 'TLSv1_3']) {
+  test(`Python talks ${version} to it byte by byte`, async (t) => {
+    if (!works('python3', '--version')) return t.pass('Python is not installed');
+    const server = await start(t);
+    const args = ['-c', PYTHON_BY_MEMORY, portOf(server), authority.certFile, version];
+    const { text, code } = await talk(t, 'python3', args);
+    t.is(code, 0, text);
+    t.is(text, `${version.replace('_', '.')} b''\n`);
+    t.like(server.stats(), { errors: {}, tls: { truncated: 0 } });
+  });
+}
+
 test('Python talks to it, and hears its end announced', async (t) => {
   if (!works('python3', '--version')) return t.pass('Python is not installed');
   const server = await start(t);

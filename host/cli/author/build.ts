@@ -2,7 +2,7 @@
 // 1 if it does not compile or would not be served, and with 2 if the usage is wrong.
 
 import path from 'node:path';
-import { Builder, type Built, writeModule } from '../../compiler/build.ts';
+import { Builder, type Built, languageOf, writeModule } from '../../compiler/build.ts';
 import { lineOf } from '../../compiler/diagnostics.ts';
 import { messageOf } from '../../errors.ts';
 import { resolvePolicy } from '../../policy.ts';
@@ -25,6 +25,7 @@ export async function buildMain(args: readonly string[]): Promise<void> {
     command.parse(args, { from: 'user' });
     const [file] = command.processedArgs as [string | undefined];
     project = findProject(file);
+    languageOf(project.source);
   } catch (error) {
     refuse(error);
     return;

@@ -1,6 +1,7 @@
 // Dev: the command line of `wasmpoll dev`: a source is served, and served anew when it is saved. It ends with 0 when
 // told to, with 1 if it could not serve, and with 2 if the usage is wrong.
 
+import { languageOf } from '../../compiler/build.ts';
 import { messageOf } from '../../errors.ts';
 import { parseListen } from '../../listen/spec.ts';
 import { type Policy, resolvePolicy } from '../../policy.ts';
@@ -42,6 +43,7 @@ export async function devMain(args: readonly string[], signals: Signals): Promis
     resolvePolicy(policy, flagOf);
     const [file] = command.processedArgs as [string | undefined];
     project = findProject(file);
+    languageOf(project.source);
   } catch (error) {
     refuse(error);
     return;

@@ -57,7 +57,7 @@ async function loop(
   output: string,
   { stop }: Signals,
 ): Promise<void> {
-  while (!stop.aborted) {
+  for (let builds = 1; !stop.aborted; builds += 1) {
     const began = performance.now();
     const built = await builder.build();
     if (stop.aborted) return;
@@ -66,6 +66,7 @@ async function loop(
       report(`${output}: built in ${Math.round(performance.now() - began)} ms`);
       await served.serve(output, built.module);
     } else if (served.isThere) report('the module before goes on');
+    if (builds === 1) void builder.warm().catch(() => undefined);
     const waiting = new AbortController();
     const ended = (): void => waiting.abort();
     stop.addEventListener('abort', ended);

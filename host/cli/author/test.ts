@@ -1,10 +1,13 @@
 // Command line of `wasmpoll test`: holds a guest against transcripts. It ends with 0 if the guest does what they say, 1
 // if it does not, 2 for wrong usage, which a transcript that cannot be read is, too.
 
+import path from 'node:path';
 import { messageOf, WasmpollError } from '../../errors.ts';
 import { resolveProtocol } from '../../module/source.ts';
 import { settings } from '../../policy.ts';
 import { findProject, type Project } from '../../projects/project.ts';
+import { SourceMaps } from '../../server/source-maps.ts';
+import type { Place } from '../../transcripts/fault.ts';
 import { report } from '../../transcripts/report.ts';
 import { complain, FAILED, makeCommand, refuse, refuseRepetition, USAGE } from '../command-line.ts';
 import { type ConfigFlags, parseSet } from '../config-file.ts';
@@ -98,17 +101,24 @@ function refuseFiles(error: unknown): void {
 
 /** @returns whether all went well */
 async function play(guest: string, tasks: readonly Task[], flags: Flags): Promise<boolean> {
-  const { name, source } = await resolveProtocol(guest, settings.maxModuleBytes.default);
+  const {
+    name,
+    source,
+    folder = '',
+  } = await resolveProtocol(guest, settings.maxModuleBytes.default);
   const { seed, swap = false, trap = false, timeout = defaultTimeout() } = flags;
   const fresh = [...(swap ? (['swap'] as const) : []), ...(trap ? (['trap'] as const) : [])];
   const options = { guest: name, fresh, ...(seed !== undefined && { seed }) };
   let [plays, failed] = [0, 0];
+  const maps = new SourceMaps();
+  const lineAt = ({ map, offset }: Place): string | null =>
+    maps.lineAt({ map: path.join(folder, map), offset });
   // What was read is bytes.
   const module = source as Uint8Array;
   await playAll({ module, tasks, options }, timeout, (verdict) => {
     plays += verdict.plays;
     if (verdict.fault !== null) failed += 1;
-    process.stdout.write(`${report(verdict).join('\n')}\n`);
+    process.stdout.write(`${report(verdict, lineAt).join('\n')}\n`);
   });
   const transcripts = tasks.length === 1 ? '1 transcript' : `${tasks.length} transcripts`;
   const all = plays === 1 ? '1 play' : `${plays} plays`;
