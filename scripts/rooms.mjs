@@ -70,8 +70,11 @@ export const rooms = {
     ...['engines/timers', 'listen/peer', 'memory/counts'],
   ],
   playground: ['admin/hosts', 'admin/reply', 'module/source'],
-  'playground/bench': ['module/source-lines', 'testing'],
-  'playground/page': ['admin/page/dom', 'admin/view/figures', 'playground/bench/messages'],
+  'playground/bench': ['module/source-lines', 'testing', 'transcripts'],
+  'playground/page': [
+    ...['admin/page/dom', 'admin/view/figures'],
+    ...['playground/bench/messages', 'playground/bench/recording'],
+  ],
   transcripts: ['testing', 'module/protocol-module'],
   logs: ['server/endings', 'server/logger'],
   systemd: ['kernel', 'server'],
