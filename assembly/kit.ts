@@ -1,11 +1,24 @@
 // The author's kit, a layer on the raw ABI: `import { input, reply } from 'wasmpoll/assembly/kit'`.
 // docs/guests.md introduces it. A guest exports its callbacks itself, as with the raw ABI.
 
+import * as config from './kit/config';
 import * as input from './kit/input';
+import * as store from './kit/store';
 
 export * from './abi';
-export * from './kit/byte-map';
+export { ByteMap } from './kit/byte-map';
 export { Bytes, literal, view, viewOf } from './kit/bytes';
-export * from './kit/connection';
+export { Connection, Session, stateSize, tail } from './kit/connection';
 export { draft, Output, reply } from './kit/output';
-export { input };
+export {
+  Counter,
+  Gauge,
+  Histogram,
+  log,
+  logBytes,
+  now,
+  publish,
+  random,
+  wall_clock,
+} from './kit/surroundings';
+export { config, input, store };

@@ -2,7 +2,7 @@
 // `npm start` and `npm test`, so it may use Node's own modules only.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { copyFileSync, existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -11,6 +11,16 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /** The protocols that come with the package, and the AssemblyScript runtime each needs. */
 export const protocols = { chat: 'stub', echo: 'stub', lines: 'stub' };
+
+/** Rooms that are pages for browsers. */
+const pages = [
+  ['admin/page', 'the dashboard'],
+  ['playground/page', 'the playground'],
+];
+const browsers = { platform: 'browser', target: ['chrome111', 'firefox113', 'safari16.4'] };
+
+/** Of both pages. */
+const icon = join('host', 'admin', 'page', 'icon.svg');
 
 /** What runs in threads of its own. */
 const threadScripts = ['host/threads/worker.js', 'host/wasi/preview1/worker.js'];
@@ -55,7 +65,9 @@ async function ensureTypeScript() {
   }
   run(process.execPath, [bin('typescript', 'tsc'), '-p', root], 'compiling TypeScript');
   await bundleScripts();
-  await buildPage();
+  await bundleWorker();
+  for (const [room, name] of pages) await buildPage(room, name);
+  copyFileSync(join(root, icon), join(root, 'dist', icon));
   await declareAssembly();
   await writeFile(stamp, '');
 }
@@ -102,21 +114,35 @@ async function declareAssembly() {
 /** The end of an import of a file that has no ending yet. */
 const RELATIVE = /(\bfrom '\.[^'\n]*?|\bimport\('\.[^'\n]*?)(?<!\.js)(')/g;
 
-/** The dashboard is for browsers: checked with their types, and put into one script. */
-async function buildPage() {
-  const page = join(root, 'host', 'admin', 'page');
-  run(process.execPath, [bin('typescript', 'tsc'), '-p', page], 'checking the dashboard');
+/** The thread of the playground: the harness, for a browser. */
+async function bundleWorker() {
   const { build } = await import('esbuild');
+  const bench = join(root, 'dist', 'host', 'playground', 'bench');
   await build({
-    absWorkingDir: page,
-    entryPoints: ['app.ts', 'style.css', 'page.html', 'icon.svg'],
-    outdir: join(root, 'dist', 'host', 'admin', 'page'),
+    ...browsers,
+    entryPoints: [join(bench, 'worker.js')],
+    outfile: join(bench, 'worker.cjs'),
     bundle: true,
-    platform: 'browser',
-    target: ['chrome111', 'firefox113', 'safari16.4'],
     format: 'iife',
     minify: true,
-    loader: { '.html': 'copy', '.svg': 'copy' },
+    logLevel: 'warning',
+  });
+}
+
+/** Checked with a browser's types, and put into one script. */
+async function buildPage(room, name) {
+  const page = join(root, 'host', room);
+  run(process.execPath, [bin('typescript', 'tsc'), '-p', page], `checking ${name}`);
+  const { build } = await import('esbuild');
+  await build({
+    ...browsers,
+    absWorkingDir: page,
+    entryPoints: ['app.ts', 'style.css', 'page.html'],
+    outdir: join(root, 'dist', 'host', room),
+    bundle: true,
+    format: 'iife',
+    minify: true,
+    loader: { '.html': 'copy' },
     logLevel: 'warning',
   });
 }

@@ -1,13 +1,11 @@
 // Connection: the handle that a callback is given, and the state block that goes with it. Both are
 // i32 for the host, so callbacks declare their parameters with these types.
 
-import { CLOSE_GRACEFUL } from '../abi';
+import { CLOSE_GRACEFUL, JOIN_PATTERN } from '../abi';
 import * as raw from '../wasmpoll';
-import { Bytes } from './bytes';
+import { Bytes, view } from './bytes';
 import { halt } from './input';
-import { draft, Output, reply } from './output';
-
-const spare: Output = draft();
+import { reply, utf8 } from './output';
 
 /**
  * A connection, as the host knows it: compare it by `===`, and keep it if you like. When it is closed,
@@ -15,61 +13,102 @@ const spare: Output = draft();
  */
 @unmanaged
 export class Connection {
+  /** Its number, by which the Node program knows it, too. */
+  get id(): i32 {
+    return changetype<i32>(this);
+  }
+
   /** Unsent bytes, or a status below 0 when it takes none any more. */
   get backlog(): i32 {
-    if (reply.isFor(this.handle)) reply.flush();
-    return raw.send(this.handle, 0, 0);
+    if (reply.isFor(this.id)) reply.flush();
+    return raw.send(this.id, 0, 0);
   }
 
   /** Sends bytes. Behind what `reply` has for this connection. */
   send(bytes: Bytes): void {
-    if (reply.isFor(this.handle)) reply.bytes(bytes);
-    else raw.send(this.handle, bytes.at, bytes.length);
+    if (reply.isFor(this.id)) reply.bytes(bytes);
+    else raw.send(this.id, bytes.at, bytes.length);
   }
 
   /** Sends a text as UTF-8. */
   tell(text: string): void {
-    if (reply.isFor(this.handle)) reply.text(text);
-    else spare.clear().text(text).send(this);
+    if (reply.isFor(this.id)) reply.text(text);
+    else this.send(utf8(text));
   }
 
   /** Closes: CLOSE_GRACEFUL or CLOSE_OUTPUT after all output, or CLOSE_ABORT at once. */
   close(how: i32 = CLOSE_GRACEFUL): void {
     this.settle();
-    raw.close(this.handle, how);
+    raw.close(this.id, how);
   }
 
   /** No more input, until `resume`: what is unread stays where it is. */
   pause(): void {
-    halt(this.handle);
-    raw.pause(this.handle);
+    halt(this.id);
+    raw.pause(this.id);
   }
 
   resume(): void {
-    raw.resume(this.handle);
+    raw.resume(this.id);
   }
 
   /** Has `on_timer` called once after so many milliseconds; 0 cancels. A connection has one timer. */
   timer(milliseconds: i32): void {
-    raw.set_timer(this.handle, milliseconds);
+    raw.set_timer(this.id, milliseconds);
   }
 
   /** Begins TLS behind what was sent so far. @returns a status: DENIED if the listener does not allow it */
   startTls(): i32 {
     this.settle();
-    return raw.start_tls(this.handle);
+    return raw.start_tls(this.id);
   }
 
-  private get handle(): i32 {
-    return changetype<i32>(this);
+  /** Becomes a member of a topic. `tag` comes back with each message. @returns a status: OK or LIMIT */
+  join(topic: Bytes, tag: i32 = 0): i32 {
+    return raw.join(this.id, tag, topic.at, topic.length, 0);
+  }
+
+  /** As `join`, for all topics that match: `+` stands for one level, `#` for all that follow. */
+  joinPattern(pattern: Bytes, tag: i32 = 0): i32 {
+    return raw.join(this.id, tag, pattern.at, pattern.length, JOIN_PATTERN);
+  }
+
+  /** @returns a status; OK if it was no member */
+  leave(topic: Bytes): i32 {
+    return raw.leave(this.id, topic.at, topic.length, 0);
+  }
+
+  /** @returns a status; OK if it was no member */
+  leavePattern(pattern: Bytes): i32 {
+    return raw.leave(this.id, pattern.at, pattern.length, JOIN_PATTERN);
+  }
+
+  /** The peer's address, `127.0.0.1:4242`, until this or `property` is called again; empty when it is gone. */
+  address(): Bytes {
+    return view(place, max(0, raw.peer_address(this.id, place, capacity)));
+  }
+
+  /** A fact that docs/abi.md names, until this is called again; null if there is none. */
+  property(name: string): Bytes | null {
+    const key = utf8(name);
+    const length = raw.property(this.id, key.at, key.length, place, capacity);
+    if (length < 0) return null;
+    if (length <= capacity) return view(place, length);
+    capacity = length;
+    place = heap.realloc(place, capacity);
+    return this.property(name);
   }
 
   // What was written goes out first, and no further message is read.
   private settle(): void {
-    if (reply.isFor(this.handle)) reply.flush();
-    halt(this.handle);
+    if (reply.isFor(this.id)) reply.flush();
+    halt(this.id);
   }
 }
+
+// Where the host writes what it is asked for.
+let capacity: i32 = 256;
+let place: usize = heap.alloc(capacity);
 
 // 0             4
 // | searchFrom | searched |
@@ -85,7 +124,12 @@ export class Session {
   searched!: i32;
 }
 
-/** What `state_size` returns: `stateSize<Mine>()`. */
-export function stateSize<T extends Session>(): i32 {
-  return <i32>offsetof<T>();
+/** What `state_size` returns: `stateSize<Mine>()`, with so many bytes more behind the fields: see `tail`. */
+export function stateSize<T extends Session>(more: i32 = 0): i32 {
+  return <i32>offsetof<T>() + more;
+}
+
+/** The first `length` bytes behind the fields of a state block, which are kept as well. */
+export function tail<T extends Session>(session: T, length: i32): Bytes {
+  return view(changetype<usize>(session) + offsetof<T>(), length);
 }

@@ -1,6 +1,10 @@
-// Decimal: whole numbers as text. It knows addresses, and no views.
+// Decimal: numbers as text. It knows addresses, and no views.
 
 const MINUS: u8 = 0x2d;
+const PLUS: u8 = 0x2b;
+const POINT: u8 = 0x2e;
+const EXPONENT: u8 = 0x65;
+const LOWER: u8 = 0x20;
 const ZERO: u32 = 0x30;
 const MOST: u64 = <u64>i64.MAX_VALUE;
 
@@ -51,4 +55,29 @@ export function writeDecimal(value: i64, target: usize): i32 {
   }
   for (let low = <u32>rest; to > start; low /= 10) store<u8>(--to, <u8>(low % 10) + <u8>ZERO);
   return <i32>(end - target);
+}
+
+/** Whether it is a number, as JSON has them, though zeros may be in front. */
+export function isFloat(at: usize, end: usize): boolean {
+  if (at < end && load<u8>(at) === MINUS) at += 1;
+  let to = digits(at, end);
+  if (to === at) return false;
+  if (to < end && load<u8>(to) === POINT) {
+    const fraction = to + 1;
+    to = digits(fraction, end);
+    if (to === fraction) return false;
+  }
+  if (to < end && (load<u8>(to) | LOWER) === EXPONENT) {
+    const sign = to + 1 < end ? load<u8>(to + 1) : 0;
+    const exponent = to + (sign === PLUS || sign === MINUS ? 2 : 1);
+    to = digits(exponent, end);
+    if (to === exponent) return false;
+  }
+  return to === end;
+}
+
+/** @returns the address behind the digits */
+function digits(at: usize, end: usize): usize {
+  while (at < end && <u32>load<u8>(at) - ZERO <= 9) at += 1;
+  return at;
 }

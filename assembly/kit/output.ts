@@ -6,7 +6,7 @@ import * as raw from '../wasmpoll';
 import { Bytes, view } from './bytes';
 import { Connection } from './connection';
 import { DECIMAL_BOUND, writeDecimal } from './decimal';
-import { utf8Bound, writeUtf8 } from './text';
+import { unitsOf, utf8Bound, writeUtf8 } from './text';
 
 const REPLY_BYTES: i32 = 16 * 1024;
 const DRAFT_BYTES: i32 = 256;
@@ -20,8 +20,11 @@ export class Output {
   private used: i32;
   private capacity: i32;
   private grows: boolean;
-  private to: i32;
-  /** Unsent bytes of the connection as far as they are known, without those in the buffer. */
+  /** Whom it is sent to; 0 for nobody. */
+  private target: i32;
+  /** Whose input is being read. */
+  private home: i32;
+  /** What is unsent of `home`, as far as it is known, without what is in the buffer. */
   private backlog: i32;
 
   constructor(capacity: i32, grows: boolean) {
@@ -29,8 +32,7 @@ export class Output {
     this.used = 0;
     this.capacity = capacity;
     this.grows = grows;
-    this.to = 0;
-    this.backlog = 0;
+    this.attach(0);
   }
 
   /** Bytes that are in it. */
@@ -43,14 +45,24 @@ export class Output {
     return view(this.start, this.used);
   }
 
+  @inline
   text(value: string): Output {
-    const bound = utf8Bound(value);
-    if (!this.grows && bound > this.capacity) {
-      const buffer = String.UTF8.encode(value);
-      return this.buffer(buffer);
+    return this.units(unitsOf(value), value.length);
+  }
+
+  /** For `text`. */
+  units(from: usize, size: i32): Output {
+    const bound = utf8Bound(size);
+    if (bound > this.capacity && !this.grows) {
+      const bytes = heap.alloc(bound);
+      const length = writeUtf8(from, size, bytes);
+      this.flush();
+      this.push(bytes, length);
+      heap.free(bytes);
+      return this;
     }
     const at = this.room(bound);
-    this.used += writeUtf8(value, at);
+    this.used += writeUtf8(from, size, at);
     return this;
   }
 
@@ -94,6 +106,13 @@ export class Output {
     return this;
   }
 
+  /** A number that reads back as the same: whole ones without a fraction. Others allocate. */
+  float(value: f64): Output {
+    const whole = <i64>value;
+    const exact = Math.abs(value) <= <f64>f64.MAX_SAFE_INTEGER && <f64>whole === value;
+    return exact ? this.decimal(whole) : this.text(value.toString());
+  }
+
   uint64(value: u64): Output {
     return this.uint64le(bswap<u64>(value));
   }
@@ -116,27 +135,42 @@ export class Output {
     return this;
   }
 
-  /** Sends what is in a draft, which stays as it is. */
-  send(to: Connection): void {
-    to.send(view(this.start, this.used));
+  /** What is written to `reply` from here on goes to this connection, until `send`: for all other callbacks. */
+  to(connection: Connection): Output {
+    this.flush();
+    this.target = connection.id;
+    return this;
   }
 
-  /** From here on all goes to this connection. What is not sent yet is lost. */
-  attach(to: i32): void {
+  /** Sends what was written since `to`; or a draft, which stays as it is, to a connection. */
+  send(to: Connection | null = null): void {
+    if (to !== null) {
+      to.send(view(this.start, this.used));
+      return;
+    }
+    this.flush();
+    this.target = this.home;
+  }
+
+  /** For `input`: from here on all goes to this connection. What is not sent yet is lost. */
+  attach(connection: i32): void {
     this.used = 0;
     this.backlog = 0;
-    this.to = to;
+    this.home = connection;
+    this.target = connection;
   }
 
+  /** For `Connection`: whether it is written to this one now. */
   isFor(connection: i32): boolean {
-    return this.to === connection;
+    return this.target === connection;
   }
 
-  /** Bytes that the connection has not been sent yet, as far as it is known. */
+  /** For `input`: bytes that its connection has not been sent yet, as far as it is known. */
   get unsent(): i32 {
     return this.backlog + this.used;
   }
 
+  /** Sends what is in the buffer. */
   flush(): void {
     if (this.used > 0) this.push(this.start, this.used);
     this.used = 0;
@@ -170,20 +204,28 @@ export class Output {
 
   // A stream with a hole in it is worse than none.
   private push(at: usize, length: i32): void {
-    if (this.to === 0) return;
-    const backlog = raw.send(this.to, at, length);
-    if (backlog >= 0) this.backlog = backlog;
-    else if (backlog === STATUS_LIMIT) raw.close(this.to, CLOSE_ABORT);
+    const target = this.target;
+    if (target === 0) return;
+    const backlog = raw.send(target, at, length);
+    if (backlog === STATUS_LIMIT) raw.close(target, CLOSE_ABORT);
+    else if (target === this.home) this.backlog = backlog;
   }
 }
 
 /**
- * The answer to the connection whose input is read: from `input.begin` to `input.finish`, which sends
- * it. What is written at other times reaches nobody.
+ * The answer to the connection whose input is read, from `input.begin` to `input.finish`, which sends
+ * it. In other callbacks: `reply.to(connection).text('…').send()`. What is written to nobody is dropped.
  */
 export const reply: Output = new Output(REPLY_BYTES, false);
 
 /** An output that grows, and is sent when the author says so. Make it outside of all functions. */
 export function draft(): Output {
   return new Output(DRAFT_BYTES, true);
+}
+
+const spare: Output = draft();
+
+/** A text as UTF-8, until the next one. */
+export function utf8(text: string): Bytes {
+  return spare.clear().text(text).view();
 }

@@ -8,7 +8,7 @@ export interface Reply {
 }
 
 export const TEXT = 'text/plain; charset=utf-8';
-const JSON_TYPE = 'application/json; charset=utf-8';
+export const JSON_TYPE = 'application/json; charset=utf-8';
 
 /** @param json is JSON already, if it is text */
 export const json = (status: number, value: object | string): Reply => ({

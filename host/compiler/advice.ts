@@ -86,7 +86,7 @@ const INSTEAD: readonly {
 /** How a guest gets the exports that are no callbacks. */
 const PRELUDE: Readonly<Record<Language, string>> = {
   as: "write export * from 'wasmpoll/assembly/guest'",
-  rust: 'write export!(Type) once, with mod wasmpoll from wasmpoll.rs',
+  rust: 'write wasmpoll::export!(Type) once, with mod wasmpoll of wasmpoll.rs',
   c: 'write WASMPOLL_GUEST once, after #include "wasmpoll.h"',
 };
 

@@ -59,6 +59,7 @@ export class Asc {
   readonly #compiler: string;
   #child: ChildProcess;
   #number = 0;
+  #closed = false;
 
   /** @param compiler where asc lies */
   constructor(compiler: string) {
@@ -86,19 +87,21 @@ export class Asc {
   async compile(request: Omit<Request, 'number'>): Promise<Answer> {
     this.#number += 1;
     const numbered = { ...request, number: this.#number };
-    const answer = await ask(this.#child, numbered).catch(() => {
+    const answer = await ask(this.#child, numbered).catch((error) => {
+      if (this.#closed) throw error;
       this.#child = this.#start();
       return ask(this.#child, numbered);
     });
-    if (answer.memoryBytes > MOST_MEMORY) {
+    if (answer.memoryBytes > MOST_MEMORY && !this.#closed) {
       this.#child.disconnect();
       this.#child = this.#start();
     }
     return answer;
   }
 
-  /** Ends the process. */
+  /** Ends the process; whoever waits for a build is told. */
   close(): void {
+    this.#closed = true;
     this.#child.kill('SIGKILL');
   }
 }

@@ -55,6 +55,8 @@ export function languageOf(file: string): Language {
 const PLAIN = ['--debug', '--sourceMap', '--runtime', 'incremental', '--optimizeLevel', '3'];
 // Nothing is inlined, so a line of a trap has its own function; and it takes half of the time.
 const QUICK = ['--debug', '--sourceMap', '--optimizeLevel', '0', '--shrinkLevel', '0'];
+// The second build takes 2.5 times, and the third 1.6 times, what the fifth takes.
+const WARM_BUILDS = 2;
 const ASC_OPTIONS = 'asconfig.json';
 
 /** Builds one source, as often as wanted. */
@@ -85,7 +87,8 @@ export class Builder {
 
   /** Builds for nothing, while nobody waits: the engine runs a compiler faster once it has run before. */
   async warm(): Promise<void> {
-    if (this.#asc !== null) await this.#compileScript(this.#asc);
+    if (this.#asc === null) return;
+    for (let builds = 0; builds < WARM_BUILDS; builds += 1) await this.#compileScript(this.#asc);
   }
 
   async #compile(): Promise<Pick<Built, 'files' | 'module'> & { said: readonly Diagnostic[] }> {

@@ -2,21 +2,13 @@
 // a row looks, and decides nothing.
 
 import * as abi from '../../assembly/abi.ts';
-import { placeOf, trapOf } from '../guest/trap.ts';
-import {
-  BYTES_IN,
-  BYTES_OUT,
-  COLUMNS,
-  FLAGS,
-  HANDLE,
-  KNOWN,
-  LOST,
-  REASON,
-  TIMES,
-} from '../memory/layout.ts';
+import { framesOf, placeOf, trapOf } from '../guest/trap.ts';
+import { bytesIn, bytesOut } from '../memory/connection-rows.ts';
+import { COLUMNS, FLAGS, HANDLE, KNOWN, LOST, REASON } from '../memory/layout.ts';
 import type { Segment } from '../memory/segment.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
-import type { Ending } from './observer.ts';
+import { REPEAT_MS, Repeats } from '../rate-limit.ts';
+import type { Ending, Failure } from './observer.ts';
 import type { Parts } from './parts.ts';
 
 const FAULTS: ReadonlySet<number> = new Set([
@@ -37,6 +29,8 @@ export class Endings {
   readonly #facts: Parts['facts'];
   readonly #stats: Parts['stats'];
   readonly #control: Parts['control'];
+  readonly #record: Parts['record'];
+  readonly #repeats: Repeats;
   /** By slot, while endings are told: who has reset a connection cannot be asked who it was. */
   readonly #peers: string[] = [];
 
@@ -48,6 +42,8 @@ export class Endings {
     this.#facts = parts.facts;
     this.#stats = parts.stats;
     this.#control = parts.control;
+    this.#record = parts.record;
+    this.#repeats = new Repeats(REPEAT_MS, () => parts.clock.now);
   }
 
   /** A connection has begun. */
@@ -61,7 +57,7 @@ export class Endings {
 
   /** It is about to be over: its descriptor is there still, if it ever will be told. */
   over(slot: number): void {
-    const [base, times] = [slot * COLUMNS, slot * TIMES];
+    const base = slot * COLUMNS;
     const flags = this.#table[base + FLAGS]!;
     if ((flags & KNOWN) === 0) return;
     const { close } = this.#observer;
@@ -75,8 +71,8 @@ export class Endings {
       peer: this.#peers[slot] || this.#facts.peerAddress(slot),
       listener: this.#facts.listener(slot),
       lasted: this.#clock.now - this.#segment.opened[slot]!,
-      bytesIn: this.#segment.times[times + BYTES_IN]!,
-      bytesOut: this.#segment.times[times + BYTES_OUT]!,
+      bytesIn: bytesIn(this.#table, this.#segment.times, slot),
+      bytesOut: bytesOut(this.#table, this.#segment.times, slot),
     };
     delete this.#peers[slot];
     if (close !== null) close(ending);
@@ -95,12 +91,22 @@ export class Endings {
    */
   failed(slot: number, what: string, thrown: unknown, module: GuestModule): void {
     const serving = slot >= 0;
+    const why = what + trapOf(thrown);
+    const { callback } = this.#control;
     this.#observer.restart({
-      why: what + trapOf(thrown),
-      callback: this.#control.callback,
+      why,
+      callback,
       connection: serving ? this.#table[slot * COLUMNS + HANDLE]! : null,
       peer: serving ? this.#peers[slot] || this.#facts.peerAddress(slot) : '',
       place: placeOf(thrown, module.map ?? null),
+      crash: this.#crash(`${callback}: ${why}`, thrown),
     });
+  }
+
+  // Under a storm of traps nothing is copied that would not be kept.
+  #crash(key: string, thrown: unknown): Failure['crash'] {
+    if (this.#record === null || !this.#repeats.admit(key)) return null;
+    const call = this.#record.read();
+    return call === null ? null : { call, frames: framesOf(thrown) };
   }
 }

@@ -2,41 +2,41 @@
 // Everything that this file imports runs in a browser page; none of it knows Node.
 
 import { REASON_SHUTDOWN } from '../../assembly/abi.ts';
+import type { RecordedCall } from '../guest/call-record.ts';
 import { Loopback } from '../kernel/loopback.ts';
-import type { Snapshot } from '../memory/counts/stats.ts';
 import { loadModule, type ModuleSource } from '../module/protocol-module.ts';
 import type { Policy } from '../policy.ts';
 import { RateLimit } from '../rate-limit.ts';
-import type { Observer } from '../reactor/observer.ts';
+import type { Failure, Observer } from '../reactor/observer.ts';
 import { Reactor } from '../reactor/reactor.ts';
-import type { SharedCounts } from '../shared/counts.ts';
+import { type Inspection, inspect } from './inspection.ts';
 import { Listeners } from './listeners.ts';
 import {
   type ConnectOptions,
   configBytes,
   type HarnessGround,
   type HarnessOptions,
+  type HarnessStats,
   LISTENER,
+  type LogLine,
   resolveOptions,
+  type SwapOptions,
 } from './options.ts';
 import { Peer } from './peer.ts';
-import { type EnginesStats, Program } from './program.ts';
+import { Peers } from './peers.ts';
+import { Program } from './program.ts';
 
 export { StoreError, WasmpollError } from '../errors.ts';
 export type { GuestMetric, GuestMetrics, Histogram, Snapshot } from '../memory/counts/stats.ts';
 export type { ModuleSource } from '../module/protocol-module.ts';
 export type { Policy } from '../policy.ts';
+export type { Failure } from '../reactor/observer.ts';
 export type { SharedCounts } from '../shared/counts.ts';
-export type { ConnectOptions, HarnessOptions } from './options.ts';
+export type { Inspection } from './inspection.ts';
+export type { ConnectOptions, HarnessOptions, HarnessStats, LogLine } from './options.ts';
 export { Peer } from './peer.ts';
 export { type HeldMessage, TestBus } from './test-bus.ts';
 export { type HeldRequest, TestStore } from './test-store.ts';
-
-/** A line that the guest has logged; the level is one of LOG_…. */
-export interface LogLine {
-  readonly level: number;
-  readonly text: string;
-}
 
 /**
  * Loads a module and starts it on a simulated network with a virtual clock that stands at 1 ms.
@@ -60,18 +60,13 @@ export async function harnesses(
   return () => new Harness(module, resolveOptions(options));
 }
 
-export interface HarnessStats extends Snapshot {
-  /** Topics and keys, of the guest and of the test. */
-  shared: SharedCounts;
-  /** The options `store` and `topics`; null for what is not there. */
-  engines: EnginesStats;
-}
-
 export class Harness {
   /** Lines that the guest has logged. */
   readonly logs: LogLine[] = [];
   /** Why the guest was replaced, once for each time. */
   readonly traps: string[] = [];
+  /** The same, with what else is known. */
+  readonly failures: Failure[] = [];
   /** The store, as `server.store` is. A promise settles when the call returns that has brought the answer. */
   readonly store: Program['store'];
   /** Called before each round: in it `trap()` and `renew()` come between two callbacks. */
@@ -81,14 +76,13 @@ export class Harness {
   readonly #program: Program;
   readonly #reactor: Reactor;
   readonly #events = new Uint32Array(3);
-  readonly #peers = new Map<number, Peer>();
+  readonly #peers = new Peers();
   readonly #capacity = 16 * 1024 * 1024;
   readonly #listeners: Listeners;
   #module: Awaited<ReturnType<typeof loadModule>>;
   #config: Uint8Array;
   #now = 1;
   #ports = 49_152;
-  #opening: Peer | null = null;
   /** What a subscriber does is settled with what it was called for. */
   #settling = false;
 
@@ -102,20 +96,14 @@ export class Harness {
     this.#config = config;
     const limit = new RateLimit(policy.logLinesPerSecond, () => this.#now);
     const observer: Observer = {
-      open: (connection) => {
-        const peer = this.#opening ?? this.#peers.get(connection);
-        if (peer === undefined) return;
-        peer.connection = connection;
-        this.#peers.set(connection, peer);
-      },
+      open: (connection) => this.#peers.opened(connection),
       data: null,
-      close: ({ connection, reason }) => {
-        const peer = this.#peers.get(connection);
-        this.#peers.delete(connection);
-        if (peer !== undefined) peer.closeReason = reason;
-      },
+      close: (ending) => this.#peers.closed(ending),
       fault: () => true,
-      restart: ({ why }) => this.traps.push(why),
+      restart: (failure) => {
+        this.traps.push(failure.why);
+        this.failures.push(failure);
+      },
       failure: (error) => this.traps.push(String(error)),
       log: (level, text) => limit.admit() && this.logs.push({ level, text }) > 0,
     };
@@ -147,6 +135,11 @@ export class Harness {
   stats(): HarnessStats {
     const { counts: shared, engines } = this.#program;
     return { ...this.#reactor.snapshot(), shared, engines };
+  }
+
+  /** What is known of a connection, by its `Peer.connection`; null once it is over. */
+  inspect(connection: number): Inspection | null {
+    return inspect(this.#reactor, this.#policy.maxConnections, connection);
   }
 
   /** Messages that the test has missed, by topic, as `server.on('missed')` tells. */
@@ -188,13 +181,13 @@ export class Harness {
     const peer = new Peer(client, () => this.settle());
     const facts = typeof tls === 'object' ? tls : {};
     this.#kernel.seat.facts = facts;
-    this.#opening = peer;
+    this.#peers.opening = peer;
     const handle = this.#reactor.open(fd, this.#listeners.number(options));
-    this.#opening = null;
+    this.#peers.opening = null;
     // The header comes first.
     if (proxy && tls !== false) this.#kernel.seat.expect(handle, facts);
     // Told of as open when its header has come, and its handshake is done.
-    if (proxy || tls !== false) this.#peers.set(handle, peer);
+    if (proxy || tls !== false) this.#peers.expect(handle, peer);
     if (tls !== false && options.shakes !== false && !proxy) peer.shake();
     else this.settle();
     return peer;
@@ -202,12 +195,13 @@ export class Harness {
 
   /**
    * Swaps the module under the live connections, as `server.swap()` does.
-   * @param options `config`: another one than before
+   * @param options `config` and `name`: others than before
    * @throws WasmpollError ERR_MODULE, ERR_GUEST or ERR_OPTION; the module before goes on then
    */
-  async swap(source: ModuleSource, options: Pick<HarnessOptions, 'config'> = {}): Promise<void> {
+  async swap(source: ModuleSource, options: SwapOptions = {}): Promise<void> {
     const config = options.config === undefined ? this.#config : configBytes(options.config);
-    const module = await loadModule(source, this.#policy, this.#module.name);
+    const name = options.name ?? this.#module.name;
+    const module = await loadModule(source, this.#policy, name);
     this.#reactor.swap({ ...module, config });
     this.#module = module;
     this.#config = config;
@@ -222,7 +216,7 @@ export class Harness {
 
   /** The guest fails in a callback that belongs to no connection: all are kept, and a fresh instance goes on. */
   trap(why = 'a trap of the test'): void {
-    this.#reactor.fail(why);
+    this.#reactor.rehearsal.fail(why);
     this.settle();
   }
 
@@ -266,6 +260,12 @@ export class Harness {
     this.between();
     this.#reactor.serve(0);
     return this.#reactor.ready;
+  }
+
+  /** A fresh instance is given what is recorded of a callback, for this connection. See `replay`. */
+  repeat(connection: number, call: RecordedCall): void {
+    this.#reactor.rehearsal.repeat(connection, call, () => this.renew());
+    this.settle();
   }
 
   get #deadline(): number {

@@ -3,8 +3,10 @@
 import { configBytes } from '../config.ts';
 import { WasmpollError } from '../errors.ts';
 import type { BufferConstructor } from '../kernel/contract.ts';
+import type { Snapshot } from '../memory/counts/stats.ts';
 import { type Policy, resolvePolicy } from '../policy.ts';
-import type { Engines } from './outside.ts';
+import type { SharedCounts } from '../shared/counts.ts';
+import type { Engines, EnginesStats } from './outside.ts';
 import { seeded } from './seeded.ts';
 import { TestBus } from './test-bus.ts';
 import { TestStore } from './test-store.ts';
@@ -38,6 +40,9 @@ export interface HarnessOptions {
   buffer?: BufferConstructor;
 }
 
+/** What another module comes with. */
+export type SwapOptions = Pick<HarnessOptions, 'config' | 'name'>;
+
 /** The other end of a connection, and where it comes in. */
 export interface ConnectOptions {
   /** What the guest is told of by `peer_address`. */
@@ -58,6 +63,19 @@ export interface ConnectOptions {
   starttls?: boolean;
   /** With `tls`: false leaves the handshake to `Peer.shake()`; with `proxy` it comes after the header anyway. */
   shakes?: boolean;
+}
+
+/** A line that the guest has logged; the level is one of LOG_…. */
+export interface LogLine {
+  readonly level: number;
+  readonly text: string;
+}
+
+export interface HarnessStats extends Snapshot {
+  /** Topics and keys, of the guest and of the test. */
+  shared: SharedCounts;
+  /** The options `store` and `topics`; null for what is not there. */
+  engines: EnginesStats;
 }
 
 /** What a harness is made with. */

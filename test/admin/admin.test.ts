@@ -4,7 +4,14 @@ import { createHash } from 'node:crypto';
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { type Admin, LogTail, openAdmin, type Server, serve } from '../../host/index.ts';
+import {
+  type Admin,
+  LogTail,
+  openAdmin,
+  type Policy,
+  type Server,
+  serve,
+} from '../../host/index.ts';
 import { silent } from '../../host/server/logger.ts';
 import { ask, events } from '../helpers/admin.ts';
 import { connect } from '../helpers/client.ts';
@@ -22,12 +29,12 @@ interface Opened {
   readonly logs: LogTail;
 }
 
-async function opened(t: ExecutionContext): Promise<Opened> {
+async function opened(t: ExecutionContext, policy: Partial<Policy> = quick): Promise<Opened> {
   const logs = new LogTail({ ...silent, isLevelEnabled: (level) => level !== 'debug' });
   const server = await serve({
     protocol: 'echo',
     listen: '127.0.0.1:0',
-    policy: quick,
+    policy,
     workers: 2,
     logger: logs,
   });
@@ -82,15 +89,17 @@ test('a follower is sent the status each second, and log lines as they come', as
   const { unix, logs } = await opened(t);
   logs.warn({ id: 7 }, 'before');
   const seen: string[] = [];
+  const count = (name: string): number => seen.filter((one) => one === name).length;
   for await (const { name, data } of events(unix)) {
     seen.push(name);
     const { message, level, fields } = data as Record<string, unknown>;
     if (message === 'before') logs.error({}, 'after');
     if (message === 'before') t.deepEqual([level, fields], ['warn', { id: 7 }]);
     if (name === 'status') t.is((data as { services: unknown[] }).services.length, 1);
-    if (seen.length === 4) break;
+    if (count('log') === 2 && count('status') >= 2) break;
   }
-  t.deepEqual(seen, ['status', 'log', 'log', 'status']);
+  // On a busy machine a second may be over between the lines.
+  t.deepEqual(seen.slice(0, 2), ['status', 'log']);
 });
 
 test('its Unix socket is for its owner alone, and is gone when it is closed', async (t) => {
@@ -137,7 +146,8 @@ test('what is not there is 404, and another method is 405', async (t) => {
 });
 
 test('a draining server is alive and not ready', async (t) => {
-  const { server, unix } = await opened(t);
+  // It drains until its client has gone.
+  const { server, unix } = await opened(t, { drainQuietMs: 3_600_000, graceMs: 3_600_000 });
   t.like(await ask(unix, '/readyz'), { status: 200, text: 'ready\n' });
   server.leave();
   t.like(await ask(unix, '/readyz'), { status: 503, text: 'echo: leaving\n' });
@@ -147,6 +157,7 @@ test('a draining server is alive and not ready', async (t) => {
   void server.close();
   t.like(await ask(unix, '/readyz'), { status: 503, text: 'echo: draining\n' });
   t.like(await ask(unix, '/healthz'), { status: 200, text: 'ok\n' });
+  client.end();
   await server.closed;
   t.like(await ask(unix, '/readyz'), { status: 503, text: 'echo: closed\n' });
 });

@@ -1,12 +1,12 @@
 import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
-import { Author, childrenOf, keyboard } from '../helpers/authors.ts';
+import { Author, childrenOf, hasCompiler, keyboard } from '../helpers/authors.ts';
 import { type Client, connect } from '../helpers/client.ts';
 import { until } from '../helpers/programs.ts';
 
 // In the template a line's number and the line stand beside each other.
-const [SPACE, DASH, DOT] = ['0x20', '0x2d', '0x2e'] as const;
+const [SPACE, DASH, DOT] = ["text(' ')", "text('-')", "text('.')"] as const;
 
 const answer = async (client: Client, line: string): Promise<string> => {
   await client.send(`${line}\n`);
@@ -32,12 +32,11 @@ test.serial('a change is served soon', async (t) => {
   const client = await connect(running.address, { owner: t });
   const times: number[] = [];
   for (let round = 1; round <= 9; round += 1) {
-    const code = 0x20 + round;
     const began = performance.now();
-    author.change(SPACE, `0x${code.toString(16)}`);
+    author.change(SPACE, `text('${'-+*/=.:;!'[round - 1]}')`);
     await running.written('stderr', new RegExp(`(?:module swapped[\\s\\S]*){${round}}`));
     times.push(Math.round(performance.now() - began));
-    t.is(await answer(client, 'a'), `${round}${String.fromCharCode(code)}a\n`);
+    t.is(await answer(client, 'a'), `${round}${'-+*/=.:;!'[round - 1]}a\n`);
   }
   t.log(`from saving to serving, ms: ${times.join(', ')}`);
 });
@@ -49,7 +48,7 @@ test.serial(
     const running = await author.dev(t);
     const client = await connect(running.address, { owner: t });
     const line = author.text.split('\n').findIndex((one) => one.includes(SPACE)) + 1;
-    author.change(SPACE, 'nothing');
+    author.change(SPACE, 'text(nothing)');
     await running.written('stderr', new RegExp(`^src/redis\\.ts:${line}:\\d+: .*nothing.*\n`, 'm'));
     await running.written('stderr', /^the module before goes on\n/m);
     t.is(await answer(client, 'a'), '1 a\n');
@@ -131,17 +130,33 @@ export function migrate(_connection: i32, old: Client, _size: i32, _version: i32
 test.serial('a file that the source imports is watched, also before it is there', async (t) => {
   const author = await Author.start(t);
   const other = path.join(author.folder, 'src/other.ts');
-  author.save(`import { SPACE } from './other';\n${author.text.replace(SPACE, 'SPACE')}`);
+  author.save(`import { SPACE } from './other';\n${author.text.replace(SPACE, 'text(SPACE)')}`);
   const running = await author.dev(t, { listens: false });
   await running.written('stderr', /^src\/redis\.ts:1:\d+: File 'src\/other\.ts' not found/m);
-  writeFileSync(other, 'export const SPACE: u8 = 0x2d;\n');
+  writeFileSync(other, "export const SPACE: string = '-';\n");
   await running.written('stdout', /^listening on/m);
   const client = await connect(running.address, { owner: t });
   t.is(await answer(client, 'a'), '1-a\n');
-  writeFileSync(other, 'export const SPACE: u8 = 0x2e;\n');
+  writeFileSync(other, "export const SPACE: string = '.';\n");
   await running.written('stderr', /module swapped/);
   t.is(await answer(client, 'b'), '2.b\n');
 });
+
+for (const language of ['rust', 'c'] as const) {
+  test.serial(`a guest in ${language} is served anew when it is saved`, async (t) => {
+    if (!hasCompiler(t, language)) return;
+    const author = await Author.start(t, language);
+    const running = await author.dev(t);
+    const client = await connect(running.address, { owner: t });
+    t.is(await answer(client, 'a'), '1 a\n');
+    author.change(/lines \+= 1/, 'lines += 2');
+    await running.written('stderr', /module swapped/);
+    t.is(await answer(client, 'b'), '3 b\n');
+    author.save('there is none');
+    await running.written('stderr', new RegExp(`^${author.source}:1:\\d+: `, 'm'));
+    t.is(await answer(client, 'c'), '5 c\n');
+  });
+}
 
 for (const [how, call, named] of [
   ['in a function', 'boom(client.lines)', 'boom'],
@@ -190,6 +205,13 @@ test.serial(
     await until(() => !existsSync(`/proc/${children[0]}`));
   },
 );
+
+test.serial('it ends with its terminal', async (t) => {
+  const author = await Author.start(t);
+  const running = await author.dev(t);
+  running.kill('SIGHUP');
+  t.deepEqual(await running.exited, { code: 0, signal: null });
+});
 
 test.serial('a kill leaves no compiler behind', async (t) => {
   const author = await Author.start(t);

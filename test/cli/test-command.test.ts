@@ -43,11 +43,11 @@ test('a guest that says something else fails, and the others are played still', 
 test('a guest that does not return is ended, told of at its line, and tested with what follows', async (t) => {
   const files = { 'a.txt': '> a\n< a\n>= H\n', 'b.txt': '>= b\n<= b\n', 'hazard.wasm': hazard() };
   const cwd = folderWith(t, files);
-  const args = ['test', 'a.txt', 'b.txt', '--guest', './hazard.wasm', '--timeout', '700ms'];
+  const args = ['test', 'a.txt', 'b.txt', '--guest', './hazard.wasm', '--timeout', '3s'];
   const { code, stdout } = await runCli(args, { cwd });
   t.regex(
     stdout,
-    /^FAIL {2}a\.txt:3: the guest has not returned for 0\.7 s; look for a loop .* whole\n/,
+    /^FAIL {2}a\.txt:3: the guest has not returned for 3 s; look for a loop .* whole\n/,
   );
   t.regex(stdout, /\nok {4}b\.txt \(23 plays\)\n2 transcripts, 24 plays, 1 failed\n$/);
   t.is(code, 1);
@@ -114,7 +114,18 @@ test('in a project its source is built first, and what is wrong with that is tol
   t.is(stderr, '');
   t.regex(stdout, /^ok {4}test\/mine\.txt \(23 plays\)\n/);
   t.is(code, 0);
-  writeFileSync(path.join(cwd, 'src', 'mine.ts'), 'export function on_data(): i32 { return x; }\n');
+  const source = path.join(cwd, 'src', 'mine.ts');
+  const trapping = `export * from 'wasmpoll/assembly/guest';
+
+export function on_data(_connection: i32, _state: usize, _data: usize, length: i32): i32 {
+  return length / (length - length);
+}
+`;
+  writeFileSync(source, trapping);
+  const trapped = await runCli(['test'], { cwd });
+  t.regex(trapped.stdout, /^FAIL {2}test\/mine\.txt:1: the guest failed: .* zero/);
+  t.regex(trapped.stdout, /\n {6}at {8}src\/mine\.ts:4:\d+\n/);
+  writeFileSync(source, 'export function on_data(): i32 { return x; }\n');
   const wrong = await runCli(['test'], { cwd });
   t.regex(wrong.stderr, /^src\/mine\.ts:1:\d+: .*'x'/);
   t.is(wrong.stdout, '');

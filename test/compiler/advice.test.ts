@@ -62,7 +62,7 @@ test('a missing export is told with what to write in the language', (t) => {
   const without = (name: string): string[] => all.filter((one) => one !== name);
   for (const [language, text] of [
     ['as', "write export * from 'wasmpoll/assembly/guest'"],
-    ['rust', 'write export!(Type) once, with mod wasmpoll from wasmpoll.rs'],
+    ['rust', 'write wasmpoll::export!(Type) once, with mod wasmpoll of wasmpoll.rs'],
     ['c', 'write WASMPOLL_GUEST once, after #include "wasmpoll.h"'],
   ] as const) {
     t.deepEqual(said(t, { exports: without('allocate') }, '', language), [

@@ -35,7 +35,7 @@ export async function connect(address: string, options: ConnectOptions = {}): Pr
   return client;
 }
 
-/** TLS over a socket, connected or not. */
+/** TLS, with any certificate, over a socket, connected or not, whose own end nobody listens to any more. */
 export function over(socket: Socket, secure: ConnectionOptions = {}): TLSSocket {
   const options = { allowHalfOpen: true, rejectUnauthorized: false, ...secure };
   return connectTls({ ...options, socket } as ConnectionOptions);

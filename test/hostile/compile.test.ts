@@ -91,7 +91,7 @@ test.serial(
   async (t) => {
     const file = path.join(temporary(t), 'many.wasm');
     writeFileSync(file, justBelow(20));
-    const args = ['--listen', '127.0.0.1:0', '--callback-timeout', '100ms', file];
+    const args = ['--listen', '127.0.0.1:0', '--callback-timeout', '500ms', file];
     const server = await startCli(t, [...args, '--max-function-cost', '160000000']);
     const client = await connect(server.address, { owner: t });
     await server.written('stderr', /guest failed and was replaced/);

@@ -90,6 +90,21 @@ test('a draft is what was written, and grows', (t) => {
   t.pass();
 });
 
+test('a floating-point number reads back as the same, and a whole one has no fraction', (t) => {
+  const values = fc.oneof(fc.double(), fc.integer(), fc.maxSafeInteger(), fc.constant(0.5));
+  fc.assert(
+    fc.property(values, (value) => {
+      call.choose!(1);
+      call.clear!();
+      call.writeFloat!(value);
+      const text = String(units.view(call.drafting!()));
+      if (Number.isSafeInteger(value)) return text === String(value);
+      return Object.is(Number(text), value);
+    }),
+  );
+  t.pass();
+});
+
 /** Begins a reply to connection 9. */
 function replying(): Units {
   const fresh = new Units();

@@ -21,6 +21,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import test from 'ava';
+import { machine } from '../../host/kernel/native.ts';
 import { connect } from '../helpers/client.ts';
 import { Running } from '../helpers/process.ts';
 
@@ -120,9 +121,12 @@ test('the tarball has what is needed to run and to write protocols, and nothing 
     );
   const host = (readdirSync(`${root}host`, { recursive: true }) as string[])
     .filter((name) => name.endsWith('.ts') && !name.endsWith('.d.ts'))
-    .filter((name) => !name.startsWith('admin/page/'))
+    .filter((name) => !/^(?:admin|playground)\/page\//.test(name))
     .flatMap((name) => ['d.ts', 'js'].map((end) => `dist/host/${name.replace(/ts$/, end)}`));
-  const page = ['app.js', 'icon.svg', 'page.html', 'style.css'];
+  const page = ['app.js', 'page.html', 'style.css'];
+  const pages = ['admin', 'playground'].flatMap((room) =>
+    page.map((name) => `dist/host/${room}/page/${name}`),
+  );
   const docs = (readdirSync(`${root}docs`, { recursive: true }) as string[])
     .filter((name) => name.includes('.'))
     .map((name) => `docs/${name}`);
@@ -140,14 +144,25 @@ test('the tarball has what is needed to run and to write protocols, and nothing 
     'dist/assembly/abi.js',
     ...host,
     'dist/host/webassembly.d.ts',
-    ...page.map((name) => `dist/host/admin/page/${name}`),
-    ...['threads', 'wasi/preview1'].map((room) => `dist/host/${room}/worker.cjs`),
+    ...pages,
+    'dist/host/admin/page/icon.svg',
+    ...['playground/bench', 'threads', 'wasi/preview1'].map(
+      (room) => `dist/host/${room}/worker.cjs`,
+    ),
     ...['chat', 'echo', 'lines'].map((name) => `dist/protocols/${name}.wasm`),
     ...docs,
     ...deploy,
     ...templates,
     ...['bench/RESULTS.md', ...charts],
-    `prebuilds/linux-${process.arch}/wasmpoll.node`,
+    // For where the prebuilt addon does not run.
+    ...readdirSync(`${root}native`)
+      .filter((name) => /\.(?:cc|h|gyp)$/.test(name))
+      .map((name) => `native/${name}`),
+    ...['LICENSE.md', 'napi-inl.deprecated.h', 'napi-inl.h', 'napi.h'].map(
+      (name) => `native/napi/${name}`,
+    ),
+    'scripts/native.mjs',
+    `prebuilds/${machine()}/wasmpoll.node`,
   ];
   t.deepEqual(packed.files.map((file) => file.path).sort(), expected.sort());
   t.true(packed.size < 1_500_000, `${packed.size} bytes`);

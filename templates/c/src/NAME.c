@@ -1,4 +1,4 @@
-// NAME: answers each line with its number. docs/abi.md of the package wasmpoll has what a guest may do.
+// NAME: answers each line with its number. Edit it while `npx wasmpoll dev` serves it.
 
 #include "wasmpoll.h"
 
@@ -12,25 +12,22 @@ struct client {
 WASMPOLL_EXPORT(state_size)
 int32_t state_size(void) { return sizeof(struct client); }
 
-static void number(int32_t connection, uint32_t value) {
-  char text[11];
-  int32_t at = sizeof text;
-  text[--at] = ' ';
-  do text[--at] = (char)('0' + value % 10);
-  while ((value /= 10) > 0);
-  wasmpoll_send(connection, text + at, (int32_t)sizeof text - at);
-}
-
-// Bytes have come: one line of them is answered, and called for the next one again.
+// Bytes have come: one line of them is answered, and this is called again for the next one.
 WASMPOLL_EXPORT(on_data)
 int32_t on_data(int32_t connection, struct client *client, const char *data, int32_t length) {
-  for (int32_t at = 0; at < length; at += 1) {
-    if (data[at] != '\n') continue;
+  const int32_t end = wasmpoll_find(data, 0, length, '\n');
+  if (end >= 0) {
     client->lines += 1;
-    number(connection, client->lines);
-    wasmpoll_send(connection, data, at + 1);
-    return at + 1;
+    char number[24];
+    int32_t digits = wasmpoll_decimal(number, client->lines);
+    number[digits] = ' ';
+    wasmpoll_send(connection, number, digits + 1);
+    wasmpoll_send(connection, data, end + 1);
+    return end + 1;
   }
-  wasmpoll_want(connection, length + 1);
+  if (wasmpoll_want(connection, length + 1) != WASMPOLL_STATUS_OK) {
+    wasmpoll_send(connection, "that line is too long\n", 22);
+    wasmpoll_close(connection, WASMPOLL_CLOSE_GRACEFUL);
+  }
   return 0;
 }

@@ -19,7 +19,7 @@ import {
 } from '../../../assembly/abi.ts';
 import { SqliteStore } from '../../../host/engines/sqlite/store.ts';
 import { statusOf, Watch } from '../../helpers/engine-watch.ts';
-import { turnsUntil } from '../../helpers/longest-turn.ts';
+import { type Turns, turnsUntil } from '../../helpers/longest-turn.ts';
 import { temporary } from '../../helpers/process.ts';
 import { Differential, operations } from '../../helpers/store-differential.ts';
 
@@ -193,28 +193,39 @@ test('what is asked of a store that is closed has not happened', async (t) => {
   t.is(await statusOf(store.add(bytes('n'), 1, version(1), 0)), STATUS_UNAVAILABLE);
 });
 
+/** The event loop's turns while 30,000 requests come to their end. */
+async function turnsWhile(t: ExecutionContext, ends: 'answered' | 'given up'): Promise<Turns> {
+  const store = await open(t, { mostBytes: 1 << 28 });
+  const asked = Array.from({ length: 30_000 }, (_, at) =>
+    statusOf(store.add(bytes(`${at}`), 1, version(1), 0)),
+  );
+  await new Promise(setImmediate);
+  const all = Promise.all(asked);
+  const measured = turnsUntil(all);
+  if (ends === 'given up') await store.close();
+  const turns = await measured;
+  t.log(ends, turns);
+  const expected = ends === 'answered' ? [0] : [STATUS_UNKNOWN, STATUS_UNAVAILABLE];
+  t.deepEqual(new Set(await all), new Set(expected));
+  return turns;
+}
+
+/** So often; garbage collection, which other work on the machine holds up, may make any one turn long. */
+const ATTEMPTS = 4;
+
 test.serial(
   'the event loop turns while tens of thousands of requests are performed, and while they are given up',
   async (t) => {
     if (skipped(t)) return;
-    const ask = (store: SqliteStore): Promise<number>[] =>
-      Array.from({ length: 30_000 }, (_, at) =>
-        statusOf(store.add(bytes(`${at}`), 1, version(1), 0)),
-      );
-    for (const ends of ['answered', 'given up']) {
-      const store = await open(t, { mostBytes: 1 << 28 });
-      const asked = ask(store);
-      await new Promise(setImmediate);
-      const all = Promise.all(asked);
-      const measured = turnsUntil(all);
-      if (ends === 'given up') await store.close();
-      const turns = await measured;
-      t.log(ends, turns);
-      t.true(turns.count > 20);
-      const expected = ends === 'answered' ? [0] : [STATUS_UNKNOWN, STATUS_UNAVAILABLE];
-      t.deepEqual(new Set(await all), new Set(expected));
-      // The thread of the database is in the sum as well.
-      t.true(turns.longest * 2 < turns.total);
+    for (const ends of ['answered', 'given up'] as const) {
+      // In one turn it would be all of it; the thread of the database is in the sum as well.
+      const turned = ({ longest, total, count }: Turns): boolean =>
+        count > 20 && longest * 2 < total;
+      let found = false;
+      for (let attempt = 0; attempt < ATTEMPTS && !found; attempt += 1) {
+        found = turned(await turnsWhile(t, ends));
+      }
+      t.true(found, ends);
     }
   },
 );

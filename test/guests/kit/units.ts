@@ -91,6 +91,18 @@ export function toDecimal(at: usize, length: i32, least: i64, most: i64, none: i
   return view(at, length).decimal(least, most, none);
 }
 
+export function toFloat(at: usize, length: i32, none: f64): f64 {
+  return view(at, length).float(none);
+}
+
+export function copyTo(at: usize, length: i32, to: usize): void {
+  view(at, length).copyTo(to);
+}
+
+export function keep(at: usize, length: i32): i64 {
+  return pack(view(at, length).keep());
+}
+
 export function copy(at: usize, length: i32): i64 {
   const buffer = view(at, length).copy();
   return ((<i64>changetype<usize>(buffer)) << 32) | <i64>buffer.byteLength;
@@ -207,6 +219,10 @@ export function writeBuffer(at: usize, length: i32): void {
 
 export function writeDecimal(value: i64): void {
   target.decimal(value);
+}
+
+export function writeFloat(value: f64): void {
+  target.float(value);
 }
 
 export function writeVarint(value: u32): void {

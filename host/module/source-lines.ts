@@ -1,0 +1,77 @@
+// Source lines: which line of a source an instruction of a module came from, as a source map says. It opens no
+// file, and does not know how a module names its map.
+
+import { printable } from '../text.ts';
+
+/** A source map that was read. */
+export class SourceLines {
+  readonly #sources: readonly string[];
+  /** Four numbers a place, in the order of the first: offset, source, line and column, the last two from 0. */
+  readonly #places: Int32Array;
+
+  private constructor(sources: readonly string[], places: Int32Array) {
+    this.#sources = sources;
+    this.#places = places;
+  }
+
+  /** @returns null for a text that is no source map */
+  static of(text: string): SourceLines | null {
+    try {
+      const { version, sources, mappings } = JSON.parse(text) as Record<string, unknown>;
+      if (version !== 3 || typeof mappings !== 'string' || !Array.isArray(sources)) return null;
+      return new SourceLines(sources.map(String), placesOf(mappings));
+    } catch (error) {
+      if (error instanceof SyntaxError || error instanceof TypeError) return null;
+      throw error;
+    }
+  }
+
+  /** `assembly/echo.ts:12:5` for a place in the module's file, or null. */
+  at(offset: number): string | null {
+    const places = this.#places;
+    let [low, high] = [0, places.length / PLACE];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (places[middle * PLACE]! <= offset) low = middle + 1;
+      else high = middle;
+    }
+    if (low === 0) return null;
+    const [, source = 0, line = 0, column = 0] = places.subarray((low - 1) * PLACE, low * PLACE);
+    const name = this.#sources[source];
+    return name === undefined ? null : `${printable(name, 256)}:${line + 1}:${column + 1}`;
+  }
+}
+
+const PLACE = 4;
+const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
+
+// Source Map Revision 3: base64 VLQ, each number the difference to the one before. All of a module is one line.
+function placesOf(mappings: string): Int32Array {
+  const places: number[] = [];
+  let [offset, source, line, column] = [0, 0, 0, 0];
+  for (const segment of mappings.split(';', 1)[0]!.split(',')) {
+    const fields = numbersIn(segment);
+    offset += fields[0] ?? 0;
+    if (fields.length < PLACE) continue;
+    source += fields[1]!;
+    line += fields[2]!;
+    column += fields[3]!;
+    places.push(offset, source, line, column);
+  }
+  return Int32Array.from(places);
+}
+
+function numbersIn(segment: string): number[] {
+  const numbers: number[] = [];
+  let [value, shift] = [0, 0];
+  for (const letter of segment) {
+    const digit = DIGITS.indexOf(letter);
+    if (digit < 0) throw new SyntaxError(`'${letter}' is no digit`);
+    value |= (digit & 31) << shift;
+    shift += 5;
+    if ((digit & 32) !== 0) continue;
+    numbers.push((value & 1) === 0 ? value >>> 1 : -(value >>> 1));
+    [value, shift] = [0, 0];
+  }
+  return numbers;
+}
