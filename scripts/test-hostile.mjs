@@ -1,5 +1,6 @@
 // Runs the hostile cases: `npm run test:hostile [-- --modules N] [-- --long] [-- ava's options]`. N is how many
-// random modules are tried, 150 if not said. The tests of the wire by TLS come last. With --long a machine is without threads for 30 s as well.
+// random modules are tried, 150 if not said. With --long a machine is without threads for 30 s as well. Without
+// options of ava, the tests of the wire run by TLS behind them.
 
 import { spawnSync } from 'node:child_process';
 import { dirname, join } from 'node:path';

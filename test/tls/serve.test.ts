@@ -212,7 +212,7 @@ test('a guest that hangs costs its own session, and the others go on with the ne
   const { server, address, reasons } = await start(t, {
     protocol: hazard(),
     workers: 1,
-    policy: { callbackTimeoutMs: 500 },
+    policy: { callbackTimeoutMs: 500, handshakeTimeoutMs: 60_000 },
   });
   const clients = await Promise.all(
     versions.map((maxVersion) => connect(address, { owner: t, secure: { maxVersion } })),
