@@ -72,8 +72,11 @@ export const rooms = {
   ],
   crashes: ['guest/call-record', 'kernel/monotonic'],
   playground: ['admin/hosts', 'admin/reply', 'module/source'],
-  'playground/bench': ['module/source-lines', 'testing'],
-  'playground/page': ['admin/page/dom', 'admin/view/figures', 'playground/bench/messages'],
+  'playground/bench': ['module/source-lines', 'testing', 'transcripts'],
+  'playground/page': [
+    ...['admin/page/dom', 'admin/view/figures'],
+    ...['playground/bench/messages', 'playground/bench/recording'],
+  ],
   transcripts: ['testing', 'module/protocol-module'],
   logs: ['server/endings', 'server/logger'],
   systemd: ['kernel', 'server'],
