@@ -172,6 +172,23 @@ test('a folder that is not there, or is none, is refused at the start', async (t
   await t.throwsAsync(serve({ ...options, crashFolder: '' }), { message: /must be the path/ });
 });
 
+test('a config file names a folder as it sees it, and check says its line when there is none', async (t) => {
+  const folder = temporary(t);
+  const file = path.join(folder, 'services.toml');
+  writeFileSync(
+    file,
+    '[service.one]\nprotocol = "echo"\nlisten = "127.0.0.1:0"\ncrashFolder = "crashes"\n',
+  );
+  const { code, stderr } = await runCli(['check', '--config', file]);
+  t.is(code, 1);
+  t.regex(
+    stderr,
+    /services\.toml:4: .*crashFolder '.*\/crashes': there is no such folder; make it\n$/,
+  );
+  mkdirSync(path.join(folder, 'crashes'));
+  t.is((await runCli(['check', '--config', file])).code, 0);
+});
+
 const spoils: readonly (readonly [what: string, spoil: (folder: string) => void, why: RegExp])[] = [
   ['was removed', (folder) => rmSync(folder, { recursive: true }), /ENOENT/],
   [
