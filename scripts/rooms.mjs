@@ -57,7 +57,7 @@ export const rooms = {
   tls: ['kernel'],
   server: [
     ...['shared', 'shared/member', 'engines', 'kernel', 'module', 'listen', 'listen/peer'],
-    ...['threads', 'tls'],
+    ...['threads', 'tls', 'crashes'],
   ],
   admin: ['kernel', 'listen', 'memory/counts/metrics', 'server'],
   'admin/view': [],
@@ -65,10 +65,12 @@ export const rooms = {
   wasi: ['kernel', 'module', 'listen', 'threads/thread', 'wasi/preview1'],
   'wasi/preview1': ['kernel'],
   testing: [
+    ...['crashes/crash', 'guest/call-record'],
     ...['shared', 'shared/member', 'kernel', 'memory', 'module', 'reactor'],
     ...['engines/contract', 'engines/frame', 'engines/in-flight', 'engines/router'],
     ...['engines/timers', 'listen/peer', 'memory/counts'],
   ],
+  crashes: ['guest/call-record', 'kernel/monotonic'],
   playground: ['admin/hosts', 'admin/reply', 'module/source'],
   'playground/bench': ['module/source-lines', 'testing', 'transcripts'],
   'playground/page': [
@@ -83,6 +85,7 @@ export const rooms = {
   cli: [
     ...[
       'admin',
+      'crashes',
       'cli/author',
       'cli/top',
       'engines/address',
@@ -96,7 +99,7 @@ export const rooms = {
   ],
   'cli/author': [
     ...['compiler', 'projects', 'playground', 'listen/spec', 'module/source', 'server'],
-    'transcripts',
+    ...['transcripts', 'crashes/crash', 'testing/replay'],
     ...['cli/command-line', 'cli/config-file', 'cli/flags', 'cli/operation', 'cli/serve-command'],
     'cli/signals',
   ],
@@ -114,7 +117,7 @@ export const limits = {
   importsOf: {
     'host/reactor/apply.ts': 11,
     'host/reactor/reactor.ts': 15,
-    'host/threads/in-thread.ts': 13,
+    'host/threads/in-thread.ts': 14,
     'host/threads/seat/holdings.ts': 12,
     'host/reactor/parts.ts': 16,
     'host/reactor/wiring.ts': 17,
@@ -122,15 +125,16 @@ export const limits = {
     'host/threads/engine.ts': 11,
     'host/threads/supervisor.ts': 12,
     'host/listen/listening.ts': 13,
+    'host/cli/check.ts': 11,
     'host/cli/invocation.ts': 12,
     'host/cli/author/dev.ts': 11,
     'host/cli/author/develop.ts': 13,
-    'host/cli/author/test.ts': 12,
+    'host/cli/author/test.ts': 14,
     'host/server/serve.ts': 18,
     'host/admin/admin.ts': 16,
     'host/admin/page/app.ts': 12,
     'host/playground/page/app.ts': 12,
     'host/server/server.ts': 18,
-    'host/testing/harness.ts': 18,
+    'host/testing/harness.ts': 19,
   },
 };
