@@ -398,7 +398,9 @@ test.serial('it looks as the pictures in the documents show it', async (t) => {
       await watched.says(talk(1), 'Grace: hello, Ada');
       await page.getByRole('button', { name: '+1 s', exact: true }).click();
       await watched.says('#now', '1.001 s');
-      await watched.shoot(name, width < 1000);
+      await page.evaluate('scrollTo(0, 0)');
+      await watched.shoot(name, false);
+      await watched.shoot(`${name}-whole`);
       t.deepEqual(watched.complaints, []);
       await page.close();
     }
