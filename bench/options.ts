@@ -23,6 +23,12 @@ export interface GrowthOptions extends Extent {
   readonly parts: readonly string[] | null;
 }
 
+export interface TlsOptions {
+  readonly rounds: number;
+  /** Null: all. */
+  readonly contenders: readonly string[] | null;
+}
+
 export interface HostCostOptions {
   readonly rounds: number;
   /** Of one round. */
@@ -51,11 +57,14 @@ const HOST_COST = {
   against: { type: 'string', multiple: true },
 } as const;
 
+const TLS = { rounds: { type: 'string' }, contenders: { type: 'string' } } as const;
+
 const ROUNDS = { rounds: { type: 'string' } } as const;
 
 const FULL: Extent = { rounds: 15, seconds: 0.6 };
 const QUICK: Extent = { rounds: 3, seconds: 0.25 };
 const GROWTH: Extent = { rounds: 5, seconds: 0.5 };
+const TLS_ROUNDS = 7;
 const SHARED_ROUNDS = 15;
 // A build's turn takes some 5 ms, so that all of them meet the same machine in a round.
 const RULER = { rounds: 200, messages: 30_000 };
@@ -93,6 +102,15 @@ export function parseHostCostOptions(args: readonly string[]): HostCostOptions {
     rounds: roundsOf(values.rounds, RULER.rounds),
     messages: numberOf('--messages', values.messages, RULER.messages, messages),
     against: values.against ?? [],
+  };
+}
+
+/** @throws UsageError */
+export function parseTlsOptions(args: readonly string[], known: readonly string[]): TlsOptions {
+  const { values } = explained(() => parseArgs({ args: [...args], options: TLS }), TLS);
+  return {
+    rounds: roundsOf(values.rounds, TLS_ROUNDS),
+    contenders: namesOf('--contenders', values.contenders, known),
   };
 }
 

@@ -49,7 +49,7 @@ async function find(
   const versions = [];
   for (const contender of contenders) {
     const { name } = contender;
-    if (name !== REFERENCE && wanted !== null && !wanted.includes(name)) continue;
+    if (name !== REFERENCE && !(wanted?.includes(name) ?? !contender.asked)) continue;
     const found = await contender.find();
     if ('missing' in found) {
       absent.push(contender);

@@ -3,7 +3,7 @@
 
 import { STATUS_LIMIT } from '../abi';
 import * as raw from '../wasmpoll';
-import { Bytes, literal, releaseViews, view } from './bytes';
+import { Bytes, releaseViews, view } from './bytes';
 import { Connection, Session } from './connection';
 import { parsed, readDecimal } from './decimal';
 import { reply } from './output';
@@ -13,14 +13,13 @@ import { DIFFERS, ENDS, matched, search, unitsOf } from './text';
 const UNSENT_BYTES: i32 = 64 * 1024;
 const RETURN: u8 = 0x0d;
 const MINUS: u8 = 0x2d;
-const NOTHING: Bytes = literal('');
+
+export * from './numbers';
 
 // How the message stands.
 const GOOD: i32 = 0;
 const SHORT: i32 = 1;
 const BAD: i32 = 2;
-
-export * from './numbers';
 
 let connection: i32 = 0;
 let session: Session | null = null;
@@ -39,7 +38,7 @@ let framed: boolean = false;
 let halted: boolean = false;
 let most: i32 = i32.MAX_VALUE;
 
-/** First in `on_data` and `on_end`, with what they were given. A guest without state has no session. */
+/** First in `on_data`, with what it was given; in `on_end`, too, if you read there. A guest without state has no session. */
 export function begin(to: Connection, state: Session | null, data: usize, length: i32): void {
   connection = changetype<i32>(to);
   session = state;
@@ -87,7 +86,7 @@ export function refuse(): void {
   standing = BAD;
 }
 
-/** Sends the reply. @returns what `on_data` returns: how much was consumed */
+/** Sends the reply. @returns what `on_data` returns: how much was consumed. What `on_end` returns is something else */
 export function finish(): i32 {
   pass();
   reply.flush();
@@ -122,9 +121,10 @@ export function need(bytes: i32): boolean {
 
 /**
  * The message goes on for so many bytes, and no further: a read beyond them is malformed, and what is
- * not read of them is skipped. Waits for all of them.
+ * not read of them is skipped. Waits for all of them. A message has one frame at most.
  */
 export function frame(bytes: i32): boolean {
+  assert(!framed, 'a message has one frame');
   if (!need(bytes)) return false;
   end = at + bytes;
   framed = true;
@@ -140,7 +140,7 @@ export function take(length: i32): usize {
 
 export function bytes(length: i32): Bytes {
   const from = take(length);
-  return from === 0 ? NOTHING : view(from, length);
+  return from === 0 ? view(at, 0) : view(from, length);
 }
 
 /** Up to the end of a line, LF or CR LF, of which `longest` bytes may come before the LF. */
@@ -152,14 +152,14 @@ export function line(longest: i32 = i32.MAX_VALUE): Bytes {
     : found;
 }
 
-/** Up to an ASCII text, which is skipped. With more than `longest` bytes before it, the message is bad. */
+/** Up to an ASCII text, not an empty one, which is skipped. With more than `longest` bytes before it, the message is bad. */
 export function until(text: string, longest: i32 = i32.MAX_VALUE): Bytes {
   return untilUnits(unitsOf(text), text.length, longest);
 }
 
 function untilUnits(units: usize, size: i32, longest: i32): Bytes {
   const length = distance(units, size, longest);
-  if (length < 0) return NOTHING;
+  if (length < 0) return view(at, 0);
   const found = view(at, length);
   at += length + size;
   return found;

@@ -31,7 +31,7 @@ export const compiler = process.env.CC ?? 'cc';
  */
 export async function compileC(
   name: string,
-  { compiler: command = compiler, folder = OUTPUT } = {},
+  { compiler: command = compiler, folder = OUTPUT, libraries = [] as readonly string[] } = {},
 ): Promise<string> {
   const program = path.join(folder, name);
   if (!stale(program)) return program;
@@ -40,7 +40,7 @@ export async function compileC(
   }
   mkdirSync(path.dirname(program), { recursive: true });
   const options = ['-std=c11', '-O2', '-Wall', '-Wextra', '-Werror', '-o', program];
-  await new Child([command, ...options, source(`${name}.c`)]).result();
+  await new Child([command, ...options, source(`${name}.c`), ...libraries]).result();
   return program;
 }
 

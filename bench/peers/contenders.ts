@@ -13,6 +13,8 @@ export interface Contender {
   readonly title: string;
   /** Serves any guest: its name or path is added to the command. */
   readonly guest?: boolean;
+  /** Takes part only where it is named. */
+  readonly asked?: boolean;
   find(): Promise<Found>;
 }
 
@@ -46,6 +48,17 @@ function wasmpoll(workers: number): Contender {
   };
 }
 
+/** As `wasmpoll`, while it takes the time of callbacks for operators who might ask. */
+function withAdmin(workers: number): Contender {
+  return {
+    name: `wasmpoll-${workers}-admin`,
+    title: `wasmpoll, workers: ${workers}, --admin`,
+    guest: true,
+    asked: true,
+    find: () => node(cli, ...LISTEN, '--workers', String(workers), '--admin', '127.0.0.1:0'),
+  };
+}
+
 async function python(script: string, module: string, missing: string): Promise<Found> {
   // A version manager's python3 may come first, and lack what the system's has.
   for (const interpreter of ['python3', '/usr/bin/python3']) {
@@ -60,7 +73,7 @@ print(platform.python_version(), getattr(${module}, '__version__', ''))`;
   return { missing };
 }
 
-async function findBun(): Promise<Found> {
+export async function findBun(): Promise<Found> {
   const local = path.join(root, 'node_modules', '.bin', 'bun');
   const program = process.env.BUN ?? (existsSync(local) ? local : 'bun');
   const version = await outputOf([program, '--version']);
@@ -91,6 +104,8 @@ export const contenders: readonly Contender[] = [
   },
   wasmpoll(0),
   wasmpoll(1),
+  withAdmin(0),
+  withAdmin(1),
   {
     name: 'addon',
     title: 'the addon alone',

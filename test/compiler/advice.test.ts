@@ -6,6 +6,7 @@ import { lineOf } from '../../host/compiler/diagnostics.ts';
 import { stampOf } from '../../host/compiler/files.ts';
 import { Sources } from '../../host/compiler/places.ts';
 import { optionalExports, requiredExports } from '../../host/module/interface.ts';
+import { document } from '../helpers/documents.ts';
 import { type Owner, temporary } from '../helpers/process.ts';
 
 const all = Object.keys(requiredExports);
@@ -85,8 +86,15 @@ trace("x"); console.log("y");
 Math.random(); Date.now(); performance.now(); process.exit(1);`;
   const imports = ['env.trace', 'env.console.log', 'env.seed', 'env.Date.now'];
   imports.push('env.performance.now', 'env.process.exit');
+  const lines = said(t, { imports }, source);
+  const kit = document('assembly/kit.ts');
+  for (const line of lines) {
+    const [, name, from] = /: use (\w+)(?:\(.*\))? of '([\w/]+)'/.exec(line)!;
+    t.is(from, 'wasmpoll/assembly/kit');
+    t.regex(kit, new RegExp(`^(?:export \\{.*\\b| +)${name}\\b`, 'm'), line);
+  }
   t.deepEqual(
-    said(t, { imports }, source).map((line) => line.replace(/: use .*/, '')),
+    lines.map((line) => line.replace(/: use .*/, '')),
     [
       'mine.ts:3:1: a guest has no trace()',
       'mine.ts:3:13: a guest has no console',

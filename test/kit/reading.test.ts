@@ -402,6 +402,15 @@ test('a guest that refuses a message has not consumed it', (t) => {
   t.is(units.call.finish!(), 4);
 });
 
+test('a second frame in a message ends the callback', (t) => {
+  const units = new Units();
+  const { call } = units;
+  call.begin!(3, 0, ...units.put('abcd'));
+  call.next!();
+  t.is(call.readFrame!(4), 1);
+  t.throws(() => call.readFrame!(2), { message: 'abort' });
+});
+
 test('one message a callback is enough, and one that is not read ends the callback', (t) => {
   const units = new Units();
   units.call.begin!(3, 0, ...units.put('one two'));

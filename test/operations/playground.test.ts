@@ -99,10 +99,13 @@ test.serial(
     await send(watched, 1, 'Ada');
     await send(watched, 2, 'Grace');
     await watched.says(talk(1), '* Grace has joined\\n');
+    const name = Buffer.from('Grace').toString('hex');
+    await watched.holds(
+      `[...document.querySelectorAll('[aria-label="State block of client 2"] mark')]
+         .map((mark) => mark.textContent).filter((text) => text.length === 2).join('').includes('${name}')`,
+    );
     await send(watched, 1, 'good evening');
     await watched.says(talk(2), 'Ada: good evening\\n');
-    const marked = page.locator('[aria-label="State block of client 2"] mark');
-    t.true((await marked.allTextContents()).join('').includes('Grace'));
     await page.getByLabel('Show').selectOption('hex');
     await watched.says(talk(2), '41 64 61 3a 20 67 6f 6f');
     // In hexadecimal, with a mistake first.
@@ -242,6 +245,51 @@ test.serial('timers wait for the clock, which somebody moves or lets run', async
   t.deepEqual(watched.complaints, []);
 });
 
+test.serial('a transcript passes, or fails at a line; what was done becomes one', async (t) => {
+  const browser = await openBrowser(t);
+  if (browser === null) return;
+  const watched = await opened(t, browser);
+  const { page } = watched;
+  await begin(watched, 'echo');
+  const transcript = page.getByRole('textbox', { name: 'Transcript' });
+  t.regex(await transcript.inputValue(), /^# Every byte comes back/);
+  await page.getByRole('button', { name: 'Play it' }).click();
+  await watched.says('#verdict-state', 'passed');
+  await transcript.fill('> hello\n< help\n');
+  await page.keyboard.press('Control+Enter');
+  await watched.says('#verdict-state', 'failed');
+  await watched.says('#report', 'transcript:2: ');
+  await watched.says('#report', 'expected  help');
+  const chosen = await page.evaluate<string>('getSelection().toString()');
+  t.is(chosen, '< help');
+  await watched.shoot('playground-transcript');
+  await send(watched, 1, 'hello');
+  await watched.says(`${talk(1)} .received`, 'hello');
+  await page.getByRole('button', { name: 'Write down what was done' }).click();
+  t.is(await transcript.inputValue(), 'connect\n> hello\n< hello\n');
+  await page.getByRole('button', { name: 'Play it' }).click();
+  await watched.says('#verdict-state', 'passed');
+  t.deepEqual(watched.complaints, []);
+});
+
+test.serial('a guest that hangs in a transcript is ended, and no client is lost', async (t) => {
+  const browser = await openBrowser(t);
+  if (browser === null) return;
+  const watched = await opened(t, browser);
+  const { page } = watched;
+  await drop(page, 'hazard.wasm', hazard());
+  await watched.says('#result', 'hazard has started');
+  await page.getByRole('textbox', { name: 'Transcript' }).fill('> x\n< x\n> Hang\n< never\n');
+  await page.getByRole('button', { name: 'Play it' }).click();
+  await watched.says('#report', 'did not return within 2 s at line 3, played whole');
+  await send(watched, 1, '?');
+  await watched.says(`${talk(1)} .received`, '1');
+  await page.getByRole('textbox', { name: 'Transcript' }).fill('> x\n< x\n');
+  await page.getByRole('button', { name: 'Play it' }).click();
+  await watched.says('#verdict-state', 'passed');
+  t.deepEqual(watched.complaints, []);
+});
+
 test.serial('text from a module stays text, wherever it stands', async (t) => {
   const browser = await openBrowser(t);
   if (browser === null) return;
@@ -350,7 +398,9 @@ test.serial('it looks as the pictures in the documents show it', async (t) => {
       await watched.says(talk(1), 'Grace: hello, Ada');
       await page.getByRole('button', { name: '+1 s', exact: true }).click();
       await watched.says('#now', '1.001 s');
-      await watched.shoot(name, width < 1000);
+      await page.evaluate('scrollTo(0, 0)');
+      await watched.shoot(name, false);
+      await watched.shoot(`${name}-whole`);
       t.deepEqual(watched.complaints, []);
       await page.close();
     }
