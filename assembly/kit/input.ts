@@ -19,6 +19,7 @@ const NOTHING: Bytes = literal('');
 const GOOD: i32 = 0;
 const SHORT: i32 = 1;
 const BAD: i32 = 2;
+const HELD: i32 = 3;
 
 export * from './numbers';
 
@@ -85,6 +86,14 @@ export function bad(): boolean {
 /** Says that the message is malformed. */
 export function refuse(): void {
   standing = BAD;
+}
+
+/**
+ * Leaves the message, and all behind it, for later: it is read again from its start when the connection resumes.
+ * Call `pause` as well, and `resume` when what it waits for is there.
+ */
+export function hold(): void {
+  standing = HELD;
 }
 
 /** Sends the reply. @returns what `on_data` returns: how much was consumed */
