@@ -27,12 +27,12 @@ constexpr int kRowWire = 7;
 
 constexpr int kKindNone = 0;
 constexpr int kKindRecv = 1;
-constexpr int kKindSend = 2;
 constexpr int kKindCopy = 3;
 constexpr int kKindTlsRecv = 4;
-constexpr int kKindTlsSend = 5;
-constexpr int kKindTlsSeal = 6;
-constexpr int kKindTlsEnd = 7;
+constexpr int kKindTlsSeal = 5;
+constexpr int kKindTlsEnd = 6;
+constexpr int kKindSend = 8;
+constexpr int kKindTlsSend = 12;
 
 constexpr int kBuffers = 9;
 // Where rows of TLS leave ciphertext.

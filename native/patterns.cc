@@ -8,7 +8,6 @@ namespace {
 constexpr uint8_t kRest = 0;
 constexpr uint8_t kOwn = 1;
 constexpr uint8_t kPlus = 2;
-constexpr uint8_t kLevel = 3;
 constexpr uint8_t kDone = 4;
 
 std::string_view LevelAt(std::string_view text, size_t at) {

@@ -1,6 +1,6 @@
-// Builds the addon with the local node-gyp when a source is newer than it. Knows where the compiler's
-// inputs are; knows nothing of the TypeScript or the guests.
-import { execFile } from 'node:child_process';
+// Builds the addon with node-gyp when a source is newer than it: in a checkout, and in an installed package where the
+// prebuilt one does not run. Knows where the compiler's inputs are; knows nothing of the TypeScript or the guests.
+import { execFile, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
@@ -51,10 +51,7 @@ function missingTools() {
 
 /** Runs node-gyp in the folder of a binding.gyp. Returns what it says; the error has it if it fails. */
 export function gyp(commands, folder = directory) {
-  const script = path.join(
-    path.dirname(createRequire(import.meta.url).resolve('node-gyp/package.json')),
-    'bin/node-gyp.js',
-  );
+  const script = nodeGyp();
   const prefix = path.dirname(path.dirname(process.execPath));
   const headers = existsSync(path.join(prefix, 'include/node/node.h'));
   const options = [`--directory=${folder}`, '--jobs=max'];
@@ -73,6 +70,24 @@ export function gyp(commands, folder = directory) {
       },
     );
   });
+}
+
+/** node-gyp of the checkout; for a package, that of npm. */
+function nodeGyp() {
+  const { resolve } = createRequire(import.meta.url);
+  const folders = () => spawnSync('npm', ['root', '-g'], { encoding: 'utf8' }).stdout?.trim() ?? '';
+  for (const find of [
+    () => resolve('node-gyp/package.json'),
+    () => resolve(path.join(folders(), 'npm/node_modules/node-gyp/package.json')),
+    () => resolve(path.join(folders(), 'node-gyp/package.json')),
+  ]) {
+    try {
+      return path.join(path.dirname(find()), 'bin', 'node-gyp.js');
+    } catch (error) {
+      if (error.code !== 'MODULE_NOT_FOUND') throw error;
+    }
+  }
+  throw new Error('the addon cannot be built: node-gyp not found (npm install --global node-gyp)');
 }
 
 if (process.argv[1] && path.resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {

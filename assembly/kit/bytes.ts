@@ -2,12 +2,9 @@
 // allocation; it knows neither connections nor messages.
 
 import { isFloat, parsed, readDecimal } from './decimal';
-import { matched, search, searchText, utf8Bound, writeUtf8 } from './text';
+import { isLike, matched, search, searchText, unitsOf, utf8Bound, writeUtf8 } from './text';
 
 const SPACE: u8 = 0x20;
-const UPPER_A: u32 = 0x41;
-/** The bit that lower case has, and upper case has not. */
-const LOWER: u32 = 0x20;
 
 // 0    4
 // | at | length |
@@ -27,28 +24,26 @@ export class Bytes {
   }
 
   /** Whether they are this ASCII text. */
+  @inline
   is(text: string): boolean {
-    return this.length === text.length && matched(this.at, this.length, text) >= 0;
+    return (
+      this.length === text.length && matched(this.at, this.length, unitsOf(text), this.length) >= 0
+    );
   }
 
   /** Whether they are this ASCII text, which is in lower case, in any case. */
+  @inline
   like(lowerCase: string): boolean {
-    const length = this.length;
-    if (length !== lowerCase.length) return false;
-    for (let i = 0; i < length; i += 1) {
-      const unit = <u32>load<u16>(changetype<usize>(lowerCase) + ((<usize>i) << 1));
-      const byte = <u32>load<u8>(this.at + i);
-      if (byte !== unit && (byte - UPPER_A >= 26 || (byte | LOWER) !== unit)) return false;
-    }
-    return true;
+    return this.length === lowerCase.length && isLike(this.at, this.length, unitsOf(lowerCase));
   }
 
   equals(other: Bytes): boolean {
     return this.length === other.length && memory.compare(this.at, other.at, this.length) === 0;
   }
 
+  @inline
   startsWith(text: string): boolean {
-    return matched(this.at, this.length, text) >= 0;
+    return matched(this.at, this.length, unitsOf(text), text.length) >= 0;
   }
 
   /** @returns the index of the first such byte from an index on, or -1 */
@@ -70,13 +65,21 @@ export class Bytes {
    * Takes the front off, up to an ASCII text, which goes as well. Without the text: all.
    * @returns the front; this view is what is left
    */
+  @inline
   cut(text: string): Bytes {
-    const end = this.at + this.length;
-    const found = searchText(this.at, end, text);
+    return this.cutAt(searchText(this.at, this.end, unitsOf(text), text.length), text.length);
+  }
+
+  private cutAt(found: usize, size: i32): Bytes {
+    const end = this.end;
     const front = view(this.at, <i32>(found - this.at));
-    this.at = found === end ? end : found + text.length;
+    this.at = found === end ? end : found + size;
     this.length = <i32>(end - this.at);
     return front;
+  }
+
+  private get end(): usize {
+    return this.at + this.length;
   }
 
   /** Without spaces and control characters at both ends. */
@@ -154,8 +157,8 @@ export function viewOf(buffer: ArrayBuffer): Bytes {
 
 /** A view of a text as UTF-8 that lives for ever: for constants, outside of all functions. */
 export function literal(text: string): Bytes {
-  const made = everlasting(utf8Bound(text));
-  made.length = writeUtf8(text, made.at);
+  const made = everlasting(utf8Bound(text.length));
+  made.length = writeUtf8(unitsOf(text), text.length, made.at);
   return made;
 }
 

@@ -7,7 +7,7 @@ import { Bytes, literal, releaseViews, view } from './bytes';
 import { Connection, Session } from './connection';
 import { parsed, readDecimal } from './decimal';
 import { reply } from './output';
-import { DIFFERS, ENDS, matched, search } from './text';
+import { DIFFERS, ENDS, matched, search, unitsOf } from './text';
 
 /** With so much unsent the rest of the input waits: a peer that does not read is not answered on. */
 const UNSENT_BYTES: i32 = 64 * 1024;
@@ -163,25 +163,35 @@ export function line(longest: i32 = i32.MAX_VALUE): Bytes {
 
 /** Up to an ASCII text, which is skipped. With more than `longest` bytes before it, the message is bad. */
 export function until(text: string, longest: i32 = i32.MAX_VALUE): Bytes {
-  const length = distance(text, longest);
+  return untilUnits(unitsOf(text), text.length, longest);
+}
+
+function untilUnits(units: usize, size: i32, longest: i32): Bytes {
+  const length = distance(units, size, longest);
   if (length < 0) return NOTHING;
   const found = view(at, length);
-  at += length + text.length;
+  at += length + size;
   return found;
 }
 
 /** Skips an ASCII text, if it comes next. @returns whether it does */
 export function skip(text: string): boolean {
+  return skipUnits(unitsOf(text), text.length);
+}
+
+function skipUnits(units: usize, size: i32): boolean {
   if (standing !== GOOD) return false;
-  const size = matched(at, <i32>(end - at), text);
-  if (size >= 0) at += size;
-  else if (size === ENDS) lacksMore();
-  return size >= 0;
+  const there = <i32>(end - at);
+  const found = matched(at, there, units, size);
+  if (found === ENDS) lacksMore();
+  if (found < 0) return false;
+  at += size;
+  return true;
 }
 
 /** Skips an ASCII text. If something else comes, the message is bad. */
 export function expect(text: string): void {
-  if (!skip(text) && standing === GOOD) standing = BAD;
+  if (!skipUnits(unitsOf(text), text.length) && standing === GOOD) standing = BAD;
 }
 
 /**
@@ -225,18 +235,18 @@ function lacks(bytes: i32): void {
 }
 
 /** @returns how many bytes come before the text, or -1 when it is not there */
-function distance(text: string, longest: i32): i32 {
+function distance(units: usize, size: i32, longest: i32): i32 {
   if (standing !== GOOD) return -1;
-  const room = <i32>(end - at) - text.length;
-  const far = longest < room ? at + longest + text.length : end;
-  const first = <u8>text.charCodeAt(0);
+  const room = <i32>(end - at) - size;
+  const far = longest < room ? at + longest + size : end;
+  const first = load<u8>(units);
   let from = search(min(searched(), far), far, first);
-  let size = matched(from, <i32>(far - from), text);
-  while (size === DIFFERS) {
+  let found = matched(from, <i32>(far - from), units, size);
+  while (found === DIFFERS) {
     from = search(from + 1, far, first);
-    size = matched(from, <i32>(far - from), text);
+    found = matched(from, <i32>(far - from), units, size);
   }
-  if (size >= 0) return <i32>(from - at);
+  if (found >= 0) return <i32>(from - at);
   if (longest <= room) standing = BAD;
   else searchOn(from);
   return -1;

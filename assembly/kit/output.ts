@@ -6,7 +6,7 @@ import * as raw from '../wasmpoll';
 import { Bytes, view } from './bytes';
 import { Connection } from './connection';
 import { DECIMAL_BOUND, writeDecimal } from './decimal';
-import { utf8Bound, writeUtf8 } from './text';
+import { unitsOf, utf8Bound, writeUtf8 } from './text';
 
 const REPLY_BYTES: i32 = 16 * 1024;
 const DRAFT_BYTES: i32 = 256;
@@ -45,14 +45,24 @@ export class Output {
     return view(this.start, this.used);
   }
 
+  @inline
   text(value: string): Output {
-    const bound = utf8Bound(value);
-    if (!this.grows && bound > this.capacity) {
-      const buffer = String.UTF8.encode(value);
-      return this.buffer(buffer);
+    return this.units(unitsOf(value), value.length);
+  }
+
+  /** For `text`. */
+  units(from: usize, size: i32): Output {
+    const bound = utf8Bound(size);
+    if (bound > this.capacity && !this.grows) {
+      const bytes = heap.alloc(bound);
+      const length = writeUtf8(from, size, bytes);
+      this.flush();
+      this.push(bytes, length);
+      heap.free(bytes);
+      return this;
     }
     const at = this.room(bound);
-    this.used += writeUtf8(value, at);
+    this.used += writeUtf8(from, size, at);
     return this;
   }
 

@@ -5,23 +5,34 @@ const TOPS: u64 = 0x8080_8080_8080_8080;
 /** What is set in four UTF-16 units that are not all ASCII. */
 const BEYOND_ASCII: u64 = 0xff80_ff80_ff80_ff80;
 
+const UPPER_A: u32 = 0x41;
+/** The bit that lower case has, and upper case has not. */
+const LOWER: u32 = 0x20;
+
 /** `matched`: the bytes differ. */
 export const DIFFERS: i32 = -1;
 /** `matched`: they are equal as far as they go, and end too early. */
 export const ENDS: i32 = -2;
 
-/** The most bytes that a text has as UTF-8. */
-export function utf8Bound(text: string): i32 {
-  return 3 * text.length;
+// A string is passed on as the address and the number of its UTF-16 units. As a string it would be noted on the
+// collector's stack in each function that it goes through, which costs more than most comparisons.
+
+export function unitsOf(text: string): usize {
+  return changetype<usize>(text);
+}
+
+/** The most bytes that so many units have as UTF-8. */
+export function utf8Bound(size: i32): i32 {
+  return 3 * size;
 }
 
 /**
  * Writes text as UTF-8 where there is room for `utf8Bound` bytes.
  * @returns how many they are
  */
-export function writeUtf8(text: string, target: usize): i32 {
-  let from = changetype<usize>(text);
-  const end = from + ((<usize>text.length) << 1);
+export function writeUtf8(units: usize, size: i32, target: usize): i32 {
+  let from = units;
+  const end = from + ((<usize>size) << 1);
   let to = target;
   for (; from + 8 <= end; from += 8, to += 4) {
     const four = load<u64>(from);
@@ -41,19 +52,28 @@ export function writeUtf8(text: string, target: usize): i32 {
 
 /**
  * Compares bytes with a text, which is ASCII: with another one it traps when all before is equal.
- * @returns the length of the text, DIFFERS, or ENDS if the `length` bytes are its beginning
+ * @returns its size, DIFFERS, or ENDS if the `length` bytes are its beginning
  */
-export function matched(at: usize, length: i32, text: string): i32 {
-  const size = text.length;
+export function matched(at: usize, length: i32, units: usize, size: i32): i32 {
   const most = min(size, length);
-  let units: u32 = 0;
+  let all: u32 = 0;
   for (let i = 0; i < most; i += 1) {
-    const unit = <u32>load<u16>(changetype<usize>(text) + ((<usize>i) << 1));
+    const unit = <u32>load<u16>(units + ((<usize>i) << 1));
     if (load<u8>(at + i) !== unit) return DIFFERS;
-    units |= unit;
+    all |= unit;
   }
-  assert(units < 0x80, 'the kit compares bytes with ASCII text only');
+  assert(all < 0x80, 'the kit compares bytes with ASCII text only');
   return size <= length ? size : ENDS;
+}
+
+/** Whether so many bytes are these units, which are ASCII in lower case, in any case. */
+export function isLike(at: usize, length: i32, units: usize): boolean {
+  for (let i = 0; i < length; i += 1) {
+    const unit = <u32>load<u16>(units + ((<usize>i) << 1));
+    const byte = <u32>load<u8>(at + i);
+    if (byte !== unit && (byte - UPPER_A >= 26 || (byte | LOWER) !== unit)) return false;
+  }
+  return true;
 }
 
 /** @returns the address of the first such byte, or `end` */
@@ -69,11 +89,11 @@ export function search(at: usize, end: usize, byte: u8): usize {
 }
 
 /** @returns the address of the first such ASCII text, or `end` */
-export function searchText(at: usize, end: usize, text: string): usize {
-  const first = <u8>text.charCodeAt(0);
+export function searchText(at: usize, end: usize, units: usize, size: i32): usize {
+  const first = load<u8>(units);
   while (true) {
     at = search(at, end, first);
-    if (at === end || matched(at, <i32>(end - at), text) >= 0) return at;
+    if (at === end || matched(at, <i32>(end - at), units, size) >= 0) return at;
     at += 1;
   }
 }

@@ -37,10 +37,13 @@ const {
   STAGING_BUFFER,
   TLS,
 } = Numbers;
-const { KIND_SEND, KIND_TLS_SEND, ROW, ROW_KIND, ROW_LENGTH } = Rows;
+const { KIND_SEND, KIND_TLS_RECV, ROW, ROW_KIND, ROW_LENGTH } = Rows;
 const { ROW_SLOT } = Batches;
 
-// Kinds of rows that the kernel skips: what a callback has asked for.
+// From the flag of a connection to the bit of a row: a send of TLS then takes no branch of its own.
+const TLS_TO_KIND = Math.clz32(KIND_TLS_RECV) - Math.clz32(TLS);
+
+// Kinds of rows that the kernel skips: what a callback has asked for. None has the bit of sends.
 /** Bytes for a connection that has a backlog: they go behind it. */
 export const EFFECT_APPEND = 16;
 export const EFFECT_CLOSE = 17;
@@ -158,8 +161,7 @@ export class Effects {
     this.#waiting += length;
     if (slot !== this.slot) this.plain = false;
     if (waiting === 0) {
-      // Here, and not where flags are looked at: V8 then has all of this where it is called.
-      const kind = (flags & TLS) === 0 ? KIND_SEND : KIND_TLS_SEND;
+      const kind = KIND_SEND | ((flags & TLS) >>> TLS_TO_KIND);
       this.#batch.send(slot, table[base + FD]!, buffer, from, length, kind);
     } else {
       this.pending = true;
@@ -274,4 +276,4 @@ export class Effects {
   }
 }
 
-const isSend = (kind: number): boolean => kind === KIND_SEND || kind === KIND_TLS_SEND;
+const isSend = (kind: number): boolean => (kind & KIND_SEND) !== 0;

@@ -31,6 +31,9 @@ export const ROW_WIRE = ROW_TARGET_OFFSET;
 /** In an effect: its argument. */
 export const ROW_VALUE = ROW_OFFSET;
 
+/** No batch has more rows. `(row & ROWS) * ROW` tells V8 that no index made of it overflows. */
+export const ROWS = 0xff_ffff;
+
 // Copies up to this many bytes are made here: a native call costs more.
 const SMALL_COPY_BYTES = 64;
 // The same for whole words, which are copied in a third of the time.
@@ -158,7 +161,7 @@ export class Batch {
     const { count } = this;
     if (count >= this.capacity) throw new RangeError('batch: more rows than it has room for');
     this.count = count + 1;
-    return count * ROW;
+    return (count & ROWS) * ROW;
   }
 
   /** Performs queued rows [from, count); see Io.run for where it stops. */

@@ -123,7 +123,7 @@ class LoopbackIo implements Io {
     for (let row = from; row < to; row += 1) {
       const at = row * ROW;
       const kind = rows[at + ROW_KIND]!;
-      if (kind >= KIND_TLS_RECV && kind <= KIND_TLS_END) {
+      if ((kind & KIND_TLS_RECV) !== 0 && kind <= KIND_TLS_SEND) {
         if (!this.#secure(at, kind)) return row;
         continue;
       }

@@ -6,18 +6,23 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { WasmpollError } from '../errors.ts';
 import type { Native } from './addon.ts';
+import { libc } from './libc.ts';
 import { openNative } from './open-addon.ts';
 
 export type { Native, NativeEpoll, PeerCounts, SystemError } from './addon.ts';
 export type { ConstantName } from './constant-names.ts';
 
-/** Where the addon may lie in a package, best first: a checkout's own build before a prebuilt one. */
-export function addonPaths(root: string): string[] {
-  const built = path.join(root, 'native', 'build', 'Release', 'wasmpoll.node');
-  const prebuilt = path.join(root, 'prebuilds', `linux-${process.arch}`, 'wasmpoll.node');
-  const checkout = existsSync(path.join(root, 'native', 'binding.gyp'));
-  return checkout ? [built, prebuilt] : [prebuilt, built];
-}
+/** What this machine is called in the names of prebuilt addons: `linux-x64-glibc`. */
+export const machine = (): string => `linux-${process.arch}-${libc()}`;
+
+/**
+ * Where the addon may lie in a package, best first. One that was built there is newer than the prebuilt one, or
+ * was built because that one does not run on this machine.
+ */
+export const addonPaths = (root: string): string[] => [
+  path.join(root, 'native', 'build', 'Release', 'wasmpoll.node'),
+  path.join(root, 'prebuilds', machine(), 'wasmpoll.node'),
+];
 
 /** The nearest folder at or above `start` with a package.json. Throws ERR_ADDON. */
 export function packageRoot(start: string): string {
@@ -38,14 +43,17 @@ export function loadNative(root: string): Native {
     );
   }
   const file = addonPaths(root).find((candidate) => existsSync(candidate));
+  const build = `build it, where g++, make and python3 are: node ${path.join(root, 'scripts', 'native.mjs')}`;
   if (file === undefined) {
-    throw new WasmpollError(
-      'ERR_ADDON',
-      `no addon for linux-${process.arch} in ${root}: reinstall the package, ` +
-        'or build it in a checkout with node scripts/native.mjs',
-    );
+    throw new WasmpollError('ERR_ADDON', `there is no addon for ${machine()} in ${root}; ${build}`);
   }
-  return openNative(file);
+  try {
+    return openNative(file);
+  } catch (error) {
+    const { message, cause } = error as WasmpollError;
+    if (cause === undefined) throw error;
+    throw new WasmpollError('ERR_ADDON', `${message}; ${build}`, { cause });
+  }
 }
 
 /** The kernel of this machine. Importing this file throws ERR_ADDON where there is none. */

@@ -18,13 +18,14 @@ export const ROW_TARGET_OFFSET = 7;
 
 export const KIND_NONE = 0;
 export const KIND_RECV = 1;
-export const KIND_SEND = 2;
 export const KIND_COPY = 3;
-// Rows of TLS; tls-rows.ts says what they answer.
+// Rows of TLS; tls-rows.ts says what they answer. They have this bit, and no other row that is performed has.
 export const KIND_TLS_RECV = 4;
-export const KIND_TLS_SEND = 5;
-export const KIND_TLS_SEAL = 6;
-export const KIND_TLS_END = 7;
+export const KIND_TLS_SEAL = 5;
+export const KIND_TLS_END = 6;
+// Both sends have this bit, and no other row has, a caller's own records included: one test finds them.
+export const KIND_SEND = 8;
+export const KIND_TLS_SEND = KIND_SEND | KIND_TLS_RECV;
 
 /** How many buffers one Io can have bound at a time. */
 export const BUFFERS = 9;

@@ -21,7 +21,9 @@ import {
   OPEN,
   OUTPUT_BYTES,
   PAUSED,
+  RECEIVED,
   REQUESTS,
+  SENT,
   TIMES,
   WANT,
 } from './layout.ts';
@@ -95,11 +97,11 @@ export class ConnectionRows {
   }
 
   key(slot: number, key: SortKey): number {
-    const [base, times] = [slot * COLUMNS, slot * TIMES];
+    const base = slot * COLUMNS;
     if (key === 'backlogBytes') return this.#table[base + OUTPUT_BYTES]!;
     if (key === 'heldBytes') return this.#table[base + HELD_BYTES]!;
-    if (key === 'bytesIn') return this.#times[times + BYTES_IN]!;
-    if (key === 'bytesOut') return this.#times[times + BYTES_OUT]!;
+    if (key === 'bytesIn') return bytesIn(this.#table, this.#times, slot);
+    if (key === 'bytesOut') return bytesOut(this.#table, this.#times, slot);
     return this.#opened[slot]!;
   }
 
@@ -128,6 +130,14 @@ export class ConnectionRows {
     return more && this.#table[base + HELD_BYTES]! > 0 ? 'more' : null;
   }
 }
+
+/** Bytes that a slot's connection has received. */
+export const bytesIn = (table: Int32Array, times: Float64Array, slot: number): number =>
+  times[slot * TIMES + BYTES_IN]! + table[slot * COLUMNS + RECEIVED]!;
+
+/** Bytes of it that the kernel has taken. */
+export const bytesOut = (table: Int32Array, times: Float64Array, slot: number): number =>
+  times[slot * TIMES + BYTES_OUT]! + table[slot * COLUMNS + SENT]!;
 
 function stateOf(flags: number): ConnectionRow['state'] {
   if ((flags & LINGERING) !== 0) return 'lingering';

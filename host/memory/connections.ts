@@ -17,6 +17,7 @@ const {
   LAST_PROGRESS,
   LAYOUT,
   LINK,
+  MANY_BYTES,
   MASK,
   OPEN,
   QUEUED,
@@ -24,8 +25,12 @@ const {
   READY_NEXT,
   READY_PREVIOUS,
   REASON,
+  RECEIVED,
+  SENT,
+  SLOTS,
   TIMES,
   TOUCHED,
+  TURN_LIMIT,
 } = Numbers;
 
 // A handle is not given out again before this many other slots were freed after it, unless the
@@ -145,7 +150,7 @@ export class Connections {
 
   /** The slot of a handle that the guest may name, or −1 when it is forged, stale or closed. */
   find(handle: number): number {
-    const slot = handle & this.slotMask;
+    const slot = handle & this.slotMask & SLOTS;
     if (slot >= this.#fresh) return -1;
     const base = slot * COLUMNS;
     if (this.table[base + HANDLE] !== handle) return -1;
@@ -159,7 +164,7 @@ export class Connections {
 
   /** The slot of a handle that came with an event, or −1 when it is stale. */
   current(handle: number): number {
-    const slot = handle & this.slotMask;
+    const slot = handle & this.slotMask & SLOTS;
     return slot < this.#fresh && this.table[slot * COLUMNS + HANDLE] === handle ? slot : -1;
   }
 
@@ -175,14 +180,30 @@ export class Connections {
 
   /** Bytes came from the peer. */
   received(slot: number, bytes: number, now: number): void {
-    this.#times[slot * TIMES + LAST_PROGRESS] = now;
-    this.#times[slot * TIMES + BYTES_IN]! += bytes;
+    this.#count(slot, RECEIVED, bytes, now);
   }
 
   /** The kernel took bytes for the peer. */
   sent(slot: number, bytes: number, now: number): void {
+    this.#count(slot, SENT, bytes, now);
+  }
+
+  #count(slot: number, column: number, bytes: number, now: number): void {
     this.#times[slot * TIMES + LAST_PROGRESS] = now;
-    this.#times[slot * TIMES + BYTES_OUT]! += bytes;
+    const sum = this.table[slot * COLUMNS + column]! + bytes;
+    this.table[slot * COLUMNS + column] = sum;
+    if (sum >= MANY_BYTES) this.carry(slot);
+  }
+
+  /** Empties RECEIVED and SENT into the counts that have room for more. */
+  carry(slot: number): void {
+    const base = slot * COLUMNS;
+    const received = this.table[base + RECEIVED]!;
+    this.#times[slot * TIMES + BYTES_IN]! += received;
+    this.table[base + RECEIVED] = 0;
+    this.table[base + TURN_LIMIT]! -= received;
+    this.#times[slot * TIMES + BYTES_OUT]! += this.table[base + SENT]!;
+    this.table[base + SENT] = 0;
   }
 
   /** Its backlog has changed. */

@@ -7,7 +7,8 @@ import { Outbox } from './outbox.ts';
 
 // Int32 words. Each has one writer, but for SEQUENCE, which is exchanged.
 const SEQUENCE = 0;
-const SLOT = 1;
+/** What the guest was entered for last: the slot, or one of IN_…, above the number of the callback. */
+const PLACE = 1;
 const CALLBACKS = 2;
 const FINISHED = 3;
 const RING_HEAD = 4;
@@ -17,9 +18,9 @@ const TAKEN = 6;
 /** 1 when the worker has marked whom its predecessor's end has cost. */
 const RECOVERED = 7;
 const INTERESTS = 8;
-const CALLBACK = 9;
 /** Calls of on_tick in a row that did not return, the present one included. */
 const TICKS_FAILED = 10;
+const CALLBACK_BITS = 4;
 const RING = 16;
 /** Descriptors that can be on their way to a worker, each with the number of its listener. */
 const RING_ENTRIES = 4096;
@@ -31,13 +32,13 @@ const OUTBOX_OFFSET = BLOCK_OFFSET + BLOCK * 4;
 /** Where the entry of this number lies; numbers wrap around. */
 const entryAt = (index: number): number => RING + ((index >>> 0) % RING_ENTRIES) * ENTRY_WORDS;
 
-// Places in the guest that belong to no connection: in SLOT, in place of one.
+// Places in the guest that belong to no connection: where else a slot stands.
 /** Its start-up. */
 export const IN_START_UP = -1;
 export const IN_ON_START = -2;
 export const IN_ON_TICK = -3;
 
-// What the guest is entered for, in CALLBACK.
+// What the guest is entered for; less than 2 to the power of CALLBACK_BITS.
 export const START_UP = 0;
 export const ON_DATA = 1;
 export const ON_END = 2;
@@ -98,22 +99,23 @@ export class ControlWords {
    * @param callback one of START_UP, ON_…, MIGRATE
    */
   enter(slot: number, callback: number): void {
-    this.#words[CALLBACK] = callback;
+    this.#words[PLACE] = (slot << CALLBACK_BITS) | callback;
     if (!this.#watched) return;
-    this.#words[SLOT] = slot;
-    this.#sequence = (this.#sequence + 1) & 0x3fff_ffff;
+    const sequence = (this.#sequence + 1) & 0x3fff_ffff;
+    this.#sequence = sequence;
     // A plain store: the exchange in `leave` orders it, and who watches looks again milliseconds later.
-    this.#words[SEQUENCE] = this.#sequence;
+    this.#words[SEQUENCE] = sequence;
   }
 
   /** It has left. If it was given up meanwhile it stays here for ever and touches nothing more. */
   leave(): void {
     if (!this.#watched) return;
+    const words = this.#words;
     const inside = this.#sequence;
-    this.#sequence = inside + 1;
-    const found = Atomics.compareExchange(this.#words, SEQUENCE, inside, inside + 1);
-    if (found !== inside) this.#park();
-    if (this.#words[SLOT]! >= 0) this.#words[CALLBACKS]! += 1;
+    const outside = inside + 1;
+    this.#sequence = outside;
+    if (Atomics.compareExchange(words, SEQUENCE, inside, outside) !== inside) this.#park();
+    if (words[PLACE]! >= 0) words[CALLBACKS]! += 1;
   }
 
   #park(): never {
@@ -204,12 +206,12 @@ export class ControlWords {
 
   /** The slot in whose callback the worker is or was last, or one of IN_…. */
   get slot(): number {
-    return Atomics.load(this.#words, SLOT);
+    return Atomics.load(this.#words, PLACE) >> CALLBACK_BITS;
   }
 
   /** What the guest was entered for last: `on_data`, …, or `start-up`. */
   get callback(): string {
-    return NAMES[Atomics.load(this.#words, CALLBACK)] ?? '';
+    return NAMES[Atomics.load(this.#words, PLACE) & (2 ** CALLBACK_BITS - 1)] ?? '';
   }
 
   /** Callbacks that were completed, in Int32. */

@@ -4,8 +4,14 @@
 // V8 inlines a module's own constants, but reloads imported ones at each use. So files on the way of a
 // message import this one as a whole and rebind what they need: `const { FD, FLAGS } = Numbers`.
 
+/**
+ * No table has more slots. `(slot & SLOTS) * COLUMNS` tells V8 that no index made of it overflows: it checks each
+ * that may, at every look into the table.
+ */
+export const SLOTS = 0xf_ffff;
+
 // A connection's row in the table, as Int32 columns.
-export const COLUMNS = 28;
+export const COLUMNS = 30;
 /** The handle under which guest and epoll know the connection; changes when the slot is freed. */
 export const HANDLE = 0;
 export const FLAGS = 1;
@@ -36,9 +42,10 @@ export const STAGED_BYTES = 15;
 /** Flags that the running callback will have set when it returns. */
 export const STAGED_FLAGS = 16;
 export const REASON = 17;
-/** The turn in which TURN_BYTES were received. */
+/** The turn in which it was last received from. */
 export const TURN = 18;
-export const TURN_BYTES = 19;
+/** Bytes that were received, but for those that BYTES_IN has. */
+export const RECEIVED = 19;
 /** 1 while the row, or what it stands for in the kernel, is being changed. */
 export const BUSY = 21;
 /** 1 while the state that its last callback left is in the guest's memory alone. */
@@ -53,6 +60,15 @@ export const LISTENER = 25;
 export const REQUESTS = 26;
 /** Bytes that are there of its PROXY header; 0 for one without. */
 export const HEADER_BYTES = 27;
+/** What RECEIVED may come to in TURN, less what the turn is charged for besides. */
+export const TURN_LIMIT = 28;
+/** Bytes that the kernel has taken, but for those that BYTES_OUT has. */
+export const SENT = 29;
+/**
+ * With so much in RECEIVED or SENT, `Connections.carry` is due: far below what an Int32 holds, by more than any row
+ * of I/O moves at a time.
+ */
+export const MANY_BYTES = 2 ** 30;
 
 // A connection's times, as Float64 columns in monotonic milliseconds; 0 is unset. A row is one line of the cache.
 export const TIMES = 8;
@@ -63,7 +79,7 @@ export const LINGER_UNTIL = 3;
 export const GUEST_TIMER = 4;
 /** When its pages last made progress; while it has none, how old they were, negated. */
 export const MOVED_SINCE = 5;
-/** Not times, but counts that Int32 is too small for: bytes that were received, and that were sent. */
+/** Not times, but what RECEIVED and SENT have no room for: they are emptied into these, once in a gigabyte. */
 export const BYTES_IN = 6;
 export const BYTES_OUT = 7;
 
@@ -123,6 +139,8 @@ export const AWAITING = 1 << 18;
 export const UNREAD = PAUSED | BLOCKED | ENDED;
 /** Any of these, and an event is not just input. */
 export const EXCEPTIONS = UNREAD | CLOSING | DOOMED | AWAITING | TLS;
+/** Either of these, and nothing that comes is for the guest. */
+export const GONE = CLOSING | DOOMED;
 /** Any of these, and the guest is given no input. */
 export const WITHHELD = PAUSED | BLOCKED | CLOSING | DOOMED | HANDSHAKING;
 

@@ -14,7 +14,7 @@ import type { Flow } from './flow.ts';
 import type { Parts } from './parts.ts';
 import { SharedCallbacks } from './shared-callbacks.ts';
 
-const { BLOCKED, BUSY, CLOSING, COLUMNS, DOOMED, FLAGS, MISSED, REQUESTS } = Numbers;
+const { BLOCKED, BUSY, COLUMNS, FLAGS, GONE, MISSED, REQUESTS } = Numbers;
 const {
   BLOCK_COUNT,
   BLOCK_DATA,
@@ -33,9 +33,6 @@ const {
   ENTRY_STATUS,
   ENTRY_TAG,
 } = Records;
-
-/** Any of these, and nothing is delivered. */
-const OVER = CLOSING | DOOMED;
 
 export class Delivery {
   readonly #connections: Parts['connections'];
@@ -148,7 +145,7 @@ export class Delivery {
     // Nothing of others is on its way while the guest runs: if it does not return, that would be lost.
     if (!this.#carried) this.#flow.flush();
     this.#carried = false;
-    if ((this.#table[base + FLAGS]! & OVER) !== 0) return;
+    if ((this.#table[base + FLAGS]! & GONE) !== 0) return;
     this.#table[base + BUSY] = 1;
     this.#block[BLOCK_POSITION]! += 1;
     this.#reply(slot, at);
@@ -162,7 +159,7 @@ export class Delivery {
     // What was too large for the outbox would be lost if the guest did not return; and a backlog may have grown.
     if (this.#batch.count > 0 || this.#effects.pending) this.#flow.flush();
     const flags = table[base + FLAGS]!;
-    if ((flags & (OVER | BLOCKED)) !== 0) return;
+    if ((flags & (GONE | BLOCKED)) !== 0) return;
     this.#callbacks.loadNow(slot);
     table[base + BUSY] = 1;
     block[BLOCK_POSITION]! += 1;
@@ -175,7 +172,7 @@ export class Delivery {
   #withheld(slot: number, reply: boolean): boolean {
     const at = slot * COLUMNS + FLAGS;
     const flags = this.#table[at]!;
-    if ((flags & OVER) !== 0) return true;
+    if ((flags & GONE) !== 0) return true;
     if (reply || (flags & BLOCKED) === 0) return false;
     this.#table[at] = flags | MISSED;
     return true;

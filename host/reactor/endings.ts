@@ -3,17 +3,8 @@
 
 import * as abi from '../../assembly/abi.ts';
 import { placeOf, trapOf } from '../guest/trap.ts';
-import {
-  BYTES_IN,
-  BYTES_OUT,
-  COLUMNS,
-  FLAGS,
-  HANDLE,
-  KNOWN,
-  LOST,
-  REASON,
-  TIMES,
-} from '../memory/layout.ts';
+import { bytesIn, bytesOut } from '../memory/connection-rows.ts';
+import { COLUMNS, FLAGS, HANDLE, KNOWN, LOST, REASON } from '../memory/layout.ts';
 import type { Segment } from '../memory/segment.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
 import type { Ending } from './observer.ts';
@@ -61,7 +52,7 @@ export class Endings {
 
   /** It is about to be over: its descriptor is there still, if it ever will be told. */
   over(slot: number): void {
-    const [base, times] = [slot * COLUMNS, slot * TIMES];
+    const base = slot * COLUMNS;
     const flags = this.#table[base + FLAGS]!;
     if ((flags & KNOWN) === 0) return;
     const { close } = this.#observer;
@@ -75,8 +66,8 @@ export class Endings {
       peer: this.#peers[slot] || this.#facts.peerAddress(slot),
       listener: this.#facts.listener(slot),
       lasted: this.#clock.now - this.#segment.opened[slot]!,
-      bytesIn: this.#segment.times[times + BYTES_IN]!,
-      bytesOut: this.#segment.times[times + BYTES_OUT]!,
+      bytesIn: bytesIn(this.#table, this.#segment.times, slot),
+      bytesOut: bytesOut(this.#table, this.#segment.times, slot),
     };
     delete this.#peers[slot];
     if (close !== null) close(ending);

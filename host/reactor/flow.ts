@@ -22,6 +22,7 @@ const {
   HELD_SINCE,
   MASK,
   OUTPUT_BYTES,
+  SLOTS,
   TIMES,
   UNREAD,
   WANT,
@@ -70,7 +71,7 @@ export class Flow {
   /** Whether what is held of the connection's input may go to the guest now. */
   heldDeliverable(slot: number): boolean {
     const table = this.#table;
-    const base = slot * COLUMNS;
+    const base = (slot & SLOTS) * COLUMNS;
     const held = table[base + HELD_BYTES]!;
     return this.deliverable(table[base + FLAGS]!, held, table[base + WANT]!);
   }

@@ -14,8 +14,10 @@ import type { Output } from './output.ts';
 import type { Parts } from './parts.ts';
 
 const { CLOSING, COLUMNS, DECLINED, DOOMED, DRAINED, ENDED, END_TOLD, FD, FIN_DUE } = Numbers;
+const { GONE } = Numbers;
 const { FLAGS, GUEST_BUFFER, HANDLE, HELD, HELD_BYTES, HELD_SINCE } = Numbers;
-const { TIMES, TURN, TURN_BYTES, WANT, WITHHELD } = Numbers;
+const { LAST_PROGRESS, MANY_BYTES } = Numbers;
+const { RECEIVED, SLOTS, TIMES, TURN, TURN_LIMIT, WANT, WITHHELD } = Numbers;
 const { ROW, ROW_RESULT } = Rows;
 const { FAILED } = Answers;
 
@@ -82,24 +84,27 @@ export class Input {
   // One native call: what the previous callback sent, states and held input, and the receive behind it.
   /** @returns whether there was anything it could do: a budget may be spent */
   receive(slot: number): boolean {
-    const base = slot * COLUMNS;
-    if (this.#table[base + TURN] !== this.turn) {
-      this.#table[base + TURN] = this.turn;
-      this.#table[base + TURN_BYTES] = 0;
+    const base = (slot & SLOTS) * COLUMNS;
+    const table = this.#table;
+    const came = table[base + RECEIVED]!;
+    if (table[base + TURN] !== this.turn) {
+      table[base + TURN] = this.turn;
+      table[base + TURN_LIMIT] = (came + this.#bytesPerTurn) | 0;
     }
-    const held = this.#table[base + HELD_BYTES]!;
-    const budget = this.#bytesPerTurn - this.#table[base + TURN_BYTES]!;
-    const room = Math.min(this.windowBytes - held, budget);
+    const held = table[base + HELD_BYTES]!;
+    const room = Math.min(this.windowBytes - held, table[base + TURN_LIMIT]! - came);
     // Level-triggered: what is not received now is reported again.
     if (room <= 0 || (held > 0 && this.#flow.heldDeliverable(slot))) return false;
-    const { window } = this.#callbacks;
-    const loaded = this.#table[base + WANT] === 0;
-    this.#callbacks.load(slot);
+    const callbacks = this.#callbacks;
+    const { window } = callbacks;
+    const loaded = table[base + WANT] === 0;
+    callbacks.load(slot);
     if (held > 0 && loaded) this.#pages.queueCopy(base + HELD, GUEST_BUFFER, window);
-    const row = this.#batch.count;
-    this.#batch.recv(this.#table[base + FD]!, GUEST_BUFFER, window + held, room);
+    const batch = this.#batch;
+    const row = batch.count;
+    batch.recv(table[base + FD]!, GUEST_BUFFER, window + held, room);
     this.#flow.flush();
-    const received = this.#batch.rows[row * ROW + ROW_RESULT]!;
+    const received = batch.rows[row * ROW + ROW_RESULT]!;
     if (received > 0) this.received(slot, held, received, loaded);
     else if (received === 0) this.ended(slot);
     else if (received !== -this.#kernel.constants.EAGAIN) this.#output.fail(slot, received);
@@ -108,39 +113,51 @@ export class Input {
 
   /** So many bytes came in, behind those that are held. */
   received(slot: number, held: number, received: number, loaded: boolean): void {
-    const base = slot * COLUMNS;
+    const base = (slot & SLOTS) * COLUMNS;
+    const table = this.#table;
     this.#stats.received(received);
-    this.#table[base + TURN_BYTES]! += received;
-    this.#connections.received(slot, received, this.#clock.now);
-    const flags = this.#table[base + FLAGS]!;
-    if ((flags & (CLOSING | DOOMED)) !== 0) return;
-    this.#table[base + FLAGS]! = flags & ~DECLINED;
-    const { window } = this.#callbacks;
-    if (this.#observer.data !== null) {
-      const bytes = this.#callbacks.read(window + held, received);
-      this.#observer.data(this.#table[base + HANDLE]!, bytes);
-    }
+    // As Connections.received, by the table that is at hand.
+    const sum = (table[base + RECEIVED]! + received) | 0;
+    table[base + RECEIVED] = sum;
+    if (sum >= MANY_BYTES) this.#connections.carry(slot);
+    this.#times[(slot & SLOTS) * TIMES + LAST_PROGRESS] = this.#clock.now;
+    const flags = table[base + FLAGS]!;
+    if ((flags & GONE) !== 0) return;
+    table[base + FLAGS] = flags & ~DECLINED;
+    if (this.#observer.data !== null) this.#show(slot, held, received);
     const total = held + received;
-    if (this.#table[base + WANT]! > total) {
-      this.#backlog.hold(slot, window + held, received);
-      if (held === 0) this.#holdingSince(slot);
+    if (table[base + WANT]! > total) {
+      this.#keep(slot, held, received);
       return;
     }
-    if (held > 0 && !loaded) {
-      this.#pages.queueCopy(base + HELD, GUEST_BUFFER, window);
-      this.#flow.flush();
-    }
+    if (held > 0 && !loaded) this.#copyHeld(slot);
     this.#deliver(slot, held, total);
+  }
+
+  #show(slot: number, held: number, received: number): void {
+    const bytes = this.#callbacks.read(this.#callbacks.window + held, received);
+    this.#observer.data?.(this.#table[slot * COLUMNS + HANDLE]!, bytes);
+  }
+
+  // The guest waits for more.
+  #keep(slot: number, held: number, received: number): void {
+    this.#backlog.hold(slot, this.#callbacks.window + held, received);
+    if (held === 0) this.#holdingSince(slot);
+  }
+
+  #copyHeld(slot: number): void {
+    this.#pages.queueCopy(slot * COLUMNS + HELD, GUEST_BUFFER, this.#callbacks.window);
+    this.#flow.flush();
   }
 
   // The window has `total` bytes, the first `held` of them in the slot's pages as well.
   #deliver(slot: number, held: number, total: number): void {
-    const base = slot * COLUMNS;
+    const base = (slot & SLOTS) * COLUMNS;
     this.#table[base + WANT] = 0;
     const consumed = this.#offer(slot, total);
     // The usual case: nothing was held, and nothing is left to hold.
     if (consumed === FAILED || (consumed === total && held === 0)) return;
-    if ((this.#table[base + FLAGS]! & (CLOSING | DOOMED)) !== 0) {
+    if ((this.#table[base + FLAGS]! & GONE) !== 0) {
       this.#pages.clear(base + HELD);
       return;
     }
@@ -162,8 +179,8 @@ export class Input {
   // on_data until all is consumed, the guest wants more, or a budget is spent. No call sees more than the
   // longest frame: what a receive brings is TCP's doing, and must not decide how long one may be.
   #offer(slot: number, total: number): number {
-    const base = slot * COLUMNS;
-    const { window } = this.#callbacks;
+    const callbacks = this.#callbacks;
+    const { window } = callbacks;
     // As clock.spent(), with the count in a register.
     const clock = this.#clock;
     let left = clock.left;
@@ -172,13 +189,13 @@ export class Input {
       // Cheaper than Math.min, by the ruler.
       let offered = total - done;
       if (offered > this.#maxFrameBytes) offered = this.#maxFrameBytes;
-      const consumed = this.#callbacks.data(slot, window + done, offered);
+      const consumed = callbacks.data(slot, window + done, offered);
       if (consumed === FAILED) return FAILED;
       this.#stats.message();
       done += consumed;
       if (done === total) break;
       if (consumed === 0) {
-        this.#table[base + FLAGS]! |= DECLINED;
+        this.#table[(slot & SLOTS) * COLUMNS + FLAGS]! |= DECLINED;
         break;
       }
       if (!this.#mayOffer(slot, total - done)) break;
@@ -189,11 +206,11 @@ export class Input {
         if (clock.over) break;
       }
       // What was sent to this connection alone may go out together with what comes next.
-      if (this.#effects.mayCarry()) this.#callbacks.saveNow(slot);
+      if (this.#effects.mayCarry()) callbacks.saveNow(slot);
       else if (!this.#sendFirst(slot, total - done)) break;
     }
     clock.left = left;
-    this.#callbacks.save(slot);
+    callbacks.save(slot);
     return done;
   }
 
@@ -206,7 +223,7 @@ export class Input {
 
   #mayOffer(slot: number, bytes: number): boolean {
     const table = this.#table;
-    const base = slot * COLUMNS;
+    const base = (slot & SLOTS) * COLUMNS;
     if (!this.#flow.deliverable(table[base + FLAGS]!, bytes, table[base + WANT]!)) return false;
     table[base + WANT] = 0;
     return true;
@@ -214,7 +231,7 @@ export class Input {
 
   /** Nothing comes any more. */
   ended(slot: number): void {
-    const base = slot * COLUMNS;
+    const base = (slot & SLOTS) * COLUMNS;
     const flags = this.#table[base + FLAGS]!;
     if ((flags & DOOMED) !== 0) return;
     this.#table[base + FLAGS]! = flags | ENDED;
@@ -225,8 +242,8 @@ export class Input {
 
   /** What can be done for a connection without an event: on_drain, held input, on_end. */
   proceed(slot: number): void {
-    const base = slot * COLUMNS;
-    if ((this.#table[base + FLAGS]! & (CLOSING | DOOMED)) !== 0) return;
+    const base = (slot & SLOTS) * COLUMNS;
+    if ((this.#table[base + FLAGS]! & GONE) !== 0) return;
     if ((this.#table[base + FLAGS]! & DRAINED) !== 0) {
       this.#table[base + FLAGS]! &= ~DRAINED;
       this.#callbacks.drain(slot);
@@ -240,15 +257,14 @@ export class Input {
   }
 
   #loadHeld(slot: number): number {
-    const base = slot * COLUMNS;
+    const base = (slot & SLOTS) * COLUMNS;
     this.#callbacks.load(slot);
-    this.#pages.queueCopy(base + HELD, GUEST_BUFFER, this.#callbacks.window);
-    this.#flow.flush();
+    this.#copyHeld(slot);
     return this.#table[base + HELD_BYTES]!;
   }
 
   #end(slot: number): void {
-    const base = slot * COLUMNS;
+    const base = (slot & SLOTS) * COLUMNS;
     const held = this.#loadHeld(slot);
     if ((this.#table[base + FLAGS]! & DOOMED) !== 0) return;
     this.#table[base + FLAGS]! |= END_TOLD;

@@ -11,12 +11,13 @@ import type { Backlog } from './backlog.ts';
 import type { Parts } from './parts.ts';
 import { Sealing } from './sealing.ts';
 
-const { BUSY, COLUMNS, DOOMED, FD, FIN_SENT, FLAGS, OUTPUT, SEGMENT_BUFFER } = Numbers;
-const { OUTPUT_BYTES, STAGED_BYTES, TLS, UNSAVED } = Numbers;
+const { BUSY, COLUMNS, DOOMED, FD, FIN_SENT, FLAGS, LAST_PROGRESS, MANY_BYTES } = Numbers;
+const { OUTPUT, OUTPUT_BYTES, SEGMENT_BUFFER, SENT, SLOTS, STAGED_BYTES, TIMES } = Numbers;
+const { TLS, UNSAVED } = Numbers;
 const { KIND_SEND, KIND_TLS_END, KIND_TLS_RECV, KIND_TLS_SEND } = Rows;
 const { ROW, ROW_BUFFER, ROW_KIND, ROW_LENGTH, ROW_OFFSET, ROW_RESULT } = Rows;
 const { TLS_FAILED, TLS_WIRE_BUFFER } = TlsRows;
-const { ROW_SLOT, ROW_WIRE } = Batches;
+const { ROW_SLOT, ROW_WIRE, ROWS } = Batches;
 
 // Pages of one connection that are offered to the kernel at a time: as much as a socket's send
 // buffer usually has room for, and little enough that the others are not kept waiting.
@@ -25,6 +26,7 @@ const PAGES_PER_FLUSH = 16;
 export class Output {
   readonly #connections: Parts['connections'];
   readonly #table: Int32Array;
+  readonly #times: Float64Array;
   readonly #batch: Parts['batch'];
   readonly #effects: Parts['effects'];
   readonly #pages: Parts['pages'];
@@ -40,6 +42,7 @@ export class Output {
   constructor(parts: Parts, backlog: Backlog, outbox: Outbox) {
     this.#connections = parts.connections;
     this.#table = parts.connections.table;
+    this.#times = parts.connections.segment.times;
     this.#batch = parts.batch;
     this.#effects = parts.effects;
     this.#pages = parts.pages;
@@ -54,34 +57,43 @@ export class Output {
   /** Performs all that is queued. No row is left; results of other rows than SENDs stay readable. */
   run(): void {
     const batch = this.#batch;
+    const { rows } = batch;
     let from = 0;
+    let sent = 0;
     while (from < batch.count) {
       const stop = batch.run(from);
       for (let row = from; row < stop; row += 1) {
-        const kind = batch.rows[row * ROW + ROW_KIND];
-        if (kind === KIND_SEND || kind === KIND_TLS_SEND) this.#sent(row);
+        const at = (row & ROWS) * ROW;
+        if ((rows[at + ROW_KIND]! & KIND_SEND) !== 0) sent += this.#sent(rows, at);
       }
       if (stop < batch.count) this.#fellShort(stop);
       from = stop + 1;
     }
     batch.count = 0;
+    if (sent > 0) this.#stats.sent(sent);
     this.#effects.flushed();
     if (this.unsaved < 0) return;
     this.#table[this.unsaved * COLUMNS + UNSAVED] = 0;
     this.unsaved = -1;
   }
 
-  #sent(row: number): void {
-    const { rows } = this.#batch;
-    const at = row * ROW;
-    const slot = rows[at + ROW_SLOT]!;
+  // As Connections.sent, but by the table that is at hand: an object more on the way of each message shows.
+  // Returns what is to be counted for all connections.
+  #sent(rows: Int32Array, at: number): number {
+    const slot = rows[at + ROW_SLOT]! & SLOTS;
     const length = rows[at + ROW_LENGTH]!;
     if (rows[at + ROW_BUFFER] === SEGMENT_BUFFER) {
       this.#flushed(slot, length);
-      return;
+      return 0;
     }
-    this.#table[slot * COLUMNS + STAGED_BYTES]! -= length;
-    this.#progress(slot, length);
+    const base = slot * COLUMNS;
+    const table = this.#table;
+    table[base + STAGED_BYTES]! -= length;
+    const sum = (table[base + SENT]! + length) | 0;
+    table[base + SENT] = sum;
+    if (sum >= MANY_BYTES) this.#connections.carry(slot);
+    this.#times[slot * TIMES + LAST_PROGRESS] = this.#clock.now;
+    return length;
   }
 
   // The kernel has taken so much of the backlog. What was sealed is counted already.
@@ -112,7 +124,7 @@ export class Output {
     const at = row * ROW;
     const base = slot * COLUMNS;
     const result = rows[at + ROW_RESULT]!;
-    if (rows[at + ROW_KIND]! >= KIND_TLS_RECV) {
+    if ((rows[at + ROW_KIND]! & KIND_TLS_RECV) !== 0) {
       this.#settleTls(row, slot);
       return;
     }
@@ -175,7 +187,7 @@ export class Output {
       const kind = rows[at + ROW_KIND]!;
       // What a receive has to say must not overtake it.
       if (kind === KIND_TLS_RECV || kind === KIND_TLS_END) rows[at + ROW_WIRE] = 1;
-      if (kind !== KIND_SEND && kind !== KIND_TLS_SEND) continue;
+      if ((kind & KIND_SEND) === 0) continue;
       this.#batch.cancel(row);
       this.#table[slot * COLUMNS + STAGED_BYTES]! -= rows[at + ROW_LENGTH]!;
       this.#backlog.append(
@@ -234,8 +246,7 @@ export class Output {
     for (let row = mark; row < count; row += 1) {
       const at = row * ROW;
       const slot = rows[at + ROW_SLOT]!;
-      const kind = rows[at + ROW_KIND]!;
-      if (kind !== KIND_SEND && kind !== KIND_TLS_SEND) continue;
+      if ((rows[at + ROW_KIND]! & KIND_SEND) === 0) continue;
       if (this.#table[slot * COLUMNS + OUTPUT_BYTES] === 0) continue;
       this.#batch.cancel(row);
       const [buffer, offset] = [rows[at + ROW_BUFFER]!, rows[at + ROW_OFFSET]!];

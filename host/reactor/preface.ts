@@ -157,6 +157,7 @@ export class Preface {
     const { backlog, deadlines } = this.#others;
     const base = slot * COLUMNS;
     stats.received(length);
+    connections.received(slot, length, clock.now);
     if ((this.#table[base + FLAGS]! & (CLOSING | DOOMED)) !== 0) return;
     const start = slot * headers.stride + offset;
     if (observer.data !== null) {

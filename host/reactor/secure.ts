@@ -32,9 +32,10 @@ const {
   NOTIFIED,
   OUTPUT_BYTES,
   OVER,
+  RECEIVED,
   TIMES,
   TURN,
-  TURN_BYTES,
+  TURN_LIMIT,
   WANT,
   WIRE_ENDED,
 } = Numbers;
@@ -120,11 +121,12 @@ export class Secure {
   // What the turn leaves to the connection, in ciphertext.
   #budget(slot: number): number {
     const base = slot * COLUMNS;
+    const came = this.#table[base + RECEIVED]!;
     if (this.#table[base + TURN] !== this.#input.turn) {
       this.#table[base + TURN] = this.#input.turn;
-      this.#table[base + TURN_BYTES] = 0;
+      this.#table[base + TURN_LIMIT] = came + this.#parts.policy.bytesPerTurn;
     }
-    return this.#parts.policy.bytesPerTurn - this.#table[base + TURN_BYTES]!;
+    return this.#table[base + TURN_LIMIT]! - came;
   }
 
   /** Handshakes get on that have waited for the round's other events. @returns how many */
@@ -139,7 +141,7 @@ export class Secure {
     const wire = rows[at + ROW_LENGTH]!;
     if (wire > 0 && result !== TLS_FAILED) {
       // The input counts what the guest gets; what went into it is the budget's.
-      this.#table[base + TURN_BYTES]! += wire - Math.max(0, result);
+      this.#table[base + TURN_LIMIT]! -= wire - Math.max(0, result);
       this.#times[slot * TIMES + LAST_PROGRESS] = this.#parts.clock.now;
     }
     if ((this.#table[base + FLAGS]! & DOOMED) !== 0) return;
@@ -235,7 +237,7 @@ export class Secure {
     this.#batch.recv(this.#table[base + FD]!, TLS_WIRE_BUFFER, 0, most);
     this.#flow.flush();
     const received = this.#batch.rows[row * ROW + ROW_RESULT]!;
-    if (received > 0) this.#table[base + TURN_BYTES]! += received;
+    if (received > 0) this.#table[base + TURN_LIMIT]! -= received;
     else if (received === 0) this.#input.ended(slot);
     else if (received !== -this.#parts.kernel.constants.EAGAIN) {
       this.#others.output.fail(slot, received);

@@ -13,7 +13,7 @@ import type { Works } from './wiring.ts';
 
 const { EVENT } = Rows;
 const { AWAITING, BUSY, COLUMNS, DOOMED, EXCEPTIONS, FD, FLAGS } = Numbers;
-const { OUTPUT_BYTES, OVER, TLS } = Numbers;
+const { OUTPUT_BYTES, OVER, SLOTS, TLS } = Numbers;
 
 // As many events as one wait brings; more wait in the kernel, which reports them in rotation.
 const EVENTS = 256;
@@ -191,14 +191,15 @@ export class Turn {
       else if (handle === LOOP) this.#loop = true;
       return;
     }
-    this.#table[slot * COLUMNS + BUSY] = 1;
+    const at = (slot & SLOTS) * COLUMNS + BUSY;
+    this.#table[at] = 1;
     this.#serve(slot, mask);
-    this.#table[slot * COLUMNS + BUSY] = 0;
+    this.#table[at] = 0;
   }
 
   #serve(slot: number, mask: number): void {
     // The usual case: input, and nothing stands in its way.
-    if (mask === this.#in && (this.#table[slot * COLUMNS + FLAGS]! & EXCEPTIONS) === 0) {
+    if (mask === this.#in && (this.#table[(slot & SLOTS) * COLUMNS + FLAGS]! & EXCEPTIONS) === 0) {
       if (this.#input.receive(slot)) this.#served += 1;
     } else this.#serveOther(slot, mask);
   }

@@ -5,6 +5,7 @@ import { constants as os } from 'node:os';
 import path from 'node:path';
 import test from 'ava';
 import { names } from '../../host/kernel/constant-names.ts';
+import { libc, libcOf } from '../../host/kernel/libc.ts';
 import { addonPaths, loadNative, native, packageRoot } from '../../host/kernel/native.ts';
 import { temporary } from '../helpers/process.ts';
 
@@ -28,25 +29,41 @@ test('constants are those of the headers, errnos those of Node', (t) => {
 test('a package without an addon says what to do', (t) => {
   const root = temporary(t);
   const error = t.throws(() => loadNative(root), { code: 'ERR_ADDON' });
-  t.regex(error?.message ?? '', /^no addon for linux-\w+ in .*: reinstall the package/);
+  const said =
+    /^there is no addon for linux-\w+-\w+ in \S+; build it, .*: node \S+\/scripts\/native\.mjs$/;
+  t.regex(error?.message ?? '', said);
 });
 
-test('an addon that is no library is refused with one line and its cause', (t) => {
+test('an addon that does not load is refused with one line, its cause, and what to do', (t) => {
   const root = temporary(t);
-  mkdirSync(path.join(root, 'prebuilds', `linux-${process.arch}`), { recursive: true });
-  writeFileSync(path.join(root, 'prebuilds', `linux-${process.arch}`, 'wasmpoll.node'), 'text');
+  const file = addonPaths(root)[1]!;
+  mkdirSync(path.dirname(file), { recursive: true });
+  writeFileSync(file, 'text');
   const error = t.throws(() => loadNative(root), { code: 'ERR_ADDON' });
-  t.notRegex(error?.message ?? '', /\n/);
+  t.regex(error?.message ?? '', /^the addon cannot be loaded: .*; build it, .*native\.mjs$/);
   t.true(error?.cause instanceof Error);
 });
 
-test('a checkout prefers its own build, an installed package the prebuilt addon', (t) => {
-  const root = temporary(t);
-  t.regex(addonPaths(root)[0] ?? '', /prebuilds\/linux-\w+\/wasmpoll\.node$/);
-  mkdirSync(path.join(root, 'native'));
-  writeFileSync(path.join(root, 'native', 'binding.gyp'), '{}');
-  t.regex(addonPaths(root)[0] ?? '', /native\/build\/Release\/wasmpoll\.node$/);
-  t.is(addonPaths(root).length, 2);
+test('an addon that was built here comes before a prebuilt one for this machine', (t) => {
+  const [built, prebuilt, ...rest] = addonPaths('/package');
+  t.is(built, '/package/native/build/Release/wasmpoll.node');
+  t.is(prebuilt, `/package/prebuilds/linux-${process.arch}-${libc()}/wasmpoll.node`);
+  t.deepEqual(rest, []);
+});
+
+test('the C library is that of the executable, as its interpreter says, or as Node reports it', (t) => {
+  const { header } = process.report.getReport() as { header: { glibcVersionRuntime?: string } };
+  t.is(libc(), header.glibcVersionRuntime === undefined ? 'musl' : 'glibc');
+  const folder = temporary(t);
+  const file = (name: string, content: string): string => {
+    writeFileSync(path.join(folder, name), content);
+    return path.join(folder, name);
+  };
+  t.is(libcOf(file('alpine', '\x7fELF\0/lib/ld-musl-aarch64.so.1\0')), 'musl');
+  t.is(libcOf(file('debian', '\x7fELF\0/lib64/ld-linux-x86-64.so.2\0')), 'glibc');
+  const moved = file('moved', '\x7fELF');
+  t.is(libcOf(moved), undefined);
+  t.is(libc(moved), libc());
 });
 
 test('the package root is the nearest folder with a package.json', (t) => {

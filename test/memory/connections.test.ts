@@ -3,8 +3,9 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { Connections } from '../../host/memory/connections.ts';
-import { COLUMNS, FLAGS, HANDLE, KNOWN } from '../../host/memory/layout.ts';
+import { COLUMNS, FLAGS, HANDLE, KNOWN, SLOTS } from '../../host/memory/layout.ts';
 import { Segment } from '../../host/memory/segment.ts';
+import { settings } from '../../host/policy.ts';
 import { logged, open, scripted, statuses } from '../helpers/guests.ts';
 
 function table(connections: number): {
@@ -37,6 +38,10 @@ for (const size of [1, 2, 3, 64, 65, 1 << 20]) {
     t.is(connections.open, 0);
   });
 }
+
+test('no slot is cut by the mask that its row is found with', (t) => {
+  t.is(SLOTS + 1, settings.maxConnections.max);
+});
 
 test('a generation that wraps skips 0', (t) => {
   const { connections, handle } = table(1 << 20);

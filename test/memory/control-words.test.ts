@@ -2,7 +2,16 @@
 
 import { Worker } from 'node:worker_threads';
 import test from 'ava';
-import { ControlWords, ON_DATA } from '../../host/memory/control-words.ts';
+import {
+  ControlWords,
+  IN_ON_START,
+  IN_ON_TICK,
+  IN_START_UP,
+  ON_DATA,
+  ON_MISSED,
+  START_UP,
+} from '../../host/memory/control-words.ts';
+import { settings } from '../../host/policy.ts';
 import { until } from '../helpers/proc.ts';
 
 const SEQUENCE = 0;
@@ -63,6 +72,29 @@ test('inside the guest the sequence is odd, and every callback has a number of i
   }
   t.is(seen.size, 100);
   t.is(supervisor.callbacks, 100);
+});
+
+test('who watches reads where the worker is and what it was entered for, whatever the slot', (t) => {
+  const { worker, supervisor } = sides();
+  for (const slot of [
+    0,
+    1,
+    settings.maxConnections.max - 1,
+    IN_START_UP,
+    IN_ON_START,
+    IN_ON_TICK,
+  ]) {
+    for (const [callback, name] of [
+      [START_UP, 'start-up'],
+      [ON_DATA, 'on_data'],
+      [ON_MISSED, 'on_missed'],
+    ] as const) {
+      worker.enter(slot, callback);
+      t.deepEqual([supervisor.slot, supervisor.callback], [slot, name]);
+      worker.leave();
+    }
+  }
+  t.is(supervisor.callbacks, 9);
 });
 
 test('start-up is inside, for no slot, and counts as no callback', (t) => {

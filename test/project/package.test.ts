@@ -21,6 +21,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import test from 'ava';
+import { machine } from '../../host/kernel/native.ts';
 import { connect } from '../helpers/client.ts';
 import { Running } from '../helpers/process.ts';
 
@@ -153,7 +154,15 @@ test('the tarball has what is needed to run and to write protocols, and nothing 
     ...deploy,
     ...templates,
     ...['bench/RESULTS.md', ...charts],
-    `prebuilds/linux-${process.arch}/wasmpoll.node`,
+    // For where the prebuilt addon does not run.
+    ...readdirSync(`${root}native`)
+      .filter((name) => /\.(?:cc|h|gyp)$/.test(name))
+      .map((name) => `native/${name}`),
+    ...['LICENSE.md', 'napi-inl.deprecated.h', 'napi-inl.h', 'napi.h'].map(
+      (name) => `native/napi/${name}`,
+    ),
+    'scripts/native.mjs',
+    `prebuilds/${machine()}/wasmpoll.node`,
   ];
   t.deepEqual(packed.files.map((file) => file.path).sort(), expected.sort());
   t.true(packed.size < 1_500_000, `${packed.size} bytes`);

@@ -3,8 +3,9 @@
 import test, { type ExecutionContext } from 'ava';
 import { REASON_ERROR, REASON_FRAME_TIMEOUT, REASON_PEER } from '../../assembly/abi.ts';
 import { Loopback } from '../../host/kernel/loopback.ts';
+import { ConnectionRows } from '../../host/memory/connection-rows.ts';
 import { ControlWords, IN_START_UP } from '../../host/memory/control-words.ts';
-import { BUSY } from '../../host/memory/layout.ts';
+import { BUSY, RECEIVED, SENT } from '../../host/memory/layout.ts';
 import { loadModule } from '../../host/module/protocol-module.ts';
 import { resolvePolicy } from '../../host/policy.ts';
 import type { Ending, Observer } from '../../host/reactor/observer.ts';
@@ -114,4 +115,28 @@ test('who asks for all is told of each once, and of no fault besides', async (t)
       ['a', REASON_FRAME_TIMEOUT, true, 6, 0],
     ],
   );
+});
+
+test('bytes are counted on where the words of a row are full, and the budget of the turn with them', async (t) => {
+  const all: Ending[] = [];
+  const close = (ending: Ending): void => void all.push(ending);
+  const { kernel, options } = await watched(t, { close });
+  const reactor = new Reactor(options);
+  const { fd, client } = kernel.connect(1000, 'a');
+  reactor.open(fd);
+  const table = new Int32Array(reactor.segment);
+  const nearly = 2 ** 30 - 4;
+  table[RECEIVED] = nearly;
+  table[SENT] = nearly;
+  // The first line passes the mark, the second finds the words empty.
+  client.send(Buffer.from('hello\n'));
+  settle(reactor);
+  t.deepEqual([table[RECEIVED], table[SENT]], [0, 6]);
+  const row = new ConnectionRows(reactor.segment, policy.maxConnections).row(0);
+  t.deepEqual([row.bytesIn, row.bytesOut], [nearly + 6, nearly + 6]);
+  client.send(Buffer.from('hello\n'));
+  client.finish();
+  settle(reactor);
+  t.is(client.receive(new Uint8Array(64)), 12);
+  t.like(all[0], { reason: REASON_PEER, bytesIn: nearly + 12, bytesOut: nearly + 12 });
 });

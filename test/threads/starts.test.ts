@@ -16,6 +16,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
 import { serve } from '../../host/index.ts';
+import { machine } from '../../host/kernel/native.ts';
 import { type Client, connect } from '../helpers/client.ts';
 import { hazard } from '../helpers/hang-or-trap-guest.ts';
 import { until } from '../helpers/proc.ts';
@@ -98,7 +99,7 @@ function ownPackage(t: ExecutionContext): string {
   for (const name of ['dist/host', 'dist/assembly', 'dist/protocols', 'package.json']) {
     cpSync(path.join(root, name), path.join(folder, name), { recursive: true });
   }
-  const addon = `prebuilds/linux-${process.arch}/wasmpoll.node`;
+  const addon = `prebuilds/${machine()}/wasmpoll.node`;
   mkdirSync(path.dirname(path.join(folder, addon)), { recursive: true });
   cpSync(path.join(root, 'native/build/Release/wasmpoll.node'), path.join(folder, addon));
   symlinkSync(path.join(root, 'node_modules'), path.join(folder, 'node_modules'));

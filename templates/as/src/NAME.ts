@@ -1,6 +1,6 @@
 // NAME: answers each line with its number. Edit it while `npx wasmpoll dev` serves it.
 
-import { type Connection, input, reply, Session, stateSize } from 'wasmpoll/assembly/kit';
+import { Connection, input, reply, Session, stateSize } from 'wasmpoll/assembly/kit';
 
 export * from 'wasmpoll/assembly/guest';
 
