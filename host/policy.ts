@@ -90,6 +90,13 @@ export const settings = {
     unit: 'bytes',
     why: "the largest state block per connection that a guest's state_size() may ask for",
   },
+  crashBytes: {
+    default: 64 * KiB,
+    min: 0,
+    max: 16 * MiB,
+    unit: 'bytes',
+    why: 'the most input that a crash file keeps; 0 leaves out all data, so that it cannot be replayed; off without crashFolder',
+  },
   listenBacklog: {
     default: 4096,
     min: 1,

@@ -16,7 +16,7 @@ const ABI_LINE = /^(?:\/\/.*|export const [A-Z0-9_]+ = -?\d+;)$/;
 
 /** What runs in a browser page as well, with all that it imports. */
 const PORTABLE = [
-  ...['host/testing/harness.ts', 'host/transcripts/parse.ts', 'host/transcripts/report.ts'],
+  ...['host/testing/index.ts', 'host/transcripts/parse.ts', 'host/transcripts/report.ts'],
   ...['host/transcripts/verdict.ts', 'host/playground/bench/worker.ts'],
 ];
 const ABI = 'assembly/abi.ts';

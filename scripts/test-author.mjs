@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { installPrograms } from './apt.mjs';
+import { installPackages, installPrograms } from './apt.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const say = (line) => process.stderr.write(`wasmpoll: ${line}\n`);
@@ -40,7 +40,7 @@ function installRust() {
     },
   );
   if (asked.status === 0 && existsSync(asked.stdout.trim())) return;
-  installPrograms(Object.fromEntries(RUST.map((name) => [`/usr/bin/${name}`, name])));
+  installPackages(RUST);
 }
 
 installPrograms(PROGRAMS);

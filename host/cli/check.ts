@@ -2,6 +2,7 @@
 
 import { readFile } from 'node:fs/promises';
 import { checkAdmin } from '../admin/admin.ts';
+import { checkCrashFolder } from '../crashes/crash-files.ts';
 import { checkEngines } from '../engines/open.ts';
 import { messageOf, WasmpollError } from '../errors.ts';
 import { planAll, Taken } from '../listen/plan.ts';
@@ -36,7 +37,8 @@ export function told(services: Services, { name }: Service, error: unknown): str
     ENOENT: 'configFile',
   };
   const message = messageOf(error);
-  const option = code === 'ERR_OPTION' ? /^(?:store|topics)\b/.exec(message)?.[0] : undefined;
+  const option =
+    code === 'ERR_OPTION' ? /^(?:store|topics|crashFolder)\b/.exec(message)?.[0] : undefined;
   return services.at(name, option ?? keys[code ?? ''] ?? 'protocol', message);
 }
 
@@ -66,6 +68,7 @@ export async function problemsOf(services: Services): Promise<string[]> {
       });
     }
     await attempt(service, () => checkEngines(service));
+    await attempt(service, () => checkCrashFolder(service.crashFolder));
     await attempt(service, () => optionsOf(service));
     await attempt(service, async () => {
       await loadProtocol(service.protocol, resolvePolicy(service.policy));

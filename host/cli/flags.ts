@@ -13,9 +13,10 @@ export const PLACEHOLDERS: { readonly [unit in Unit]: string } = {
 
 export const settingNames = Object.keys(settings) as SettingName[];
 
-/** `idleTimeoutMs` → `--idle-timeout`: the name without its unit, but for one that is a flag already. */
+/** `idleTimeoutMs` → `--idle-timeout`: the name without its unit, but for those of which another flag begins so. */
 export function flagOf(name: SettingName): string {
   if (name === 'storeBytes') return '--store-bytes';
+  if (name === 'crashBytes') return '--crash-bytes';
   const bare = name.replace(/(?:Bytes|Ms)$/, '');
   return `--${bare.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }

@@ -30,9 +30,14 @@ async function run(
   }
   // Loaded after the usage is known to be right, so that --help needs no addon.
   const { runServer } = await import('./serve.ts');
-  const { listen = [DEFAULT_ADDRESS], workers, logData = false, store, topics } = flags;
-  const engines = { ...(store && { store }), ...(topics && { topics }) };
-  const options = { protocol, listen, workers, policy, logData, ...engines };
+  const { listen = [DEFAULT_ADDRESS], workers, logData = false } = flags;
+  const { store, topics, crashFolder } = flags;
+  const paths = {
+    ...(store && { store }),
+    ...(topics && { topics }),
+    ...(crashFolder && { crashFolder }),
+  };
+  const options = { protocol, listen, workers, policy, logData, ...paths };
   await runServer(options, flags, operationOf(flags), signals);
 }
 

@@ -127,7 +127,7 @@ function adjust(server: Server, before: Service, after: Service): string[] {
   if (live.length > 0) {
     server.adjust(Object.fromEntries(live.map((name) => [name, now[name]])) as LiveSettings);
   }
-  const others = (['workers', 'store', 'topics', 'logData'] as const).filter(
+  const others = (['workers', 'store', 'topics', 'crashFolder', 'logData'] as const).filter(
     (name) => !same(before[name], after[name]),
   );
   return [...names.filter((name) => !live.includes(name)), ...others];

@@ -21,7 +21,15 @@ import type { OperationOptions } from './operation.ts';
 export const DEFAULT_ADDRESS = '127.0.0.1:33445';
 /** Flags that mean nothing to a command. */
 const SERVER_ONLY = [
-  ...['--workers', '--store', '--topics', '--log-level', '--config-file', '--set'],
+  ...[
+    '--workers',
+    '--store',
+    '--topics',
+    '--log-level',
+    '--config-file',
+    '--set',
+    '--crash-folder',
+  ],
   ...['--admin', '--admin-allow-remote', '--log-format', '--log-data', '--access-log'],
 ];
 
@@ -32,6 +40,7 @@ export interface ServeFlags extends ConfigFlags {
   logFormat?: 'pretty' | 'json';
   logData?: boolean;
   accessLog?: string;
+  crashFolder?: string;
   store?: string;
   topics?: string;
   admin?: string[];
@@ -98,6 +107,11 @@ function serveCommand(): ReturnType<typeof makeCommand> {
       'a line for config, behind those of --config-file; repeatable (default: none)',
       parseSet,
     )
+    .option(
+      '--crash-folder <FOLDER>',
+      'keeps what callbacks were given in which the guest fails or hangs, with what users have sent, for ' +
+        'wasmpoll replay; at most 10 files, the same once a minute (default: none)',
+    )
     .addHelpText(
       'after',
       '\nTo write a protocol: wasmpoll new <name>, then wasmpoll dev; and wasmpoll build' +
@@ -106,6 +120,7 @@ function serveCommand(): ReturnType<typeof makeCommand> {
         '\nTo serve several services: wasmpoll --config <file>' +
         '\nTo see what is wrong with that file: wasmpoll check --config <file>' +
         '\nTo test a protocol by transcripts: wasmpoll test <files> --guest <module>' +
+        '\nTo play a crash file again: wasmpoll replay <file> <module>' +
         '\nTo see what a server does: wasmpoll top --admin <address>',
     )
     .allowExcessArguments(false);

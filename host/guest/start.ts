@@ -2,12 +2,11 @@
 // has to be there, and not what an instance is for.
 
 import { Clock } from '../kernel/clock.ts';
-
 import { type ControlWords, IN_START_UP, START_UP } from '../memory/control-words.ts';
 import { Stats } from '../memory/counts/stats.ts';
-
 import type { GuestModule } from '../module/protocol-module.ts';
 import type { Policy } from '../policy.ts';
+import type { CallRecord } from './call-record.ts';
 import { Guest } from './guest.ts';
 import type { Environment } from './guest-host.ts';
 
@@ -18,6 +17,8 @@ export interface Ground {
   readonly policy: Policy;
   readonly control: ControlWords;
   readonly environment: Environment;
+  /** Where it is noted what callbacks are given; null if nobody wants to know. */
+  readonly record: CallRecord | null;
 }
 
 /** What ground is made from. */
@@ -32,6 +33,7 @@ export interface GroundOptions {
   readonly wallNow?: () => number;
   /** Fills at most 64 KiB; with bytes fit for keys when not given. */
   readonly random?: (bytes: Uint8Array) => void;
+  readonly record?: CallRecord | null;
 }
 
 export function makeGround({
@@ -41,6 +43,7 @@ export function makeGround({
   now,
   wallNow,
   random,
+  record,
 }: GroundOptions): Ground {
   const stats = new Stats(control.counts);
   const environment: Environment = {
@@ -50,14 +53,17 @@ export function makeGround({
       if (!observer.log(level, text)) stats.logDropped();
     },
   };
-  return { policy, control, environment };
+  return { policy, control, environment, record: record ?? null };
 }
 
 /** Starts an instance; as long as that takes the worker counts as inside the guest. */
-export function startGuest(module: GuestModule, { policy, control, environment }: Ground): Guest {
+export function startGuest(module: GuestModule, ground: Ground): Guest {
+  const { policy, control, environment, record } = ground;
   control.enter(IN_START_UP, START_UP);
   try {
-    return new Guest(module, policy, environment);
+    const guest = new Guest(module, policy, environment);
+    record?.follow(guest, module, environment.clock);
+    return guest;
   } finally {
     control.leave();
   }

@@ -18,6 +18,15 @@ export function trapOf(thrown: unknown): string {
   }
 }
 
+const FRAMES = /at (?:(\S+) \()?wasm:[^\n]*?wasm-function\[(\d+)\]:(0x[\da-f]+)/g;
+
+/** The functions of the guest that it was in, the innermost first: `divide (wasm-function[3]:0x9f)`. Never throws. */
+export function framesOf(thrown: unknown): string[] {
+  return Array.from(stackOf(thrown).matchAll(FRAMES), ([, name = '', index, offset]) =>
+    printable(`${name} (wasm-function[${index}]:${offset})`.trim()),
+  );
+}
+
 /** A place in a module, and the file that knows which line of a source it came from. */
 export interface Place {
   readonly map: string;

@@ -58,6 +58,9 @@ const NAMES = (
   'on_message on_reply on_missed'
 ).split(' ');
 
+/** `on_data` for ON_DATA, and so on. */
+export const callbackName = (callback: number): string => NAMES[callback] ?? '';
+
 /** What SEQUENCE holds when the worker was given up: neither odd nor a number it would reach. */
 const CONDEMNED = -2;
 
@@ -211,7 +214,7 @@ export class ControlWords {
 
   /** What the guest was entered for last: `on_data`, …, or `start-up`. */
   get callback(): string {
-    return NAMES[Atomics.load(this.#words, PLACE) & (2 ** CALLBACK_BITS - 1)] ?? '';
+    return callbackName(Atomics.load(this.#words, PLACE) & (2 ** CALLBACK_BITS - 1));
   }
 
   /** Callbacks that were completed, in Int32. */

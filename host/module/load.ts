@@ -19,6 +19,8 @@ export interface GuestModule {
   readonly exports: ReadonlySet<string>;
   /** What the operator gives each of its instances; the loader leaves it out. */
   readonly config?: Uint8Array;
+  /** Of its bytes, in hexadecimal; null for one that was compiled before. */
+  readonly sha256?: string | null;
   /** Where its source map may be, if it was a file's and names one. */
   readonly map?: MapOf;
 }

@@ -2,12 +2,13 @@
 // a row looks, and decides nothing.
 
 import * as abi from '../../assembly/abi.ts';
-import { placeOf, trapOf } from '../guest/trap.ts';
+import { framesOf, placeOf, trapOf } from '../guest/trap.ts';
 import { bytesIn, bytesOut } from '../memory/connection-rows.ts';
 import { COLUMNS, FLAGS, HANDLE, KNOWN, LOST, REASON } from '../memory/layout.ts';
 import type { Segment } from '../memory/segment.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
-import type { Ending } from './observer.ts';
+import { REPEAT_MS, Repeats } from '../rate-limit.ts';
+import type { Ending, Failure } from './observer.ts';
 import type { Parts } from './parts.ts';
 
 const FAULTS: ReadonlySet<number> = new Set([
@@ -28,6 +29,8 @@ export class Endings {
   readonly #facts: Parts['facts'];
   readonly #stats: Parts['stats'];
   readonly #control: Parts['control'];
+  readonly #record: Parts['record'];
+  readonly #repeats: Repeats;
   /** By slot, while endings are told: who has reset a connection cannot be asked who it was. */
   readonly #peers: string[] = [];
 
@@ -39,6 +42,8 @@ export class Endings {
     this.#facts = parts.facts;
     this.#stats = parts.stats;
     this.#control = parts.control;
+    this.#record = parts.record;
+    this.#repeats = new Repeats(REPEAT_MS, () => parts.clock.now);
   }
 
   /** A connection has begun. */
@@ -86,12 +91,22 @@ export class Endings {
    */
   failed(slot: number, what: string, thrown: unknown, module: GuestModule): void {
     const serving = slot >= 0;
+    const why = what + trapOf(thrown);
+    const { callback } = this.#control;
     this.#observer.restart({
-      why: what + trapOf(thrown),
-      callback: this.#control.callback,
+      why,
+      callback,
       connection: serving ? this.#table[slot * COLUMNS + HANDLE]! : null,
       peer: serving ? this.#peers[slot] || this.#facts.peerAddress(slot) : '',
       place: placeOf(thrown, module.map ?? null),
+      crash: this.#crash(`${callback}: ${why}`, thrown),
     });
+  }
+
+  // Under a storm of traps nothing is copied that would not be kept.
+  #crash(key: string, thrown: unknown): Failure['crash'] {
+    if (this.#record === null || !this.#repeats.admit(key)) return null;
+    const call = this.#record.read();
+    return call === null ? null : { call, frames: framesOf(thrown) };
   }
 }

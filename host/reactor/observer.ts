@@ -1,6 +1,7 @@
 // Observer: what a reactor tells of connections and its guest, types only. It is what a program may see of this
 // room, so it knows none of its parts.
 
+import type { RecordedCall } from '../guest/call-record.ts';
 import type { Refused } from '../listen/peer/refusals.ts';
 
 /** A connection that is over. */
@@ -31,6 +32,14 @@ export interface Failure {
   readonly peer: string;
   /** Where in its module; null when that is not known. */
   readonly place: { readonly map: string; readonly offset: number } | null;
+  /** What is kept of it; null if nobody wants to know, or the same was told a moment ago. */
+  readonly crash: Kept | null;
+}
+
+export interface Kept {
+  readonly call: RecordedCall;
+  /** The guest's functions that it was in, the innermost first. */
+  readonly frames: readonly string[];
 }
 
 /** What happens to connections and the guest, for those who watch. Null costs nothing. */

@@ -10,9 +10,9 @@ import { makeControl } from '../memory/timed-control.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
 import { type LiveSettings, PAGE_BYTES } from '../policy.ts';
 import { Door } from './door.ts';
-import { fail } from './failing.ts';
 import { type Materials, makeParts, type Parts } from './parts.ts';
 import { Recovery, type Remains } from './recovery.ts';
+import { Rehearsal } from './rehearsal.ts';
 import { Turn } from './turn.ts';
 import { type Works, wire } from './wiring.ts';
 
@@ -266,10 +266,9 @@ export class Reactor {
     this.commit(module, statesAfter(this.states, layout, connections, this.#buffer));
   }
 
-  /** The guest fails in a callback that belongs to no connection; a fresh instance goes on. */
-  fail(why: string): void {
-    this.#parts.clock.refresh();
-    fail(this.#works, this.#turn, why);
+  /** What tests ask for, and nobody in service. */
+  get rehearsal(): Rehearsal {
+    return new Rehearsal(this.#parts, this.#works, this.#turn);
   }
 
   /** Gives the epoll descriptor back; every connection must be gone. Nothing may be called then. */

@@ -2,6 +2,7 @@
 // where they come from.
 
 import { EventEmitter } from 'node:events';
+import { CrashFiles, type CrashObserver } from '../crashes/crash-files.ts';
 import { messageOf } from '../errors.ts';
 import type { Refused } from '../listen/peer/refusals.ts';
 import type { Policy } from '../policy.ts';
@@ -42,7 +43,7 @@ export interface GuestFailure {
   readonly address: string;
 }
 
-export class ServerLog implements EngineObserver {
+export class ServerLog implements EngineObserver, CrashObserver {
   /** Whose events these are; none are made before it is set. */
   emitter: EventEmitter<ServerEvents> = new EventEmitter();
   /** Called when no connection is left of a server that ends. */
@@ -57,9 +58,23 @@ export class ServerLog implements EngineObserver {
   readonly #shown: Map<number, string> | null;
   readonly #maps = new SourceMaps();
   readonly #tickMs: number;
+  readonly #policy: Policy;
+  readonly #crashes: CrashFiles | null;
+  #module = '';
 
-  /** @param showsData whether lines show what clients send */
-  constructor(policy: Policy, logger: Logger = silent, showsData = false) {
+  /**
+   * @param showsData whether lines show what clients send
+   * @param crashFolder where it is kept in what the guest has failed; nowhere if it is not given
+   * @throws WasmpollError ERR_OPTION when the folder is none
+   */
+  constructor(
+    policy: Policy,
+    logger: Logger = silent,
+    showsData = false,
+    crashFolder: string | null = null,
+  ) {
+    this.#policy = policy;
+    this.#crashes = crashFolder === null ? null : new CrashFiles(crashFolder, this);
     this.#logger = logger;
     this.#tickMs = policy.tickMs;
     const say = (count: number): void =>
@@ -111,8 +126,14 @@ export class ServerLog implements EngineObserver {
     this.#logger.info({ id, peer, data: bytesText(bytes) }, 'received');
   }
 
-  restart({ why, callback, connection, peer, place }: Failure): void {
+  restart({ why, callback, connection, peer, place, crash }: Failure): void {
     const source = place === null ? null : this.#maps.lineAt(place);
+    if (crash !== null) {
+      const { call, frames } = crash;
+      const module = { name: this.#module, sha256: call.sha256 };
+      const policy = this.#policy;
+      this.#crashes?.take({ module, reason: why, source, frames, connection, policy, call });
+    }
     if (this.#limit.admit()) {
       const fields = Object.entries({ reason: why, callback, source, id: connection, peer });
       const known = fields.filter(([, value]) => value !== null && value !== '');
@@ -122,8 +143,15 @@ export class ServerLog implements EngineObserver {
   }
 
   /** A module serves from now on: what it lacks for the settings that there are. */
-  serving({ exports }: { readonly exports: ReadonlySet<string> }): void {
+  serving({
+    exports,
+    name,
+  }: {
+    readonly exports: ReadonlySet<string>;
+    readonly name: string;
+  }): void {
     this.#maps.forget();
+    this.#module = name;
     if (this.#tickMs === 0 || exports.has('on_tick')) return;
     this.#logger.warn({ tickMs: this.#tickMs }, 'tickMs is set, and the protocol has no on_tick');
   }
@@ -140,6 +168,14 @@ export class ServerLog implements EngineObserver {
   fail(error: Error): void {
     this.#logger.error({ code: (error as { code?: string }).code }, error.message);
     this.#emit('error', error);
+  }
+
+  kept(file: string): void {
+    this.#logger.warn({ file }, 'what the guest has failed in was kept: see wasmpoll replay');
+  }
+
+  lost(why: string): void {
+    this.#logger.warn({ reason: why }, 'what the guest has failed in was not kept');
   }
 
   /** A handler of the program's own failed. */

@@ -38,6 +38,11 @@ export interface ServeOptions {
    * with several hosts of a cluster, and `creds` for a file.
    */
   topics?: string;
+  /**
+   * A folder that is there: the callbacks in which the guest fails or hangs are kept in it, with what users have
+   * sent, for `wasmpoll replay`. At most ten files, the same once a minute. Off by default.
+   */
+  crashFolder?: string;
   /** Counts how long callbacks take, and connections last: `stats().histograms`. False by default. */
   histograms?: boolean;
   /** Begins the drain, as `close()` does. */
@@ -57,7 +62,7 @@ export interface SwapOptions {
 
 const OPTIONS = [
   ...['protocol', 'listen', 'workers', 'policy', 'config', 'store', 'topics'],
-  ...['histograms', 'signal', 'logger', 'logData'],
+  ...['crashFolder', 'histograms', 'signal', 'logger', 'logData'],
 ];
 
 /** @throws WasmpollError ERR_OPTION, naming the option and what it must be */
@@ -91,6 +96,10 @@ export function checkOptions(options: ServeOptions): void {
   checkEngines(options, bad);
   if (options.logData !== undefined && typeof options.logData !== 'boolean') {
     bad('logData must be true or false');
+  }
+  const { crashFolder } = options;
+  if (crashFolder !== undefined && (typeof crashFolder !== 'string' || crashFolder === '')) {
+    bad('crashFolder must be the path of a folder');
   }
   if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) {
     bad('signal must be an AbortSignal');

@@ -44,7 +44,8 @@ async function start(
   const fitting = { ...wanted, maxConnections: fitDescriptors(native, wanted.maxConnections) };
   const specs = parseAll(options.listen);
   const policy = specs.some(({ tls }) => tls !== null) ? securePolicy(fitting) : fitting;
-  const log = new ServerLog(policy, options.logger, options.logData);
+  const { crashFolder = null } = options;
+  const log = new ServerLog(policy, options.logger, options.logData, crashFolder);
   const listening = openListening(native, policy, log, specs);
   signal?.throwIfAborted();
   const listen = await listening.prepare(options.listen);
@@ -58,7 +59,8 @@ async function start(
   const routed = outside.hasStore;
   const { histograms = false } = options;
   const { table: listeners, peers, tls } = listening;
-  const common = makeCommon(native, policy, { listeners, peers, routed, histograms, tls });
+  const records = crashFolder !== null;
+  const common = makeCommon(native, policy, { listeners, peers, routed, histograms, tls, records });
   const own = new OwnSeat(common, policy, log, outside);
   let engine: Engine | null = null;
   try {

@@ -77,13 +77,14 @@ const isJson = (file: string): boolean => path.extname(file) === '.json';
 function absolute(name: string, table: ServiceTable, file: string): Service {
   const from = path.dirname(path.resolve(file));
   // A bundled protocol has a name without a slash; so has a file beside the config, given as ./file.
-  const { protocol, listen, configFile } = table as Service;
+  const { protocol, listen, configFile, crashFolder } = table as Service;
   return {
     ...table,
     name,
     listen: listen.map((one) => withPaths(one, from)),
     protocol: protocol.includes('/') ? path.resolve(from, protocol) : protocol,
     ...(configFile === undefined ? {} : { configFile: path.resolve(from, configFile) }),
+    ...(crashFolder === undefined ? {} : { crashFolder: path.resolve(from, crashFolder) }),
   };
 }
 

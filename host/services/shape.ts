@@ -23,6 +23,7 @@ export interface ServiceTable {
   configFile?: string;
   store?: string;
   topics?: string;
+  crashFolder?: string;
   /** Lines show what clients send. */
   logData?: boolean;
 }
@@ -173,6 +174,7 @@ const service = table({
   configFile: text,
   store: text,
   topics: text,
+  crashFolder: text,
   logData: truth,
 });
 

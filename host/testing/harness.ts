@@ -2,6 +2,7 @@
 // Everything that this file imports runs in a browser page; none of it knows Node.
 
 import { REASON_SHUTDOWN } from '../../assembly/abi.ts';
+import type { RecordedCall } from '../guest/call-record.ts';
 import { Loopback } from '../kernel/loopback.ts';
 import { loadModule, type ModuleSource } from '../module/protocol-module.ts';
 import type { Policy } from '../policy.ts';
@@ -215,7 +216,7 @@ export class Harness {
 
   /** The guest fails in a callback that belongs to no connection: all are kept, and a fresh instance goes on. */
   trap(why = 'a trap of the test'): void {
-    this.#reactor.fail(why);
+    this.#reactor.rehearsal.fail(why);
     this.settle();
   }
 
@@ -259,6 +260,12 @@ export class Harness {
     this.between();
     this.#reactor.serve(0);
     return this.#reactor.ready;
+  }
+
+  /** A fresh instance is given what is recorded of a callback, for this connection. See `replay`. */
+  repeat(connection: number, call: RecordedCall): void {
+    this.#reactor.rehearsal.repeat(connection, call, () => this.renew());
+    this.settle();
   }
 
   get #deadline(): number {

@@ -98,15 +98,18 @@ export interface Common {
   readonly routed: boolean;
   /** How long callbacks take is counted. */
   readonly histograms: boolean;
+  /** It is noted what callbacks are given, in case that they fail. */
+  readonly records: boolean;
 }
 
 export const makeCommon = (
   native: Native,
   limits: SharedLimits,
   options: Pick<Common, 'listeners' | 'peers' | 'routed' | 'histograms'> &
-    Partial<Pick<Common, 'tls'>>,
+    Partial<Pick<Common, 'tls' | 'records'>>,
 ): Common => ({
   tls: null,
+  records: false,
   ...options,
   native,
   shared: native.shared(limits),

@@ -3,6 +3,7 @@
 
 import { REASON_SHUTDOWN } from '../../assembly/abi.ts';
 import { WasmpollError } from '../errors.ts';
+import { CallRecord } from '../guest/call-record.ts';
 import { drainEventFd, makeEventFd } from '../kernel/event-fd.ts';
 import { monotonicMs } from '../kernel/monotonic.ts';
 import type { Native, NativeEpoll } from '../kernel/native.ts';
@@ -80,7 +81,7 @@ export class InThread implements Engine {
   }
 
   #makeReactor(module: GuestModule, policy: Policy, epoll: NativeEpoll): Reactor {
-    const { native, shared, listeners, peers, routed, histograms, tls } = this.#common;
+    const { native, shared, listeners, peers, routed, histograms, tls, records } = this.#common;
     const eventFd = makeEventFd(native);
     shared.open(this.#seat, eventFd);
     epoll.add(eventFd, native.constants.EPOLLIN, 0, 0);
@@ -96,6 +97,7 @@ export class InThread implements Engine {
       epoll,
       seat: shared.seat(this.#seat),
       routed,
+      record: records ? CallRecord.make(policy) : null,
       histograms,
       tls: tlsAccess(native, tls, this.#seat),
       signalled: () => {

@@ -20,6 +20,8 @@ export interface WorkerData {
   readonly metrics: SharedArrayBuffer;
   /** How long callbacks take is counted. */
   readonly histograms: boolean;
+  /** For a CallRecord; null if nothing is noted. */
+  readonly record: SharedArrayBuffer | null;
   /** For a ListenerTable, and for Headers. */
   readonly listeners: SharedArrayBuffer;
   readonly headers: SharedArrayBuffer;

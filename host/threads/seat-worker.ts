@@ -4,6 +4,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import { REASON_SHUTDOWN } from '../../assembly/abi.ts';
 import { messageOf } from '../errors.ts';
+import { CallRecord } from '../guest/call-record.ts';
 import { drainEventFd } from '../kernel/event-fd.ts';
 import { monotonicMs } from '../kernel/monotonic.ts';
 import type { Native } from '../kernel/native.ts';
@@ -55,6 +56,7 @@ class SeatWorker {
       buffer: SharedArrayBuffer,
       control,
       metrics: data.metrics,
+      record: data.record === null ? null : new CallRecord(data.record, data.policy),
       listeners: data.listeners,
       headers: data.headers,
       peers: data.peers,

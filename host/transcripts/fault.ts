@@ -1,5 +1,7 @@
 // Fault: where a play went wrong, as data that can go from one thread to another. It does not know how one is shown.
 
+import type { Failure } from '../testing/harness.ts';
+
 /** What was found at a line of a transcript. */
 export interface Fault {
   readonly line: number;
@@ -7,9 +9,13 @@ export interface Fault {
   readonly what: string;
   /** What should have come, and what came in its place; null where it is not about bytes. */
   readonly bytes: { readonly expected: Uint8Array; readonly came: Uint8Array } | null;
+  /** Where in its module the guest has failed, and the file that knows the lines. */
+  readonly places: readonly Place[];
   /** The last lines that the guest has logged. */
   readonly logs: readonly string[];
 }
+
+export type Place = NonNullable<Failure['place']>;
 
 /** Ends a play. */
 export class Failed extends Error {

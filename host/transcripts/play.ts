@@ -57,8 +57,9 @@ export class Play {
     } catch (thrown) {
       if (!(thrown instanceof Failed)) throw thrown;
       const { line, message: what, bytes } = thrown;
+      const places = this.#places;
       const logs = this.#harness.logs.slice(-LOGS_SHOWN).map(({ text }) => text);
-      return { line, what, bytes, logs };
+      return { line, what, bytes, places, logs };
     }
   }
 
@@ -77,6 +78,12 @@ export class Play {
       this.#checkTraps(step.line, steps.slice(end));
       at = end;
     }
+  }
+
+  get #places(): Fault['places'] {
+    const { failures } = this.#harness;
+    const own = failures.filter(({ why }) => !why.startsWith(TESTS_TRAP));
+    return own.flatMap(({ place }) => place ?? []);
   }
 
   // All clients leave, and the guest has to stand that as well.

@@ -1,6 +1,7 @@
 // Report: a verdict in words, for whoever reads it in a terminal or a page. It judges nothing.
 
 import { printable } from '../text.ts';
+import type { Place } from './fault.ts';
 import type { Verdict } from './verdict.ts';
 
 /** Of what came, so much is shown around the first difference. */
@@ -8,11 +9,20 @@ const SHOWN = 200;
 const SHOWN_HEX = 32;
 const ESCAPES: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
-/** Lines for a verdict: one when all went well. */
-export function report({ name, plays, fault }: Verdict): string[] {
+/**
+ * Lines for a verdict: one when all went well.
+ * @param lineAt the line of a source that a place in the module came from; null if that is not known
+ */
+export function report(
+  { name, plays, fault }: Verdict,
+  lineAt: (place: Place) => string | null = () => null,
+): string[] {
   if (fault === null) return [`ok    ${name} (${plays === 1 ? '1 play' : `${plays} plays`})`];
   const lines = [`FAIL  ${name}:${fault.line}: ${printable(fault.what)}; played ${fault.played}`];
   if (fault.bytes !== null) lines.push(...difference(fault.bytes.expected, fault.bytes.came));
+  for (const source of fault.places.flatMap((place) => lineAt(place) ?? [])) {
+    lines.push(`      at        ${source}`);
+  }
   for (const log of fault.logs) lines.push(`      logged    ${printable(log)}`);
   return lines;
 }

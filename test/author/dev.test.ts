@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
-import { Author, childrenOf, keyboard } from '../helpers/authors.ts';
+import { Author, childrenOf, hasCompiler, keyboard } from '../helpers/authors.ts';
 import { type Client, connect } from '../helpers/client.ts';
 import { until } from '../helpers/programs.ts';
 
@@ -142,6 +142,22 @@ test.serial('a file that the source imports is watched, also before it is there'
   t.is(await answer(client, 'b'), '2.b\n');
 });
 
+for (const language of ['rust', 'c'] as const) {
+  test.serial(`a guest in ${language} is served anew when it is saved`, async (t) => {
+    if (!hasCompiler(t, language)) return;
+    const author = await Author.start(t, language);
+    const running = await author.dev(t);
+    const client = await connect(running.address, { owner: t });
+    t.is(await answer(client, 'a'), '1 a\n');
+    author.change(/lines \+= 1/, 'lines += 2');
+    await running.written('stderr', /module swapped/);
+    t.is(await answer(client, 'b'), '3 b\n');
+    author.save('there is none');
+    await running.written('stderr', new RegExp(`^${author.source}:1:\\d+: `, 'm'));
+    t.is(await answer(client, 'c'), '5 c\n');
+  });
+}
+
 for (const [how, call, named] of [
   ['in a function', 'boom(client.lines)', 'boom'],
   ['in a function that is inlined', 'inlined(client.lines)', 'on_data'],
@@ -189,6 +205,13 @@ test.serial(
     await until(() => !existsSync(`/proc/${children[0]}`));
   },
 );
+
+test.serial('it ends with its terminal', async (t) => {
+  const author = await Author.start(t);
+  const running = await author.dev(t);
+  running.kill('SIGHUP');
+  t.deepEqual(await running.exited, { code: 0, signal: null });
+});
 
 test.serial('a kill leaves no compiler behind', async (t) => {
   const author = await Author.start(t);

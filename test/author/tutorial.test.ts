@@ -135,6 +135,13 @@ test('docs/tutorial.md leads from an empty folder to a server', async (t) => {
   const options = '--no-audit --no-fund --fetch-retries=5';
   await steps.take(`npm install ${options} ./${path.basename(tarball)}`, here);
 
+  writeFileSync(path.join(here, 'alone.ts'), '');
+  for (const command of ['build', 'dev']) {
+    const alone = execute('sh', ['-c', `npx wasmpoll ${command} alone.ts`], { cwd: here, env });
+    const stderr = 'wasmpoll: assemblyscript is not installed: npm install -D assemblyscript\n';
+    t.like(await t.throwsAsync(alone), { code: 1, stdout: '', stderr });
+  }
+
   const [begin] = shown('sh');
   const [create, enter, install, dev, ...more] = begin!.trimEnd().split('\n');
   t.deepEqual([enter, install, dev, more], ['cd tally', 'npm install', 'npx wasmpoll dev', []]);

@@ -114,7 +114,18 @@ test('in a project its source is built first, and what is wrong with that is tol
   t.is(stderr, '');
   t.regex(stdout, /^ok {4}test\/mine\.txt \(23 plays\)\n/);
   t.is(code, 0);
-  writeFileSync(path.join(cwd, 'src', 'mine.ts'), 'export function on_data(): i32 { return x; }\n');
+  const source = path.join(cwd, 'src', 'mine.ts');
+  const trapping = `export * from 'wasmpoll/assembly/guest';
+
+export function on_data(_connection: i32, _state: usize, _data: usize, length: i32): i32 {
+  return length / (length - length);
+}
+`;
+  writeFileSync(source, trapping);
+  const trapped = await runCli(['test'], { cwd });
+  t.regex(trapped.stdout, /^FAIL {2}test\/mine\.txt:1: the guest failed: .* zero/);
+  t.regex(trapped.stdout, /\n {6}at {8}src\/mine\.ts:4:\d+\n/);
+  writeFileSync(source, 'export function on_data(): i32 { return x; }\n');
   const wrong = await runCli(['test'], { cwd });
   t.regex(wrong.stderr, /^src\/mine\.ts:1:\d+: .*'x'/);
   t.is(wrong.stdout, '');

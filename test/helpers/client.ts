@@ -29,14 +29,14 @@ export async function connect(address: string, options: ConnectOptions = {}): Pr
   const client =
     secure === undefined
       ? new Client(socket, paused, 'connect')
-      : new Client(over(socket, secure), paused, 'secureConnect');
+      : new Client(over(socket, secure), paused, 'secureConnect', socket);
   options.owner?.teardown(() => client.destroy());
   await client.opened;
   return client;
 }
 
-/** TLS, with any certificate, over a connection whose own end nobody listens to any more. */
-export function over(socket: Socket, secure: ConnectionOptions): TLSSocket {
+/** TLS, with any certificate, over a socket, connected or not, whose own end nobody listens to any more. */
+export function over(socket: Socket, secure: ConnectionOptions = {}): TLSSocket {
   const options = { allowHalfOpen: true, rejectUnauthorized: false, ...secure };
   return connectTls({ ...options, socket } as ConnectionOptions);
 }
@@ -48,14 +48,22 @@ export class Client {
   /** How the server's side ended: `end` for a FIN, or the error's code; `destroyed` by the client. */
   readonly closed: Promise<string>;
   readonly #socket: Socket;
+  readonly #below: Socket;
   #chunks: Buffer[] = [];
   #length = 0;
   #over: string | undefined;
   #error: Error | undefined;
   #news: () => void = () => undefined;
 
-  constructor(socket: Socket, paused: boolean, opens: 'connect' | 'secureConnect' = 'connect') {
+  /** @param below the socket that TLS goes over */
+  constructor(
+    socket: Socket,
+    paused: boolean,
+    opens: 'connect' | 'secureConnect' = 'connect',
+    below = socket,
+  ) {
     this.#socket = socket;
+    this.#below = below;
     if (paused) socket.pause();
     this.opened = new Promise((resolve, reject) => {
       socket.once(opens, resolve);
@@ -122,7 +130,7 @@ export class Client {
   /** RST for TCP; a Unix socket has none, and is closed. */
   reset(): void {
     if (this.#socket.localPort === undefined) this.#socket.destroy();
-    else this.#socket.resetAndDestroy();
+    else this.#below.resetAndDestroy();
   }
 
   destroy(): void {

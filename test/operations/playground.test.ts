@@ -99,10 +99,13 @@ test.serial(
     await send(watched, 1, 'Ada');
     await send(watched, 2, 'Grace');
     await watched.says(talk(1), '* Grace has joined\\n');
+    const name = Buffer.from('Grace').toString('hex');
+    await page.waitForFunction(
+      `[...document.querySelectorAll('[aria-label="State block of client 2"] mark')]
+         .map((mark) => mark.textContent).filter((text) => text.length === 2).join('').includes('${name}')`,
+    );
     await send(watched, 1, 'good evening');
     await watched.says(talk(2), 'Ada: good evening\\n');
-    const marked = page.locator('[aria-label="State block of client 2"] mark');
-    t.true((await marked.allTextContents()).join('').includes('Grace'));
     await page.getByLabel('Show').selectOption('hex');
     await watched.says(talk(2), '41 64 61 3a 20 67 6f 6f');
     // In hexadecimal, with a mistake first.
@@ -118,7 +121,7 @@ test.serial(
     await watched.says('[aria-label="Client 2"] .state', 'closed: GUEST');
     await watched.says('#clients-note', '1 of 2 clients open');
     await page.getByRole('button', { name: 'Remove' }).click();
-    t.is(await page.locator('.client').count(), 1);
+    await page.waitForFunction("document.querySelectorAll('.client').length === 1");
     t.deepEqual(watched.complaints, []);
   },
 );
@@ -164,7 +167,7 @@ test.serial(
     const took = performance.now() - begun;
     t.log(`${Math.round(took)} ms`);
     // Sooner it would not have been given its time; how much later depends on the machine.
-    t.true(took >= 1900 && took < 10_000);
+    t.true(took >= 1900 && took < 100_000);
     await watched.says('[aria-label="Client 1"] .state', 'lost');
     await watched.says('[aria-label="Client 2"] .state', 'lost');
     await watched.shoot('playground-hung');
@@ -237,8 +240,53 @@ test.serial('timers wait for the clock, which somebody moves or lets run', async
   await watched.says('#now', '0.251 s');
   await watched.says('#log', 'it ran out');
   await page.getByRole('button', { name: 'Run' }).click();
-  await watched.says('#now', /^1\.\d+ s$/);
+  await watched.says('#now', /^[1-9]\d*\.\d+ s$/);
   await page.getByRole('button', { name: 'Stop' }).click();
+  t.deepEqual(watched.complaints, []);
+});
+
+test.serial('a transcript passes, or fails at a line; what was done becomes one', async (t) => {
+  const browser = await openBrowser(t);
+  if (browser === null) return;
+  const watched = await opened(t, browser);
+  const { page } = watched;
+  await begin(watched, 'echo');
+  const transcript = page.getByRole('textbox', { name: 'Transcript' });
+  t.regex(await transcript.inputValue(), /^# Every byte comes back/);
+  await page.getByRole('button', { name: 'Play it' }).click();
+  await watched.says('#verdict-state', 'passed');
+  await transcript.fill('> hello\n< help\n');
+  await page.keyboard.press('Control+Enter');
+  await watched.says('#verdict-state', 'failed');
+  await watched.says('#report', 'transcript:2: ');
+  await watched.says('#report', 'expected  help');
+  const chosen = await page.evaluate<string>('getSelection().toString()');
+  t.is(chosen, '< help');
+  await watched.shoot('playground-transcript');
+  await send(watched, 1, 'hello');
+  await watched.says(`${talk(1)} .received`, 'hello');
+  await page.getByRole('button', { name: 'Write down what was done' }).click();
+  t.is(await transcript.inputValue(), 'connect\n> hello\n< hello\n');
+  await page.getByRole('button', { name: 'Play it' }).click();
+  await watched.says('#verdict-state', 'passed');
+  t.deepEqual(watched.complaints, []);
+});
+
+test.serial('a guest that hangs in a transcript is ended, and no client is lost', async (t) => {
+  const browser = await openBrowser(t);
+  if (browser === null) return;
+  const watched = await opened(t, browser);
+  const { page } = watched;
+  await drop(page, 'hazard.wasm', hazard());
+  await watched.says('#result', 'hazard has started');
+  await page.getByRole('textbox', { name: 'Transcript' }).fill('> x\n< x\n> Hang\n< never\n');
+  await page.getByRole('button', { name: 'Play it' }).click();
+  await watched.says('#report', 'did not return within 2 s at line 3, played whole');
+  await send(watched, 1, '?');
+  await watched.says(`${talk(1)} .received`, '1');
+  await page.getByRole('textbox', { name: 'Transcript' }).fill('> x\n< x\n');
+  await page.getByRole('button', { name: 'Play it' }).click();
+  await watched.says('#verdict-state', 'passed');
   t.deepEqual(watched.complaints, []);
 });
 
@@ -274,9 +322,8 @@ test.serial('it can be read and used without a pointer, in both colour schemes',
     await page.keyboard.press('Enter');
     await watched.says(talk(1), 'name?');
     await ready(page);
-    t.is(
-      await page.evaluate('document.activeElement.getAttribute("aria-label")'),
-      'What client 1 sends',
+    await page.waitForFunction(
+      'document.activeElement.getAttribute("aria-label") === "What client 1 sends"',
     );
     await page.keyboard.type('Ada');
     await page.keyboard.press('Enter');

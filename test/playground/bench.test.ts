@@ -2,7 +2,14 @@
 
 import test from 'ava';
 import { Bench, PIECE_BYTES } from '../../host/playground/bench/bench.ts';
-import type { ClientView, Command, View } from '../../host/playground/bench/messages.ts';
+import type {
+  Answered,
+  ClientView,
+  Command,
+  Progress,
+  View,
+} from '../../host/playground/bench/messages.ts';
+import { transcriptOf } from '../../host/playground/bench/recording.ts';
 import { echoModule, scriptedModule } from '../helpers/guests.ts';
 import { hazard } from '../helpers/hang-or-trap-guest.ts';
 
@@ -11,11 +18,14 @@ const utf8 = { to: new TextEncoder(), from: new TextDecoder() };
 /** A bench, as a page has it: asked for one thing after another. */
 class Page {
   readonly #bench = new Bench();
+  readonly progress: Progress[] = [];
   #asked = 0;
 
-  async try(command: Command): Promise<{ problem: string | null; view: View }> {
+  async try(command: Command): Promise<Omit<Answered, 'id'>> {
     this.#asked += 1;
-    const { id, ...answer } = await this.#bench.answer({ id: this.#asked, command });
+    const { id, ...answer } = await this.#bench.answer({ id: this.#asked, command }, (progress) =>
+      this.progress.push(progress),
+    );
     if (id !== this.#asked) throw new Error('another answer');
     return answer;
   }
@@ -171,4 +181,90 @@ test('of a flood of lines the last ones are told, and how many are left out', as
   const { happenings } = await page.send(1, 'q;* 900{l 1,x;};');
   t.is(happenings.length, 501);
   t.regex(happenings[0]!.text, /^4\d\d lines before these are left out$/);
+});
+
+const judging = (bytes: Uint8Array, text: string): Command => ({
+  ...{ do: 'judge', module: given(bytes, 'mine'), text, fresh: ['swap', 'trap'] },
+});
+
+test('a transcript is played in every manner, and clients are left alone', async (t) => {
+  const page = await running(echoModule());
+  const { judged, view } = await page.try(
+    judging(echoModule(), '> hello\n< hello\nfinish\nends\n'),
+  );
+  t.true(judged!.passed);
+  t.true(judged!.plays > 23);
+  t.regex(judged!.report[0]!, /^ok /);
+  t.is(of(view, 1).state, 'open');
+  t.deepEqual(of(view, 1).received, []);
+  t.deepEqual([...new Set(page.progress.map(({ line }) => line))], [1, 2, 3, 4]);
+  t.true(page.progress.some(({ how }) => how === 'byte by byte'));
+});
+
+test('a transcript that the guest does not follow is told with its line and both texts', async (t) => {
+  const page = new Page();
+  const { judged } = await page.try(judging(echoModule(), '> hello\n< help\n'));
+  t.false(judged!.passed);
+  t.is(judged!.line, 2);
+  const told = judged!.report.join('\n');
+  t.regex(told, /^FAIL {2}transcript:2: /);
+  t.regex(told, /expected +help\\n/);
+  t.regex(told, /came +hello\\n/);
+});
+
+test('mistakes in a transcript are all told, and so is a module that does not start', async (t) => {
+  const page = new Page();
+  const { judged } = await page.try(judging(echoModule(), '> x\nfinnish\n+5 lightyears\n'));
+  t.is(judged!.line, 2);
+  t.is(judged!.report.length, 2);
+  const file = await page.try(judging(echoModule(), 'config-file x.txt\n> x\n< x\n'));
+  t.regex(file.judged!.report[0]!, /^transcript:1: a page reads no files/);
+  const none = await page.try(judging(Uint8Array.of(1), '> x\n< x\n'));
+  t.is(none.judged, null);
+  t.regex(none.problem ?? '', /^mine: /);
+});
+
+test('what was done can be played again as a transcript', async (t) => {
+  const sessions: [string, Uint8Array, (page: Page) => Promise<View[]>][] = [
+    [
+      'lines, and bytes that are none',
+      echoModule(),
+      async (page) => [
+        await page.send(1, 'two\nlines\n\nand a piece'),
+        await page.send(2, 'hex\n\u202e\r\n'),
+        await page.do({ do: 'send', client: 1, bytes: Uint8Array.of(0, 255, 10) }),
+        await page.do({ do: 'advance', ms: 1500 }),
+        await page.do({ do: 'end', client: 1 }),
+        await page.do({ do: 'reset', client: 2 }),
+      ],
+    ],
+    [
+      'lines that end as on the web',
+      echoModule(),
+      async (page) => [await page.send(1, 'GET\r\n\r\nbare\n'), await page.send(2, 'x\r\n')],
+    ],
+    ['a trap', hazard(), async (page) => [await page.send(1, 'T'), await page.send(2, '?')]],
+  ];
+  for (const [name, bytes, act] of sessions) {
+    const page = new Page();
+    await page.do({ do: 'load', module: given(bytes) });
+    const before = [
+      await page.do({ do: 'connect', client: 1 }),
+      await page.do({ do: 'connect', client: 2 }),
+    ];
+    const text = transcriptOf([...before, ...(await act(page))].flatMap((view) => view.recorded));
+    const command = { do: 'judge', module: given(bytes), text, fresh: [] } as const;
+    const { judged } = await page.try(command);
+    t.deepEqual(judged!.passed || judged!.report, true, `${name}:\n${text}`);
+  }
+  const alone = await running(echoModule());
+  const { recorded } = await alone.send(1, 'hello\n');
+  t.is(transcriptOf(recorded), '> hello\n< hello\n');
+});
+
+test('what happens by the clock is written down with the time that passed before it', async (t) => {
+  const page = await running(scriptedModule);
+  await page.send(1, 'q;e t{s .,late;};t .,250;');
+  const { recorded } = await page.do({ do: 'advance', ms: 600 });
+  t.is(transcriptOf(recorded), '+250ms\n<= late\n+350ms\n');
 });

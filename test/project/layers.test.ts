@@ -21,7 +21,7 @@ const GOOD: Tree = {
     bin: { wasmpoll: 'dist/host/cli/main.js' },
     exports: {
       '.': { default: './dist/host/index.js' },
-      './testing': { default: './dist/host/testing/harness.js' },
+      './testing': { default: './dist/host/testing/index.js' },
     },
   }),
   'assembly/abi.ts': '// Numbers.\nexport const STATUS_OK = 0;\n',
@@ -34,7 +34,7 @@ const GOOD: Tree = {
   'host/memory/segment.ts': "import { b } from '../kernel/contract.ts';\nconst FIRST = 2;\n",
   'host/reactor/turn.ts': "import { c } from '../memory/segment.ts';\n",
   'host/server/serve.ts': "import { d } from '../threads/seat.ts';\n",
-  'host/testing/harness.ts':
+  'host/testing/index.ts':
     "import { STATUS_OK } from '../../assembly/abi.ts';\nimport '../reactor/turn.ts';\n",
   'host/threads/seat.ts': "const script = new URL('./worker.js', import.meta.url);\n",
   'host/threads/worker.ts': "import {\n  e,\n} from '../reactor/turn.ts';\n",

@@ -2,6 +2,7 @@
 
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import test from 'ava';
 import { root } from '../helpers/documents.ts';
 import { runScript } from '../helpers/process.ts';
@@ -68,14 +69,33 @@ test('a run without a test has failed', (t) => {
   t.deepEqual(tally('nothing'), { said: ['0 passed, 0 failed, 0 skipped'], status: 1 });
 });
 
+const url = (...names: string[]): string =>
+  JSON.stringify(pathToFileURL(path.join(root, ...names)));
+
 test('an error without frames, or with what is undefined, is reported like any other', async (t) => {
   const { stderr, stdout } = await runScript(`
     import { createRequire } from 'node:module';
-    import ${JSON.stringify(path.join(root, 'scripts', 'ava.mjs'))};
+    import ${url('scripts', 'ava.mjs')};
     const ava = createRequire(createRequire(${JSON.stringify(script)}).resolve('ava'));
     const { test } = await import(ava.resolve('supertap'));
     const error = Object.assign(new Error('gone'), { stack: 'Error: gone', code: undefined });
     console.log(test('it fails', { passed: false, index: 1, error }));`);
   t.is(stderr, '');
   t.is(stdout, 'not ok 1 - it fails\n  ---\n    name: Error\n    message: gone\n  ...\n');
+});
+
+test('tests that were not over in time are reported, each by its name', async (t) => {
+  const { stderr, stdout } = await runScript(`
+    import ${url('scripts', 'ava.mjs')};
+    import Reporter from ${url('node_modules', 'ava', 'lib', 'reporters', 'tap.js')};
+    const options = { extensions: [], projectDir: '/', reportStream: process.stdout };
+    const pendingTests = new Map([['/a.test.js', new Set(['one', 'two'])]]);
+    new Reporter(options).consumeStateChange({ type: 'timeout', period: 7, pendingTests });`);
+  t.is(stderr, '');
+  t.deepEqual(stdout.match(/^not ok .*|Exited because .*$/gm), [
+    'not ok 1 - one',
+    'Exited because no new tests completed within the last 7ms of inactivity',
+    'not ok 2 - two',
+    'Exited because no new tests completed within the last 7ms of inactivity',
+  ]);
 });

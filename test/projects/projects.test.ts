@@ -31,6 +31,12 @@ for (const language of LANGUAGES) {
   });
 }
 
+test('a new project imports what asc understands: it knows no types alone', async (t) => {
+  const here = temporary(t);
+  await createProject('redis', 'as', here);
+  t.notRegex(readFileSync(path.join(here, 'redis/src/redis.ts'), 'utf8'), /\btype\b/);
+});
+
 test('a new project needs the compiler for AssemblyScript alone', async (t) => {
   const here = temporary(t);
   const { peerDependencies } = JSON.parse(readFileSync(`${root}package.json`, 'utf8'));

@@ -1,9 +1,12 @@
 // How the addon finds OpenSSL: in Node, or not at all; and contexts that are wrong, each with its reason.
 
 import { spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import test from 'ava';
 import { native } from '../../host/kernel/native.ts';
 import { Certificates } from '../helpers/certificates.ts';
+import { refused, runCli, startCli, temporary } from '../helpers/process.ts';
 import { textsOf } from '../helpers/tls-end.ts';
 
 const OPENSSL = /\b(?:SSL|X509|BIO|ERR|EVP|PEM|RAND|OPENSSL|OpenSSL|OSSL|CRYPTO|ASN1|TLS)_\w+/;
@@ -19,6 +22,46 @@ test('every function of OpenSSL is a weak reference, so that the addon loads wit
     used.filter((line) => !/^ +w /.test(line)),
     [],
   );
+});
+
+test('a Node without a function of OpenSSL loads the addon, and says which one it lacks', (t) => {
+  const bytes = readFileSync(native.file);
+  // The name by which the dynamic linker looks; what messages say is another string.
+  for (const name of ['SSL_new', 'X509_free']) {
+    const lacking = Buffer.from(bytes);
+    const at = lacking.indexOf(`\0${name}\0`, 0, 'latin1');
+    // Its first letter: other names may be the end of this one.
+    lacking.write('_', at + 1, 'latin1');
+    const file = path.join(temporary(t), 'lacking.node');
+    writeFileSync(file, lacking);
+    const script = `
+      const loaded = { exports: {} };
+      process.dlopen(loaded, ${JSON.stringify(file)});
+      process.stdout.write(loaded.exports.tlsRefusal(process.versions.openssl));
+    `;
+    const { stdout, stderr } = spawnSync(process.execPath, ['-e', script], { encoding: 'utf8' });
+    t.is(stdout, `this Node.js does not export OpenSSL (${name} is missing)`, stderr);
+  }
+});
+
+test('a server that cannot have TLS says why in one line, and others start', async (t) => {
+  const { certFile, keyFile } = new Certificates(t).make('localhost');
+  const pretend = "Object.defineProperty(process.versions, 'openssl', { value: '3.9.9' })";
+  const env = {
+    ...process.env,
+    NODE_OPTIONS: `--import=data:text/javascript,${encodeURI(pretend)}`,
+  };
+  const url = `tls://127.0.0.1:0?cert=${certFile}&key=${keyFile}`;
+  const outcome = await runCli(['--listen', url, 'echo'], { env });
+  refused(
+    t,
+    outcome,
+    1,
+    /^wasmpoll: tls: process\.versions\.openssl is 3\.9\.9, but \S+ was found\n$/,
+  );
+  const other = await startCli(t, ['--listen', '127.0.0.1:0', 'echo'], { env });
+  other.kill();
+  t.is((await other.exited).code, 0);
 });
 
 test('the file stays in memory when no thread has it open any more', (t) => {

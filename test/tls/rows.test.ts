@@ -151,7 +151,8 @@ test('after a failure an alert goes out, and nothing else can', async (t) => {
   t.is(end.receive(), TLS_FAILED);
   t.deepEqual(end.send(5).results, [TLS_FAILED]);
   await exchange(end, client);
-  t.is((client.error as NodeJS.ErrnoException | null)?.code, 'ERR_SSL_SSLV3_ALERT_BAD_RECORD_MAC');
+  // OpenSSL 3.5 has another name for it than 3.0.
+  t.regex((client.error as NodeJS.ErrnoException | null)?.code ?? '', /ALERT_BAD_RECORD_MAC$/);
 });
 
 const strangers: Readonly<Record<string, [Buffer, number]>> = {

@@ -105,8 +105,8 @@ test.serial('of more handshakes than there may be, those that began first are re
   const slow = await mute(t, secured, most + 500, HALF);
   await Promise.all(slow.slice(0, 500).map(({ closed }) => closed));
   t.true((await served.stop()) > 10);
+  await until(() => server.stats().connections.open === most + 1);
   t.is(server.stats().errors.TLS_HANDSHAKES, 500);
-  t.is(server.stats().connections.open, most + 1);
 });
 
 /** What a client says first. */
@@ -156,7 +156,7 @@ async function settled(pid: number): Promise<number> {
   await until(() => {
     const now = residentBytes(pid);
     if (now !== bytes) [bytes, since] = [now, Date.now()];
-    return Date.now() - since > 300;
+    return Date.now() - since > 1000;
   });
   return bytes;
 }

@@ -4,12 +4,13 @@ import { once } from 'node:events';
 import test from 'ava';
 import { serve } from '../../host/index.ts';
 import { difference, random } from '../helpers/bytes.ts';
-import { type Client, connect } from '../helpers/client.ts';
+import type { Client } from '../helpers/client.ts';
 import { type Owner, startCli } from '../helpers/process.ts';
+import { connect, way, wayFlags } from '../helpers/way.ts';
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
-const listen = ['--listen', '127.0.0.1:0'];
+const listen = wayFlags('127.0.0.1:0');
 
 async function join(t: Owner, address: string, name: string): Promise<Client> {
   const client = await connect(address, { owner: t });
@@ -80,7 +81,7 @@ test('only whole lines are answered, however they are cut, and the rest at the e
 test('a line over the frame limit ends its connection, after the lines before it', async (t) => {
   await using server = await serve({
     protocol: 'lines',
-    listen: '127.0.0.1:0',
+    listen: way('127.0.0.1:0'),
     policy: { drainQuietMs: 0, graceMs: 100 },
   });
   const closed = once(server, 'close');

@@ -94,6 +94,6 @@ function hangOf({ transcript }: Task, line: number, played: string, timeoutMs: n
   return {
     name: transcript.name,
     plays: 1,
-    fault: { line: at, what, bytes: null, logs: [], played },
+    fault: { line: at, what, bytes: null, places: [], logs: [], played },
   };
 }

@@ -1,21 +1,21 @@
 // Command line of `wasmpoll test`: holds a guest against transcripts. It ends with 0 if the guest does what they say, 1
 // if it does not, 2 for wrong usage, which a transcript that cannot be read is, too.
 
+import path from 'node:path';
 import { messageOf, WasmpollError } from '../../errors.ts';
 import { resolveProtocol } from '../../module/source.ts';
 import { settings } from '../../policy.ts';
 import { findProject, type Project } from '../../projects/project.ts';
+import { SourceMaps } from '../../server/source-maps.ts';
+import type { Place } from '../../transcripts/fault.ts';
 import { report } from '../../transcripts/report.ts';
-import { readValue } from '../../units.ts';
 import { complain, FAILED, makeCommand, refuse, refuseRepetition, USAGE } from '../command-line.ts';
 import { type ConfigFlags, parseSet } from '../config-file.ts';
 import { built } from './built.ts';
 import type { Task } from './play-messages.ts';
 import { playAll } from './playing.ts';
+import { addTimeout, defaultTimeout } from './timeout.ts';
 import { FOLDER, readTasks } from './transcript-files.ts';
-
-/** A loaded machine must not be taken for a guest that hangs. */
-const TIMEOUT = '10s';
 
 interface Flags extends ConfigFlags {
   guest?: string;
@@ -49,12 +49,8 @@ function testCommand(): ReturnType<typeof makeCommand> {
       '--set <KEY=VALUE>',
       'a line for config, behind all others; repeatable (default: none)',
       parseSet,
-    )
-    .option(
-      '--timeout <TIME>',
-      `a callback that takes longer has hung (default: ${TIMEOUT})`,
-      parseTimeout,
     );
+  addTimeout(command);
   refuseRepetition(command, ['set']);
   return command;
 }
@@ -64,15 +60,6 @@ function parseSeed(text: string): number {
   throw new WasmpollError(
     'ERR_OPTION',
     `--seed must be a number that a failure has said, got '${text}'`,
-  );
-}
-
-function parseTimeout(text: string): number {
-  const ms = readValue(text, 'ms');
-  if (ms > 0) return ms;
-  throw new WasmpollError(
-    'ERR_OPTION',
-    `--timeout must be a time such as ${TIMEOUT}, got '${text}'`,
   );
 }
 
@@ -114,17 +101,24 @@ function refuseFiles(error: unknown): void {
 
 /** @returns whether all went well */
 async function play(guest: string, tasks: readonly Task[], flags: Flags): Promise<boolean> {
-  const { name, source } = await resolveProtocol(guest, settings.maxModuleBytes.default);
-  const { seed, swap = false, trap = false, timeout = parseTimeout(TIMEOUT) } = flags;
+  const {
+    name,
+    source,
+    folder = '',
+  } = await resolveProtocol(guest, settings.maxModuleBytes.default);
+  const { seed, swap = false, trap = false, timeout = defaultTimeout() } = flags;
   const fresh = [...(swap ? (['swap'] as const) : []), ...(trap ? (['trap'] as const) : [])];
   const options = { guest: name, fresh, ...(seed !== undefined && { seed }) };
   let [plays, failed] = [0, 0];
+  const maps = new SourceMaps();
+  const lineAt = ({ map, offset }: Place): string | null =>
+    maps.lineAt({ map: path.join(folder, map), offset });
   // What was read is bytes.
   const module = source as Uint8Array;
   await playAll({ module, tasks, options }, timeout, (verdict) => {
     plays += verdict.plays;
     if (verdict.fault !== null) failed += 1;
-    process.stdout.write(`${report(verdict).join('\n')}\n`);
+    process.stdout.write(`${report(verdict, lineAt).join('\n')}\n`);
   });
   const transcripts = tasks.length === 1 ? '1 transcript' : `${tasks.length} transcripts`;
   const all = plays === 1 ? '1 play' : `${plays} plays`;

@@ -1,10 +1,12 @@
 // Bench: READ THIS FIRST of the two rooms. A guest on the harness, and clients that somebody else holds by number. It
 // does one command at a time, and says after each what has changed. It knows no page and no worker.
 
-import * as abi from '../../../assembly/abi.ts';
+import { LOG_DEBUG, LOG_ERROR, LOG_INFO, LOG_WARN } from '../../../assembly/abi.ts';
 import { messageOf } from '../../errors.ts';
 import { SourceLines } from '../../module/source-lines.ts';
 import { type Failure, type Harness, harness, type Peer } from '../../testing/harness.ts';
+import { reasonName } from '../../transcripts/transcript.ts';
+import { judged } from './judging.ts';
 import type {
   Answered,
   Asked,
@@ -14,10 +16,13 @@ import type {
   Figures,
   Given,
   Happening,
+  Judged,
   Level,
   Piece,
+  Progress,
   View,
 } from './messages.ts';
+import { Recording } from './recording.ts';
 
 /** More than anybody reads. What a client has received at once is cut there. */
 export const PIECE_BYTES = 16 * 1024;
@@ -29,24 +34,19 @@ const MOST_LINES = 500;
 const MOST_STEPS = 1000;
 
 const LEVELS = new Map<number, Level>([
-  [abi.LOG_DEBUG, 'debug'],
-  [abi.LOG_INFO, 'info'],
-  [abi.LOG_WARN, 'warn'],
-  [abi.LOG_ERROR, 'error'],
+  [LOG_DEBUG, 'debug'],
+  [LOG_INFO, 'info'],
+  [LOG_WARN, 'warn'],
+  [LOG_ERROR, 'error'],
 ]);
-
-/** `PEER` for REASON_PEER, and so on. */
-const REASON_NAMES = new Map(
-  Object.entries(abi)
-    .filter(([name]) => name.startsWith('REASON_'))
-    .map(([name, reason]) => [reason, name.slice('REASON_'.length)]),
-);
 
 interface Client {
   readonly peer: Peer;
   finished: boolean;
   reads: boolean;
   received: Piece[];
+  /** What was recorded of its state. */
+  told: ClientState | 'over';
 }
 
 export class Bench {
@@ -54,19 +54,26 @@ export class Bench {
   #lines: SourceLines | null = null;
   readonly #clients = new Map<number, Client>();
   #happenings: Happening[] = [];
+  #recording = new Recording();
 
-  /** Does what is asked, and says what has changed since the last answer. Never rejects. */
-  async answer({ id, command }: Asked): Promise<Answered> {
+  /**
+   * Does what is asked, and says what has changed since the last answer. Never rejects.
+   * @param tell is given signs of life
+   */
+  async answer({ id, command }: Asked, tell: (progress: Progress) => void): Promise<Answered> {
     let problem: string | null = null;
+    let verdict: Judged | null = null;
     try {
-      await this.#do(command);
+      if (command.do === 'judge') {
+        verdict = await judged(command, (progress) => tell({ id, ...progress }));
+      } else await this.#do(command);
     } catch (error) {
       problem = messageOf(error);
     }
-    return { id, problem, view: this.#view() };
+    return { id, problem, judged: verdict, view: this.#view() };
   }
 
-  async #do(command: Command): Promise<void> {
+  async #do(command: Exclude<Command, { do: 'judge' }>): Promise<void> {
     if (command.do === 'load') return this.#load(command.module);
     const guest = this.#harness;
     if (guest === null) throw new Error('there is no module yet');
@@ -81,6 +88,7 @@ export class Bench {
     const { name, config } = module;
     this.#harness = null;
     this.#clients.clear();
+    this.#recording = new Recording();
     this.#lines = linesOf(module);
     const guest = await harness(module.bytes, { name, config });
     this.#harness = guest;
@@ -102,38 +110,67 @@ export class Bench {
 
   #connect(guest: Harness, number: number): void {
     const peer = guest.connect({ bufferBytes: BUFFER_BYTES });
-    this.#clients.set(number, { peer, finished: false, reads: true, received: [] });
+    this.#recording.did(number, 'connect');
+    const client: Client = { peer, finished: false, reads: true, received: [], told: 'open' };
+    this.#clients.set(number, client);
   }
 
-  #move(command: Exclude<Command, { do: 'load' | 'swap' | 'advance' | 'connect' }>): void {
+  #move(
+    command: Exclude<Command, { do: 'load' | 'swap' | 'advance' | 'connect' | 'judge' }>,
+  ): void {
     const client = this.#clients.get(command.client);
     if (client === undefined) throw new Error(`there is no client ${command.client}`);
     const { peer } = client;
     if (command.do === 'send') {
       const sent = peer.send(command.bytes);
+      if (sent > 0) this.#recording.moved(command.client, '>', command.bytes.subarray(0, sent));
       if (sent < command.bytes.length) throw new Error(unsent(sent, command.bytes.length));
     } else if (command.do === 'end') {
       client.finished = true;
+      this.#recording.did(command.client, 'finish');
       peer.end();
     } else if (command.do === 'read') client.reads = command.reads;
     else {
       client.finished = true;
+      this.#leave(command.client, command.do === 'reset' ? 'drop' : 'leave', client);
       if (command.do === 'reset') peer.reset();
       else peer.close();
       if (command.do === 'forget') this.#clients.delete(command.client);
     }
   }
 
+  #leave(number: number, word: 'drop' | 'leave', client: Client): void {
+    if (client.told !== 'over') this.#recording.did(number, word);
+    client.told = 'over';
+  }
+
+  /** What the client sees of the server's end, and the reason for the guest. */
+  #recordEnd(number: number, client: Client): void {
+    if (client.told === 'over') return;
+    const { peer, told } = client;
+    const state = stateOf(peer);
+    if (state !== told && state === 'ended') this.#recording.did(number, 'ends');
+    if (state !== told && state === 'reset') this.#recording.did(number, 'resets');
+    client.told = state;
+    if (peer.closeReason === undefined) return;
+    this.#recording.did(number, `closed ${reasonName(peer.closeReason)}`);
+    client.told = 'over';
+  }
+
   // From timer to timer, so that what happens meanwhile is told with its time.
   #advance(guest: Harness, ms: number): void {
     const end = guest.now + ms;
+    let from = guest.now;
     for (let step = 0; step < MOST_STEPS; step += 1) {
       const next = this.#nextTimer(guest);
       if (next >= end) break;
       guest.advance(Math.max(0, next - guest.now));
+      if (guest.now > from) this.#recording.waited(guest.now - from);
+      from = guest.now;
       this.#collect(guest);
     }
     guest.advance(end - guest.now);
+    if (end > from) this.#recording.waited(end - from);
   }
 
   #nextTimer(guest: Harness): number {
@@ -146,10 +183,13 @@ export class Bench {
   /** Takes what has come, with the time that it is. */
   #collect(guest: Harness): void {
     const at = guest.now;
-    for (const client of this.#clients.values()) {
+    for (const [number, client] of this.#clients) {
       const all = client.reads ? client.peer.received() : new Uint8Array(0);
-      if (all.length === 0) continue;
-      client.received.push({ at, bytes: all.slice(0, PIECE_BYTES), length: all.length });
+      if (all.length > 0) {
+        this.#recording.moved(number, '<', all);
+        client.received.push({ at, bytes: all.slice(0, PIECE_BYTES), length: all.length });
+      }
+      this.#recordEnd(number, client);
     }
     for (const { level, text } of guest.logs.splice(0)) {
       const line = { at, level: LEVELS.get(level) ?? 'info', text, client: null };
@@ -176,9 +216,10 @@ export class Bench {
     const guest = this.#harness;
     const happenings = lastOf(this.#happenings);
     this.#happenings = [];
-    if (guest === null) return { now: 0, clients: [], happenings, figures: null };
+    const recorded = this.#recording.take();
+    if (guest === null) return { now: 0, clients: [], happenings, recorded, figures: null };
     const clients = [...this.#clients].map(([number, client]) => viewOf(guest, number, client));
-    return { now: guest.now, clients, happenings, figures: figuresOf(guest) };
+    return { now: guest.now, clients, happenings, recorded, figures: figuresOf(guest) };
   }
 }
 
@@ -202,7 +243,7 @@ function viewOf(
   { peer, finished, reads, ...its }: Client,
 ): ClientView {
   const received = its.received.splice(0);
-  const reason = REASON_NAMES.get(peer.closeReason ?? -1) ?? null;
+  const reason = peer.closeReason === undefined ? null : reasonName(peer.closeReason);
   const inspection = guest.inspect(peer.connection);
   return { client, state: stateOf(peer), finished, reads, reason, received, inspection };
 }

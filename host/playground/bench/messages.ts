@@ -23,7 +23,15 @@ export type Command =
   | { readonly do: 'end' | 'reset' | 'forget'; readonly client: number }
   /** Whether it takes what comes. */
   | { readonly do: 'read'; readonly client: number; readonly reads: boolean }
-  | { readonly do: 'advance'; readonly ms: number };
+  | { readonly do: 'advance'; readonly ms: number }
+  /** Holds a transcript against a module. Clients are not touched. */
+  | {
+      readonly do: 'judge';
+      readonly module: Given;
+      readonly text: string;
+      /** Where a fresh instance is to take over as well. */
+      readonly fresh: readonly ('swap' | 'trap')[];
+    };
 
 export interface Asked {
   readonly id: number;
@@ -34,7 +42,27 @@ export interface Answered {
   readonly id: number;
   /** Why it was not done; null if it was. */
   readonly problem: string | null;
+  /** What came of `judge`; null for all other commands. */
+  readonly judged: Judged | null;
   readonly view: View;
+}
+
+/** A sign of life on the way to an answer. */
+export interface Progress {
+  readonly id: number;
+  /** Of the transcript: it is played now. */
+  readonly line: number;
+  /** In which manner, in words. */
+  readonly how: string;
+}
+
+export interface Judged {
+  readonly passed: boolean;
+  readonly plays: number;
+  /** The line of the first fault; null without one. */
+  readonly line: number | null;
+  /** As `wasmpoll test` prints it. */
+  readonly report: readonly string[];
 }
 
 /** What a client has received at one time. */
@@ -74,6 +102,13 @@ export interface Happening {
   readonly client: number | null;
 }
 
+/** A line of a transcript of what was done. */
+export interface Recorded {
+  /** Null for what is about no client. */
+  readonly client: number | null;
+  readonly text: string;
+}
+
 export interface Figures {
   readonly guestMemoryBytes: number;
   readonly poolBytes: number;
@@ -94,6 +129,8 @@ export interface View {
   readonly clients: readonly ClientView[];
   /** Since the last answer. */
   readonly happenings: readonly Happening[];
+  /** Since the last answer. */
+  readonly recorded: readonly Recorded[];
   /** Null before a module has started. */
   readonly figures: Figures | null;
 }

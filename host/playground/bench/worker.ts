@@ -2,18 +2,21 @@
 // messages on, in their order.
 
 import { Bench } from './bench.ts';
-import type { Answered, Asked } from './messages.ts';
+import type { Answered, Asked, Progress } from './messages.ts';
 
 /** What a worker of a page is, as far as this file knows. */
 interface Scope {
   onmessage: ((event: { readonly data: Asked }) => void) | null;
-  postMessage(message: Answered | 'ready'): void;
+  postMessage(message: Answered | Progress | 'ready'): void;
 }
 
 const scope = globalThis as unknown as Scope;
 const bench = new Bench();
 let before: Promise<void> = Promise.resolve();
 scope.onmessage = ({ data }) => {
-  before = before.then(async () => scope.postMessage(await bench.answer(data)));
+  before = before.then(async () => {
+    const tell = (progress: Progress): void => scope.postMessage(progress);
+    scope.postMessage(await bench.answer(data, tell));
+  });
 };
 scope.postMessage('ready');

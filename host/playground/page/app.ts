@@ -12,6 +12,7 @@ import { LIMIT_MS, Link } from './link.ts';
 import { Log } from './log.ts';
 import { Modules, type Picked } from './modules.ts';
 import { span } from './times.ts';
+import { Transcript } from './transcript.ts';
 
 class App {
   readonly #link = new Link();
@@ -30,6 +31,7 @@ class App {
     () => void this.#connect(),
     (client, command) => void this.#move(client, command),
   );
+  readonly #transcript = new Transcript(() => this.#module);
   /** The module that runs, or that was to run last. */
   #module: Given | null = null;
   #swaps = 0;
@@ -63,6 +65,7 @@ class App {
   async #begin(module: Given): Promise<void> {
     this.#clients.clear();
     this.#log.clear();
+    this.#transcript.forget();
     if (!(await this.#load(module))) return;
     this.#started(module, `${module.name} has started.`);
     await this.#connect();
@@ -93,6 +96,7 @@ class App {
     this.#module = module;
     void this.#guest.show(module, this.#swaps);
     this.#modules.mark(module.name);
+    this.#transcript.offer(module.name);
     this.#guest.tell('good', text);
     this.#log.add({ at: this.#now, level: 'host', text, client: null });
   }
@@ -152,6 +156,7 @@ class App {
     this.#now = now;
     for (const happening of happenings) this.#log.add(happening);
     this.#clients.update(view);
+    this.#transcript.record(view.recorded);
     this.#figures.update(figures);
     const timers = clients.flatMap(({ inspection }) => inspection?.timerAt ?? []);
     this.#clock.update(now, timers.length === 0 ? null : Math.min(...timers));

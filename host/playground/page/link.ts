@@ -1,7 +1,7 @@
 // Link: the worker that the guest runs in, one command at a time. A worker that does not answer in time is ended, and
 // with it the guest and all connections. It knows nothing of what a command does.
 
-import type { Answered, Asked, Command, View } from '../bench/messages.ts';
+import type { Answered, Asked, Command, Progress } from '../bench/messages.ts';
 
 /** How long a guest may take for what it is asked. */
 export const LIMIT_MS = 2000;
@@ -12,8 +12,8 @@ const START_MS = 20_000;
 
 /** `ended`: the worker did not answer, and is gone. `dropped`: it had been asked of a worker that is gone. */
 export type Outcome =
-  | { readonly is: 'answered'; readonly problem: string | null; readonly view: View }
-  | { readonly is: 'ended' }
+  | ({ readonly is: 'answered' } & Omit<Answered, 'id'>)
+  | { readonly is: 'ended'; readonly progress: Progress | null }
   | { readonly is: 'dropped' };
 
 const DROPPED: Outcome = { is: 'dropped' };
@@ -25,7 +25,10 @@ export class Link {
   /** Counts workers: what was asked of one is not asked of the next. */
   #generation = 0;
 
-  /** Whether there is a worker, and no command for it. */
+  /** The last sign of life on the way to an answer. */
+  #progress: Progress | null = null;
+
+  /** Whether there is no command. */
   idle = true;
 
   /** Does it after all that was asked before. */
@@ -44,39 +47,44 @@ export class Link {
       this.#worker ??= start();
       const worker = await this.#worker;
       this.#asked += 1;
-      const answer = await answerOf(worker, { id: this.#asked, command });
+      this.#progress = null;
+      const answer = await this.#answer(worker, { id: this.#asked, command });
       if (answer !== null) return { is: 'answered', ...answer };
       worker.terminate();
       this.#worker = null;
       this.#generation += 1;
-      return { is: 'ended' };
+      return { is: 'ended', progress: this.#progress };
     } finally {
       this.idle = true;
     }
   }
+
+  /** Null when neither it nor a sign of life comes in time. */
+  #answer(worker: Worker, asked: Asked): Promise<Answered | null> {
+    return new Promise((resolve, reject) => {
+      const limit = limitOf(asked.command);
+      let timer = setTimeout(() => resolve(null), limit);
+      worker.onmessage = ({ data }: MessageEvent<Answered | Progress>) => {
+        if (data.id !== asked.id) return;
+        clearTimeout(timer);
+        if ('view' in data) resolve(data);
+        else {
+          this.#progress = data;
+          timer = setTimeout(() => resolve(null), limit);
+        }
+      };
+      worker.onerror = (event) => {
+        clearTimeout(timer);
+        reject(new Error(event.message));
+      };
+      worker.postMessage(asked);
+    });
+  }
 }
 
 function limitOf(command: Command): number {
-  const compiling = command.do === 'load' || command.do === 'swap';
-  const bytes = compiling ? command.module.bytes.length : 0;
+  const bytes = 'module' in command ? command.module.bytes.length : 0;
   return LIMIT_MS + (bytes / BYTES_A_SECOND) * 1000;
-}
-
-/** Null when none comes in time. */
-function answerOf(worker: Worker, asked: Asked): Promise<Answered | null> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => resolve(null), limitOf(asked.command));
-    worker.onmessage = ({ data }: MessageEvent<Answered>) => {
-      if (data.id !== asked.id) return;
-      clearTimeout(timer);
-      resolve(data);
-    };
-    worker.onerror = (event) => {
-      clearTimeout(timer);
-      reject(new Error(event.message));
-    };
-    worker.postMessage(asked);
-  });
 }
 
 function start(): Promise<Worker> {

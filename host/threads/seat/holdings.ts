@@ -2,6 +2,7 @@
 // words, the segment, and the descriptors on their way. It knows no thread, and no module.
 
 import { REASON_ERROR, REASON_HUNG, REASON_TRAP } from '../../../assembly/abi.ts';
+import { CallRecord } from '../../guest/call-record.ts';
 import { factsOf } from '../../guest/facts.ts';
 import { makeEventFd, ringEventFd } from '../../kernel/event-fd.ts';
 import type { Native, NativeEpoll } from '../../kernel/native.ts';
@@ -42,7 +43,7 @@ export interface End {
   /** It has returned from a callback. */
   readonly returned: boolean;
   /** The callback that it was in, and whom it served there. */
-  readonly serving: Pick<Failure, 'callback' | 'connection' | 'peer'>;
+  readonly serving: Pick<Failure, 'callback' | 'connection' | 'peer' | 'crash'>;
 }
 
 export class SeatHoldings {
@@ -51,6 +52,8 @@ export class SeatHoldings {
   readonly policy: Policy;
   readonly control: ControlWords;
   readonly stats: Stats;
+  /** What its thread's callbacks are given; null if nothing is noted. */
+  readonly record: CallRecord | null;
   readonly metrics = new Metrics(new SharedArrayBuffer(Metrics.bytes));
   /** Null before the first thread serves. */
   segment: SharedArrayBuffer | null = null;
@@ -72,6 +75,7 @@ export class SeatHoldings {
     this.policy = policy;
     this.control = new ControlWords(new SharedArrayBuffer(ControlWords.bytes));
     this.stats = new Stats(this.control.counts);
+    this.record = common.records ? CallRecord.make(policy) : null;
     this.#headers = new SharedArrayBuffer(headerBytes(policy));
     this.#epoll = native.epoll();
     try {
@@ -94,6 +98,7 @@ export class SeatHoldings {
       control: this.control.buffer as SharedArrayBuffer,
       metrics: this.metrics.buffer as SharedArrayBuffer,
       histograms: this.#common.histograms,
+      record: (this.record?.buffer ?? null) as SharedArrayBuffer | null,
       listeners: this.#common.listeners.buffer as SharedArrayBuffer,
       headers: this.#headers,
       tls: this.#common.tls,
@@ -131,12 +136,21 @@ export class SeatHoldings {
 
   #serving(inside: boolean, slot: number): End['serving'] {
     const callback = inside ? this.control.callback : '';
+    const crash = this.#crash(callback);
     const table = this.#table;
-    if (!inside || slot < 0 || table === null) return { callback, connection: null, peer: '' };
+    if (!inside || slot < 0 || table === null) {
+      return { callback, connection: null, peer: '', crash };
+    }
     const { listeners } = this.#common;
     const facts = factsOf(this.#native, { table }, listeners, this.#headers, this.policy);
     const connection = table[slot * COLUMNS + HANDLE]!;
-    return { callback, connection, peer: facts.peerAddress(slot) };
+    return { callback, connection, peer: facts.peerAddress(slot), crash };
+  }
+
+  // What was noted is of an earlier callback if the thread has ended elsewhere.
+  #crash(callback: string): Failure['crash'] {
+    const call = this.record?.read() ?? null;
+    return call === null || call.callback !== callback ? null : { call, frames: [] };
   }
 
   /** Descriptors that are open here or on their way. */

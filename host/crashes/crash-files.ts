@@ -1,0 +1,144 @@
+// Crash files: where crashes are kept, one a file. It is bounded in number and in time, it writes while others are
+// served, and whatever is wrong with the folder is told and disturbs nothing.
+
+import { accessSync, constants, statSync } from 'node:fs';
+import { link, lstat, open, rename, stat, unlink } from 'node:fs/promises';
+import path from 'node:path';
+import { messageOf, WasmpollError } from '../errors.ts';
+import { monotonicMs } from '../kernel/monotonic.ts';
+import { REPEAT_MS, Repeats } from '../rate-limit.ts';
+import { type Crash, crashText } from './crash.ts';
+
+const MOST_FILES = 10;
+/** A draft that is older belongs to a process that is gone. */
+const STALE_MS = 60_000;
+/** They hold what users have sent. */
+const MODE = 0o600;
+const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
+
+export interface CrashObserver {
+  /** It was kept in this file. */
+  kept(file: string): void;
+  /** It was not, for this reason. */
+  lost(why: string): void;
+}
+
+export class CrashFiles {
+  readonly #folder: string;
+  readonly #observer: CrashObserver;
+  readonly #repeats = new Repeats(REPEAT_MS, monotonicMs);
+  readonly #losses = new Repeats(REPEAT_MS, monotonicMs);
+  /** One is being written: what comes meanwhile is left out. */
+  #busy = false;
+
+  /** @throws WasmpollError ERR_OPTION when there is no such folder, or it cannot be written to */
+  constructor(folder: string, observer: CrashObserver) {
+    this.#folder = path.resolve(folder);
+    this.#observer = observer;
+    checkCrashFolder(this.#folder);
+  }
+
+  /** Keeps it, unless the same was kept a moment ago. Never throws. */
+  take(crash: Crash): void {
+    if (this.#busy || !this.#repeats.admit(`${crash.call.callback}: ${crash.reason}`)) return;
+    this.#busy = true;
+    void this.#keep(crash).finally(() => {
+      this.#busy = false;
+    });
+  }
+
+  async #keep(crash: Crash): Promise<void> {
+    try {
+      const text = crashText(crash);
+      for (let number = 1; number <= MOST_FILES; number += 1) {
+        const file = path.join(this.#folder, `crash-${number}.json`);
+        if (!(await isThere(file)) && (await write(file, text))) {
+          this.#observer.kept(file);
+          return;
+        }
+      }
+      this.#lose(`${this.#folder} has ${MOST_FILES} crash files; remove those that are settled`);
+    } catch (error) {
+      this.#lose(messageOf(error));
+    }
+  }
+
+  #lose(why: string): void {
+    if (this.#losses.admit(why)) this.#observer.lost(why);
+  }
+}
+
+/** @throws WasmpollError ERR_OPTION when there is no such folder, or it cannot be written to */
+export function checkCrashFolder(folder: string | undefined): void {
+  if (folder === undefined) return;
+  const bad = (why: string): WasmpollError =>
+    new WasmpollError('ERR_OPTION', `crashFolder '${folder}': ${why}`);
+  const found = statSync(folder, { throwIfNoEntry: false });
+  if (found === undefined) throw bad('there is no such folder; make it');
+  if (!found.isDirectory()) throw bad('it is no folder');
+  try {
+    accessSync(folder, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw bad(messageOf(error));
+  }
+}
+
+async function isThere(file: string): Promise<boolean> {
+  try {
+    await lstat(file);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+/**
+ * Writes a file that is there whole or not at all, and takes no other one's place.
+ * @returns false when somebody else has it, or is writing it
+ */
+async function write(file: string, text: string): Promise<boolean> {
+  const draft = `${file}.tmp`;
+  const handle = await create(draft);
+  if (handle === null) return false;
+  try {
+    try {
+      await handle.writeFile(text);
+    } finally {
+      await handle.close();
+    }
+    return await publish(draft, file);
+  } finally {
+    // It may have got its name already.
+    await unlink(draft).catch(() => undefined);
+  }
+}
+
+/** @returns null when another process has it */
+async function create(draft: string): Promise<Awaited<ReturnType<typeof open>> | null> {
+  for (let tries = 2; tries > 0; tries -= 1) {
+    try {
+      return await open(draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, MODE);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+    const found = await stat(draft).catch(() => null);
+    if (found !== null && Date.now() - found.mtimeMs < STALE_MS) return null;
+    await unlink(draft).catch(() => undefined);
+  }
+  return null;
+}
+
+/** link(2) takes no other file's place; a file system without it has rename(2). */
+async function publish(draft: string, file: string): Promise<boolean> {
+  try {
+    await link(draft, file);
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') return false;
+    if (code !== 'EPERM' && code !== 'ENOTSUP' && code !== 'ENOSYS') throw error;
+  }
+  await rename(draft, file);
+  return true;
+}

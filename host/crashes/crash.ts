@@ -1,0 +1,126 @@
+// Crash: what is kept of a callback in which a guest failed, as a text of JSON. It knows the form, and neither files
+// nor how it is played again. It runs in a browser, too.
+
+import { messageOf, WasmpollError } from '../errors.ts';
+import type { RecordedCall } from '../guest/call-record.ts';
+import { type Policy, resolvePolicy } from '../policy.ts';
+
+const FORMAT = 'wasmpoll-crash-1';
+
+export interface Crash {
+  /** What the module is called, and the digest of its bytes in hexadecimal; '' when it is not known. */
+  readonly module: { readonly name: string; readonly sha256: string };
+  readonly reason: string;
+  /** The line of the source, if that is known. */
+  readonly source: string | null;
+  /** The guest's functions that it was in, the innermost first. */
+  readonly frames: readonly string[];
+  /** As in the server's log lines; null when it was none's callback. */
+  readonly connection: number | null;
+  readonly policy: Policy;
+  readonly call: RecordedCall;
+}
+
+/** Data that it was given is missing: it cannot be played again. */
+export const isCut = ({ state, bytes, length }: RecordedCall): boolean =>
+  state === null || bytes === null || bytes.length < length;
+
+export function crashText({ call, ...crash }: Crash): string {
+  const { callback, numbers, now, wall, state, stateVersion, bytes, length, topicLength } = call;
+  const content = {
+    format: FORMAT,
+    module: crash.module,
+    time: new Date(wall).toISOString(),
+    reason: crash.reason,
+    source: crash.source,
+    frames: crash.frames,
+    callback,
+    arguments: numbers,
+    connection: crash.connection,
+    clock: { now, wall },
+    state: { version: stateVersion, hex: state === null ? null : hexOf(state) },
+    bytes: { length, topic: topicLength, base64: bytes === null ? null : base64Of(bytes) },
+    cut: isCut(call),
+    policy: crash.policy,
+  };
+  return `${JSON.stringify(content, null, 2)}\n`;
+}
+
+/** @throws WasmpollError ERR_OPTION for what is no crash file */
+export function readCrash(text: string): Crash {
+  try {
+    return crashFrom(JSON.parse(text));
+  } catch (error) {
+    throw new WasmpollError('ERR_OPTION', `not a crash file: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+type Table = Readonly<Record<string, unknown>>;
+
+function crashFrom(value: unknown): Crash {
+  const file = table(value, 'it');
+  if (file.format !== FORMAT) throw new Error(`its format is not ${FORMAT}`);
+  const [module, clock] = [table(file.module, 'module'), table(file.clock, 'clock')];
+  const [state, bytes] = [table(file.state, 'state'), table(file.bytes, 'bytes')];
+  const { source, connection } = file;
+  return {
+    module: {
+      name: text(module.name, 'module.name'),
+      sha256: text(module.sha256, 'module.sha256'),
+    },
+    reason: text(file.reason, 'reason'),
+    source: source === null ? null : text(source, 'source'),
+    frames: list(file.frames, 'frames').map((frame) => text(frame, 'frames')),
+    connection: connection === null ? null : number(connection, 'connection'),
+    policy: resolvePolicy(table(file.policy, 'policy') as Partial<Policy>),
+    call: {
+      callback: text(file.callback, 'callback'),
+      numbers: list(file.arguments, 'arguments').map((one) => number(one, 'arguments')),
+      now: number(clock.now, 'clock.now'),
+      wall: number(clock.wall, 'clock.wall'),
+      sha256: text(module.sha256, 'module.sha256'),
+      stateVersion: number(state.version, 'state.version'),
+      state: state.hex === null ? null : fromHex(text(state.hex, 'state.hex')),
+      bytes: bytes.base64 === null ? null : fromBase64(text(bytes.base64, 'bytes.base64')),
+      length: number(bytes.length, 'bytes.length'),
+      topicLength: number(bytes.topic, 'bytes.topic'),
+    },
+  };
+}
+
+function table(value: unknown, what: string): Table {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Table;
+  throw new Error(`${what} must be an object`);
+}
+
+function text(value: unknown, what: string): string {
+  if (typeof value === 'string') return value;
+  throw new Error(`${what} must be a text`);
+}
+
+function number(value: unknown, what: string): number {
+  if (typeof value === 'number') return value;
+  throw new Error(`${what} must be a number`);
+}
+
+function list(value: unknown, what: string): readonly unknown[] {
+  if (Array.isArray(value)) return value;
+  throw new Error(`${what} must be a list`);
+}
+
+const hexOf = (bytes: Uint8Array): string =>
+  Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+
+function fromHex(hex: string): Uint8Array {
+  if (!/^(?:[\da-f]{2})*$/i.test(hex)) throw new Error('state.hex must be hexadecimal');
+  return Uint8Array.from(hex.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
+}
+
+// Node and browsers have these two; they take characters up to 255 for bytes.
+const base64Of = (bytes: Uint8Array): string =>
+  btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''));
+
+const fromBase64 = (text: string): Uint8Array =>
+  Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
