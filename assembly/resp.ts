@@ -3,10 +3,32 @@
 
 import { Bytes, Connection, Counter, config, input, reply, stateSize } from './kit';
 import { error, speak, unknownCommand, wrongArity } from './resp/answers';
-import { append, expire, getDelete, getExpire, getRange, increment, persist, set, setRange } from './resp/changes';
+import {
+  append,
+  expire,
+  getDelete,
+  getExpire,
+  getRange,
+  increment,
+  persist,
+  set,
+  setRange,
+} from './resp/changes';
 import { Client, NAME_BYTES, STEP, stepped, wait } from './resp/client';
+import {
+  ends,
+  ifNew,
+  ifThere,
+  integerOf,
+  isTimed,
+  KEEPING,
+  readEnds,
+  readExpiry,
+  readOptions,
+  takesInteger,
+  tells,
+} from './resp/numbers';
 import { answer, formOf, GET, hasSeveral, one, put, putNew, setnx, several } from './resp/replies';
-import { ends, ifNew, ifThere, integerOf, isTimed, KEEPING, readEnds, readExpiry, readOptions, takesInteger, tells } from './resp/numbers';
 import { args, count, fault, readRequest } from './resp/request';
 import { talk } from './resp/talk';
 
@@ -74,17 +96,17 @@ export function on_reply(
 // are answered.
 function run(connection: Connection, client: Client): void {
   const name = args[0];
-  if (password === null || client.trusted !== 0) {
-    const form = formOf(name);
-    if (form !== 0 && count === 2) return one(connection, client, form);
-    if (count === 3 && name.like('set')) return put(connection, client, args[2], 0);
-    if (client.pending > 0) return wait(connection, client);
-    if (form !== 0 || name.like('mget')) return many(connection, client, form);
-    if (strings(connection, client, name) || times(connection, client, name)) return;
-  } else if (client.pending > 0) return wait(connection, client);
-  if (talk(connection, client, name, password)) return;
-  if (password !== null && client.trusted === 0) error('NOAUTH Authentication required.');
-  else unknownCommand();
+  const trusted = password === null || client.trusted !== 0;
+  const form = trusted ? formOf(name) : 0;
+  if (form !== 0 && count === 2) one(connection, client, form);
+  else if (trusted && count === 3 && name.like('set')) put(connection, client, args[2], 0);
+  else if (client.pending > 0) wait(connection, client);
+  else if (form !== 0 || (trusted && name.like('mget'))) many(connection, client, form);
+  else if (trusted && (strings(connection, client, name) || times(connection, client, name)))
+    return;
+  else if (talk(connection, client, name, password)) return;
+  else if (trusted) unknownCommand();
+  else error('NOAUTH Authentication required.');
 }
 
 function many(connection: Connection, client: Client, form: i32): void {

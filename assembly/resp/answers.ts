@@ -50,7 +50,10 @@ export function map(pairs: i32): void {
 
 /** Something that the client has not asked for follows, of so many parts. */
 export function push(length: i32): void {
-  reply.text(third ? '>' : '*').decimal(length).text('\r\n');
+  reply
+    .text(third ? '>' : '*')
+    .decimal(length)
+    .text('\r\n');
 }
 
 export function wrongArity(command: string): boolean {
@@ -85,7 +88,8 @@ function shown(bytes: Bytes, most: i32): string {
 /** What the store could not do. */
 export function failed(status: i32): void {
   if (status === STATUS_LIMIT) error("OOM command not allowed when used memory > 'maxmemory'.");
-  else if (status === STATUS_UNAVAILABLE) error('ERR the store cannot be reached; nothing has happened');
+  else if (status === STATUS_UNAVAILABLE)
+    error('ERR the store cannot be reached; nothing has happened');
   else if (status === STATUS_UNKNOWN) error('ERR the store did not answer; it may have happened');
   else error('ERR a key must not be empty');
 }

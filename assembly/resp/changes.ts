@@ -3,7 +3,7 @@
 
 import { Bytes, Connection, view } from '../kit';
 import { bulk, error, integer, nothing, notInteger, ok } from './answers';
-import { change, Client, end, FOUND, isLost, proceed, WRITTEN } from './client';
+import { Client, change, end, FOUND, isLost, proceed, WRITTEN } from './client';
 import { ends, integerOf, isInteger, KEEPING, LONGEST, readEnds, readExpiry } from './numbers';
 import { args, count } from './request';
 import { compose, expiry, found, time } from './value';
@@ -170,12 +170,7 @@ const IF_LATER: i32 = 4;
 const IF_EARLIER: i32 = 8;
 
 /** EXPIRE and its like. @param unit milliseconds @param absolute since 1970, and not from now on */
-export function expire(
-  connection: Connection,
-  client: Client,
-  unit: i64,
-  absolute: boolean,
-): void {
+export function expire(connection: Connection, client: Client, unit: i64, absolute: boolean): void {
   let rules = 0;
   for (let i = 3; i < count; i += 1) {
     const rule = ruleOf(args[i]);

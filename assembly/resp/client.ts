@@ -14,7 +14,7 @@ import {
   viewOf,
 } from '../kit';
 import { error, failed } from './answers';
-import { expiryOf, found, read, remaining } from './value';
+import { expiryOf, read, remaining } from './value';
 
 @unmanaged
 export class Client extends Session {
@@ -128,7 +128,12 @@ export function stepped(
 }
 
 /** Writes what `next` holds, or deletes the key, if it is still what was found; or begins again. */
-export function change(connection: Connection, client: Client, key: Bytes, next: Bytes | null): void {
+export function change(
+  connection: Connection,
+  client: Client,
+  key: Bytes,
+  next: Bytes | null,
+): void {
   let status: i32;
   if (next === null) status = store.remove(connection, STEP, key, client.version);
   else {

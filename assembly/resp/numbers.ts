@@ -20,7 +20,9 @@ export function isInteger(bytes: Bytes): boolean {
   const first = bytes.byte(0);
   if (first === ZERO && bytes.length > 1) return false;
   if (first === MINUS && bytes.byte(1) === ZERO) return false;
-  return bytes.isDecimal() && (integerOf(bytes) !== i64.MAX_VALUE || bytes.is('9223372036854775807'));
+  return (
+    bytes.isDecimal() && (integerOf(bytes) !== i64.MAX_VALUE || bytes.is('9223372036854775807'))
+  );
 }
 
 /** Of what is an integer. */

@@ -1,16 +1,7 @@
 // Replies: commands that the store answers with one request for each key, so that many are on their way at
 // once. The tag of a request is the form of its answer.
 
-import {
-  Bytes,
-  Connection,
-  reply,
-  STATUS_ABSENT,
-  STATUS_CONFLICT,
-  STATUS_LIMIT,
-  STATUS_OK,
-  store,
-} from '../kit';
+import { Bytes, Connection, STATUS_ABSENT, STATUS_CONFLICT, STATUS_OK, store } from '../kit';
 import { bulk, failed, integer, list, nothing, ok, simple } from './answers';
 import { Client, isAsked, wait } from './client';
 import { args, count } from './request';
@@ -52,9 +43,7 @@ export const hasSeveral = (form: i32): boolean => form === 0 || form === EXISTS 
 export function one(connection: Connection, client: Client, form: i32): void {
   const key = args[1];
   const status =
-    form === DELETE
-      ? store.remove(connection, form, key)
-      : store.get(connection, form, key);
+    form === DELETE ? store.remove(connection, form, key) : store.get(connection, form, key);
   isAsked(connection, client, status);
 }
 
@@ -83,7 +72,14 @@ function write(
   const status =
     left < 0
       ? store.remove(connection, form, args[1], expected)
-      : store.put(connection, form, args[1], compose(expiry).bytes(value).view(), expected, <u32>left);
+      : store.put(
+          connection,
+          form,
+          args[1],
+          compose(expiry).bytes(value).view(),
+          expected,
+          <u32>left,
+        );
   isAsked(connection, client, status);
 }
 
@@ -121,13 +117,7 @@ export function several(connection: Connection, client: Client, form: i32): void
 }
 
 /** The store has replied to one of them. */
-export function answer(
-  client: Client,
-  form: i32,
-  status: i32,
-  data: usize,
-  length: i32,
-): void {
+export function answer(client: Client, form: i32, status: i32, data: usize, length: i32): void {
   if (status !== STATUS_OK && status !== STATUS_ABSENT && status !== STATUS_CONFLICT) {
     client.status = status;
     if (form !== COUNTED && form !== DELETED) failed(status);

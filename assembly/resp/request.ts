@@ -51,7 +51,9 @@ function readLength(most: i64, wrong: string, long: string): i32 {
   fault = long;
   const line = input.line(MAX_INLINE);
   if (!input.ok()) return 0;
-  const length = line.isDecimal() ? line.decimal(i64.MIN_VALUE, most, i64.MAX_VALUE) : i64.MAX_VALUE;
+  const length = line.isDecimal()
+    ? line.decimal(i64.MIN_VALUE, most, i64.MAX_VALUE)
+    : i64.MAX_VALUE;
   if (length === i64.MAX_VALUE) {
     fault = wrong;
     input.refuse();
@@ -105,8 +107,13 @@ function readQuoted(from: usize, end: usize): usize {
     else if (quote !== 0 && byte === quote) {
       if (at < end && !isSpace(load<u8>(at))) return 0;
       quote = 0;
-    } else if (quote === QUOTE && byte === BACKSLASH && at < end) at += unescape(at, end);
-    else if (quote === APOSTROPHE && byte === BACKSLASH && at < end && load<u8>(at) === APOSTROPHE) {
+    } else if (quote === QUOTE && byte === BACKSLASH && at < end) at += unescaped(at, end);
+    else if (
+      quote === APOSTROPHE &&
+      byte === BACKSLASH &&
+      at < end &&
+      load<u8>(at) === APOSTROPHE
+    ) {
       word.uint8(APOSTROPHE);
       at += 1;
     } else word.uint8(byte);
@@ -119,7 +126,7 @@ function readQuoted(from: usize, end: usize): usize {
 }
 
 /** @returns how many bytes behind the backslash it has */
-function unescape(at: usize, end: usize): usize {
+function unescaped(at: usize, end: usize): usize {
   const byte = load<u8>(at);
   if (byte === 0x78 && at + 2 < end) {
     const high = hex(load<u8>(at + 1));

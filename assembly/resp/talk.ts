@@ -80,7 +80,12 @@ function auth(client: Client, password: Bytes | null): void {
 }
 
 /** Says so if it is not. Without a password any is right for the user `default`, as with Redis. */
-function isRight(client: Client, user: Bytes | null, given: Bytes, password: Bytes | null): boolean {
+function isRight(
+  client: Client,
+  user: Bytes | null,
+  given: Bytes,
+  password: Bytes | null,
+): boolean {
   const known = user === null || user.is(DEFAULT_USER);
   if (known && (password === null || isSame(given, password))) {
     client.trusted = 1;
@@ -173,7 +178,9 @@ function clientCommand(connection: Connection, client: Client): void {
     if (count !== 2) wrongArity('client|info');
     else {
       const name = client.named === 0 ? '' : tail(client, client.named).toString();
-      text(`id=${connection.id} addr=${connection.address().toString()} name=${name} db=0 resp=${client.protocol === 3 ? 3 : 2}\n`);
+      text(
+        `id=${connection.id} addr=${connection.address().toString()} name=${name} db=0 resp=${client.protocol === 3 ? 3 : 2}\n`,
+      );
     }
   } else unknownSubcommand('client');
 }

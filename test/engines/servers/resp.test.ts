@@ -46,7 +46,7 @@ async function ours(commands: readonly Command[], cuts: readonly number[]): Prom
     at += length;
   }
   if (network.traps.length > 0) throw new Error(network.traps.join());
-  return Buffer.from(peer.read()).toString('latin1');
+  return Buffer.from(peer.received()).toString('latin1');
 }
 
 const any = fc.constantFrom;
@@ -93,66 +93,86 @@ const shapes: readonly (readonly [string, ...fc.Arbitrary<string>[]])[] = [
 
 const wrong: readonly Command[] = [
   ...['GET', 'MGET', 'DEL', 'INCR', 'TTL', 'GETEX', 'CLIENT'].map((name) => [name]),
-  ...[['SET', 'a'], ['EXPIRE', 'a'], ['GETRANGE', 'a'], ['SETEX', 'a'], ['PING', 'a', 'b']],
+  ...[
+    ['SET', 'a'],
+    ['EXPIRE', 'a'],
+    ['GETRANGE', 'a'],
+    ['SETEX', 'a'],
+    ['PING', 'a', 'b'],
+  ],
   ...[['NOPE', 'a', 'b'], ['nope'], ['CLIENT', 'NOPE'], ['AUTH', 'x'], ['RESET']],
 ];
 
 const command: fc.Arbitrary<Command> = fc.oneof(
-  { weight: 8, arbitrary: fc.oneof(...shapes.map(([name, ...rest]) => fc.tuple(any(name, name.toLowerCase()), ...rest))) },
+  {
+    weight: 8,
+    arbitrary: fc.oneof(
+      ...shapes.map(([name, ...rest]) => fc.tuple(any(name, name.toLowerCase()), ...rest)),
+    ),
+  },
   { weight: 1, arbitrary: any(...wrong) },
 );
 
-test.serial('random commands, pipelined and in any pieces, get the answers that Redis gives', async (t) => {
-  if (!has(t, 'redis-server')) return;
-  const server = await EngineServer.redis(t);
-  const socket = connect(server.port, '127.0.0.1');
-  t.teardown(() => void socket.destroy());
-  await once(socket, 'connect');
-  let compared = 0;
-  await fc.assert(
-    fc.asyncProperty(
-      fc.array(command, { minLength: 1, maxLength: 60 }),
-      fc.array(fc.integer({ min: 1, max: 300 }), { minLength: 1, maxLength: 5 }),
-      async (commands, cuts) => {
-        // RESET may have come before.
-        const begin = [['FLUSHALL'], ['RESET'], ['CLIENT', 'SETNAME', '']];
-        const theirs = await answers(socket, [...begin, ...commands]);
-        const head = '+OK\r\n+RESET\r\n+OK\r\n';
-        t.true(theirs.startsWith(head));
-        compared += commands.length;
-        const mine = await ours(commands, cuts);
-        t.is(mine.replaceAll(TIMES, ':~\r'), theirs.slice(head.length).replaceAll(TIMES, ':~\r'));
-      },
-    ),
-    { numRuns: 150 },
-  );
-  t.log(`${compared} commands`);
-});
+test.serial(
+  'random commands, pipelined and in any pieces, get the answers that Redis gives',
+  async (t) => {
+    if (!has(t, 'redis-server')) return;
+    const server = await EngineServer.redis(t);
+    const socket = connect(server.port, '127.0.0.1');
+    t.teardown(() => void socket.destroy());
+    await once(socket, 'connect');
+    let compared = 0;
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(command, { minLength: 1, maxLength: 60 }),
+        fc.array(fc.integer({ min: 1, max: 300 }), { minLength: 1, maxLength: 5 }),
+        async (commands, cuts) => {
+          // RESET may have come before.
+          const begin = [['FLUSHALL'], ['RESET'], ['CLIENT', 'SETNAME', '']];
+          const theirs = await answers(socket, [...begin, ...commands]);
+          const head = '+OK\r\n+RESET\r\n+OK\r\n';
+          t.true(theirs.startsWith(head));
+          compared += commands.length;
+          const mine = await ours(commands, cuts);
+          t.is(mine.replaceAll(TIMES, ':~\r'), theirs.slice(head.length).replaceAll(TIMES, ':~\r'));
+        },
+      ),
+      { numRuns: 150 },
+    );
+    t.log(`${compared} commands`);
+  },
+);
 
-test.serial("redis-cli, redis-benchmark and @redis/client are served, by one and by two workers", async (t) => {
-  if (!has(t, 'redis-server')) return;
-  for (const workers of ['1', '2']) {
-    const server = await startCli(t, ['--listen', '127.0.0.1:0', '--workers', workers, 'resp']);
-    const port = server.addresses[0]!.split(':')[1]!;
-    const run = (program: string, ...args: string[]): string =>
-      execFileSync(program, ['-p', port, ...args], { encoding: 'utf8', timeout: 60_000 });
-    t.is(run('redis-cli', 'SET', 'k', 'v', 'EX', '100'), 'OK\n');
-    t.is(run('redis-cli', 'TTL', 'k'), '100\n');
-    t.regex(run('redis-cli', 'INCR', 'k'), /not an integer/);
-    const bench = run('redis-benchmark', '-n', '5000', '-P', '16', '-q', '-t', 'set,get,incr');
-    for (const name of ['SET', 'GET', 'INCR']) t.regex(bench, new RegExp(`${name}: \\d+`));
-    t.is(run('redis-cli', 'GET', 'counter:__rand_int__'), '5000\n');
+test.serial(
+  'redis-cli, redis-benchmark and @redis/client are served, by one and by two workers',
+  async (t) => {
+    if (!has(t, 'redis-server')) return;
+    for (const workers of ['1', '2']) {
+      const server = await startCli(t, ['--listen', '127.0.0.1:0', '--workers', workers, 'resp']);
+      const port = server.addresses[0]!.split(':')[1]!;
+      const run = (program: string, ...args: string[]): string =>
+        execFileSync(program, ['-p', port, ...args], { encoding: 'utf8', timeout: 60_000 });
+      t.is(run('redis-cli', 'SET', 'k', 'v', 'EX', '100'), 'OK\n');
+      t.is(run('redis-cli', 'TTL', 'k'), '100\n');
+      t.regex(run('redis-cli', 'INCR', 'k'), /not an integer/);
+      const bench = run('redis-benchmark', '-n', '5000', '-P', '16', '-q', '-t', 'set,get,incr');
+      for (const name of ['SET', 'GET', 'INCR']) t.regex(bench, new RegExp(`${name}: \\d+`));
+      t.is(run('redis-cli', 'GET', 'counter:__rand_int__'), '5000\n');
 
-    const client = redis.createClient({ url: `redis://127.0.0.1:${port}` });
-    t.teardown(() => client.destroy());
-    await client.connect();
-    const sums = await Promise.all(Array.from({ length: 200 }, () => client.incr('n')));
-    t.deepEqual(sums, Array.from({ length: 200 }, (_, index) => index + 1));
-    t.deepEqual(await client.mGet(['n', 'none', 'k']), ['200', null, 'v']);
-    server.kill('SIGTERM');
-    t.is((await server.exited).code, 0);
-  }
-});
+      const client = redis.createClient({ url: `redis://127.0.0.1:${port}` });
+      t.teardown(() => client.destroy());
+      await client.connect();
+      const sums = await Promise.all(Array.from({ length: 200 }, () => client.incr('n')));
+      t.deepEqual(
+        sums,
+        Array.from({ length: 200 }, (_, index) => index + 1),
+      );
+      t.deepEqual(await client.mGet(['n', 'none', 'k']), ['200', null, 'v']);
+      server.kill('SIGTERM');
+      t.is((await server.exited).code, 0);
+    }
+  },
+);
 
 test.serial('what several clients add at once is all there, and no key is lost', async (t) => {
   if (!has(t, 'redis-server')) return;
