@@ -20,6 +20,7 @@ export * from './numbers';
 const GOOD: i32 = 0;
 const SHORT: i32 = 1;
 const BAD: i32 = 2;
+const HELD: i32 = 3;
 
 let connection: i32 = 0;
 let session: Session | null = null;
@@ -84,6 +85,14 @@ export function bad(): boolean {
 /** Says that the message is malformed. */
 export function refuse(): void {
   standing = BAD;
+}
+
+/**
+ * Leaves the message, and all behind it, for later: it is read again from its start when the connection resumes.
+ * Call `pause` as well, and `resume` when what it waits for is there.
+ */
+export function hold(): void {
+  standing = HELD;
 }
 
 /** Sends the reply. @returns what `on_data` returns: how much was consumed. What `on_end` returns is something else */

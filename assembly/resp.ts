@@ -1,0 +1,185 @@
+// RESP: READ THIS FIRST. A key-value server that speaks Redis's protocol, RESP2 and RESP3, on the keys that all
+// connections share. docs/resp.md says what there is. A command that must wait stays first in the input.
+
+import { Bytes, Connection, Counter, config, input, reply, stateSize } from './kit';
+import { error, speak, unknownCommand, wrongArity } from './resp/answers';
+import {
+  append,
+  expire,
+  getDelete,
+  getExpire,
+  getRange,
+  increment,
+  persist,
+  set,
+  setRange,
+} from './resp/changes';
+import { Client, NAME_BYTES, STEP, stepped, wait } from './resp/client';
+import {
+  ends,
+  ifNew,
+  ifThere,
+  integerOf,
+  isTimed,
+  KEEPING,
+  readEnds,
+  readExpiry,
+  readOptions,
+  takesInteger,
+  tells,
+} from './resp/numbers';
+import { answer, formOf, GET, hasSeveral, one, put, putNew, setnx, several } from './resp/replies';
+import { args, count, fault, readRequest } from './resp/request';
+import { talk } from './resp/talk';
+
+export * from './guest';
+
+const MANY: i32 = i32.MAX_VALUE;
+
+let commands!: Counter;
+/** The password that clients must give; null without one. */
+let password: Bytes | null = null;
+
+export function _initialize(): void {
+  commands = new Counter('commands');
+  const text = config.text('password');
+  if (text !== null && text.length > 0) password = text.keep();
+}
+
+export function state_size(): i32 {
+  return stateSize<Client>(NAME_BYTES);
+}
+
+export function on_data(connection: Connection, client: Client, data: usize, length: i32): i32 {
+  input.begin(connection, client, data, length);
+  speak(client.protocol);
+  let done = 0;
+  while (input.next()) {
+    readRequest();
+    if (!input.ok()) break;
+    if (count > 0) run(connection, client);
+    done += 1;
+  }
+  if (done > 0) commands.add(done);
+  if (input.bad()) {
+    if (client.pending > 0) wait(connection, client);
+    else {
+      error(`ERR Protocol error: ${fault}`);
+      connection.close();
+    }
+  }
+  return input.finish();
+}
+
+export function on_reply(
+  connection: Connection,
+  client: Client,
+  tag: i32,
+  status: i32,
+  data: usize,
+  length: i32,
+): void {
+  client.pending -= 1;
+  if (tag === STEP) stepped(connection, client, status, data, length);
+  else {
+    speak(client.protocol);
+    reply.to(connection);
+    answer(client, tag, status, data, length);
+    reply.send();
+  }
+  if (client.waits === 0 || client.pending > 0) return;
+  client.waits = 0;
+  connection.resume();
+}
+
+// Those that are asked most come first. What the store does not answer by itself waits until all before it
+// are answered.
+function run(connection: Connection, client: Client): void {
+  const name = args[0];
+  const trusted = password === null || client.trusted !== 0;
+  const form = trusted ? formOf(name) : 0;
+  if (form !== 0 && count === 2) one(connection, client, form);
+  else if (trusted && count === 3 && name.like('set')) put(connection, client, args[2], 0);
+  else if (client.pending > 0) wait(connection, client);
+  else if (form !== 0 || (trusted && name.like('mget'))) many(connection, client, form);
+  else if (trusted && (strings(connection, client, name) || times(connection, client, name)))
+    return;
+  else if (talk(connection, client, name, password)) return;
+  else if (trusted) unknownCommand();
+  else error('NOAUTH Authentication required.');
+}
+
+function many(connection: Connection, client: Client, form: i32): void {
+  if (!takes(2, hasSeveral(form) ? MANY : 2)) return;
+  several(connection, client, form);
+}
+
+/** @returns whether it was one of them */
+function strings(connection: Connection, client: Client, name: Bytes): boolean {
+  if (name.like('incr')) {
+    if (takes(2, 2)) increment(connection, client, 1);
+  } else if (name.like('decr')) {
+    if (takes(2, 2)) increment(connection, client, -1);
+  } else if (name.like('incrby')) {
+    if (takes(3, 3) && takesInteger(args[2])) increment(connection, client, integerOf(args[2]));
+  } else if (name.like('decrby')) {
+    if (takes(3, 3) && takesInteger(args[2])) decrement(connection, client, integerOf(args[2]));
+  } else if (name.like('set')) {
+    if (takes(3, MANY) && readOptions(3, true) && readEnds()) setWith(connection, client);
+  } else if (name.like('setnx')) {
+    if (takes(3, 3)) setnx(connection, client);
+  } else if (name.like('setex') || name.like('psetex')) {
+    const unit = name.length === 5 ? 1000 : 1;
+    if (takes(4, 4) && readExpiry(args[2], unit, false, 1)) put(connection, client, args[3], ends);
+  } else if (name.like('getset')) {
+    if (takes(3, 3)) set(connection, client, 0, false, false, true);
+  } else if (name.like('getdel')) {
+    if (takes(2, 2)) getDelete(connection, client);
+  } else if (name.like('getex')) {
+    if (takes(2, MANY) && readOptions(2, false)) getWith(connection, client);
+  } else if (name.like('append')) {
+    if (takes(3, 3)) append(connection, client);
+  } else if (name.like('setrange')) {
+    if (takes(4, 4) && takesInteger(args[2])) setRange(connection, client, integerOf(args[2]));
+  } else if (name.like('getrange') || name.like('substr')) {
+    if (takes(4, 4) && takesInteger(args[2]) && takesInteger(args[3])) {
+      getRange(connection, client, integerOf(args[2]), integerOf(args[3]));
+    }
+  } else return false;
+  return true;
+}
+
+function decrement(connection: Connection, client: Client, by: i64): void {
+  if (by === i64.MIN_VALUE) error('ERR decrement would overflow');
+  else increment(connection, client, -by);
+}
+
+function setWith(connection: Connection, client: Client): void {
+  if (ifThere || tells || ends === KEEPING) {
+    set(connection, client, ends, ifNew, ifThere, tells);
+  } else if (ifNew) putNew(connection, client, args[2], ends);
+  else put(connection, client, args[2], ends);
+}
+
+function getWith(connection: Connection, client: Client): void {
+  if (isTimed()) getExpire(connection, client);
+  else one(connection, client, GET);
+}
+
+/** @returns whether it was one of them */
+function times(connection: Connection, client: Client, name: Bytes): boolean {
+  if (name.like('persist')) {
+    if (takes(2, 2)) persist(connection, client);
+    return true;
+  }
+  const absolute = name.like('expireat') || name.like('pexpireat');
+  if (!absolute && !name.like('expire') && !name.like('pexpire')) return false;
+  const unit = (name.byte(0) | 0x20) === 0x70 ? 1 : 1000;
+  if (takes(3, MANY)) expire(connection, client, unit, absolute);
+  return true;
+}
+
+/** Whether so many arguments were given, with the name; if not, that is said. */
+function takes(least: i32, most: i32): boolean {
+  return (count >= least && count <= most) || wrongArity(args[0].toString().toLowerCase());
+}
