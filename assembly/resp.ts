@@ -58,7 +58,7 @@ export function on_data(connection: Connection, client: Client, data: usize, len
     readRequest();
     if (!input.ok()) break;
     if (count > 0) run(connection, client);
-    done += 1;
+    if (input.ok()) done += 1;
   }
   if (done > 0) commands.add(done);
   if (input.bad()) {
