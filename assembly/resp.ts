@@ -14,7 +14,7 @@ import {
   set,
   setRange,
 } from './resp/changes';
-import { Client, NAME_BYTES, STEP, stepped, wait } from './resp/client';
+import { Client, end, NAME_BYTES, STEP, stepped, wait } from './resp/client';
 import {
   ends,
   ifNew,
@@ -90,6 +90,10 @@ export function on_reply(
   if (client.waits === 0 || client.pending > 0) return;
   client.waits = 0;
   connection.resume();
+}
+
+export function on_close(connection: Connection, client: Client, _reason: i32): void {
+  end(connection, client);
 }
 
 // Those that are asked most come first. What the store does not answer by itself waits until all before it

@@ -47,7 +47,8 @@ async function compile({ number, folder, args, output }: Request): Promise<Answe
     },
   };
   try {
-    const { error } = await asc.main([...args, '--outFile', output], {
+    // Without it what asc says is in colours where the environment has CI, wherever it is written.
+    const { error } = await asc.main([...args, '--noColors', '--outFile', output], {
       stdout: stderr,
       stderr,
       readFile: (name, base) => read(path.resolve(base, name), files),

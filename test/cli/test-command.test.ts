@@ -126,7 +126,9 @@ export function on_data(_connection: i32, _state: usize, _data: usize, length: i
   t.regex(trapped.stdout, /^FAIL {2}test\/mine\.txt:\d+: the guest failed: .* zero/);
   t.regex(trapped.stdout, /\n {6}at {8}src\/mine\.ts:4:\d+\n/);
   writeFileSync(source, 'export function on_data(): i32 { return x; }\n');
-  const wrong = await runCli(['test'], { cwd });
+  // Where it is set, asc would write in colours.
+  const env = { ...(process.env as Record<string, string>), CI: 'true' };
+  const wrong = await runCli(['test'], { cwd, env });
   t.regex(wrong.stderr, /^src\/mine\.ts:1:\d+: .*'x'/);
   t.is(wrong.stdout, '');
   t.is(wrong.code, 1);

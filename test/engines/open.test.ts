@@ -35,6 +35,8 @@ test('what is to be installed is what the package declares', async (t) => {
     peerDependencies: Record<string, string>;
   };
   for (const [name, version] of Object.entries(peerDependencies)) {
+    // The others are no engines.
+    if (!name.startsWith('@')) continue;
     const url = name.startsWith('@redis') ? 'redis://h' : 'nats://h';
     await t.throwsAsync(openTopics(url, bounds, new Lines(), missing), {
       message: `topics: needs the package ${name}: npm install ${name}@${version}`,

@@ -39,12 +39,19 @@ const pick = (from: Signatures, names: readonly string[]): Signatures =>
 const always = ['memory', 'wasmpoll_abi_1', 'allocate', 'on_data'];
 const bundled: Record<string, { imports: string[]; exports: string[] }> = {
   echo: { imports: ['send'], exports: [] },
-  lines: { imports: ['send', 'want'], exports: ['state_size', 'on_end'] },
+  lines: { imports: ['send', 'want', 'close'], exports: ['state_size', 'on_end'] },
   chat: {
-    imports: ['send', 'close', 'pause', 'resume', 'set_timer', 'join', 'publish'],
+    imports: ['send', 'close', 'pause', 'resume', 'set_timer', 'join', 'publish', 'want'],
     exports: [
       ...['state_size', 'on_open', 'on_drain', 'on_timer', 'on_close', 'on_message', 'on_missed'],
     ],
+  },
+  resp: {
+    imports: [
+      ...['send', 'want', 'close', 'pause', 'resume', 'config', 'metric', 'measure'],
+      ...['wall_clock', 'peer_address', 'store_get', 'store_put', 'store_delete'],
+    ],
+    exports: ['_initialize', 'state_size', 'on_close', 'on_reply'],
   },
 };
 
