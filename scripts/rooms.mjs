@@ -65,12 +65,12 @@ export const rooms = {
   wasi: ['kernel', 'module', 'listen', 'threads/thread', 'wasi/preview1'],
   'wasi/preview1': ['kernel'],
   testing: [
-    ...['crashes/crash', 'guest/call-record'],
+    ...['crashes/crash', 'guest/recorded-call'],
     ...['shared', 'shared/member', 'kernel', 'memory', 'module', 'reactor'],
     ...['engines/contract', 'engines/frame', 'engines/in-flight', 'engines/router'],
     ...['engines/timers', 'listen/peer', 'memory/counts'],
   ],
-  crashes: ['guest/call-record', 'kernel/monotonic'],
+  crashes: ['guest/recorded-call', 'kernel/monotonic'],
   playground: ['admin/hosts', 'admin/reply', 'module/source'],
   'playground/bench': ['module/source-lines', 'testing', 'transcripts'],
   'playground/page': [

@@ -2,7 +2,7 @@
 // nor how it is played again. It runs in a browser, too.
 
 import { messageOf, WasmpollError } from '../errors.ts';
-import type { RecordedCall } from '../guest/call-record.ts';
+import type { RecordedCall } from '../guest/recorded-call.ts';
 import { type Policy, resolvePolicy } from '../policy.ts';
 
 const FORMAT = 'wasmpoll-crash-1';

@@ -7,30 +7,10 @@ import * as Words from '../memory/control-words.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
 import type { Policy } from '../policy.ts';
 import type { Guest } from './guest.ts';
+import type { RecordedCall } from './recorded-call.ts';
 
 const { MIGRATE, ON_CLOSE, ON_DATA, ON_DRAIN, ON_END, ON_MESSAGE, ON_MISSED, ON_OPEN } = Words;
 const { ON_REPLY, ON_RESTORE, ON_START, ON_TICK, ON_TIMER, callbackName } = Words;
-
-/** A callback, and what it was given. */
-export interface RecordedCall {
-  /** `on_data`. */
-  readonly callback: string;
-  /** What it was given besides connection, addresses and lengths, in order. */
-  readonly numbers: readonly number[];
-  /** The monotonic and the wall's clock, in milliseconds. */
-  readonly now: number;
-  readonly wall: number;
-  /** Of the module, in hexadecimal; '' when it is not known. */
-  readonly sha256: string;
-  readonly stateVersion: number;
-  /** The state block before; null when data is left out. */
-  readonly state: Uint8Array | null;
-  /** What it was given to read: `length` bytes, of which these are the first. */
-  readonly bytes: Uint8Array | null;
-  readonly length: number;
-  /** How many of the bytes are a topic, which stands before the data. */
-  readonly topicLength: number;
-}
 
 // Int32 words; then the two times, the digest, the state block, and the bytes.
 const CALLBACK = 0;

@@ -1,7 +1,7 @@
 // Observer: what a reactor tells of connections and its guest, types only. It is what a program may see of this
 // room, so it knows none of its parts.
 
-import type { RecordedCall } from '../guest/call-record.ts';
+import type { RecordedCall } from '../guest/recorded-call.ts';
 import type { Refused } from '../listen/peer/refusals.ts';
 
 /** A connection that is over. */

@@ -2,7 +2,7 @@
 // was recorded and is entered again. It judges nothing.
 
 import { WasmpollError } from '../errors.ts';
-import type { RecordedCall } from '../guest/call-record.ts';
+import type { RecordedCall } from '../guest/recorded-call.ts';
 import { IN_ON_TICK, MIGRATE, ON_TICK } from '../memory/control-words.ts';
 import { COLUMNS, REASON } from '../memory/layout.ts';
 import type { Parts } from './parts.ts';

@@ -2,7 +2,7 @@
 // Everything that this file imports runs in a browser page; none of it knows Node.
 
 import { REASON_SHUTDOWN } from '../../assembly/abi.ts';
-import type { RecordedCall } from '../guest/call-record.ts';
+import type { RecordedCall } from '../guest/recorded-call.ts';
 import { Loopback } from '../kernel/loopback.ts';
 import { loadModule, type ModuleSource } from '../module/protocol-module.ts';
 import type { Policy } from '../policy.ts';
