@@ -4,4 +4,8 @@
 import ava from './ava.mjs';
 
 // biome-ignore lint/style/noDefaultExport: ava takes its options so
-export default { ...ava, files: ['dist/test/author/*.test.js'], concurrency: 1 };
+export default {
+  ...ava,
+  files: ['author', 'crashes', 'kit', 'transcripts'].map((room) => `dist/test/${room}/*.test.js`),
+  concurrency: 1,
+};
