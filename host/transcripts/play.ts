@@ -103,8 +103,10 @@ export class Play {
     this.#traps = traps.length;
     this.#trapsUnsaid += fresh.length;
     const said = coming.filter((step) => step.kind === 'closed' && step.reason === REASON_TRAP);
-    if (this.#trapsUnsaid > said.length)
-      throw new Failed(line, `the guest failed: ${fresh.join('; ')}`);
+    if (this.#trapsUnsaid > said.length) {
+      const what = `the guest failed: ${fresh.join('; ')}`;
+      throw new Failed(line, `${what}; write closed TRAP, if that is right`);
+    }
   }
 
   /** Everybody reads, and sends what still waits. */
