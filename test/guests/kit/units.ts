@@ -14,6 +14,7 @@ import {
   stateSize,
   view,
 } from '../../../assembly/kit';
+import { hashOf } from '../../../assembly/kit/byte-map';
 
 export { allocate } from '../../../assembly/guest';
 
@@ -283,6 +284,10 @@ export function backlog(connection: Connection): i32 {
 }
 
 // ByteMap.
+
+export function hash(at: usize, length: i32): i32 {
+  return hashOf(view(at, length));
+}
 
 export function mapGet(at: usize, length: i32, none: i32): i32 {
   return map.get(view(at, length), none);
