@@ -1,7 +1,7 @@
 // Bytes: views of memory, and the store that they come from. A view owns nothing, and costs no
 // allocation; it knows neither connections nor messages.
 
-import { isFloat, parsed, readDecimal } from './decimal';
+import { isFloat, parsed, readDecimal, readFloat } from './decimal';
 import { isLike, matched, search, searchText, unitsOf, utf8Bound, writeUtf8 } from './text';
 
 const SPACE: u8 = 0x20;
@@ -102,9 +102,10 @@ export class Bytes {
     return parsed;
   }
 
-  /** @returns the number that they are, as JSON has them, or `none`; this allocates */
+  /** @returns the number that they are, as JSON has them, or `none` */
   float(none: f64): f64 {
-    return isFloat(this.at, this.at + this.length) ? parseFloat(this.toString()) : none;
+    const end = this.at + this.length;
+    return isFloat(this.at, end) ? readFloat(this.at, end) : none;
   }
 
   /** Copies them to an address, where there is room. */

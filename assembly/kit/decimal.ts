@@ -81,3 +81,62 @@ function digits(at: usize, end: usize): usize {
   while (at < end && <u32>load<u8>(at) - ZERO <= 9) at += 1;
   return at;
 }
+
+/**
+ * Reads what `isFloat` has found to be a number; but for the last digit or two it is the nearest there is. The
+ * compiler's own parseFloat is off by powers of ten from 1e38 on.
+ */
+export function readFloat(at: usize, end: usize): f64 {
+  const negative = load<u8>(at) === MINUS;
+  if (negative) at += 1;
+  let value: u64 = 0;
+  let power: i32 = 0;
+  let fraction: i32 = 0;
+  for (; at < end && (load<u8>(at) | LOWER) !== EXPONENT; at += 1) {
+    if (load<u8>(at) === POINT) {
+      fraction = 1;
+      continue;
+    }
+    // Digits that 64 bits have no room for only make it larger.
+    if (value < MOST / 10) {
+      value = value * 10 + <u64>(<u32>load<u8>(at) - ZERO);
+      power -= fraction;
+    } else power += 1 - fraction;
+  }
+  if (at < end) power += readExponent(at + 1, end);
+  power = min(max(power, -MOST_POWER), MOST_POWER);
+  let found = scaled(<f64>value, power);
+  // What is wrong with the last digits must not make the largest numbers infinite.
+  if (found === Infinity && scaled(<f64>value, power - 2) < 1.79769313486234e306) {
+    found = f64.MAX_VALUE;
+  }
+  return negative ? -found : found;
+}
+
+/** Twice as much as leads from the largest number of 64 bits to 0. */
+const MOST_POWER: i32 = 1000;
+
+function readExponent(at: usize, end: usize): i32 {
+  const negative = load<u8>(at) === MINUS;
+  if (negative || load<u8>(at) === PLUS) at += 1;
+  let power: i32 = 0;
+  for (; at < end && power < i32.MAX_VALUE / 20; at += 1) {
+    power = power * 10 + <i32>(<u32>load<u8>(at) - ZERO);
+  }
+  return negative ? -power : power;
+}
+
+// In steps, since a power of ten may be too large, or too small, where the number is not.
+function scaled(value: f64, power: i32): f64 {
+  for (; power > 300; power -= 300) value *= 1e300;
+  for (; power < -300; power += 300) value /= 1e300;
+  return power < 0 ? value / tenTo(-power) : value * tenTo(power);
+}
+
+function tenTo(power: i32): f64 {
+  let result: f64 = 1;
+  for (let base: f64 = 10; power > 0; power >>= 1, base *= base) {
+    if ((power & 1) !== 0) result *= base;
+  }
+  return result;
+}
