@@ -57,7 +57,8 @@ export function on_data(connection: Connection, client: Client, data: usize, len
   while (input.next()) {
     readRequest();
     if (!input.ok()) break;
-    if (count > 0) run(connection, client);
+    if (count === 0) continue;
+    run(connection, client);
     if (input.ok()) done += 1;
   }
   if (done > 0) commands.add(done);

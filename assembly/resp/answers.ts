@@ -79,7 +79,8 @@ export function unknownSubcommand(command: string): void {
   error(`ERR unknown subcommand '${shown(args[1], 128)}'. Try ${command.toUpperCase()} HELP.`);
 }
 
-function shown(bytes: Bytes, most: i32): string {
+/** What a client has sent, as a part of a line: up to a zero, and without line ends. */
+export function shown(bytes: Bytes, most: i32): string {
   const end = bytes.find(0);
   const part = bytes.slice(0, end < 0 ? most : min(end, most)).toString();
   return part.replaceAll('\r', ' ').replaceAll('\n', ' ');

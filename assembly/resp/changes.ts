@@ -2,7 +2,7 @@
 // changed meanwhile; otherwise it begins again.
 
 import { Bytes, Connection, view } from '../kit';
-import { bulk, error, integer, nothing, notInteger, ok } from './answers';
+import { bulk, error, integer, nothing, notInteger, ok, shown } from './answers';
 import { Client, change, end, FOUND, isLost, proceed, WRITTEN } from './client';
 import { ends, integerOf, isInteger, KEEPING, LONGEST, readEnds, readExpiry } from './numbers';
 import { args, count } from './request';
@@ -78,11 +78,14 @@ export function setRange(connection: Connection, client: Client, offset: i64): v
     done(connection, client, before);
     return;
   }
-  if (isTooLong(connection, client, offset + part.length)) return;
+  // A sum could pass what an i64 holds.
+  if (isTooLong(connection, client, min(offset, LONGEST) + part.length)) return;
   const made = compose(expiry);
   const at = <i32>offset;
   if (value !== null) made.bytes(value.slice(0, at));
-  for (let gap = before; gap < at; gap += 1) made.uint8(0);
+  let gap = at - before;
+  for (; gap >= 8; gap -= 8) made.uint64le(0);
+  for (; gap > 0; gap -= 1) made.uint8(0);
   made.bytes(part);
   if (value !== null) made.bytes(value.slice(at + part.length));
   client.sum = made.length - 8;
@@ -175,7 +178,7 @@ export function expire(connection: Connection, client: Client, unit: i64, absolu
   for (let i = 3; i < count; i += 1) {
     const rule = ruleOf(args[i]);
     if (rule === 0) {
-      error(`ERR Unsupported option ${args[i].toString()}`);
+      error(`ERR Unsupported option ${shown(args[i], 128)}`);
       return;
     }
     rules |= rule;

@@ -72,7 +72,8 @@ export function isAsked(connection: Connection, client: Client, status: i32): bo
 
 /** The store has not even been asked. */
 export function refused(status: i32): void {
-  if (status === STATUS_LIMIT) error('ERR the key or the value is too long');
+  if (status === STATUS_LIMIT)
+    error('ERR the key or the value is too long, or too many requests wait');
   else failed(status);
 }
 

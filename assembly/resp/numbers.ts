@@ -5,8 +5,8 @@ import { error, notInteger, syntax } from './answers';
 import { args, count } from './request';
 import { time } from './value';
 
-/** Of a string: proto-max-bulk-len. */
-export const LONGEST: i64 = 512 * 1024 * 1024;
+/** Of a string, with the time in front of it: no `maxValueBytes` is larger. */
+export const LONGEST: i64 = 8 * 1024 * 1024 - 8;
 /** The time to live stays what it is. */
 export const KEEPING: i64 = -1;
 const ZERO: i32 = 0x30;
@@ -58,7 +58,7 @@ export function readExpiry(argument: Bytes, unit: i64, absolute: boolean, least:
 export let ifNew: boolean = false;
 export let ifThere: boolean = false;
 export let tells: boolean = false;
-export let persists: boolean = false;
+let persists: boolean = false;
 
 /** Where the option stands that says when it ends; 0 for none. */
 let timed: i32 = 0;

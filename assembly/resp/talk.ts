@@ -10,6 +10,7 @@ import {
   nothing,
   notInteger,
   ok,
+  shown,
   simple,
   speak,
   text,
@@ -125,7 +126,7 @@ function hello(connection: Connection, client: Client, password: Bytes | null): 
       name = args[i];
       if (!isName(args[i])) return;
     } else {
-      error(`ERR Syntax error in HELLO option '${args[i].toString()}'`);
+      error(`ERR Syntax error in HELLO option '${shown(args[i], 128)}'`);
       return;
     }
   }
