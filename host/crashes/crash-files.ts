@@ -49,10 +49,13 @@ export class CrashFiles {
 
   async #keep(crash: Crash): Promise<void> {
     try {
-      const text = crashText(crash);
+      let text = '';
       for (let number = 1; number <= MOST_FILES; number += 1) {
         const file = path.join(this.#folder, `crash-${number}.json`);
-        if (!(await isThere(file)) && (await write(file, text))) {
+        if (await isThere(file)) continue;
+        // Not before there is a place: it takes milliseconds of the thread that accepts.
+        text ||= crashText(crash);
+        if (await write(file, text)) {
           this.#observer.kept(file);
           return;
         }

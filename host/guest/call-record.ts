@@ -82,6 +82,7 @@ export class CallRecord {
     this.#digest.fill(0);
     for (let at = 0; at < (sha256?.length ?? 0); at += 1) this.#digest[at] = sha256!.charCodeAt(at);
     this.#words[CALLBACK] = 0;
+    this.#to = -1;
     this.#words[VERSION] = guest.stateVersion;
     const note = (callback: number, ...numbers: number[]): void => {
       this.#note(guest, clock, callback, numbers);
@@ -148,12 +149,13 @@ export class CallRecord {
   }
 
   // Of pipelined messages each callback is given the rest of the same bytes, which are copied once: what a guest writes
-  // behind the message that it takes is not told of.
+  // behind the message that it takes is not told of. What is cut off anyhow is copied again by halves.
   #read(guest: Guest, address: number, length: number): void {
     const most = this.#bytes.length;
     const offset = address - this.#from;
     this.#words[LENGTH] = length;
-    if (this.#to === address + length && offset > 0 && offset + length <= most) {
+    const known = this.#to === address + length && offset > 0;
+    if (known && (offset + length <= most || (length > most && 2 * offset <= most))) {
       this.#words[START] = offset;
       return;
     }

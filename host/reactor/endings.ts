@@ -99,14 +99,15 @@ export class Endings {
       connection: serving ? this.#table[slot * COLUMNS + HANDLE]! : null,
       peer: serving ? this.#peers[slot] || this.#facts.peerAddress(slot) : '',
       place: placeOf(thrown, module.map ?? null),
-      crash: this.#crash(`${callback}: ${why}`, thrown),
+      crash: this.#crash(callback, why, thrown),
     });
   }
 
-  // Under a storm of traps nothing is copied that would not be kept.
-  #crash(key: string, thrown: unknown): Failure['crash'] {
-    if (this.#record === null || !this.#repeats.admit(key)) return null;
+  // Under a storm of traps nothing is copied that would not be kept. What was noted is of an earlier callback if an
+  // instance has failed in its start-up.
+  #crash(callback: string, why: string, thrown: unknown): Failure['crash'] {
+    if (this.#record === null || !this.#repeats.admit(`${callback}: ${why}`)) return null;
     const call = this.#record.read();
-    return call === null ? null : { call, frames: framesOf(thrown) };
+    return call === null || call.callback !== callback ? null : { call, frames: framesOf(thrown) };
   }
 }
