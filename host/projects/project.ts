@@ -14,7 +14,7 @@ export interface Project {
   readonly module: string;
 }
 
-export const SOURCE_ENDINGS = ['.ts', '.rs', '.c'] as const;
+const SOURCE_ENDINGS = ['.ts', '.rs', '.c'] as const;
 
 /**
  * The project of a source, or of the current folder.

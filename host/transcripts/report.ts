@@ -45,12 +45,10 @@ function firstDifference(a: Uint8Array, b: Uint8Array): number {
   return at < 0 ? a.length : at;
 }
 
-/** Bytes as they would stand in a transcript, on one line: text with escapes, or hex. */
-export function showBytes(bytes: Uint8Array): string {
-  return show(bytes, 0, isText(bytes)).line;
-}
-
-/** @returns the line, and how many characters of it stand before the byte at `wrong` */
+/**
+ * Bytes as they would stand in a transcript, on one line: text with escapes, or hex.
+ * @returns the line, and how many characters of it stand before the byte at `wrong`
+ */
 function show(bytes: Uint8Array, wrong: number, text: boolean): { line: string; mark: number } {
   if (bytes.length === 0) return { line: '(nothing)', mark: 0 };
   const most = text ? SHOWN : SHOWN_HEX;

@@ -27,7 +27,6 @@ function replayCommand(): ReturnType<typeof makeCommand> {
     .argument('<module>', 'the module that failed: a bundled protocol, or a path')
     .option('--config-file <PATH>', "what the guest's config gives it; it is not in the crash file")
     .option('--set <KEY=VALUE>', 'a line for config; repeatable (default: none)', parseSet)
-
     .allowExcessArguments(false);
   addTimeout(command);
   refuseRepetition(command, ['set']);
