@@ -34,15 +34,20 @@ export interface Place {
   readonly offset: number;
 }
 
-/** Where the guest was stopped; null when that is not known, or no source map is. Never throws. */
+/**
+ * Where the guest was stopped, in a function of its author if there is one: a line of a library says little. Null when
+ * that is not known, or no source map is. Never throws.
+ */
 export function placeOf(thrown: unknown, map: MapOf | null): Place | null {
-  const offset = map === null ? undefined : OFFSET.exec(stackOf(thrown))?.[1];
-  if (map === null || offset === undefined) return null;
-  return { map: map.map, offset: Number.parseInt(offset, 16) + map.shift };
+  if (map === null) return null;
+  const frames = [...stackOf(thrown).matchAll(FRAMES)];
+  const frame = frames.find(([, name = '']) => !name.startsWith(LIBRARY)) ?? frames[0];
+  if (frame === undefined) return null;
+  return { map: map.map, offset: Number.parseInt(frame[3]!, 16) + map.shift };
 }
 
-// V8 names a place as `wasm://wasm/…:wasm-function[12]:0x3f`, in bytes of the module.
-const OFFSET = /wasm-function\[\d+\]:0x([\da-f]{1,8})/;
+/** What AssemblyScript puts in front of functions from its own library and from packages. */
+const LIBRARY = '~lib/';
 
 // V8 names a function of the module as `at name (wasm://wasm/…)`.
 const FRAME = /at (\S+) \(wasm:/;
