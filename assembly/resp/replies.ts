@@ -125,7 +125,8 @@ export function answer(client: Client, form: i32, status: i32, data: usize, leng
   }
   if (form === PUT) ok();
   else if (form === PUT_NEW) {
-    if (status === STATUS_OK) ok();
+    // Of what ends at once, that it was not there is all that is asked: it is ABSENT.
+    if (status !== STATUS_CONFLICT) ok();
     else nothing();
   } else if (form === SETNX || form === DELETE) integer(status === STATUS_OK ? 1 : 0);
   else if (form === DELETED) client.sum += status === STATUS_OK ? 1 : 0;

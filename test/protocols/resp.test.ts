@@ -57,3 +57,13 @@ test('what a client has written stays on one line of an error', async (t) => {
   peer.send(encoded('EXPIRE', 'key', '1', 'a\r\n+OK'));
   t.is(peer.text(), '-ERR Unsupported option a  +OK\r\n');
 });
+
+test('what ends at once is set for a moment, also if it must be new', async (t) => {
+  const peer = (await resp()).connect();
+  peer.send(encoded('SET', 'key', 'v', 'PXAT', '1000', 'NX') + encoded('EXISTS', 'key'));
+  t.is(peer.text(), '+OK\r\n:0\r\n');
+  peer.send(encoded('SET', 'key', 'v') + encoded('SET', 'key', 'w', 'PXAT', '1000', 'NX'));
+  t.is(peer.text(), '+OK\r\n$-1\r\n');
+  peer.send(encoded('GET', 'key'));
+  t.is(peer.text(), '$1\r\nv\r\n');
+});

@@ -57,7 +57,8 @@ const value = fc.oneof(
   fc.string({ maxLength: 12 }),
 );
 const number = any('0', '1', '-1', '5', '100', '-3', 'x', '', '1.5', '01', '+1', ...limits);
-const time = any('100', '1000', '0', '-1', 'x', '99999999', limits[0]!);
+// Nothing ends while a slow machine answers.
+const time = any('100000', '1000000', '0', '-1', 'x', '99999999', limits[0]!);
 const unit = any('EX', 'PX', 'EXAT', 'PXAT', 'ex');
 
 const shapes: readonly (readonly [string, ...fc.Arbitrary<string>[]])[] = [
@@ -155,12 +156,11 @@ test.serial(
       t.is(run('redis-cli', 'SET', 'k', 'v', 'EX', '100'), 'OK\n');
       t.is(run('redis-cli', 'TTL', 'k'), '100\n');
       t.regex(run('redis-cli', 'INCR', 'k'), /not an integer/);
-      const bench = run('redis-benchmark', '-n', '5000', '-P', '16', '-q', '-t', 'set,get,incr');
+      const bench = run('redis-benchmark', '-n', '4800', '-P', '16', '-q', '-t', 'set,get,incr');
       for (const name of ['SET', 'GET', 'INCR']) t.regex(bench, new RegExp(`${name}: \\d+`));
-      t.is(run('redis-cli', 'GET', 'counter:__rand_int__'), '5000\n');
+      t.is(run('redis-cli', 'GET', 'counter:__rand_int__'), '4800\n');
 
       const client = redis.createClient({ url: `redis://127.0.0.1:${port}` });
-      t.teardown(() => client.destroy());
       await client.connect();
       const sums = await Promise.all(Array.from({ length: 200 }, () => client.incr('n')));
       t.deepEqual(
@@ -168,6 +168,7 @@ test.serial(
         Array.from({ length: 200 }, (_, index) => index + 1),
       );
       t.deepEqual(await client.mGet(['n', 'none', 'k']), ['200', null, 'v']);
+      client.destroy();
       server.kill('SIGTERM');
       t.is((await server.exited).code, 0);
     }
