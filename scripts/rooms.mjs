@@ -2,11 +2,13 @@
 // docs/architecture.md says what each room is for, and scripts/layers.mjs holds the code to it.
 
 /** Files at the root of host/ that every room may import. */
-export const words = ['errors', 'policy', 'text', 'rate-limit', 'config', 'units', 'nearest'];
+export const words = [
+  ...['errors', 'policy', 'text', 'rate-limit', 'config', 'units', 'nearest', 'values'],
+];
 
 /** Each room, and what it may import besides itself and the words: other rooms, or single files. */
 export const rooms = {
-  services: ['listen/spec', 'tls/texts'],
+  services: ['listen/spec', 'tls/texts', 'upstreams'],
   shared: [],
   'shared/member': ['shared'],
   kernel: ['shared/contract', 'shared/records'],
@@ -55,9 +57,10 @@ export const rooms = {
     'threads/spare-thread',
   ],
   tls: ['kernel'],
+  upstreams: ['listen/address', 'listen/peer'],
   server: [
     ...['shared', 'shared/member', 'engines', 'kernel', 'module', 'listen', 'listen/peer'],
-    ...['threads', 'tls', 'crashes'],
+    ...['threads', 'tls', 'crashes', 'upstreams'],
   ],
   admin: ['kernel', 'listen', 'memory/counts/metrics', 'server'],
   'admin/view': [],
@@ -95,7 +98,7 @@ export const rooms = {
       'logs',
       'module',
     ],
-    ...['server', 'services', 'systemd', 'tls', 'wasi'],
+    ...['server', 'services', 'systemd', 'tls', 'upstreams', 'wasi'],
   ],
   'cli/author': [
     ...['compiler', 'projects', 'playground', 'listen/spec', 'module/source', 'server'],
