@@ -8,7 +8,7 @@ export const words = [
 
 /** Each room, and what it may import besides itself and the words: other rooms, or single files. */
 export const rooms = {
-  services: ['listen/spec', 'tls/texts', 'upstreams'],
+  services: ['listen/spec', 'tls/texts', 'upstreams/spec'],
   shared: [],
   'shared/member': ['shared'],
   kernel: ['shared/contract', 'shared/records'],
@@ -57,10 +57,13 @@ export const rooms = {
     'threads/spare-thread',
   ],
   tls: ['kernel'],
-  upstreams: ['listen/address', 'listen/peer'],
+  upstreams: [
+    ...['kernel/monotonic', 'listen/address', 'listen/peer', 'shared/seats', 'upstreams/spec'],
+  ],
+  'upstreams/spec': [...['listen/address', 'listen/peer', 'upstreams/counts', 'upstreams/pattern']],
   server: [
     ...['shared', 'shared/member', 'engines', 'kernel', 'module', 'listen', 'listen/peer'],
-    ...['threads', 'tls', 'crashes', 'upstreams'],
+    ...['threads', 'tls', 'crashes', 'upstreams', 'upstreams/spec'],
   ],
   admin: ['kernel', 'listen', 'memory/counts/metrics', 'server'],
   'admin/view': [],
@@ -98,7 +101,7 @@ export const rooms = {
       'logs',
       'module',
     ],
-    ...['server', 'services', 'systemd', 'tls', 'upstreams', 'wasi'],
+    ...['server', 'services', 'systemd', 'tls', 'upstreams/spec', 'wasi'],
   ],
   'cli/author': [
     ...['compiler', 'projects', 'playground', 'listen/spec', 'module/source', 'server'],
@@ -133,6 +136,7 @@ export const limits = {
     'host/cli/author/dev.ts': 11,
     'host/cli/author/develop.ts': 13,
     'host/cli/author/test.ts': 14,
+    'host/server/outside.ts': 11,
     'host/server/serve.ts': 18,
     'host/admin/admin.ts': 16,
     'host/admin/page/app.ts': 12,

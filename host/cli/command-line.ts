@@ -10,8 +10,8 @@ import { type SettingName, settings } from '../policy.ts';
 import { LEVELS } from '../server/logger.ts';
 import { printable } from '../text.ts';
 import { showValue } from '../units.ts';
-import type { Upstreams } from '../upstreams/options.ts';
-import { parseUpstreams } from '../upstreams/read.ts';
+import { parseUpstreams } from '../upstreams/spec/read.ts';
+import type { Upstreams } from '../upstreams/spec/spec.ts';
 import { flagOf, PLACEHOLDERS, parseSetting } from './flags.ts';
 
 export const FAILED = 1;

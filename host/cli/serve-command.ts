@@ -4,7 +4,7 @@
 import { WasmpollError } from '../errors.ts';
 import { parseListen } from '../listen/spec.ts';
 import { MAX_WORKERS, type Policy, resolvePolicy } from '../policy.ts';
-import type { Upstreams } from '../upstreams/options.ts';
+import type { Upstreams } from '../upstreams/spec/spec.ts';
 import {
   addAdmin,
   addEngines,

@@ -7,8 +7,8 @@ import { WasmpollError } from '../errors.ts';
 import type { Listen } from '../listen/spec.ts';
 import type { ModuleSource } from '../module/protocol-module.ts';
 import { MAX_WORKERS, type Policy } from '../policy.ts';
-import type { Upstreams } from '../upstreams/options.ts';
-import { parseUpstreams } from '../upstreams/read.ts';
+import { parseUpstreams } from '../upstreams/spec/read.ts';
+import type { Upstreams } from '../upstreams/spec/spec.ts';
 import type { Logger } from './logger.ts';
 
 export interface ServeOptions {

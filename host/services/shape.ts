@@ -4,8 +4,8 @@
 import type { Listen } from '../listen/spec.ts';
 import { checkSetting, MAX_WORKERS, type SettingName, settings } from '../policy.ts';
 import { FORMS, readValue, showValue } from '../units.ts';
-import type { Upstreams } from '../upstreams/options.ts';
-import { readUpstreams } from '../upstreams/read.ts';
+import { readUpstreams } from '../upstreams/spec/read.ts';
+import type { Upstreams } from '../upstreams/spec/spec.ts';
 import { adviceOf, type Complain, isName, isTable, isText, shown, type Where } from '../values.ts';
 import type { Table } from './document.ts';
 

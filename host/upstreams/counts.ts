@@ -1,8 +1,8 @@
 // Upstream counts: how many connections each seat has to each upstream, in memory that outlives its thread. A column
 // has one writer, the seat's thread; what all have together is added up. It knows no connection.
 
-/** More seats have no number; shared/seats.ts. */
-const SEATS = 4096;
+import { SEATS } from '../shared/seats.ts';
+
 /** Upstreams of one server. */
 export const MOST_UPSTREAMS = 256;
 

@@ -1,8 +1,8 @@
-// Options: what an operator says of an upstream, as an object or as text, and what was read of it. It opens nothing and
+// Spec: what an operator says of an upstream, as an object or as text, and what was read of it. It opens nothing and
 // resolves no name.
 
-import type { Address } from '../listen/address.ts';
-import type { Pattern } from './pattern.ts';
+import type { Address } from '../../listen/address.ts';
+import type { Pattern } from '../pattern.ts';
 
 /** TLS towards an upstream, whose certificate is always verified. */
 export interface UpstreamTls {

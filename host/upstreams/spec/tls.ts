@@ -2,8 +2,8 @@
 
 import { isIP } from 'node:net';
 import path from 'node:path';
-import { type Complain, checkKeys, isTable, isText, shown } from '../values.ts';
-import { TLS_KEYS, type UpstreamOptions, type Upstreams, type UpstreamTls } from './options.ts';
+import { type Complain, checkKeys, isTable, isText, shown } from '../../values.ts';
+import { TLS_KEYS, type UpstreamOptions, type Upstreams, type UpstreamTls } from './spec.ts';
 import { upstreamOptions } from './text.ts';
 
 const FILE_KEYS = ['ca', 'cert', 'key'] as const;

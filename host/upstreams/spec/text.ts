@@ -1,8 +1,8 @@
 // Text: an upstream in one line, as flags have it: `TARGET,TARGET?key=value&…`. It says the same as an object, and
 // judges no value.
 
-import { adviceOf } from '../values.ts';
-import { TLS_KEYS } from './options.ts';
+import { adviceOf } from '../../values.ts';
+import { TLS_KEYS } from './spec.ts';
 
 const PLAIN_KEYS = ['allowPrivate', 'connectTimeout', 'max', 'proxy'];
 const LISTS = ['alpn', 'allowPrivate'];

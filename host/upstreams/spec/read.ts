@@ -1,10 +1,10 @@
 // Read: READ THIS FIRST of the upstreams' options. It finds every mistake in them, and says each where it stands: in a
 // file, in `serve()`, in a flag. It opens nothing.
 
-import { messageOf, WasmpollError } from '../errors.ts';
-import { parseAddress } from '../listen/address.ts';
-import { parseNetworks } from '../listen/peer/networks.ts';
-import { FORMS, readValue } from '../units.ts';
+import { messageOf, WasmpollError } from '../../errors.ts';
+import { parseAddress } from '../../listen/address.ts';
+import { parseNetworks } from '../../listen/peer/networks.ts';
+import { FORMS, readValue } from '../../units.ts';
 import {
   type Complain,
   checkKeys,
@@ -14,16 +14,15 @@ import {
   shown,
   type Values,
   type Where,
-} from '../values.ts';
-import type { UpstreamOptions, UpstreamSpec, Upstreams } from './options.ts';
-import { type Pattern, readPattern } from './pattern.ts';
+} from '../../values.ts';
+import { MOST_UPSTREAMS } from '../counts.ts';
+import { type Pattern, readPattern } from '../pattern.ts';
+import type { UpstreamOptions, UpstreamSpec, Upstreams } from './spec.ts';
 import { upstreamOptions } from './text.ts';
 import { readTls } from './tls.ts';
 
 const KEYS = [...['targets', 'pattern', 'allowPrivate', 'connectTimeout', 'max', 'tls', 'proxy']];
 
-/** Each is a table of its own in every worker. */
-const MOST_UPSTREAMS = 256;
 const MOST_TARGETS = 64;
 const MOST_CONNECTIONS = 1_048_576;
 const CONNECT_TIMEOUT_MS = 5000;
