@@ -200,7 +200,7 @@ export const settings = {
     min: 1,
     max: DAY_MS,
     unit: 'ms',
-    why: 'time for one guest callback before it counts as hung; enforced in workers only',
+    why: 'time for one guest callback before it counts as hung, four times that if its thread has to wait for a processor; enforced in workers only',
   },
   handshakeTimeoutMs: {
     default: 10_000,

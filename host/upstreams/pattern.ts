@@ -1,14 +1,11 @@
 // Pattern: hosts of which the guest names one: `*.example.com:443`. It reads the operator's text and the guest's, and
 // runs in any thread and in a page.
 
+import type { PatternFacts } from './contract.ts';
 import { type Host, readHost } from './host-name.ts';
 
-export interface Pattern {
-  /** What the name ends in, with its dot: `.example.com`; empty for any host, addresses included. */
-  readonly suffix: string;
-  /** Null: the guest adds it. */
-  readonly port: number | null;
-}
+/** With an empty suffix the host may be an address as well. */
+export type Pattern = PatternFacts;
 
 /** A host and a port that the guest may name. */
 export interface Named {
