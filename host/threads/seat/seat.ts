@@ -177,10 +177,11 @@ export class Seat {
   #tick(): void {
     const { control } = this.holdings;
     const { sequence } = control;
-    if (this.#thread === null || !this.#watchdog.hung(sequence, monotonicMs())) return;
+    const thread = this.#thread;
+    if (thread === null || !this.#watchdog.hung(sequence, monotonicMs(), thread.ranMs)) return;
     if (!control.condemn(sequence)) return;
     this.#hung = true;
-    void this.#thread.terminate();
+    void thread.terminate();
   }
 
   #ended(code: number, thrown: unknown): void {
