@@ -39,6 +39,7 @@ export {
   take,
 } from './message';
 export * from './numbers';
+export * from './parts';
 
 export function bytes(length: i32): Bytes {
   const from = at;
