@@ -9,6 +9,8 @@ export * from './abi';
 export { ByteMap } from './kit/byte-map';
 export { Bytes, literal, view, viewOf } from './kit/bytes';
 export { Connection, Session, stateSize, tail } from './kit/connection';
+export { matchesGlob } from './kit/glob';
+export { NAMES_HEAD, Names, namesAt } from './kit/names';
 export { draft, Output, reply } from './kit/output';
 export {
   Counter,
@@ -21,4 +23,5 @@ export {
   random,
   wall_clock,
 } from './kit/surroundings';
+export { levelsBefore, nameOf, patternOf, topicOf } from './kit/topics';
 export { config, input, store };
