@@ -1,17 +1,7 @@
 // RESP: READ THIS FIRST. A key-value server that speaks Redis's protocol, RESP2 and RESP3, on the keys that all
 // connections share. docs/resp.md says what there is. A command that must wait stays first in the input.
 
-import {
-  Bytes,
-  CLOSE_ABORT,
-  Connection,
-  Counter,
-  config,
-  input,
-  MESSAGE_DIRECT,
-  reply,
-  view,
-} from './kit';
+import { Bytes, CLOSE_ABORT, Connection, config, input, MESSAGE_DIRECT, reply, view } from './kit';
 import { error, speak, unknownCommand, wrongArity } from './resp/answers';
 import {
   append,
@@ -27,6 +17,7 @@ import {
 } from './resp/changes';
 import { channelCommand, deliver, forget, restore } from './resp/channels';
 import { Client, clientBytes, end, isSubscriber, STEP, stepped, wait } from './resp/client';
+import { COMMANDS, DROPPED, declareCounts, note, tellCounts } from './resp/counts';
 import {
   ends,
   ifNew,
@@ -59,12 +50,11 @@ export * from './guest';
 
 const MANY: i32 = i32.MAX_VALUE;
 
-let commands!: Counter;
 /** The password that clients must give; null without one. */
 let password: Bytes | null = null;
 
 export function _initialize(): void {
-  commands = new Counter('commands');
+  declareCounts();
   const text = config.text('password');
   if (text !== null && text.length > 0) password = text.keep();
 }
@@ -76,7 +66,6 @@ export function state_size(): i32 {
 export function on_data(connection: Connection, client: Client, data: usize, length: i32): i32 {
   input.begin(connection, client, data, length);
   speak(client.protocol);
-  let done = 0;
   while (input.next()) {
     // A line of words is read again each time; an array is not.
     if (client.keys === 0 || client.from === 0) readRequest(client);
@@ -84,9 +73,8 @@ export function on_data(connection: Connection, client: Client, data: usize, len
     if (client.keys > 0) goOn(connection, client);
     else if (count > 0) run(connection, client);
     else continue;
-    if (input.ok()) done += 1;
+    if (input.ok()) note(COMMANDS);
   }
-  if (done > 0) commands.add(done);
   if (input.bad()) {
     if (client.pending > 0) wait(connection, client);
     else {
@@ -94,6 +82,7 @@ export function on_data(connection: Connection, client: Client, data: usize, len
       connection.close();
     }
   }
+  tellCounts();
   return input.finish();
 }
 
@@ -113,6 +102,7 @@ export function on_reply(
     answer(client, tag, status, data, length);
     reply.send();
   }
+  if (client.pending === 0) tellCounts();
   if (client.waits === 0 || client.pending > 0) return;
   client.waits = 0;
   connection.resume();
@@ -140,10 +130,13 @@ export function on_message(
   // What the program sends to one connection is in no protocol of Redis.
   if ((flags & MESSAGE_DIRECT) !== 0) return;
   deliver(connection, client, tag, view(topic, topicLength), view(data, length));
+  tellCounts();
 }
 
 // As Redis ends the connection of a subscriber that is too slow: it finds out, and subscribes again.
 export function on_missed(connection: Connection, _client: Client): void {
+  note(DROPPED);
+  tellCounts();
   connection.close(CLOSE_ABORT);
 }
 

@@ -1,6 +1,7 @@
 // Answers: what a client is told, in RESP2 or RESP3. They go to `reply`, unless it is said otherwise.
 
 import { Bytes, Output, reply, STATUS_LIMIT, STATUS_UNAVAILABLE, STATUS_UNKNOWN } from '../kit';
+import { ERRORS, note } from './counts';
 import { args, count } from './request';
 
 /** Whether the client that is answered has asked for RESP3. */
@@ -25,6 +26,7 @@ export function ok(): void {
 }
 
 export function error(text: string): void {
+  note(ERRORS);
   out.text('-').text(text).text('\r\n');
 }
 

@@ -20,6 +20,7 @@ import {
 } from '../kit';
 import { bulk, error, integer, nothing, push, speak, text, writeTo, wrongArity } from './answers';
 import { addName, Client, isAnswered, namesOf } from './client';
+import { DELIVERED, note, PUBLISHED } from './counts';
 import { args, count } from './request';
 
 /** The first level of all topics. */
@@ -157,8 +158,11 @@ function publishCommand(): void {
     return;
   }
   const status = publish(topicOf(PREFIX, args[1]), args[2]);
-  if (status === STATUS_OK) integer(members.get(args[1], 0));
-  else error('ERR the name or the message is too long');
+  if (status !== STATUS_OK) error('ERR the name or the message is too long');
+  else {
+    note(PUBLISHED);
+    integer(members.get(args[1], 0));
+  }
 }
 
 /** A message has come for a connection. */
@@ -175,6 +179,7 @@ export function deliver(
   else reply.to(connection);
   const channel = nameOf(PREFIX, topic);
   if (tag === EXACT) {
+    note(DELIVERED);
     push(3);
     text('message');
     bulk(channel);
@@ -191,6 +196,7 @@ function deliverPatterns(client: Client, levels: i32, channel: Bytes, data: Byte
     const pattern = names.nameAt(at);
     const fits = names.markAt(at) === PATTERN && levelsOf(pattern) === levels;
     if (!fits || !matchesGlob(channel, pattern)) continue;
+    note(DELIVERED);
     push(4);
     text('pmessage');
     bulk(pattern);

@@ -156,14 +156,19 @@ export function stepped(
     client.version = store.version(data, length);
     values.set(connection.id, store.value(data, length).copy());
     client.step = FOUND;
-  } else if (status === STATUS_CONFLICT || (client.step === WRITING && status === STATUS_ABSENT)) {
+  } else if (client.step === WRITING && isWritten(client, status)) client.step = WRITTEN;
+  else if (status === STATUS_CONFLICT || status === STATUS_ABSENT) {
     // Somebody else was quicker.
     end(connection, client);
-  } else if (client.step === WRITING && status === STATUS_OK) client.step = WRITTEN;
-  else {
+  } else {
     client.status = status;
     client.step = FAILED;
   }
+}
+
+/** What was not there, and ends at once, is deleted as well: it is still not there. */
+function isWritten(client: Client, status: i32): boolean {
+  return status === STATUS_OK || (status === STATUS_ABSENT && client.version === store.NONE);
 }
 
 /** Writes what `next` holds, or deletes the key, if it is still what was found; or begins again. */

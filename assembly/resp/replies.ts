@@ -5,6 +5,7 @@ import { Bytes, Connection, input, STATUS_ABSENT, STATUS_CONFLICT, STATUS_OK, st
 import { bulk, failed, integer, list, nothing, ok, simple } from './answers';
 import { release } from './channels';
 import { Client, isAsked, wait } from './client';
+import { HITS, MISSES, note } from './counts';
 import { args, count, readBulk, second } from './request';
 import { compose, expiry, found, read, remaining, time } from './value';
 
@@ -159,6 +160,7 @@ export function answer(client: Client, form: i32, status: i32, data: usize, leng
 function show(client: Client, form: i32): void {
   const value = found;
   if (form === GET || form === ELEMENT) {
+    note(value === null ? MISSES : HITS);
     if (value === null) nothing();
     else bulk(value);
   } else if (form === COUNTED) client.sum += value === null ? 0 : 1;
