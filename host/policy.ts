@@ -132,6 +132,13 @@ export const settings = {
     unit: 'bytes',
     why: 'the longest PROXY header; each connection with one keeps it in a place of this size',
   },
+  maxUpstreams: {
+    default: 16_384,
+    min: 1,
+    max: 1_048_576,
+    unit: 'count',
+    why: 'connections to upstreams open at once, over all upstreams and workers; they count as maxConnections, too',
+  },
   acceptsPerTurn: {
     default: 64,
     min: 1,
@@ -193,7 +200,7 @@ export const settings = {
     min: 1,
     max: DAY_MS,
     unit: 'ms',
-    why: 'time for one guest callback before it counts as hung; enforced in workers only',
+    why: 'time for one guest callback before it counts as hung, four times that if its thread has to wait for a processor; enforced in workers only',
   },
   handshakeTimeoutMs: {
     default: 10_000,

@@ -1,4 +1,4 @@
-// openat2, lseek, fcntl, flock, poll and clock_gettime, each as it is.
+// openat2, lseek, fcntl, flock, poll, clock_gettime and pthread_getcpuclockid, each as it is.
 #include "file.h"
 
 #include <ctime>
@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -111,7 +112,7 @@ Napi::Value Poll(const Napi::CallbackInfo& info) {
 template <int (*call)(clockid_t, timespec*)>
 Napi::Value Clock(const Napi::CallbackInfo& info, const char* function) {
   Arguments arguments(info, function);
-  const int clock = arguments.Int(0, "clock", 0, INT_MAX);
+  const int clock = arguments.Int(0, "clock", INT_MIN, INT_MAX);
   size_t length = 0;
   auto* const out = static_cast<uint32_t*>(arguments.View(1, "out", napi_uint32_array, &length));
   if (!arguments.Failed() && length < 2) arguments.OutOfRange("out must have two elements");
@@ -134,6 +135,12 @@ Napi::Value ClockResolution(const Napi::CallbackInfo& info) {
   return Clock<clock_getres>(info, "clockResolution");
 }
 
+Napi::Value ThreadClock(const Napi::CallbackInfo& info) {
+  clockid_t clock = CLOCK_THREAD_CPUTIME_ID;
+  const int error = pthread_getcpuclockid(pthread_self(), &clock);
+  return Integer(info.Env(), error == 0 ? clock : 0);
+}
+
 }  // namespace
 
 void RegisterFile(Napi::Env env, Napi::Object exports) {
@@ -145,6 +152,7 @@ void RegisterFile(Napi::Env env, Napi::Object exports) {
   exports.Set("tryLock", Napi::Function::New<TryLock>(env, "tryLock"));
   exports.Set("poll", Napi::Function::New<Poll>(env, "poll"));
   exports.Set("clockTime", Napi::Function::New<ClockTime>(env, "clockTime"));
+  exports.Set("threadClock", Napi::Function::New<ThreadClock>(env, "threadClock"));
   exports.Set("clockResolution", Napi::Function::New<ClockResolution>(env, "clockResolution"));
 }
 

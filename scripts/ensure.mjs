@@ -10,7 +10,14 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /** The protocols that come with the package, and the AssemblyScript runtime each needs. */
-export const protocols = { chat: 'stub', echo: 'stub', lines: 'stub', resp: 'incremental' };
+export const protocols = {
+  chat: 'stub',
+  echo: 'stub',
+  lines: 'stub',
+  mqtt: 'incremental',
+  proxy: 'stub',
+  resp: 'incremental',
+};
 
 /** Rooms that are pages for browsers. */
 const pages = [

@@ -1,72 +1,71 @@
-// Topics: names of any bytes, such as clients choose, as topics, and back. It joins and publishes nothing.
+// Topics: which names may be topics and patterns as MQTT has them, and which patterns comprise which. It knows
+// bytes only, and no members.
 
 import { Bytes } from './bytes';
-import { draft } from './output';
 
-const SLASH: u32 = 0x2f;
-const ESCAPE: u32 = 0x25;
-const COLON: u32 = 0x3a;
-const POINT: u32 = 0x2e;
-const PLUS: u32 = 0x2b;
-const HASH: u32 = 0x23;
-/** From what is escaped to the letter that stands for it. */
-const SHIFT: u32 = 0x40;
+const SLASH: u8 = 0x2f;
+const PLUS: i32 = 0x2b;
+const HASH: i32 = 0x23;
+const DOLLAR: i32 = 0x24;
 
-const topic = draft();
-const name = draft();
+/** Whether it is UTF-8 without U+0000 and wildcards, and not empty. */
+export function isTopic(name: Bytes): boolean {
+  return isName(name) && name.find(<u8>PLUS) < 0 && name.find(<u8>HASH) < 0;
+}
 
-/**
- * The topic of a name: a level begins at each `.`, `:` and `/` of it, and what means something in topics is escaped.
- * So `PREFIX` and the first levels of a name, with `/#` behind, is a pattern for all names that begin so.
- * @param prefix the first level, in ASCII
- * @param levels how many levels of the name are taken at most, the prefix not counted
- * @returns a view that ends with the next call
- */
-export function topicOf(prefix: string, from: Bytes, levels: i32 = i32.MAX_VALUE): Bytes {
-  topic.clear().text(prefix);
-  if (levels === 0) return topic.view();
-  topic.uint8(SLASH);
-  for (let i = 0; i < from.length; i += 1) {
-    const byte = <u32>from.byte(i);
-    if (begins(byte)) {
-      levels -= 1;
-      if (levels === 0) break;
-      topic.uint8(SLASH);
+/** Whether it is a topic, or one whose wildcards are whole levels, `#` the last one. */
+export function isPattern(name: Bytes): boolean {
+  if (!isName(name)) return false;
+  for (let i = 0; i < name.length; i += 1) {
+    const byte = name.byte(i);
+    if (byte !== PLUS && byte !== HASH) continue;
+    if (i > 0 && name.byte(i - 1) !== SLASH) return false;
+    if (i + 1 < name.length && (byte === HASH || name.byte(i + 1) !== SLASH)) return false;
+  }
+  return true;
+}
+
+/** Whether a pattern matches all topics that another one, or a topic, stands for. */
+export function covers(pattern: Bytes, other: Bytes): boolean {
+  return compare(pattern, other, true);
+}
+
+/** Whether there may be a topic that both patterns match. */
+export function overlaps(pattern: Bytes, other: Bytes): boolean {
+  return compare(pattern, other, false);
+}
+
+function isName(name: Bytes): boolean {
+  return name.length > 0 && name.find(0) < 0 && name.isUtf8();
+}
+
+const isWild = (byte: i32): boolean => byte === PLUS || byte === HASH;
+
+// Topics that begin with `$` are matched only by patterns that spell out their first level.
+function compare(pattern: Bytes, other: Bytes, all: boolean): boolean {
+  if (isWild(pattern.byte(0)) && other.byte(0) === DOLLAR) return false;
+  if (!all && isWild(other.byte(0)) && pattern.byte(0) === DOLLAR) return false;
+  let mine = 0;
+  let its = 0;
+  while (mine <= pattern.length && its <= other.length) {
+    const own = pattern.byte(mine);
+    const byte = other.byte(its);
+    if (own === HASH) return true;
+    if (byte === HASH) return !all;
+    const end = endOf(pattern, mine);
+    const itsEnd = endOf(other, its);
+    if (own !== PLUS && (all || byte !== PLUS)) {
+      if (!pattern.slice(mine, end).equals(other.slice(its, itsEnd))) return false;
     }
-    if (byte === SLASH || byte === ESCAPE || byte === PLUS || byte === HASH) {
-      topic.uint8(ESCAPE).uint8(byte + SHIFT);
-    } else topic.uint8(byte);
+    mine = end + 1;
+    its = itsEnd + 1;
   }
-  return topic.view();
+  // `a/#` matches `a`, too.
+  if (its > other.length) return mine > pattern.length || pattern.byte(mine) === HASH;
+  return !all && other.byte(its) === HASH;
 }
 
-/** Whether a level of a name begins with it. */
-const begins = (byte: u32): boolean => byte === SLASH || byte === COLON || byte === POINT;
-
-/** The pattern for all names that have the first `levels` levels of this one. See `topicOf`. */
-export function patternOf(prefix: string, from: Bytes, levels: i32): Bytes {
-  topicOf(prefix, from, levels);
-  return topic.text('/#').view();
-}
-
-/** The name of a topic that `topicOf` has made. A view that ends with the next call */
-export function nameOf(prefix: string, from: Bytes): Bytes {
-  name.clear();
-  for (let i = prefix.length + 1; i < from.length; i += 1) {
-    const byte = <u32>from.byte(i);
-    if (byte === ESCAPE) {
-      i += 1;
-      name.uint8(<u32>from.byte(i) - SHIFT);
-    } else if (byte !== SLASH) name.uint8(byte);
-  }
-  return name.view();
-}
-
-/** How many levels a name has before an index, that in which the index lies not counted. */
-export function levelsBefore(from: Bytes, index: i32): i32 {
-  let levels = 0;
-  for (let i = 0; i < index; i += 1) {
-    if (begins(<u32>from.byte(i))) levels += 1;
-  }
-  return levels;
+function endOf(name: Bytes, from: i32): i32 {
+  const found = name.find(SLASH, from);
+  return found < 0 ? name.length : found;
 }

@@ -140,6 +140,11 @@ export interface NativeCalls extends Required<Pick<Kernel, 'enterPeer'>> {
   clockTime(clock: number, out: Uint32Array): Result;
   clockResolution(clock: number, out: Uint32Array): Result;
   /**
+   * The clock of the time that this thread has run on a processor, for `clockTime` in any thread of the process
+   * while this one is there; pthread_getcpuclockid(3). 0 when there is none.
+   */
+  threadClock(): number;
+  /**
    * This thread, as `makeFor` takes it. Descriptors that are made here are closed when the thread ends,
    * and the files of Unix listeners removed with them; not in the main thread, with which all ends.
    * A close in any thread forgets a descriptor, if it is one of the addon's.

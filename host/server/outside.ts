@@ -1,5 +1,5 @@
 // Outside: the engines of a server whose topics or keys live outside this process, put together with its own
-// seat. A server without engines has none of this.
+// seat, and where its guest may connect to. A server without either has none of this.
 
 import { randomBytes } from 'node:crypto';
 import type { BusEngine, Engine, Performer } from '../engines/contract.ts';
@@ -7,19 +7,25 @@ import { openStore, openTopics } from '../engines/open.ts';
 import { type EnginesStats, NO_ENGINES, PROCESS_BYTES, Router } from '../engines/router.ts';
 import { loopTimers } from '../engines/timers.ts';
 import { messageOf, WasmpollError } from '../errors.ts';
+import type { Native } from '../kernel/native.ts';
 import type { Policy } from '../policy.ts';
 import type { Shared } from '../shared/contract.ts';
 import type { Member } from '../shared/member/member.ts';
+import { Dialer } from '../upstreams/dialer.ts';
+import { type Operator, openOperator, type UpstreamsStats } from '../upstreams/system.ts';
 import { type Logger, silent } from './logger.ts';
 import type { ServeOptions } from './options.ts';
 
 export type { EnginesStats } from '../engines/router.ts';
+export type { UpstreamsStats } from '../upstreams/system.ts';
 
 export class Outside {
   readonly #store: Engine<Performer> | null;
   readonly #bus: Engine<BusEngine> | null;
   readonly #policy: Policy;
   readonly #logger: Logger;
+  readonly #operator: Operator | null;
+  #dialer: Dialer | null = null;
   #router: Router | null = null;
 
   private constructor(
@@ -27,7 +33,9 @@ export class Outside {
     bus: Engine<BusEngine> | null,
     policy: Policy,
     logger: Logger,
+    operator: Operator | null,
   ) {
+    this.#operator = operator;
     this.#logger = logger;
     this.#store = store;
     this.#bus = bus;
@@ -39,14 +47,16 @@ export class Outside {
    * @throws WasmpollError ERR_OPTION
    */
   static async load(
-    { store, topics, logger = silent }: Pick<ServeOptions, 'store' | 'topics' | 'logger'>,
+    options: Pick<ServeOptions, 'store' | 'topics' | 'upstreams' | 'logger'>,
     policy: Policy,
   ): Promise<Outside> {
+    const { store, topics, logger = silent } = options;
     return new Outside(
       store === undefined ? null : await openStore(store, policy, logger),
       topics === undefined ? null : await openTopics(topics, policy, logger),
       policy,
       logger,
+      openOperator(options.upstreams, logger),
     );
   }
 
@@ -57,6 +67,20 @@ export class Outside {
 
   get stats(): EnginesStats {
     return this.#router?.stats ?? NO_ENGINES;
+  }
+
+  /**
+   * Who connects to upstreams; null if there are none.
+   * @throws a SystemError when there is no descriptor left
+   */
+  openDialer(native: Native): Dialer | null {
+    if (this.#operator === null) return null;
+    this.#dialer = new Dialer(native, this.#operator, this.#policy.keepaliveMs);
+    return this.#dialer;
+  }
+
+  get upstreams(): UpstreamsStats {
+    return this.#operator?.stats ?? {};
   }
 
   /**
@@ -89,6 +113,8 @@ export class Outside {
    * not answered is in doubt. Idempotent.
    */
   async close(): Promise<void> {
+    this.#dialer?.close();
+    this.#dialer = null;
     const { graceMs } = this.#policy;
     if ((await this.#router?.close(graceMs)) !== false) return;
     const engine = this.#store?.name ?? this.#bus?.name;

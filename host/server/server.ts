@@ -117,10 +117,11 @@ export class Server extends WatchedEmitter {
 
   /**
    * Asks each worker for a sign that it turns, and waits so long for it, or for one that replaces the worker.
-   * By default twice `callbackTimeoutMs` and a second: a guest that hangs has been dealt with by then.
+   * By default five times `callbackTimeoutMs` and a second: a guest that hangs has been dealt with by then, on
+   * a machine that lets its thread wait as well.
    * @returns the numbers of the workers that gave none
    */
-  stuck(withinMs = 2 * this.#policy.callbackTimeoutMs + 1000): Promise<number[]> {
+  stuck(withinMs = 5 * this.#policy.callbackTimeoutMs + 1000): Promise<number[]> {
     return silentOf(this.#engine.roster.turned(), withinMs);
   }
 
@@ -143,10 +144,10 @@ export class Server extends WatchedEmitter {
   }
 
   #count(): ServerStats {
-    const { counts: shared, engines } = this.#own;
+    const { counts: shared, engines, upstreams } = this.#own;
     const logLinesDropped = this.#log.leftOut;
     const counted = this.#listening.counted(this.#engine.snapshot());
-    return { ...counted, logLinesDropped, shared, engines };
+    return { ...counted, logLinesDropped, shared, engines, upstreams };
   }
 
   /** The keys that guests have in common, for the program as well. */

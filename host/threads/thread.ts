@@ -9,8 +9,14 @@ import type { Native } from '../kernel/native.ts';
 // A thread's JavaScript heap holds the host's own objects, no connection's data.
 const HEAP_MB = 128;
 
-/** What a thread that may be kept ready says first, and its owner hears as `begun`. */
-export const BEGUN = 'begun';
+const NANOSECONDS_OF_MS = 1e6;
+const MS_OF_HIGH_HALF = 2 ** 32 / NANOSECONDS_OF_MS;
+
+/** What a thread that may be kept ready says first, with its clock; its owner hears `begun`. */
+export interface Begun {
+  /** From `threadClock()`. */
+  readonly begun: number;
+}
 
 /** Reads a script for threads; scripts/bundle.mjs has made it, with all that it imports. */
 export const readScript = (url: URL): string =>
@@ -31,6 +37,10 @@ export class Thread {
   begun = false;
   ended = false;
   readonly #worker: Worker;
+  readonly #native: Native;
+  readonly #time = new Uint32Array(2);
+  /** As long as it is not known, 0. */
+  #clock = 0;
   #error: unknown = null;
 
   /**
@@ -43,6 +53,7 @@ export class Thread {
     // A thread that cannot open what it needs leaves an epoll behind, which nobody could close.
     checkDescriptors(native, THREAD_DESCRIPTORS);
     leaveMissingFolder();
+    this.#native = native;
     this.#worker = new Worker(script, {
       eval: true,
       workerData: { ...data, addon: native.file },
@@ -52,12 +63,13 @@ export class Thread {
       argv: [],
       env: { ...process.env, NODE_OPTIONS: '' },
     });
-    this.#worker.on('message', (message) => {
-      if (message !== BEGUN) {
+    this.#worker.on('message', (message: Partial<Begun>) => {
+      if (message.begun === undefined) {
         this.owner?.message(message);
         return;
       }
       this.begun = true;
+      this.#clock = message.begun;
       this.owner?.begun?.();
     });
     this.#worker.on('error', (error) => {
@@ -67,6 +79,13 @@ export class Thread {
       this.ended = true;
       this.owner?.ended(code, this.#error);
     });
+  }
+
+  /** Milliseconds that it has run on a processor; NaN when nobody knows. */
+  get ranMs(): number {
+    const time = this.#time;
+    if (this.#clock === 0 || this.#native.clockTime(this.#clock, time) < 0) return NaN;
+    return time[1]! * MS_OF_HIGH_HALF + time[0]! / NANOSECONDS_OF_MS;
   }
 
   post(message: unknown): void {

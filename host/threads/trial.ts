@@ -41,7 +41,8 @@ export async function tryModule(
     return await new Promise<Layout>((resolve, reject) => {
       ticks = setInterval(() => {
         const { sequence } = control;
-        if (!watchdog.hung(sequence, monotonicMs()) || !control.condemn(sequence)) return;
+        if (!watchdog.hung(sequence, monotonicMs(), thread.ranMs)) return;
+        if (!control.condemn(sequence)) return;
         reject(refused(`start-up did not return within ${policy.callbackTimeoutMs} ms`));
       }, watchdog.intervalMs);
       thread.owner = {

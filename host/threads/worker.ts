@@ -9,7 +9,7 @@ import { openNative } from '../kernel/open-addon.ts';
 import { ControlWords } from '../memory/control-words.ts';
 import type { FromTrial, Task, TrialData } from './messages.ts';
 import { serveSeat } from './seat-worker.ts';
-import { BEGUN } from './thread.ts';
+import type { Begun } from './thread.ts';
 
 const port = parentPort as MessagePort;
 const native = openNative((workerData as { addon: string }).addon);
@@ -18,7 +18,7 @@ port.once('message', (task: Task) => {
   if (task.kind === 'seat') serveSeat(port, native, task);
   else tryModule(task);
 });
-port.postMessage(BEGUN);
+port.postMessage({ begun: native.threadClock() } satisfies Begun);
 
 /** Starts one instance of a module, drops it, and says how large its state is. */
 function tryModule({ module, policy, control }: TrialData): void {

@@ -176,6 +176,18 @@ test('clocks are read in nanoseconds, and there is no other', (t) => {
   t.is(native.clockTime(1000, out), -native.constants.EINVAL);
 });
 
+test('the time that a thread has run is read by its clock, and grows while it runs', (t) => {
+  const out = new Uint32Array(2);
+  const clock = native.threadClock();
+  const now = (): number => {
+    t.is(native.clockTime(clock, out), 0);
+    return out[1]! * 2 ** 32 + out[0]!;
+  };
+  const before = now();
+  while (now() < before + 1e6);
+  t.true(before > 0);
+});
+
 test('times are set to the nanosecond, to now, or left', (t) => {
   const file = path.join(temporary(t), 'file');
   writeFileSync(file, '');

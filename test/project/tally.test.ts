@@ -1,11 +1,12 @@
 // What CI says at its end of what has failed, and that an error of a test does not end the report.
 
 import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import test from 'ava';
 import { root } from '../helpers/documents.ts';
-import { runScript } from '../helpers/process.ts';
+import { runScript, temporary } from '../helpers/process.ts';
 
 const script = path.join(root, 'scripts', 'tally.mjs');
 
@@ -98,4 +99,54 @@ test('tests that were not over in time are reported, each by its name', async (t
     'not ok 2 - two',
     'Exited because no new tests completed within the last 7ms of inactivity',
   ]);
+});
+
+/** Runs it with an option and a file. */
+function tallyWith(
+  option: string,
+  file: string,
+  lines: string[],
+): { last: string[]; status: number | null } {
+  const input = lines.map((line) => `${line}\n`).join('');
+  const { stdout, status } = spawnSync(process.execPath, [script, option, file], {
+    input,
+    encoding: 'utf8',
+  });
+  return { last: stdout.slice(input.length).split('\n').slice(0, -1), status };
+}
+
+test('a few tests that fail are to be run once more, and are named unsteady when they pass then', (t) => {
+  const file = path.join(temporary(t), 'again');
+  const failing = tap('not ok 1 - project › tally › it is so', 'ok 2 - b', 'ok 3 - c # SKIP');
+  const first = tallyWith('--again', file, group('npm test', 1, failing));
+  t.deepEqual(first, {
+    last: ['not ok: npm test: project › tally › it is so', '1 passed, 1 failed, 1 skipped'],
+    status: 1,
+  });
+  t.is(readFileSync(file, 'utf8'), 'npm test\tdist/test/project/tally.test.js\n');
+  const passing = group('npm test dist/test/project/tally.test.js', 0, tap('ok 1 - it is so'));
+  t.deepEqual(tallyWith('--second', file, passing), {
+    last: ['unsteady: npm test: project › tally › it is so', '2 passed, 0 failed, 1 skipped'],
+    status: 0,
+  });
+  const failed = group('npm test dist/test/project/tally.test.js', 1, tap('not ok 1 - it is so'));
+  t.is(tallyWith('--second', file, failed).status, 1);
+});
+
+test('nothing is run once more when much has failed, or something that is no test', (t) => {
+  const file = path.join(temporary(t), 'again');
+  const many = Array.from(
+    { length: 5 },
+    (_, index) => `not ok ${index} - project › tally › ${index}`,
+  );
+  const one = group('npm test', 1, tap('not ok 1 - project › tally › it is so'));
+  for (const lines of [
+    group('npm test', 1, tap(...many)),
+    [...one, ...group('lint', 1, ['wrong'])],
+    group('npm test', 1, tap('not ok 1 - of no file › it is so')),
+    group('npm test', 0, tap('ok 1 - project › tally › it is so')),
+  ]) {
+    tallyWith('--again', file, lines);
+    t.false(existsSync(file));
+  }
 });

@@ -125,6 +125,8 @@ export class Seat {
       this.#pulse.started();
     } else if (message.kind === 'swapped') this.swap.served(message.swaps);
     else if (message.kind === 'prepared') this.swap.preparedWith(message.layout);
+    else if (message.kind === 'dial') this.holdings.calls?.dial(message.request);
+    else if (message.kind === 'cancel') this.holdings.calls?.cancel(message.handle);
     else if (message.kind === 'looked') this.#pulse.answered();
     else if (message.kind === 'unprepared') this.swap.unprepared(message.message);
     else if (message.kind === 'refused') {
@@ -177,10 +179,11 @@ export class Seat {
   #tick(): void {
     const { control } = this.holdings;
     const { sequence } = control;
-    if (this.#thread === null || !this.#watchdog.hung(sequence, monotonicMs())) return;
+    const thread = this.#thread;
+    if (thread === null || !this.#watchdog.hung(sequence, monotonicMs(), thread.ranMs)) return;
     if (!control.condemn(sequence)) return;
     this.#hung = true;
-    void this.#thread.terminate();
+    void thread.terminate();
   }
 
   #ended(code: number, thrown: unknown): void {
