@@ -18,6 +18,9 @@ export const CLOSE_GRACEFUL = 0;
 export const CLOSE_ABORT = 1;
 export const CLOSE_OUTPUT = 2;
 
+// The last argument of connect().
+export const CONNECT_LINK = 1;
+
 // The last argument of join() and leave(), as bits.
 export const JOIN_PATTERN = 1;
 export const JOIN_QUIET = 2;
@@ -55,5 +58,6 @@ export const REASON_HUNG = 9;
 export const REASON_SHUTDOWN = 10;
 export const REASON_ERROR = 11;
 export const REASON_MEMORY = 12;
+export const REASON_CONNECT = 13;
 export const REASON_TLS = 14;
 export const REASON_PROXY = 15;

@@ -132,6 +132,13 @@ export const settings = {
     unit: 'bytes',
     why: 'the longest PROXY header; each connection with one keeps it in a place of this size',
   },
+  maxUpstreams: {
+    default: 16_384,
+    min: 1,
+    max: 1_048_576,
+    unit: 'count',
+    why: 'connections to upstreams open at once, over all upstreams and workers; they count as maxConnections, too',
+  },
   acceptsPerTurn: {
     default: 64,
     min: 1,

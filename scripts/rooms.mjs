@@ -2,11 +2,13 @@
 // docs/architecture.md says what each room is for, and scripts/layers.mjs holds the code to it.
 
 /** Files at the root of host/ that every room may import. */
-export const words = ['errors', 'policy', 'text', 'rate-limit', 'config', 'units', 'nearest'];
+export const words = [
+  ...['errors', 'policy', 'text', 'rate-limit', 'config', 'units', 'nearest', 'values'],
+];
 
 /** Each room, and what it may import besides itself and the words: other rooms, or single files. */
 export const rooms = {
-  services: ['listen/spec', 'tls/texts'],
+  services: ['listen/spec', 'tls/texts', 'upstreams/spec'],
   shared: [],
   'shared/member': ['shared'],
   kernel: ['shared/contract', 'shared/records'],
@@ -55,9 +57,13 @@ export const rooms = {
     'threads/spare-thread',
   ],
   tls: ['kernel'],
+  upstreams: [
+    ...['kernel/monotonic', 'listen/address', 'listen/peer', 'shared/seats', 'upstreams/spec'],
+  ],
+  'upstreams/spec': [...['listen/address', 'listen/peer', 'upstreams/counts', 'upstreams/pattern']],
   server: [
     ...['shared', 'shared/member', 'engines', 'kernel', 'module', 'listen', 'listen/peer'],
-    ...['threads', 'tls', 'crashes'],
+    ...['threads', 'tls', 'crashes', 'upstreams', 'upstreams/spec'],
   ],
   admin: ['kernel', 'listen', 'memory/counts/metrics', 'server'],
   'admin/view': [],
@@ -95,7 +101,7 @@ export const rooms = {
       'logs',
       'module',
     ],
-    ...['server', 'services', 'systemd', 'tls', 'wasi'],
+    ...['server', 'services', 'systemd', 'tls', 'upstreams/spec', 'wasi'],
   ],
   'cli/author': [
     ...['compiler', 'projects', 'playground', 'listen/spec', 'module/source', 'server'],
@@ -130,6 +136,7 @@ export const limits = {
     'host/cli/author/dev.ts': 11,
     'host/cli/author/develop.ts': 13,
     'host/cli/author/test.ts': 14,
+    'host/server/outside.ts': 11,
     'host/server/serve.ts': 18,
     'host/admin/admin.ts': 16,
     'host/admin/page/app.ts': 12,

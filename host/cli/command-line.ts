@@ -10,6 +10,8 @@ import { type SettingName, settings } from '../policy.ts';
 import { LEVELS } from '../server/logger.ts';
 import { printable } from '../text.ts';
 import { showValue } from '../units.ts';
+import { parseUpstreams } from '../upstreams/spec/read.ts';
+import type { Upstreams } from '../upstreams/spec/spec.ts';
 import { flagOf, PLACEHOLDERS, parseSetting } from './flags.ts';
 
 export const FAILED = 1;
@@ -43,7 +45,7 @@ export function addListen(
   });
 }
 
-/** `--store` and `--topics`: what lies beyond the process. */
+/** `--store`, `--topics` and `--upstream`: what lies beyond the process. */
 export function addEngines(command: Command): void {
   command
     .option(
@@ -63,7 +65,24 @@ export function addEngines(command: Command): void {
         parseTopics(text, '--topics');
         return text;
       },
+    )
+    .option(
+      '--upstream <NAME=TARGET>',
+      'where the guest may connect to by that name: HOST:PORT, unix:PATH, several with commas, or a pattern such ' +
+        'as *.example.com:443; tls:// in front; behind it ?max=100, &connectTimeout=5s, &proxy=v2, ' +
+        '&allowPrivate=true; repeatable (default: nowhere)',
+      parseUpstreamFlag,
     );
+}
+
+/** @throws WasmpollError ERR_OPTION */
+function parseUpstreamFlag(text: string, before: Upstreams = {}): Upstreams {
+  const [, name = '', target = ''] = /^([^=]*)=(.*)$/s.exec(text) ?? [];
+  const bad = (why: string): WasmpollError => new WasmpollError('ERR_OPTION', `--upstream ${why}`);
+  if (name === '') throw bad(`must be NAME=TARGET, got '${text}'`);
+  if (Object.hasOwn(before, name)) throw bad(`${name} is given twice; several targets have commas`);
+  parseUpstreams({ [name]: target }, '--upstream');
+  return { ...before, [name]: target };
 }
 
 /** `--admin` and `--admin-allow-remote`: where operators ask. */

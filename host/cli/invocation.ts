@@ -31,10 +31,11 @@ async function run(
   // Loaded after the usage is known to be right, so that --help needs no addon.
   const { runServer } = await import('./serve.ts');
   const { listen = [DEFAULT_ADDRESS], workers, logData = false } = flags;
-  const { store, topics, crashFolder } = flags;
+  const { store, topics, upstream: upstreams, crashFolder } = flags;
   const paths = {
     ...(store && { store }),
     ...(topics && { topics }),
+    ...(upstreams && { upstreams }),
     ...(crashFolder && { crashFolder }),
   };
   const options = { protocol, listen, workers, policy, logData, ...paths };

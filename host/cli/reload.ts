@@ -127,9 +127,9 @@ function adjust(server: Server, before: Service, after: Service): string[] {
   if (live.length > 0) {
     server.adjust(Object.fromEntries(live.map((name) => [name, now[name]])) as LiveSettings);
   }
-  const others = (['workers', 'store', 'topics', 'crashFolder', 'logData'] as const).filter(
-    (name) => !same(before[name], after[name]),
-  );
+  const others = (
+    ['workers', 'store', 'topics', 'upstreams', 'crashFolder', 'logData'] as const
+  ).filter((name) => !same(before[name], after[name]));
   return [...names.filter((name) => !live.includes(name)), ...others];
 }
 

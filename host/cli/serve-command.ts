@@ -4,6 +4,7 @@
 import { WasmpollError } from '../errors.ts';
 import { parseListen } from '../listen/spec.ts';
 import { MAX_WORKERS, type Policy, resolvePolicy } from '../policy.ts';
+import type { Upstreams } from '../upstreams/spec/spec.ts';
 import {
   addAdmin,
   addEngines,
@@ -25,6 +26,7 @@ const SERVER_ONLY = [
     '--workers',
     '--store',
     '--topics',
+    '--upstream',
     '--log-level',
     '--config-file',
     '--set',
@@ -43,6 +45,7 @@ export interface ServeFlags extends ConfigFlags {
   crashFolder?: string;
   store?: string;
   topics?: string;
+  upstream?: Upstreams;
   admin?: string[];
   adminAllowRemote?: boolean;
 }
@@ -128,7 +131,7 @@ function serveCommand(): ReturnType<typeof makeCommand> {
   addLogs(command, 'info');
   addAdmin(command);
   addSettings(command, settingNames);
-  refuseRepetition(command, ['listen', 'set', 'admin']);
+  refuseRepetition(command, ['listen', 'set', 'upstream', 'admin']);
   return command;
 }
 

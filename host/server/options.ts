@@ -7,6 +7,8 @@ import { WasmpollError } from '../errors.ts';
 import type { Listen } from '../listen/spec.ts';
 import type { ModuleSource } from '../module/protocol-module.ts';
 import { MAX_WORKERS, type Policy } from '../policy.ts';
+import { parseUpstreams } from '../upstreams/spec/read.ts';
+import type { Upstreams } from '../upstreams/spec/spec.ts';
 import type { Logger } from './logger.ts';
 
 export interface ServeOptions {
@@ -39,6 +41,11 @@ export interface ServeOptions {
    */
   topics?: string;
   /**
+   * Where the guest may connect to, by the names that it knows: `{ db: '10.0.0.5:5432' }`, or objects:
+   * `{ targets, pattern, allowPrivate, connectTimeout, max, tls, proxy }`. Nowhere by default.
+   */
+  upstreams?: Upstreams;
+  /**
    * A folder that is there: the callbacks in which the guest fails or hangs are kept in it, with what users have
    * sent, for `wasmpoll replay`. At most ten files, the same once a minute. Off by default.
    */
@@ -62,7 +69,7 @@ export interface SwapOptions {
 
 const OPTIONS = [
   ...['protocol', 'listen', 'workers', 'policy', 'config', 'store', 'topics'],
-  ...['crashFolder', 'histograms', 'signal', 'logger', 'logData'],
+  ...['upstreams', 'crashFolder', 'histograms', 'signal', 'logger', 'logData'],
 ];
 
 /** @throws WasmpollError ERR_OPTION, naming the option and what it must be */
@@ -94,6 +101,7 @@ export function checkOptions(options: ServeOptions): void {
   if (![undefined, true, false].includes(options.histograms))
     bad('histograms must be true or false');
   checkEngines(options, bad);
+  parseUpstreams(options.upstreams, 'serve(): upstreams');
   if (options.logData !== undefined && typeof options.logData !== 'boolean') {
     bad('logData must be true or false');
   }

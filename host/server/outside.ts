@@ -1,5 +1,5 @@
 // Outside: the engines of a server whose topics or keys live outside this process, put together with its own
-// seat. A server without engines has none of this.
+// seat, and where its guest may connect to. A server without either has none of this.
 
 import { randomBytes } from 'node:crypto';
 import type { BusEngine, Engine, Performer } from '../engines/contract.ts';
@@ -10,16 +10,20 @@ import { messageOf, WasmpollError } from '../errors.ts';
 import type { Policy } from '../policy.ts';
 import type { Shared } from '../shared/contract.ts';
 import type { Member } from '../shared/member/member.ts';
+import { type Operator, openOperator, type UpstreamsStats } from '../upstreams/system.ts';
 import { type Logger, silent } from './logger.ts';
 import type { ServeOptions } from './options.ts';
 
 export type { EnginesStats } from '../engines/router.ts';
+export type { UpstreamsStats } from '../upstreams/system.ts';
 
 export class Outside {
   readonly #store: Engine<Performer> | null;
   readonly #bus: Engine<BusEngine> | null;
   readonly #policy: Policy;
   readonly #logger: Logger;
+  /** Null if the guest may connect to nowhere. */
+  readonly operator: Operator | null;
   #router: Router | null = null;
 
   private constructor(
@@ -27,7 +31,9 @@ export class Outside {
     bus: Engine<BusEngine> | null,
     policy: Policy,
     logger: Logger,
+    operator: Operator | null,
   ) {
+    this.operator = operator;
     this.#logger = logger;
     this.#store = store;
     this.#bus = bus;
@@ -39,14 +45,16 @@ export class Outside {
    * @throws WasmpollError ERR_OPTION
    */
   static async load(
-    { store, topics, logger = silent }: Pick<ServeOptions, 'store' | 'topics' | 'logger'>,
+    options: Pick<ServeOptions, 'store' | 'topics' | 'upstreams' | 'logger'>,
     policy: Policy,
   ): Promise<Outside> {
+    const { store, topics, logger = silent } = options;
     return new Outside(
       store === undefined ? null : await openStore(store, policy, logger),
       topics === undefined ? null : await openTopics(topics, policy, logger),
       policy,
       logger,
+      openOperator(options.upstreams, logger),
     );
   }
 
@@ -57,6 +65,10 @@ export class Outside {
 
   get stats(): EnginesStats {
     return this.#router?.stats ?? NO_ENGINES;
+  }
+
+  get upstreams(): UpstreamsStats {
+    return this.operator?.stats ?? {};
   }
 
   /**

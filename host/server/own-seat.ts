@@ -9,11 +9,11 @@ import { countsOf, type SharedCounts } from '../shared/counts.ts';
 import { Member, type Store, type SubscriptionObserver } from '../shared/member/member.ts';
 import { OWN_SEAT } from '../shared/seats.ts';
 import type { Common } from '../threads/engine.ts';
-import type { EnginesStats, Outside } from './outside.ts';
+import type { EnginesStats, Outside, UpstreamsStats } from './outside.ts';
 
 export type { SharedCounts } from '../shared/counts.ts';
 export type { MessageHandler, Store } from '../shared/member/member.ts';
-export type { EnginesStats } from './outside.ts';
+export type { EnginesStats, UpstreamsStats } from './outside.ts';
 
 /** An eventfd, and the duplicate that the event loop watches. */
 export const OWN_SEAT_DESCRIPTORS = 2;
@@ -64,6 +64,10 @@ export class OwnSeat {
 
   get engines(): EnginesStats {
     return this.#outside.stats;
+  }
+
+  get upstreams(): UpstreamsStats {
+    return this.#outside.upstreams;
   }
 
   /** See `Outside.start`. */

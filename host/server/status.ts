@@ -5,7 +5,7 @@ import type { ListeningCounts } from '../listen/counts.ts';
 import type { LoadedProtocol } from '../module/source.ts';
 import type { Policy } from '../policy.ts';
 import type { EngineStats, WorkerStatus } from '../threads/engine.ts';
-import type { EnginesStats, SharedCounts } from './own-seat.ts';
+import type { EnginesStats, SharedCounts, UpstreamsStats } from './own-seat.ts';
 
 /** What `server.stats()` returns. */
 export interface ServerStats extends EngineStats, ListeningCounts {
@@ -13,6 +13,8 @@ export interface ServerStats extends EngineStats, ListeningCounts {
   shared: SharedCounts;
   /** What carries them beyond this process. */
   engines: EnginesStats;
+  /** Where guests connect to, by name. */
+  upstreams: UpstreamsStats;
 }
 
 /**

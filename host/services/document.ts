@@ -2,9 +2,7 @@
 // and JSON, and not what may stand in the file.
 
 import { parse, TomlError } from 'smol-toml';
-
-/** Where a value stands: the keys that lead to it, and the indices of lists. */
-export type Path = readonly (string | number)[];
+import type { Where } from '../values.ts';
 
 export interface Table {
   readonly [key: string]: unknown;
@@ -34,7 +32,7 @@ export class Document {
   }
 
   /** The line, from 1, of the value, or of what is nearest around it. */
-  lineOf(path: Path): number {
+  lineOf(path: Where): number {
     for (let length = path.length; length > 0; length -= 1) {
       const line = this.#lines.get(keyOf(path.slice(0, length)));
       if (line !== undefined) return line;
@@ -43,7 +41,7 @@ export class Document {
   }
 }
 
-const keyOf = (path: Path): string => JSON.stringify(path.map(String));
+const keyOf = (path: Where): string => JSON.stringify(path.map(String));
 
 function parseToml(text: string): Table {
   try {
@@ -78,7 +76,7 @@ const lineAt = (text: string, at: number): number => text.slice(0, at).split('\n
 function tomlLines(text: string): Map<string, number> {
   const lines = new Map<string, number>();
   const counts = new Map<string, number>();
-  let table: Path = [];
+  let table: Where = [];
   let quotes = '';
   for (const [index, line] of text.split('\n').entries()) {
     if (quotes === '') {
@@ -95,7 +93,7 @@ function tomlLines(text: string): Map<string, number> {
 }
 
 // A table within a list of tables is the last one's.
-function tableOf(keys: readonly string[], list: boolean, counts: Map<string, number>): Path {
+function tableOf(keys: readonly string[], list: boolean, counts: Map<string, number>): Where {
   const path: (string | number)[] = [];
   for (const [index, key] of keys.entries()) {
     path.push(key);
@@ -113,7 +111,7 @@ function keysOf(text: string): string[] {
 }
 
 // Every key around a value has the line of the first that stands in it.
-function note(lines: Map<string, number>, path: Path, line: number): void {
+function note(lines: Map<string, number>, path: Where, line: number): void {
   for (let length = 1; length <= path.length; length += 1) {
     const key = keyOf(path.slice(0, length));
     if (!lines.has(key)) lines.set(key, line);

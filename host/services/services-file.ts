@@ -6,7 +6,10 @@ import path from 'node:path';
 import { messageOf, WasmpollError } from '../errors.ts';
 import { type Listen, listenOptions } from '../listen/spec.ts';
 import { resolveTls } from '../tls/texts.ts';
-import { Document, DocumentError, type Path } from './document.ts';
+import type { Upstreams } from '../upstreams/spec/spec.ts';
+import { resolvePaths } from '../upstreams/spec/tls.ts';
+import type { Where } from '../values.ts';
+import { Document, DocumentError } from './document.ts';
 import { type ProcessTable, readShape, type ServiceTable } from './shape.ts';
 
 /** A service, its paths made absolute: those in the file are relative to the file. */
@@ -16,9 +19,13 @@ export interface Service extends ServiceTable {
   readonly listen: readonly Listen[];
 }
 
-export interface Services extends Omit<ProcessTable, 'service'> {
+export interface Services extends Omit<ProcessTable, 'service' | 'upstreams'> {
   readonly services: readonly Service[];
-  /** Says of a mistake that is found later where in the file its cause stands; null is the process. */
+  /**
+   * Says of a mistake that is found later where in the file its cause stands.
+   * @param service null for the process
+   * @param key or several, with dots in between
+   */
   at(service: string | null, key: string, message: string): string;
 }
 
@@ -41,9 +48,13 @@ export class ConfigError extends WasmpollError {
 export function readServices(file: string): Services {
   const document = read(file);
   const problems: string[] = [];
-  const told = (where: Path, message: string): string =>
+  const told = (where: Where, message: string): string =>
     `${file}:${document.lineOf(where)}: ${where.length === 0 ? '' : `${where.join('.')}: `}${message}`;
-  const { service = {}, ...rest } = readShape(document.values, (where, message) => {
+  const {
+    service = {},
+    upstreams,
+    ...rest
+  } = readShape(document.values, (where, message) => {
     problems.push(told(where, message));
   });
   if (problems.length > 0) throw new ConfigError(problems);
@@ -51,12 +62,27 @@ export function readServices(file: string): Services {
   const { accessLog } = rest;
   const access =
     accessLog === undefined || accessLog === '-' ? accessLog : path.resolve(from, accessLog);
-  const services = Object.entries(service).map(([name, table]) => absolute(name, table, file));
-  const at: Services['at'] = (name, key, message) =>
-    told(name === null ? [key] : ['service', name, key], message);
+  const services = Object.entries(service).map(([name, table]) =>
+    absolute(name, withShared(table, upstreams), file),
+  );
+  const at: Services['at'] = (name, key, message) => {
+    const keys = key.split('.');
+    const own = name === null || isShared(service[name]?.upstreams, keys);
+    return told(own ? keys : ['service', name, ...keys], message);
+  };
   const own = { ...rest, ...(access && { accessLog: access }) };
   return { ...own, services, at };
 }
+
+/** With the upstreams of every service; its own win. */
+function withShared(table: ServiceTable, upstreams: Upstreams | undefined): ServiceTable {
+  if (upstreams === undefined) return table;
+  return { ...table, upstreams: { ...upstreams, ...table.upstreams } };
+}
+
+/** Whether the keys lead to an upstream that is not the service's own. */
+const isShared = (own: Upstreams = {}, [first, name = '']: readonly string[]): boolean =>
+  first === 'upstreams' && !Object.hasOwn(own, name);
 
 function read(file: string): Document {
   try {
@@ -77,13 +103,14 @@ const isJson = (file: string): boolean => path.extname(file) === '.json';
 function absolute(name: string, table: ServiceTable, file: string): Service {
   const from = path.dirname(path.resolve(file));
   // A bundled protocol has a name without a slash; so has a file beside the config, given as ./file.
-  const { protocol, listen, configFile, crashFolder } = table as Service;
+  const { protocol, listen, configFile, crashFolder, upstreams } = table as Service;
   return {
     ...table,
     name,
     listen: listen.map((one) => withPaths(one, from)),
     protocol: protocol.includes('/') ? path.resolve(from, protocol) : protocol,
     ...(configFile === undefined ? {} : { configFile: path.resolve(from, configFile) }),
+    ...(upstreams === undefined ? {} : { upstreams: resolvePaths(upstreams, from) }),
     ...(crashFolder === undefined ? {} : { crashFolder: path.resolve(from, crashFolder) }),
   };
 }

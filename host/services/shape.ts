@@ -2,16 +2,15 @@
 // not know whether a module, an address or a server is really there.
 
 import type { Listen } from '../listen/spec.ts';
-import { nearest } from '../nearest.ts';
 import { checkSetting, MAX_WORKERS, type SettingName, settings } from '../policy.ts';
 import { FORMS, readValue, showValue } from '../units.ts';
-import type { Path, Table } from './document.ts';
-
-/** Told of each mistake: where it stands, what is wrong and what to do. */
-export type Complain = (path: Path, message: string) => void;
+import { readUpstreams } from '../upstreams/spec/read.ts';
+import type { Upstreams } from '../upstreams/spec/spec.ts';
+import { adviceOf, type Complain, isName, isTable, isText, shown, type Where } from '../values.ts';
+import type { Table } from './document.ts';
 
 /** Reads a value; undefined when it has complained. */
-type Read = (value: unknown, path: Path, complain: Complain) => unknown;
+type Read = (value: unknown, path: Where, complain: Complain) => unknown;
 
 /** One service as the file has it; the names are those of `serve()`. */
 export interface ServiceTable {
@@ -24,6 +23,8 @@ export interface ServiceTable {
   store?: string;
   topics?: string;
   crashFolder?: string;
+  /** Where its guest may connect to. */
+  upstreams?: Upstreams;
   /** Lines show what clients send. */
   logData?: boolean;
 }
@@ -37,13 +38,15 @@ export interface ProcessTable {
   /** Where operators ask, over HTTP. */
   admin?: readonly string[];
   adminAllowRemote?: boolean;
+  /** Of every service. */
+  upstreams?: Upstreams;
   service?: { readonly [name: string]: ServiceTable };
 }
 
 const LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 
 const text: Read = (value, path, complain) => {
-  if (typeof value === 'string' && value !== '') return value;
+  if (isText(value)) return value;
   return complain(path, `must be a text, got ${shown(value)}`);
 };
 
@@ -107,12 +110,8 @@ function table(fields: { readonly [key: string]: Read }): Read {
   };
 }
 
-const unknown = (key: string, known: readonly string[]): string => {
-  const meant = nearest(key, known);
-  return meant === null
-    ? `there is no such key; there are ${known.join(', ')}`
-    : `there is no such key; ${meant} is one`;
-};
+const unknown = (key: string, known: readonly string[]): string =>
+  `there is no such key; ${adviceOf(key, known)}`;
 
 const policy = table(
   Object.fromEntries(
@@ -165,6 +164,11 @@ const listen: Read = (value, path, complain) => {
   return listener(value, path, complain);
 };
 
+const upstreams: Read = (value, path, complain) => {
+  readUpstreams(value, path, complain);
+  return value;
+};
+
 const service = table({
   protocol: text,
   listen: several('address', listen),
@@ -175,17 +179,16 @@ const service = table({
   store: text,
   topics: text,
   crashFolder: text,
+  upstreams,
   logData: truth,
 });
-
-const NAME = /^[a-z0-9][a-z0-9_-]{0,62}$/;
 
 const services: Read = (value, path, complain) => {
   if (!isTable(value)) return complain(path, 'must be tables, one a service: [service.NAME]');
   const read: Record<string, unknown> = {};
   for (const [name, item] of Object.entries(value)) {
     const at = [...path, name];
-    if (!NAME.test(name)) {
+    if (!isName(name)) {
       complain(at, 'a service has a name of small letters, digits, - and _, at most 63');
     } else read[name] = service(item, at, complain);
     checkService(item, at, complain);
@@ -194,7 +197,7 @@ const services: Read = (value, path, complain) => {
   return read;
 };
 
-function checkService(item: unknown, path: Path, complain: Complain): void {
+function checkService(item: unknown, path: Where, complain: Complain): void {
   if (!isTable(item)) return;
   for (const key of ['protocol', 'listen']) {
     if (item[key] === undefined) complain(path, `${key} is missing`);
@@ -210,6 +213,7 @@ const file = table({
   accessLog: text,
   admin: several('address', text),
   adminAllowRemote: truth,
+  upstreams,
   service: services,
 });
 
@@ -218,14 +222,4 @@ export function readShape(values: Table, complain: Complain): ProcessTable {
   const read = (file(values, [], complain) ?? {}) as ProcessTable;
   if (values.service === undefined) complain([], 'a service is missing: [service.NAME]');
   return read;
-}
-
-const isTable = (value: unknown): value is Table =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
-
-function shown(value: unknown): string {
-  if (typeof value === 'string') return `'${value.slice(0, 64)}'`;
-  if (value instanceof Date) return 'a date';
-  if (Array.isArray(value)) return 'a list';
-  return isTable(value) ? 'a table' : String(value);
 }

@@ -140,6 +140,42 @@ group = "www"
   ]);
 });
 
+test('upstreams are those of every service, and its own, which win', (t) => {
+  const text = `[upstreams]
+db = "10.0.0.5:5432"
+cache = "tls://10.0.0.6:6379?ca=ca.pem"
+
+[service.a]
+protocol = "echo"
+listen = "127.0.0.1:0"
+
+[service.b]
+protocol = "echo"
+listen = "127.0.0.1:1"
+
+[service.b.upstreams.db]
+targets = ["10.0.0.7:5432", "db.internal:5432"]
+connectTimeout = "2s"
+tls = { ca = "b.pem" }
+`;
+  const file = written(text);
+  const { services, at } = readServices(file);
+  const cache = { targets: '10.0.0.6:6379', tls: { ca: path.join(folder, 'ca.pem') } };
+  t.deepEqual(services[0]!.upstreams, { db: { targets: '10.0.0.5:5432' }, cache });
+  t.deepEqual(services[1]!.upstreams, {
+    db: {
+      targets: ['10.0.0.7:5432', 'db.internal:5432'],
+      ...{ connectTimeout: '2s', tls: { ca: path.join(folder, 'b.pem') } },
+    },
+    cache,
+  });
+  t.is(at('b', 'upstreams.db.tls', 'no'), `${file}:16: service.b.upstreams.db.tls: no`);
+  t.is(at('a', 'upstreams.db.tls', 'no'), `${file}:2: upstreams.db.tls: no`);
+  t.is(at('b', 'upstreams.cache', 'no'), `${file}:3: upstreams.cache: no`);
+  // What there is none of leaves no trace.
+  t.false('upstreams' in readServices(written(service(''))).services[0]!);
+});
+
 const service = (lines: string): string =>
   `[service.a]\nprotocol = "echo"\nlisten = "127.0.0.1:0"\n${lines}`;
 
@@ -225,6 +261,21 @@ const mistakes: [what: string, text: string | Uint8Array, ...lines: RegExp[]][] 
     'config twice',
     service('config = "x"\nconfigFile = "y"\n'),
     /^5: service\.a\.configFile: config is given as well; keep one of the two$/,
+  ],
+  [
+    'an upstream without a port',
+    `[upstreams.db]\n\ntargets = [\n"10.0.0.5:1",\n"10.0.0.6"]\n${service('')}`,
+    /^3: upstreams\.db\.targets\.1: address '10\.0\.0\.6': must be HOST:PORT/,
+  ],
+  [
+    'a near key of an upstream',
+    service('[service.a.upstreams.db]\ntarget = "h:1"\ntargets = "h:1"\n'),
+    /^5: service\.a\.upstreams\.db\.target: there is no such key; targets is one$/,
+  ],
+  [
+    'an upstream as number',
+    `upstreams = 7\n${service('')}`,
+    /^1: upstreams: must have an upstream for each name, got 7$/,
   ],
   [
     'two mistakes',

@@ -19,7 +19,7 @@ import {
 } from '../command-line.ts';
 import { type ConfigFlags, parseSet } from '../config-file.ts';
 import { flagOf, policyFrom, settingNames } from '../flags.ts';
-import { DEFAULT_ADDRESS } from '../serve-command.ts';
+import { DEFAULT_ADDRESS, type ServeFlags } from '../serve-command.ts';
 import type { Signals } from '../signals.ts';
 
 export interface DevFlags extends ConfigFlags {
@@ -30,6 +30,7 @@ export interface DevFlags extends ConfigFlags {
   accessLog?: string;
   store?: string;
   topics?: string;
+  upstream?: NonNullable<ServeFlags['upstream']>;
 }
 
 /** Does what the arguments say, and leaves the exit status. */
@@ -77,6 +78,6 @@ function devCommand(): ReturnType<typeof makeCommand> {
   addEngines(command);
   addLogs(command, 'info');
   addSettings(command, settingNames);
-  refuseRepetition(command, ['listen', 'set']);
+  refuseRepetition(command, ['listen', 'set', 'upstream']);
   return command;
 }

@@ -120,7 +120,7 @@ class Served {
   }
 
   async #start(protocol: string): Promise<void> {
-    const { listen, policy, logData, store, topics } = this.#options;
+    const { listen, policy, logData, store, topics, upstream: upstreams } = this.#options;
     const { logger, signals } = this.#operation;
     const server = await serve({
       ...{ protocol, listen, policy, logger, signal: signals.stop },
@@ -128,6 +128,7 @@ class Served {
       ...(logData && { logData }),
       ...(store && { store }),
       ...(topics && { topics }),
+      ...(upstreams && { upstreams }),
     });
     this.#server = server;
     this.#operation.watch(path.basename(protocol, '.wasm'), server);

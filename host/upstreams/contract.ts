@@ -1,0 +1,99 @@
+// Upstreams, as both sides see them: those who ask for connections (guests, through their reactor), the dialer that
+// makes them, and the operator's side, which knows where they lead. Types only.
+
+/** Which hosts a guest may add: `*.example.com:443`. */
+export interface PatternFacts {
+  /** What the host ends in, with its dot; empty for any host. */
+  readonly suffix: string;
+  /** Null: the guest adds it. */
+  readonly port: number | null;
+}
+
+/** What every thread knows of an upstream. */
+export interface UpstreamFacts {
+  readonly name: string;
+  /** Empty: the guest adds nothing. Otherwise it says `name:HOST`, or `name:HOST:PORT`. */
+  readonly patterns: readonly PatternFacts[];
+  /** Connections at a time, over all workers. */
+  readonly max: number;
+  /** The guest may begin TLS on its connections. */
+  readonly startTls: boolean;
+}
+
+/** What threads are given; it can be cloned. An upstream's number is its place in the list. */
+export interface UpstreamShare {
+  readonly upstreams: readonly UpstreamFacts[];
+  /** For an UpstreamCounts: who has how many. */
+  readonly counts: ArrayBufferLike;
+}
+
+/** A connection that a guest has asked for, and whose callback has returned. */
+export interface DialRequest {
+  /** Of the connection, in its seat. */
+  readonly handle: number;
+  /** The upstream's number. */
+  readonly upstream: number;
+  /** What the guest has added to the name, as it was written; '' for nothing. It fits a pattern. */
+  readonly added: string;
+  /** The parent's peer and this end of it, `127.0.0.1:80`, `[::1]:80`, `unix:…`; '' for none. */
+  readonly peer: string;
+  readonly local: string;
+}
+
+/** Whoever makes connections for one seat. Each request is answered once, unless it is cancelled. */
+export interface SeatDialer {
+  /** One for the same handle that is not answered yet is the same request. */
+  dial(request: DialRequest): void;
+  /** The answer is not wanted any more; it may come all the same. */
+  cancel(handle: number): void;
+}
+
+/** What a reactor is given where there are upstreams. */
+export interface UpstreamAccess extends SeatDialer {
+  readonly share: UpstreamShare;
+  /** The seat's number in the counts. */
+  readonly seat: number;
+}
+
+/** Why no connection came about. */
+export type DialFailure =
+  /** The peer's system said no. */
+  | 'refused'
+  /** Nobody answered within connectTimeout, resolving included. */
+  | 'timeout'
+  /** No way leads there, or it is reset while it begins. */
+  | 'unreachable'
+  /** The name has no address. */
+  | 'unresolved'
+  /** It has only addresses that the rules forbid. */
+  | 'denied'
+  /** This machine has no descriptor, port or memory left. */
+  | 'resources'
+  /** The handshake of TLS failed. */
+  | 'tls';
+
+/** Where one attempt goes. The address is numeric, was checked, and is connected to as it stands here. */
+export type Endpoint =
+  | { readonly target: number; readonly address: string; readonly port: number }
+  | { readonly target: number; readonly path: string };
+
+export type Resolved = readonly Endpoint[] | DialFailure;
+
+/** The operator's side, in the server's thread. Nothing here throws or rejects. */
+export interface Upstreams {
+  readonly share: UpstreamShare;
+  /** How long one connection may take from the request on, resolving included. */
+  connectTimeoutMs(upstream: number): number;
+  /**
+   * Endpoints in the order in which they are tried: the next begins when one has failed, or after 250 ms
+   * (RFC 8305). At once where nothing has to be looked up.
+   */
+  resolve(upstream: number, added: string): Resolved | Promise<Resolved>;
+  /** The PROXY header that goes first, of 536 bytes at most; null for none. */
+  header(upstream: number, request: DialRequest): Uint8Array | null;
+  /** An attempt has worked, or not: for rests and log lines. One that another overtook is not told. */
+  tried(upstream: number, endpoint: Endpoint, failure: DialFailure | null): void;
+  /** A request begins, and it was answered or cancelled: for counts. */
+  dialing(upstream: number): void;
+  dialed(upstream: number, outcome: DialFailure | 'connected' | 'cancelled'): void;
+}

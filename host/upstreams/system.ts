@@ -1,0 +1,68 @@
+// System: upstreams on this machine: what it knows of names, of its own addresses, of time and chance; and what a log
+// says. It judges no address.
+
+import { lookup } from 'node:dns/promises';
+import { networkInterfaces } from 'node:os';
+import { monotonicMs } from '../kernel/monotonic.ts';
+import { parseIp } from '../listen/peer/ip.ts';
+import { NETWORK_BYTES } from '../listen/peer/networks.ts';
+import { Operator } from './operator.ts';
+import { Resolver } from './resolver.ts';
+import { parseUpstreams } from './spec/read.ts';
+import type { Upstreams } from './spec/spec.ts';
+import type { Ground } from './upstream.ts';
+
+export type { Operator, UpstreamsStats } from './operator.ts';
+
+export interface UpstreamLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+}
+
+/** They change when a lease does; asking the kernel takes 0.1 ms. */
+const OWN_KEPT_MS = 5000;
+const WHOLE = 128;
+
+/** hosts(5) and nsswitch.conf(5) hold, and addresses come sorted by RFC 6724. */
+const lookUp = async (name: string): Promise<string[]> =>
+  (await lookup(name, { all: true, verbatim: true })).map(({ address }) => address);
+
+/**
+ * @returns null if there are no upstreams: nothing of it is there then
+ * @throws WasmpollError ERR_OPTION
+ */
+export function openOperator(upstreams: Upstreams | undefined, log: UpstreamLog): Operator | null {
+  const specs = parseUpstreams(upstreams, 'serve(): upstreams');
+  if (specs.length === 0) return null;
+  return new Operator(specs, systemGround(monotonicMs), (upstream, target, failure) => {
+    const fields = { upstream, target };
+    if (failure === null) log.info(fields, 'upstream: the target works again');
+    else log.warn({ ...fields, reason: failure }, 'upstream: the target has failed, and rests');
+  });
+}
+
+/** @param now monotonic milliseconds */
+function systemGround(now: () => number): Ground {
+  let [own, until] = [new Uint8Array(0), Number.NEGATIVE_INFINITY];
+  return {
+    targets: new Resolver(lookUp, now),
+    added: new Resolver(lookUp, now),
+    now,
+    random: Math.random,
+    own: () => {
+      if (now() >= until) [own, until] = [ownAddresses(), now() + OWN_KEPT_MS];
+      return own;
+    },
+  };
+}
+
+function ownAddresses(): Uint8Array<ArrayBuffer> {
+  const addresses = Object.values(networkInterfaces())
+    .flatMap((found = []) => found)
+    .flatMap(({ address }) => parseIp(address) ?? []);
+  const list = new Uint8Array(addresses.length * NETWORK_BYTES);
+  for (const [index, address] of addresses.entries()) {
+    list.set([WHOLE, ...address], index * NETWORK_BYTES);
+  }
+  return list;
+}

@@ -1,0 +1,76 @@
+// --upstream on the command line, the option of that name, and what a reload says of upstreams.
+
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import test from 'ava';
+import { serve } from '../../host/index.ts';
+import { refused, runCli, startCli, temporary } from '../helpers/process.ts';
+
+test('an upstream that is wrong is one line, which says where', async (t) => {
+  const wrong: [args: readonly string[], line: RegExp][] = [
+    [['10.0.0.5:5432'], /^wasmpoll: --upstream must be NAME=TARGET, got '10\.0\.0\.5:5432'; see/],
+    [['db='], /^wasmpoll: --upstream\.db: the target is missing: HOST:PORT; see --help\n$/],
+    [
+      ['db=10.0.0.5'],
+      /^wasmpoll: --upstream\.db\.targets: address '10\.0\.0\.5': must be HOST:PORT/,
+    ],
+    [['Db=h:1'], /^wasmpoll: --upstream\.Db: an upstream has a name of small letters, /],
+    [['db=h:1?max=x'], /^wasmpoll: --upstream\.db\.max: must be a whole number from 1 to /],
+    [['db=h:1', 'db=h:2'], /^wasmpoll: --upstream db is given twice; several targets have commas;/],
+  ];
+  for (const [values, line] of wrong) {
+    refused(t, await runCli(values.flatMap((value) => ['--upstream', value])), 2, line);
+  }
+});
+
+test('an option that is wrong is refused by name', async (t) => {
+  const options = { protocol: 'echo', listen: '127.0.0.1:0' };
+  await t.throwsAsync(serve({ ...options, upstreams: { db: '10.0.0.5' } }), {
+    code: 'ERR_OPTION',
+    message: /^serve\(\): upstreams\.db\.targets: address '10\.0\.0\.5': must be HOST:PORT/,
+  });
+  await t.throwsAsync(serve({ ...options, upstreams: 7 as never }), {
+    code: 'ERR_OPTION',
+    message: 'serve(): upstreams: must have an upstream for each name, got 7',
+  });
+});
+
+test('a server with upstreams tells how each is doing', async (t) => {
+  const server = await serve({
+    ...{ protocol: 'echo', listen: '127.0.0.1:0', workers: 0 },
+    upstreams: { db: '10.0.0.5:5432,unix:/run/db.sock', any: '*.example.com:443' },
+  });
+  const nothing = {
+    ...{ open: 0, connecting: 0, connected: 0, cancelled: 0, failed: {}, bytesIn: 0, bytesOut: 0 },
+  };
+  t.deepEqual(server.stats().upstreams, {
+    db: {
+      ...nothing,
+      targets: [
+        { address: '10.0.0.5:5432', resting: false },
+        { address: 'unix:/run/db.sock', resting: false },
+      ],
+    },
+    any: { ...nothing, targets: [] },
+  });
+  await server.close();
+  t.is(server.stats().upstreams.db!.open, 0);
+});
+
+test('upstreams of a file that have changed need a restart, and a warning says so', async (t) => {
+  const file = path.join(temporary(t), 'w.toml');
+  const write = (port: number) =>
+    writeFileSync(
+      file,
+      `[upstreams.db]\ntargets = "127.0.0.1:${port}"\n` +
+        '[service.a]\nprotocol = "echo"\nlisten = "127.0.0.1:0"\n',
+    );
+  write(1);
+  const server = await startCli(t, ['--config', file], { lines: 0 });
+  await server.written('stdout', /^a: listening on /m);
+  write(2);
+  server.kill('SIGHUP');
+  await server.written('stderr', /has changed, and needs a restart: upstreams/);
+  server.kill('SIGTERM');
+  t.is((await server.exited).code, 0);
+});
