@@ -8,7 +8,14 @@ import * as store from './kit/store';
 export * from './abi';
 export { ByteMap } from './kit/byte-map';
 export { Bytes, literal, view, viewOf } from './kit/bytes';
-export { Connection, Session, stateSize, tail } from './kit/connection';
+export {
+  Connection,
+  connect,
+  connectionOf,
+  Session,
+  stateSize,
+  tail,
+} from './kit/connection';
 export { dropNote, keepNote, note } from './kit/notes';
 export { draft, Output, reply } from './kit/output';
 export { addToRanges, inRanges, rangesSize, takeFromRanges } from './kit/ranges';

@@ -15,6 +15,7 @@ export const protocols = {
   echo: 'stub',
   lines: 'stub',
   mqtt: 'incremental',
+  proxy: 'stub',
   resp: 'incremental',
 };
 

@@ -43,7 +43,8 @@ async function start(
   // Tables are made for no more than can come.
   const fitting = { ...wanted, maxConnections: fitDescriptors(native, wanted.maxConnections) };
   const specs = parseAll(options.listen);
-  const policy = specs.some(({ tls }) => tls !== null) ? securePolicy(fitting) : fitting;
+  // Listeners with TLS may come later, and the window cannot grow then.
+  const policy = securePolicy(fitting);
   const { crashFolder = null } = options;
   const log = new ServerLog(policy, options.logger, options.logData, crashFolder);
   const listening = openListening(native, policy, log, specs);
@@ -60,7 +61,9 @@ async function start(
   const { histograms = false } = options;
   const { table: listeners, peers, tls } = listening;
   const records = crashFolder !== null;
-  const common = makeCommon(native, policy, { listeners, peers, routed, histograms, tls, records });
+  const dialer = outside.openDialer(native);
+  const shares = { listeners, peers, routed, histograms, tls, records, dialer };
+  const common = makeCommon(native, policy, shares);
   const own = new OwnSeat(common, policy, log, outside);
   let engine: Engine | null = null;
   try {
