@@ -16,7 +16,9 @@ export {
   stateSize,
   tail,
 } from './kit/connection';
+export { dropNote, keepNote, note } from './kit/notes';
 export { draft, Output, reply } from './kit/output';
+export { addToRanges, inRanges, rangesSize, takeFromRanges } from './kit/ranges';
 export {
   Counter,
   Gauge,
@@ -28,4 +30,5 @@ export {
   random,
   wall_clock,
 } from './kit/surroundings';
+export { covers, isPattern, isTopic, overlaps } from './kit/topics';
 export { config, input, store };

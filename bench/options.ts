@@ -1,4 +1,4 @@
-// The command lines of the bench, of its growth, of the ruler, and of topics and keys.
+// The command lines of the bench and of its like.
 
 import { parseArgs } from 'node:util';
 
@@ -27,6 +27,12 @@ export interface TlsOptions {
   readonly rounds: number;
   /** Null: all. */
   readonly contenders: readonly string[] | null;
+}
+
+export interface ProtocolOptions {
+  readonly rounds: number;
+  /** Names of suites; null: all. */
+  readonly only: readonly string[] | null;
 }
 
 export interface HostCostOptions {
@@ -59,6 +65,8 @@ const HOST_COST = {
 
 const TLS = { rounds: { type: 'string' }, contenders: { type: 'string' } } as const;
 
+const PROTOCOLS = { rounds: { type: 'string' }, only: { type: 'string' } } as const;
+
 const ROUNDS = { rounds: { type: 'string' } } as const;
 
 const FULL: Extent = { rounds: 15, seconds: 0.6 };
@@ -66,6 +74,7 @@ const QUICK: Extent = { rounds: 3, seconds: 0.25 };
 const GROWTH: Extent = { rounds: 5, seconds: 0.5 };
 const TLS_ROUNDS = 7;
 const SHARED_ROUNDS = 15;
+const PROTOCOL_ROUNDS = 9;
 // A build's turn takes some 5 ms, so that all of them meet the same machine in a round.
 const RULER = { rounds: 200, messages: 30_000 };
 
@@ -111,6 +120,18 @@ export function parseTlsOptions(args: readonly string[], known: readonly string[
   return {
     rounds: roundsOf(values.rounds, TLS_ROUNDS),
     contenders: namesOf('--contenders', values.contenders, known),
+  };
+}
+
+/** @throws UsageError */
+export function parseProtocolOptions(
+  args: readonly string[],
+  known: readonly string[],
+): ProtocolOptions {
+  const { values } = explained(() => parseArgs({ args: [...args], options: PROTOCOLS }), PROTOCOLS);
+  return {
+    rounds: roundsOf(values.rounds, PROTOCOL_ROUNDS),
+    only: namesOf('--only', values.only, known),
   };
 }
 

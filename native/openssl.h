@@ -38,7 +38,7 @@
   _(SSL_get1_peer_certificate) _(SSL_get_SSL_CTX) _(SSL_get_current_cipher) _(SSL_get_error) \
   _(SSL_get_servername) _(SSL_get_version) _(SSL_new) _(SSL_read_ex) _(SSL_select_next_proto) \
   _(SSL_session_reused) _(SSL_set_SSL_CTX) _(SSL_set_accept_state) _(SSL_set_bio) \
-  _(SSL_set_msg_callback) _(SSL_shutdown) _(SSL_write_ex) _(TLS_server_method) \
+  _(SSL_set_msg_callback) _(SSL_shutdown) _(SSL_version) _(SSL_write_ex) _(TLS_server_method) \
   _(X509_NAME_print_ex) _(X509_STORE_add_cert) _(X509_check_private_key) _(X509_digest) \
   _(X509_free) _(X509_get_subject_name)
 

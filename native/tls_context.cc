@@ -259,8 +259,10 @@ int TlsContext::ChooseProtocol(SSL*, const unsigned char** chosen, unsigned char
 int TlsContext::PrepareTicket(SSL* ssl, unsigned char* name, unsigned char* iv,
                               EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac, int encrypts) {
   void* const self = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), 0);
+  // Clients of TLS 1.3 use a ticket once, and OpenSSL gives them another only if it is told to: RFC 8446, C.4.
+  const bool once = SSL_version(ssl) == TLS1_3_VERSION;
   return static_cast<const TlsContext*>(self)->tickets_->Prepare(name, iv, cipher, mac,
-                                                                 encrypts != 0);
+                                                                 encrypts != 0, once);
 }
 
 }  // namespace wasmpoll

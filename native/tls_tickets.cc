@@ -37,7 +37,7 @@ const TlsTickets::Key* TlsTickets::Newest(int64_t now) {
 }
 
 int TlsTickets::Prepare(unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher,
-                        EVP_MAC_CTX* mac, bool encrypts) {
+                        EVP_MAC_CTX* mac, bool encrypts, bool once) {
   const std::lock_guard<std::mutex> guard(lock_);
   const Key* const newest = Newest(NowMs());
   if (newest == nullptr) return encrypts ? kFailed : kUnknown;
@@ -49,7 +49,7 @@ int TlsTickets::Prepare(unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* 
   for (const Key& key : keys_) {
     if (memcmp(name, key.name, kName) != 0) continue;
     const int armed = Arm(key, iv, cipher, mac, false);
-    return armed == kGood && &key != newest ? kRenew : armed;
+    return armed == kGood && (once || &key != newest) ? kRenew : armed;
   }
   return kUnknown;
 }

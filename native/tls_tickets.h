@@ -20,9 +20,9 @@ class TlsTickets {
 
   int64_t lifetime_ms() const { return lifetime_ms_; }
 
-  // As SSL_CTX_set_tlsext_ticket_key_evp_cb(3) has it.
+  // As SSL_CTX_set_tlsext_ticket_key_evp_cb(3) has it. `once`: clients use a ticket once, and need another.
   int Prepare(unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac,
-              bool encrypts);
+              bool encrypts, bool once);
 
  private:
   static constexpr size_t kName = 16;

@@ -14,6 +14,7 @@ export const protocols = {
   chat: 'stub',
   echo: 'stub',
   lines: 'stub',
+  mqtt: 'incremental',
   proxy: 'stub',
   resp: 'incremental',
 };

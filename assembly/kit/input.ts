@@ -15,6 +15,7 @@ const RETURN: u8 = 0x0d;
 const MINUS: u8 = 0x2d;
 
 export * from './numbers';
+export * from './parts';
 
 // How the message stands.
 const GOOD: i32 = 0;

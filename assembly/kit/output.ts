@@ -96,6 +96,11 @@ export class Output {
     return this;
   }
 
+  /** Bytes with their number in front, in 16 bits. */
+  bytes16(value: Bytes): Output {
+    return this.uint16(value.length).memory(value.at, value.length);
+  }
+
   uint32(value: u32): Output {
     return this.uint32le(bswap<u32>(value));
   }

@@ -76,6 +76,28 @@ export function isLike(at: usize, length: i32, units: usize): boolean {
   return true;
 }
 
+// Table 3-7 of the Unicode standard: no overlong forms, no surrogates, nothing above U+10FFFF.
+export function isUtf8(at: usize, end: usize): boolean {
+  while (true) {
+    while (at + 8 <= end && (load<u64>(at) & TOPS) === 0) at += 8;
+    if (at >= end) return true;
+    const lead = <u32>load<u8>(at);
+    at += 1;
+    if (lead < 0x80) continue;
+    if (lead < 0xc2 || lead > 0xf4) return false;
+    const more: usize = lead < 0xe0 ? 1 : lead < 0xf0 ? 2 : 3;
+    if (at + more > end) return false;
+    const second = <u32>load<u8>(at);
+    if (lead === 0xe0 && second < 0xa0) return false;
+    if (lead === 0xed && second > 0x9f) return false;
+    if (lead === 0xf0 && second < 0x90) return false;
+    if (lead === 0xf4 && second > 0x8f) return false;
+    for (const next = at + more; at < next; at += 1) {
+      if ((load<u8>(at) & 0xc0) !== 0x80) return false;
+    }
+  }
+}
+
 /** @returns the address of the first such byte, or `end` */
 export function search(at: usize, end: usize, byte: u8): usize {
   const all = ONES * <u64>byte;

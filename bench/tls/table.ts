@@ -18,6 +18,9 @@ const HEAD = [
   '16 KiB, µs',
   '÷ C',
   'handshakes a CPU second',
+  'time ÷ C',
+  'with a session',
+  'time ÷ C',
   'resumed',
   'idle connection, KiB',
 ];
@@ -46,7 +49,10 @@ export function tlsTable(all: readonly Measured[], reference: Measured): string 
         micros(of('largeNs')),
         times('largeNs'),
         rate('fullNs'),
+        times('fullNs'),
         share > 0 ? rate('resumedNs') : 'none',
+        share > 0 ? times('resumedNs') : 'none',
+        `${Math.round(share * 100)} %`,
         (idleBytes / 1024).toFixed(1),
       ];
     }),

@@ -46,6 +46,16 @@ const bundled: Record<string, { imports: string[]; exports: string[] }> = {
       ...['state_size', 'on_open', 'on_drain', 'on_timer', 'on_close', 'on_message', 'on_missed'],
     ],
   },
+  mqtt: {
+    imports: [
+      ...['send', 'want', 'close', 'set_timer', 'now', 'wall_clock', 'random', 'config', 'metric'],
+      ...['measure', 'join', 'leave', 'publish', 'store_get', 'store_put', 'store_delete'],
+    ],
+    exports: [
+      ...['_initialize', 'state_size', 'on_open', 'on_timer', 'on_close', 'on_message'],
+      ...['on_missed', 'on_reply', 'on_restore'],
+    ],
+  },
   proxy: {
     imports: ['config', 'connect', 'splice', 'close', 'send'],
     exports: ['on_open', 'on_connect'],

@@ -21,10 +21,10 @@ const c = measured('c', 10_000, 20_000, 30_000);
 // What disturbed a round disturbed both.
 const ours = measured('ours', 11_000, 22_000, 45_000);
 
-test('each contender is divided by C in the same round, and who resumes nothing says so', (t) => {
+test('each contender is divided by C in the same round, and the share that was resumed is shown', (t) => {
   const [, , first, second] = tlsTable([c, ours], c).split('\n');
-  t.is(first, '| c | 20.0 | 1.00 | 40.0 | 1.00 | 2000 | 4000 | 20.0 |');
-  t.is(second, '| ours | 22.0 | 1.10 | 44.0 | 1.10 | 2000 | none | 20.0 |');
+  t.is(first, '| c | 20.0 | 1.00 | 40.0 | 1.00 | 2000 | 1.00 | 4000 | 1.00 | 100 % | 20.0 |');
+  t.is(second, '| ours | 22.0 | 1.10 | 44.0 | 1.10 | 2000 | 1.00 | none | none | 0 % | 20.0 |');
 });
 
 test('a goal is met at its bound, and a loss is printed like a win', (t) => {

@@ -318,6 +318,26 @@ test('a client that comes back resumes its session, with whatever worker it meet
   t.is(server.stats().tls?.resumed, 6);
 });
 
+test('a session that went on can go on again: whoever has used a ticket is given another', async (t) => {
+  const { server, address } = await start(t, { workers: 1 });
+  let session: Buffer | undefined;
+  for (let times = 0; times < 4; times += 1) {
+    const secure = session === undefined ? {} : { session };
+    const client = await connect(address, { owner: t, secure });
+    t.is(client.tls.isSessionReused(), times > 0);
+    let given: Buffer | undefined;
+    client.tls.on('session', (ticket) => {
+      given = ticket;
+    });
+    // Tickets come before the echo.
+    await client.send('x');
+    await client.readExactly(1);
+    t.truthy(given);
+    session = given;
+  }
+  t.is(server.stats().tls?.resumed, 3);
+});
+
 test('behind a balancer, its header is in clear, and TLS begins behind it, in one piece or two', async (t) => {
   const { certFile: cert, keyFile: key } = pair;
   const server = await serve({

@@ -1,0 +1,181 @@
+// MQTT: READ THIS FIRST. A broker for MQTT 3.1, 3.1.1 and 5.0 on the topics that all connections share. docs/mqtt.md
+// says what there is. Sections are those of the specification of 5.0.
+
+import {
+  Connection,
+  Counter,
+  Gauge,
+  input,
+  MESSAGE_RETAINED,
+  now,
+  random,
+  reply,
+  store,
+  view,
+} from './kit';
+import { find, packetMost, readConfig } from './mqtt/access';
+import { Client, clientSize, dropWill, end, recall, USER } from './mqtt/client';
+import * as codes from './mqtt/codes';
+import { forget as begin, connect, GIVE_WAY, lastWill, refuse } from './mqtt/connect';
+import { confirm, DROPPED, deliver, fetched, forget, WRITTEN } from './mqtt/deliver';
+import { fail, fault, faultless, OF_DISCONNECT, readProperties } from './mqtt/properties';
+import { acknowledged, receive, release } from './mqtt/publish';
+import { subscribe, unsubscribe } from './mqtt/subscribe';
+
+export * from './guest';
+
+const CONNECT_MS: i32 = 10_000;
+
+let connections!: Gauge;
+let received!: Counter;
+let sent!: Counter;
+let dropped!: Counter;
+
+/** Of this instance, and how many clients it knows. */
+let instance: u32 = 0;
+let known: i32 = 0;
+
+export function _initialize(): void {
+  connections = new Gauge('clients');
+  received = new Counter('messages_received');
+  sent = new Counter('messages_sent');
+  dropped = new Counter('messages_dropped');
+  readConfig();
+}
+
+export function state_size(): i32 {
+  return clientSize();
+}
+
+export function on_open(connection: Connection, _client: Client): void {
+  connection.timer(CONNECT_MS);
+}
+
+export function on_data(connection: Connection, client: Client, data: usize, length: i32): i32 {
+  input.begin(connection, client, data, length);
+  faultless();
+  begin();
+  let messages = 0;
+  client.seen = now();
+  while (input.next()) {
+    const first = <i32>input.uint8();
+    const size = <i32>input.varint(4);
+    if ((first >> 4 === codes.CONNECT) !== (client.level === 0)) fail(codes.PROTOCOL_ERROR);
+    else if (size > packetMost) fail(codes.TOO_LARGE);
+    if (!input.ok() || !input.frame(size)) break;
+    if (first >> 4 !== codes.PUBLISH) packet(connection, client, first >> 4, first & 15);
+    else if (receive(client, first & 15)) messages += 1;
+  }
+  if (messages > 0) received.add(messages);
+  if (input.bad()) {
+    if (client.level === 0) refuse(fault);
+    end(connection, client, fault);
+  }
+  return input.finish();
+}
+
+function packet(connection: Connection, client: Client, type: i32, flags: i32): void {
+  const two = type === codes.PUBREL || type === codes.SUBSCRIBE || type === codes.UNSUBSCRIBE;
+  if (flags !== (two ? 2 : 0)) fail(codes.MALFORMED);
+  else if (type === codes.PUBACK || type === codes.PUBREC || type === codes.PUBCOMP) {
+    const id = acknowledged(client);
+    if (!input.whole()) return;
+    const code = confirm(connection, client, type, id);
+    if (code !== 0) fail(code);
+  } else if (type === codes.PUBREL) release(client);
+  else if (type === codes.SUBSCRIBE) subscribe(connection, client);
+  else if (type === codes.UNSUBSCRIBE) unsubscribe(connection, client);
+  else if (type === codes.PINGREQ) {
+    if (input.whole()) reply.uint8(codes.PINGRESP << 4).uint8(0);
+  } else if (type === codes.DISCONNECT) disconnect(connection, client);
+  else if (type === codes.CONNECT) {
+    connect(connection, client);
+    if (client.level > 0) count(client);
+  } else fail(codes.PROTOCOL_ERROR);
+}
+
+function disconnect(connection: Connection, client: Client): void {
+  let code = 0;
+  if (client.level === 5 && input.rest() > 0) {
+    code = <i32>input.uint8();
+    if (input.rest() > 0) readProperties(OF_DISCONNECT);
+  }
+  if (!input.whole()) return;
+  if (code === 0) dropWill(client);
+  connection.close();
+}
+
+export function on_message(
+  connection: Connection,
+  client: Client,
+  tag: i32,
+  flags: i32,
+  topic: usize,
+  topicLength: i32,
+  data: usize,
+  length: i32,
+): void {
+  if (tag === GIVE_WAY) {
+    end(connection, client, codes.TAKEN_OVER);
+    return;
+  }
+  const retained = (flags & MESSAGE_RETAINED) !== 0;
+  const name = view(topic, topicLength);
+  became(deliver(connection, client, tag, retained, name, view(data, length)));
+}
+
+export function on_reply(
+  connection: Connection,
+  client: Client,
+  _tag: i32,
+  status: i32,
+  data: usize,
+  length: i32,
+): void {
+  became(fetched(connection, client, status, store.value(data, length)));
+}
+
+function became(outcome: i32): void {
+  if (outcome === WRITTEN) sent.add();
+  else if (outcome === DROPPED) dropped.add();
+}
+
+// A client that relies on its messages hears of it: it connects anew, and knows that some may be missing.
+export function on_missed(connection: Connection, client: Client): void {
+  dropped.add();
+  if (client.reliable === 1) end(connection, client, codes.QUOTA);
+}
+
+export function on_timer(connection: Connection, client: Client): void {
+  const left = client.silence - <i32>(now() - client.seen);
+  if (client.level > 0 && left > 0) connection.timer(left);
+  else end(connection, client, codes.KEEP_ALIVE);
+}
+
+export function on_restore(connection: Connection, client: Client): void {
+  if (client.level === 0) return;
+  count(client);
+  const name = recall(client, USER);
+  if (name === null) return;
+  // The list may be another one now.
+  const before = client.user;
+  client.user = find(name);
+  if (before >= 0 && client.user < 0) end(connection, client, codes.NOT_AUTHORIZED);
+}
+
+export function on_close(_connection: Connection, client: Client, _reason: i32): void {
+  if (client.level === 0) return;
+  if (client.counted === instance && instance !== 0) {
+    known -= 1;
+    connections.set(known);
+  }
+  lastWill(client);
+  forget(client);
+}
+
+function count(client: Client): void {
+  if (instance === 0) instance = load<u32>(random(4).at) | 1;
+  client.counted = instance;
+  known += 1;
+  connections.set(known);
+}

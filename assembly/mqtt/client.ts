@@ -1,0 +1,105 @@
+// Client: what is kept of a connection. It lies in the state block, so a new instance goes on with it; its
+// subscriptions are memberships, which the host keeps.
+
+import {
+  Bytes,
+  Connection,
+  draft,
+  dropNote,
+  keepNote,
+  note,
+  rangesSize,
+  reply,
+  Session,
+  stateSize,
+} from '../kit';
+import { DISCONNECT, reasonOf } from './codes';
+
+@unmanaged
+export class Client extends Session {
+  /** Which no other connection has: it marks what this client publishes, and what waits for it. */
+  key!: u64;
+  /** When it last sent something, by `now`. */
+  seen!: f64;
+  /** Messages with an acknowledgement have numbers: the oldest one that is not done, and the next one. */
+  oldest!: u64;
+  next!: u64;
+  /** How many of these are not done. */
+  open!: i32;
+  /** At most so many may be. */
+  openMost!: i32;
+  /** Messages that wait in the store: the number of the first, how many, and how many were asked for. */
+  heldFrom!: u32;
+  held!: i32;
+  asked!: i32;
+  /** 3, 4 or 5; 0 before CONNECT. */
+  level!: i32;
+  /** After so many milliseconds without a packet it is gone; 0 for never. */
+  silence!: i32;
+  /** The longest packet that it takes. */
+  packetMost!: i32;
+  /** In the list of users; -1 for nobody. */
+  user!: i32;
+  /** 1 once a message with an acknowledgement may be for it. */
+  reliable!: i32;
+  /** The instance that has counted it. */
+  counted!: u32;
+}
+
+// Behind the fields: how far each open message is, what it has published and not released, and notes.
+export const WINDOW: i32 = 256;
+/** MQTT 5.0: what it may leave unreleased, since any set of so many numbers fits as many ranges. */
+export const RECEIVE_MOST: i32 = 32;
+const NOTES_BYTES: i32 = 1024;
+const RELEASES: i32 = WINDOW;
+const NOTES: i32 = RELEASES + rangesSize(RECEIVE_MOST);
+
+export const clientSize = (): i32 => stateSize<Client>(NOTES + NOTES_BYTES);
+
+const behind = (client: Client): usize => changetype<usize>(client) + offsetof<Client>();
+
+/** How far the message with this number is. */
+export const phaseOf = (client: Client, number: u64): u8 =>
+  load<u8>(behind(client) + <usize>(number % WINDOW));
+
+export function setPhase(client: Client, number: u64, phase: u8): void {
+  store<u8>(behind(client) + <usize>(number % WINDOW), phase);
+}
+
+export const releasesOf = (client: Client): usize => behind(client) + RELEASES;
+
+// Keys of notes; from ALIAS on there are those of topic aliases.
+export const ID: u8 = 1;
+export const USER: u8 = 2;
+export const WILL: u8 = 3;
+export const ALIAS: u8 = 16;
+export const ALIAS_MOST: i32 = 16;
+
+export const recall = (client: Client, key: u8): Bytes | null =>
+  note(behind(client) + NOTES, NOTES_BYTES, key);
+
+/** @returns whether there was room */
+export const remember = (client: Client, key: u8, bytes: Bytes): boolean =>
+  keepNote(behind(client) + NOTES, NOTES_BYTES, key, bytes);
+
+export const dropWill = (client: Client): void =>
+  dropNote(behind(client) + NOTES, NOTES_BYTES, WILL);
+
+const said = draft();
+
+/** Ends the connection; MQTT 5.0 is told why. */
+export function end(connection: Connection, client: Client, code: i32): void {
+  if (client.level === 5) {
+    const why = said.clear().text(reasonOf(code)).view();
+    const tells = why.length > 0 && why.length + 7 <= client.packetMost;
+    reply.to(connection).uint8(DISCONNECT << 4);
+    reply.varint(tells ? why.length + 5 : 1).uint8(code);
+    if (tells)
+      reply
+        .varint(why.length + 3)
+        .uint8(0x1f)
+        .bytes16(why);
+    reply.send();
+  }
+  connection.close();
+}

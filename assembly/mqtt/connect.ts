@@ -1,0 +1,215 @@
+// Connect: sections 3.1 and 3.2: who a client is, what it may, and its last will. A client with the same id gives
+// way, in whatever worker it is: both are members of one topic, and this one says so to those who were before.
+
+import {
+  Bytes,
+  Connection,
+  draft,
+  input,
+  isTopic,
+  PUBLISH_OTHERS,
+  publish,
+  random,
+  reply,
+  view,
+} from '../kit';
+import { login, mayWrite, packetMost, REFUSED } from './access';
+import { ALIAS_MOST, Client, ID, RECEIVE_MOST, recall, remember, USER, WILL } from './client';
+import * as codes from './codes';
+import { compose } from './message';
+import * as found from './properties';
+import { fail, OF_CONNECT, OF_WILL, passed, readProperties, text } from './properties';
+import { spread } from './publish';
+
+const USER_FLAG: i32 = 0x80;
+const PASSWORD_FLAG: i32 = 0x40;
+const WILL_RETAIN: i32 = 0x20;
+const WILL_QOS: i32 = 0x18;
+const WILL_FLAG: i32 = 0x04;
+const CLEAN: i32 = 0x02;
+
+/** The tag of the membership by which it hears that it is to give way; no subscription has it. */
+export const GIVE_WAY: i32 = -1;
+
+/** The level of the CONNECT that is read, as far as it is known. */
+export let speaks: i32 = 0;
+
+export function forget(): void {
+  speaks = 0;
+}
+
+let flags: i32 = 0;
+let keepAlive: i32 = 0;
+let id: Bytes = view(0, 0);
+let user: Bytes | null = null;
+let password: Bytes | null = null;
+
+export function connect(connection: Connection, client: Client): void {
+  speaks = 0;
+  const protocol = input.bytes16();
+  const level = <i32>input.uint8();
+  flags = <i32>input.uint8();
+  keepAlive = <i32>input.uint16();
+  if (!input.ok()) return;
+  const old = protocol.is('MQIsdp');
+  if (!old && !protocol.is('MQTT')) fail(codes.MALFORMED);
+  else if (old ? level !== 3 : level !== 4 && level !== 5) {
+    speaks = level > 5 ? 5 : 4;
+    fail(codes.BAD_VERSION);
+  } else {
+    speaks = level;
+    readRest(client);
+    if (input.whole()) greet(connection, client, level);
+  }
+}
+
+function readRest(client: Client): void {
+  const will = (flags & WILL_FLAG) !== 0;
+  const bare = speaks < 5 && (flags & (USER_FLAG | PASSWORD_FLAG)) === PASSWORD_FLAG;
+  if ((flags & 1) !== 0 || bare || (flags & WILL_QOS) === WILL_QOS) fail(codes.MALFORMED);
+  if (!will && (flags & (WILL_QOS | WILL_RETAIN)) !== 0) fail(codes.MALFORMED);
+  if (speaks === 5) readProperties(OF_CONNECT);
+  else found.noProperties();
+  client.openMost = found.receiveMaximum > 0 ? found.receiveMaximum : 0xffff;
+  const most = found.packetMaximum;
+  client.packetMost = most > 0 ? <i32>min(most, <u32>i32.MAX_VALUE) : i32.MAX_VALUE;
+  if (found.method) fail(codes.BAD_AUTHENTICATION);
+  persists = speaks === 5 && found.sessionExpiry > 0;
+  id = text();
+  if (will) readWill(client);
+  user = (flags & USER_FLAG) !== 0 ? text() : null;
+  password = (flags & PASSWORD_FLAG) !== 0 ? input.bytes16() : null;
+}
+
+let persists: boolean = false;
+let assigned: boolean = false;
+const will = draft();
+
+function readWill(client: Client): void {
+  if (speaks === 5) readProperties(OF_WILL);
+  else found.noProperties();
+  const topic = text();
+  const body = input.bytes16();
+  if (!isTopic(topic)) fail(codes.BAD_TOPIC);
+  will
+    .clear()
+    .uint8(flags)
+    .uint32le(<u32>min(found.expiry, u32.MAX_VALUE));
+  will
+    .uint8(found.expiry >= 0 ? 1 : 0)
+    .bytes16(topic)
+    .bytes16(passed.view())
+    .bytes(body);
+  if (input.ok() && !remember(client, WILL, will.view())) fail(codes.QUOTA);
+}
+
+function greet(connection: Connection, client: Client, level: i32): void {
+  assigned = id.length === 0;
+  if (assigned) {
+    if (level === 3 || (level === 4 && (flags & CLEAN) === 0)) {
+      fail(codes.BAD_CLIENT_ID);
+      return;
+    }
+    id = named(random(12));
+  }
+  client.user = login(user, password);
+  if (client.user === REFUSED) {
+    fail(codes.BAD_PASSWORD);
+    return;
+  }
+  const name = user;
+  const fits = remember(client, ID, id) && (name === null || remember(client, USER, name));
+  if (!fits) {
+    fail(codes.QUOTA);
+    return;
+  }
+  const seat = seatOf(id);
+  if (connection.join(seat, GIVE_WAY) < 0) {
+    fail(codes.QUOTA);
+    return;
+  }
+  publish(seat, view(0, 0), PUBLISH_OTHERS);
+  client.key = load<u64>(random(8).at);
+  client.level = level;
+  // 1.5 times, in milliseconds.
+  client.silence = keepAlive * 1500;
+  connection.timer(client.silence);
+  accept(level);
+}
+
+const name = draft();
+
+/** An id for a client that has none. */
+function named(chance: Bytes): Bytes {
+  name.clear().text('auto-');
+  for (let i = 0; i < chance.length; i += 1) name.uint8(0x61 + (chance.byte(i) & 15));
+  return name.view();
+}
+
+const place = draft();
+
+/** A topic for each client id: no client can name one with U+0000 in it. */
+const seatOf = (id: Bytes): Bytes => place.clear().text('$\0client/').bytes(id).view();
+
+const offer = draft();
+
+function accept(level: i32): void {
+  if (level < 5) {
+    reply
+      .uint8(codes.CONNACK << 4)
+      .uint8(2)
+      .uint16(0);
+    return;
+  }
+  offer.clear().uint8(0x21).uint16(RECEIVE_MOST).uint8(0x22).uint16(ALIAS_MOST);
+  offer.uint8(0x27).uint32(packetMost);
+  if (persists) offer.uint8(0x11).uint32(0);
+  if (assigned) offer.uint8(0x12).bytes16(id);
+  reply.uint8(codes.CONNACK << 4).uint8(offer.length + 3);
+  reply.uint16(0).uint8(offer.length).bytes(offer.view());
+}
+
+/** Answers a CONNECT that is refused, as far as its version has an answer. */
+export function refuse(code: i32): void {
+  if (speaks === 5)
+    reply
+      .uint8(codes.CONNACK << 4)
+      .uint8(3)
+      .uint8(0)
+      .uint8(code)
+      .uint8(0);
+  else if (speaks > 0) {
+    let old = 0;
+    if (code === codes.BAD_VERSION) old = 1;
+    else if (code === codes.BAD_CLIENT_ID) old = 2;
+    else if (code === codes.QUOTA) old = 3;
+    else if (code === codes.BAD_PASSWORD) old = 5;
+    if (old > 0)
+      reply
+        .uint8(codes.CONNACK << 4)
+        .uint8(2)
+        .uint8(0)
+        .uint8(old);
+  }
+}
+
+/** It is gone, and has not said that it goes. */
+export function lastWill(client: Client): void {
+  const kept = recall(client, WILL);
+  if (kept === null) return;
+  const flags = kept.byte(0);
+  const seconds = kept.byte(5) === 0 ? -1 : <i64>load<u32>(kept.at, 1);
+  const topic = part(kept, 6);
+  const properties = part(kept, 8 + topic.length);
+  const body = kept.slice(10 + topic.length + properties.length);
+  if (!mayWrite(client.user, recall(client, ID), topic)) return;
+  const retain = (flags & WILL_RETAIN) !== 0;
+  const from = client.level === 5 ? client.key : 0;
+  const data = compose((flags & WILL_QOS) >> 3, retain, seconds, from, properties, body);
+  spread(topic, data, retain, body.length === 0);
+}
+
+function part(bytes: Bytes, at: i32): Bytes {
+  const length = <i32>bswap<u16>(load<u16>(bytes.at + at));
+  return bytes.slice(at + 2, at + 2 + length);
+}

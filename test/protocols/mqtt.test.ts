@@ -1,0 +1,378 @@
+// The bundled protocol `mqtt` in the harness: who is given what, and what becomes of a client that breaks a rule.
+
+import test from 'ava';
+import {
+  type Harness,
+  type HarnessOptions,
+  harness,
+  type Peer,
+} from '../../host/testing/harness.ts';
+import { bundledModule, leftovers, nothing } from '../helpers/guests.ts';
+import * as mqtt from '../helpers/mqtt.ts';
+
+const broker = (options: HarnessOptions = {}): Promise<Harness> =>
+  harness(bundledModule('mqtt'), options);
+
+const said = (peer: Peer, level = 4): string[] => mqtt.lines(peer.received(), level);
+
+/** A client that is connected. */
+function client(network: Harness, id: string, options: mqtt.ConnectOptions = {}): Peer {
+  const peer = network.connect();
+  peer.send(mqtt.connect(id, options));
+  const [answer = ''] = said(peer, options.level);
+  if (!/^connack 0 0x0/.test(answer)) throw new Error(answer);
+  return peer;
+}
+
+function subscriber(
+  network: Harness,
+  id: string,
+  filters: Readonly<Record<string, number>>,
+  options: mqtt.ConnectOptions = {},
+  own: mqtt.Properties = [],
+): Peer {
+  const peer = client(network, id, options);
+  peer.send(mqtt.subscribe(1, filters, options.level === 5 ? own : null));
+  peer.received();
+  return peer;
+}
+
+test('each subscriber is given a message once for each subscription, at the lower QoS', async (t) => {
+  const network = await broker();
+  const ann = subscriber(network, 'ann', { 'a/+': 0, 'a/#': 2 });
+  const bob = subscriber(network, 'bob', { 'a/b': 1 });
+  const eve = subscriber(network, 'eve', { 'b/#': 2, '+/c': 2 });
+  const from = client(network, 'from');
+  from.send(mqtt.publish('a/b', 'one', { qos: 1, id: 7 }));
+  t.deepEqual(said(from), ['puback 7']);
+  t.deepEqual(said(ann).sort(), ['a/b q0: one', 'a/b q1 #1: one']);
+  t.deepEqual(said(bob), ['a/b q1 #1: one']);
+  t.deepEqual(said(eve), []);
+  bob.send(mqtt.puback(1));
+  from.send(mqtt.publish('a/b', 'two'));
+  t.deepEqual(said(ann), ['a/b q0: two', 'a/b q0: two']);
+  t.deepEqual(said(bob), ['a/b q0: two']);
+  bob.send(mqtt.unsubscribe(2, ['a/b']));
+  from.send(mqtt.publish('a/b', 'three'));
+  t.deepEqual(said(bob), ['unsuback 2']);
+  t.deepEqual(network.traps, []);
+});
+
+test('a message of QoS 2 is published once, however often it is sent before it is released', async (t) => {
+  const network = await broker();
+  const to = subscriber(network, 'to', { t: 2 });
+  const from = client(network, 'from');
+  const message = mqtt.publish('t', 'once', { qos: 2, id: 3 });
+  from.send(message);
+  from.send(mqtt.publish('t', 'once', { qos: 2, id: 3, dup: true }));
+  t.deepEqual(said(from), ['pubrec 3', 'pubrec 3']);
+  t.deepEqual(said(to), ['t q2 #1: once']);
+  from.send(mqtt.pubrel(3));
+  from.send(mqtt.pubrel(3));
+  t.deepEqual(said(from), ['pubcomp 3', 'pubcomp 3']);
+  from.send(message);
+  t.deepEqual(said(to), ['t q2 #2: once']);
+  to.send(mqtt.pubrec(1));
+  to.send(mqtt.pubcomp(1));
+  to.send(mqtt.pubrec(2));
+  t.deepEqual(said(to), ['pubrel 1', 'pubrel 2']);
+});
+
+test('the last retained message of a topic comes to those who subscribe later', async (t) => {
+  const network = await broker();
+  const from = client(network, 'from');
+  from.send(mqtt.publish('r/1', 'old', { retain: true }));
+  from.send(mqtt.publish('r/1', 'new', { retain: true, qos: 1 }));
+  from.send(mqtt.publish('r/2', 'gone', { retain: true }));
+  const to = client(network, 'to');
+  to.send(mqtt.subscribe(1, { 'r/#': 1 }));
+  t.deepEqual(said(to), ['suback 1 1', 'r/1 q1 #1 retain: new', 'r/2 q0 retain: gone']);
+  from.send(mqtt.publish('r/2', '', { retain: true }));
+  t.deepEqual(said(to), ['r/2 q0: '], 'who is there hears of the end');
+  to.send(mqtt.subscribe(2, { 'r/2': 1 }));
+  t.deepEqual(said(to), ['suback 2 1']);
+});
+
+test('a will is published unless its client has said goodbye', async (t) => {
+  const network = await broker();
+  const to = subscriber(network, 'to', { 'w/#': 2 });
+  const will = (topic: string) => ({ will: { topic, payload: 'lost', qos: 1, retain: true } });
+  client(network, 'a', will('w/a')).close();
+  t.deepEqual(said(to), ['w/a q1 #1: lost']);
+  const polite = client(network, 'b', will('w/b'));
+  polite.send(mqtt.disconnect());
+  t.is(polite.state, 'ended');
+  t.deepEqual(said(to), []);
+  client(network, 'c', will('w/c')).send(mqtt.pubrel(0));
+  t.deepEqual(said(to), ['w/c q1 #2: lost']);
+  client(network, 'd', { ...will('w/d'), keepAlive: 10 });
+  network.advance(14_999);
+  t.deepEqual(said(to), []);
+  network.advance(1);
+  t.deepEqual(said(to), ['w/d q1 #3: lost']);
+});
+
+test('a client with the same id takes over', async (t) => {
+  const network = await broker();
+  const will = { topic: 'w', payload: 'lost' };
+  const to = subscriber(network, 'to', { w: 0 });
+  const old = client(network, 'same', { level: 5, will });
+  const next = client(network, 'same');
+  t.deepEqual(said(old, 5), ['disconnect 0x8e {reason:another client has this client id now}']);
+  t.is(old.state, 'ended');
+  t.is(next.state, 'open');
+  old.close();
+  t.deepEqual(said(to), ['w q0: lost']);
+});
+
+test('a client keeps its connection by pings, and who is silent loses it', async (t) => {
+  const network = await broker();
+  const peer = client(network, 'a', { level: 5, keepAlive: 2 });
+  for (let i = 0; i < 5; i += 1) {
+    network.advance(2_900);
+    peer.send(mqtt.pingreq);
+    t.deepEqual(said(peer), ['pingresp']);
+  }
+  network.advance(3_000);
+  t.regex(said(peer, 5)[0]!, /^disconnect 0x8d/);
+  t.is(peer.state, 'ended');
+  const silent = network.connect();
+  network.advance(10_000);
+  t.is(silent.state, 'ended');
+});
+
+test('what a connection has asked for outlives the instance', async (t) => {
+  const network = await broker();
+  const will = { topic: 'w', payload: 'lost' };
+  const to = subscriber(network, 'to', { '#': 2 });
+  const from = client(network, 'from', { will });
+  from.send(mqtt.publish('a', 'x', { qos: 2, id: 9 }));
+  t.deepEqual(said(to), ['a q2 #1: x']);
+  network.renew();
+  from.send(mqtt.publish('a', 'x', { qos: 2, id: 9, dup: true }));
+  t.deepEqual(said(to), [], 'it is the same message');
+  from.send(mqtt.pubrel(9));
+  t.deepEqual(said(from), ['pubrec 9', 'pubrec 9', 'pubcomp 9']);
+  to.send(mqtt.pubrec(1));
+  network.renew();
+  to.send(mqtt.pubcomp(1));
+  t.deepEqual(said(to), ['pubrel 1']);
+  from.close();
+  t.deepEqual(said(to), ['w q0: lost']);
+  to.close();
+  t.deepEqual(leftovers(network), nothing);
+});
+
+test('messages over the receive maximum wait, also for another instance', async (t) => {
+  const network = await broker();
+  const to = subscriber(network, 'to', { '#': 2 }, { level: 5, properties: [['receive', 2]] });
+  const from = client(network, 'from');
+  for (let i = 1; i <= 5; i += 1) from.send(mqtt.publish('t', `${i}`, { qos: 1, id: i }));
+  from.send(mqtt.publish('t', 'quick'));
+  t.deepEqual(said(to, 5), ['t q1 #1: 1', 't q1 #2: 2', 't q0: quick']);
+  network.renew();
+  to.send(mqtt.puback(1));
+  t.deepEqual(said(to, 5), ['t q1 #3: 3']);
+  from.send(mqtt.publish('t', '6', { qos: 2, id: 6 }));
+  to.send(Buffer.concat([mqtt.puback(2), mqtt.puback(3)]));
+  t.deepEqual(said(to, 5), ['t q1 #4: 4', 't q1 #5: 5']);
+  to.send(mqtt.puback(4));
+  t.deepEqual(said(to, 5), ['t q2 #6: 6']);
+  to.close();
+  t.is(network.stats().shared.keys, 0);
+});
+
+test('a subscriber for whom too much waits is told so and closed', async (t) => {
+  const network = await broker({ config: 'max_waiting=3' });
+  const to = subscriber(network, 'to', { '#': 1 }, { level: 5, properties: [['receive', 1]] });
+  const from = client(network, 'from');
+  for (let i = 1; i <= 5; i += 1) from.send(mqtt.publish('t', `${i}`, { qos: 1, id: i }));
+  const lines = said(to, 5);
+  t.is(lines[0], 't q1 #1: 1');
+  t.regex(lines[1]!, /^disconnect 0x97/);
+  t.is(to.state, 'ended');
+  t.is(said(from).length, 5);
+  to.close();
+  t.is(network.stats().shared.keys, 0, 'nothing is left of what waited');
+});
+
+/** One packet of each type, as clients send them, behind a CONNECT of this level. */
+function packets(level: number): Buffer[] {
+  const own = level === 5;
+  const some: mqtt.Properties = [
+    ...([
+      ['user', 'k=v'],
+      ['response', 'r/s'],
+      ['correlation', 'c'],
+      ['content', 'x'],
+    ] as const),
+    ...([
+      ['expiry', 60],
+      ['format', 1],
+    ] as const),
+  ];
+  const will = { topic: 'w/x', payload: 'gone', qos: 1, ...(own ? { properties: some } : {}) };
+  const properties: mqtt.Properties = [
+    ['receive', 9],
+    ['packet', 900],
+    ['user', 'a=b'],
+  ];
+  const options = { level, keepAlive: 60, user: 'u', password: 'p', will, properties };
+  return [
+    mqtt.connect('x', options),
+    mqtt.subscribe(1, { 'c/#': 2, '+/d': 1 }, own ? [['subscription', 300]] : null),
+    mqtt.publish('a/b', 'zero', own ? { properties: [['alias', 1], ...some] } : {}),
+    mqtt.publish('a/b', 'one', { qos: 1, id: 1, ...(own ? { properties: [] } : {}) }),
+    mqtt.publish('a/b', 'two', { qos: 2, id: 2, ...(own ? { properties: some } : {}) }),
+    mqtt.pubrel(2),
+    mqtt.puback(1),
+    mqtt.pubrec(2),
+    mqtt.pubcomp(2),
+    mqtt.unsubscribe(3, ['c/#', '+/d'], own ? [['user', 'a=b']] : null),
+    mqtt.pingreq,
+    mqtt.disconnect(...(own ? [4, 0] : [])),
+  ];
+}
+
+for (const level of [3, 4, 5]) {
+  test(`version ${level}: bytes mean the same in whatever pieces they come`, async (t) => {
+    const bytes = Buffer.concat(packets(level));
+    const network = await broker();
+    const play = (...pieces: Uint8Array[]): string[] => {
+      const peer = network.connect();
+      for (const piece of pieces) peer.send(piece);
+      const lines = said(peer, level);
+      t.is(peer.state, 'ended');
+      peer.close();
+      return lines;
+    };
+    const whole = play(bytes);
+    t.is(whole.length, 8);
+    t.deepEqual(play(...[...bytes].map((byte) => Uint8Array.of(byte))), whole);
+    for (let at = 1; at < bytes.length; at += 1) {
+      t.deepEqual(play(bytes.subarray(0, at), bytes.subarray(at)), whole);
+    }
+    t.deepEqual(network.traps, []);
+  });
+
+  test(`version ${level}: a packet that was cut off, or has one wrong bit, costs at most its own client`, async (t) => {
+    const network = await broker();
+    const witness = subscriber(network, 'witness', { 'witness/#': 2 });
+    const list = packets(level);
+    const damaged = list.flatMap((packet, index) => [
+      ...Array.from(packet, (_, at) => [index, packet.subarray(0, at)] as const),
+      ...Array.from({ length: 8 * packet.length }, (_, bit) => {
+        const copy = Buffer.from(packet);
+        copy[bit >> 3]! ^= 1 << (bit & 7);
+        return [index, copy] as const;
+      }),
+    ]);
+    for (const [index, packet] of damaged) {
+      const peer = network.connect();
+      if (index > 0) peer.send(mqtt.connect('x', { level }));
+      peer.send(packet);
+      peer.send(mqtt.publish('witness/x', 'behind it', level === 5 ? { properties: [] } : {}));
+      peer.close();
+      witness.send(mqtt.pingreq);
+      const last = said(witness).pop();
+      if (last !== 'pingresp' || network.traps.length > 0) {
+        t.fail(`${packet.toString('hex')}: ${last} ${network.traps}`);
+        return;
+      }
+    }
+    witness.close();
+    t.deepEqual(leftovers(network), nothing);
+    t.is(network.stats().shared.members, 0);
+  });
+}
+
+const refusals: readonly (readonly [why: string, level: number, bytes: Buffer, answer: RegExp])[] =
+  [
+    ['a packet before CONNECT', 0, mqtt.pingreq, /^$/],
+    ['a version that does not exist', 0, mqtt.connect('x', { level: 6 }), /^connack 0 0x84/],
+    [
+      'no client id for a session that is to be kept',
+      0,
+      mqtt.connect('', { clean: false }),
+      /^connack 0 0x2$/,
+    ],
+    ['a second CONNECT', 5, mqtt.connect('x', { level: 5 }), /^disconnect 0x82/],
+    ['QoS 3', 5, mqtt.publish('t', '', { qos: 3, properties: [] }), /^disconnect 0x81$/],
+    ['a wildcard in a topic', 5, mqtt.publish('a/#', '', { properties: [] }), /^disconnect 0x90/],
+    [
+      'a topic that is not UTF-8',
+      5,
+      mqtt.packet(0x30, Buffer.from([0, 2, 0xc0, 0xaf, 0])),
+      /^disconnect 0x81$/,
+    ],
+    ['no topic, and no alias', 5, mqtt.publish('', '', { properties: [] }), /^disconnect 0x90/],
+    [
+      'an alias that is not known',
+      5,
+      mqtt.publish('', '', { properties: [['alias', 2]] }),
+      /^disconnect 0x82/,
+    ],
+    [
+      'an alias over the maximum',
+      5,
+      mqtt.publish('a', '', { properties: [['alias', 17]] }),
+      /^disconnect 0x94/,
+    ],
+    [
+      'a packet id of 0',
+      5,
+      mqtt.publish('t', '', { qos: 1, id: 0, properties: [] }),
+      /^disconnect 0x82/,
+    ],
+    [
+      'a filter whose wildcard is no whole level',
+      5,
+      mqtt.subscribe(1, { 'a#': 0 }, []),
+      /^disconnect 0x8f/,
+    ],
+    ['no filter', 5, mqtt.subscribe(1, {}, []), /^disconnect 0x81$/],
+    [
+      'a subscription identifier of 0',
+      5,
+      mqtt.subscribe(1, { a: 0 }, [['subscription', 0]]),
+      /^disconnect 0x82/,
+    ],
+    [
+      'a property twice',
+      5,
+      mqtt.publish('t', '', {
+        properties: [
+          ['expiry', 1],
+          ['expiry', 1],
+        ],
+      }),
+      /^disconnect 0x82/,
+    ],
+    [
+      'a property that does not belong there',
+      5,
+      mqtt.publish('t', '', { properties: [['receive', 1]] }),
+      /^disconnect 0x81$/,
+    ],
+    ['flags that are reserved', 5, mqtt.packet(0x80, mqtt.two(1)), /^disconnect 0x81$/],
+    ['AUTH', 5, mqtt.packet(0xf0), /^disconnect 0x82/],
+    ['a packet over the maximum', 5, Buffer.from([0x30, 0xff, 0xff, 0x7f]), /^disconnect 0x95/],
+    [
+      'a length of five bytes',
+      5,
+      Buffer.from([0x30, 0xff, 0xff, 0xff, 0xff, 1]),
+      /^disconnect 0x81$/,
+    ],
+    ['bytes behind a packet', 5, mqtt.packet(0xc0, Buffer.from([0])), /^disconnect 0x81$/],
+  ];
+
+test('what breaks a rule is answered by its code, and closed', async (t) => {
+  const network = await broker();
+  for (const [why, level, bytes, answer] of refusals) {
+    const peer = level === 0 ? network.connect() : client(network, 'x', { level });
+    peer.send(Buffer.concat([bytes, mqtt.pingreq]));
+    t.regex(said(peer, level === 0 ? 4 : level).join(), answer, why);
+    t.is(peer.state, 'ended', why);
+  }
+  t.deepEqual(network.traps, []);
+});
