@@ -47,7 +47,7 @@ export declare function metric(kind: i32, name: usize, length: i32): i32;
 export declare function measure(id: i32, value: f64): i32;
 /** Logs a line of UTF-8 at LOG_DEBUG to LOG_ERROR. */
 export declare function log(level: i32, text: usize, length: i32): void;
-/** Makes the connection a member; `tag` comes back with each message. JOIN_PATTERN: the topic has `+` and `#`. @returns a status */
+/** Makes the connection a member; `tag` comes back with each message. JOIN_PATTERN: the topic has `+` and `#`. JOIN_QUIET: what is retained does not follow. JOIN_SHARED: the topic is NAME/PATTERN, and one of those who share it is given each message. @returns a status */
 export declare function join(
   connection: i32,
   tag: i32,

@@ -57,8 +57,7 @@ int CauseOf(unsigned long error) {
   }
 }
 
-// SSL_get_error(3) takes what others have left in the thread's queue for the session's. To look costs a third
-// of what clearing does, and nearly always there is nothing.
+// Or SSL_get_error(3) takes what others have left for the session's. To look is cheaper than to clear.
 void ForgetErrors() {
   if (ERR_peek_error() != 0) ERR_clear_error();
 }
@@ -198,8 +197,7 @@ void TlsSession::Shake(TlsReceived* received) {
 
 void TlsSession::Read(uint8_t* start, int room, TlsReceived* received) {
   int filled = 0;
-  // OpenSSL takes the input by records, and gives out all that a record carries: with no input left it would
-  // find out, for as much as a short record costs, that there is none.
+  // A read gives out all that a record carries: with no input left, another would only find that out.
   while (left_ > 0 && filled < room) {
     starved_ = false;
     size_t taken = 0;
@@ -261,10 +259,8 @@ bool TlsSession::Seal(const uint8_t* start, size_t length, TlsWire* wire) {
   wire_ = wire;
   bool sealed = true;
   // One call seals one record: ENABLE_PARTIAL_WRITE.
-  for (size_t done = 0; sealed && done < length;) {
-    size_t taken = 0;
+  for (size_t done = 0, taken = 0; sealed && done < length; done += taken) {
     sealed = SSL_write_ex(ssl_.get(), start + done, length - done, &taken) == 1;
-    done += taken;
     if (sealed) Bear();
   }
   wire_ = nullptr;
@@ -275,7 +271,6 @@ bool TlsSession::Seal(const uint8_t* start, size_t length, TlsWire* wire) {
 void TlsSession::End(TlsWire* wire) {
   if (!ready_ || over_ == Over::kFailed) return;
   wire_ = wire;
-  ERR_clear_error();
   // 0 is what it answers while the peer has not ended; nothing can follow from another answer.
   SSL_shutdown(ssl_.get());
   ERR_clear_error();

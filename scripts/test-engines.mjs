@@ -12,7 +12,12 @@ import { installPrograms } from './apt.mjs';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const say = (line) => process.stderr.write(`wasmpoll: ${line}\n`);
 
-const PROGRAMS = { 'redis-server': 'redis-server', 'nats-server': 'nats-server' };
+const PROGRAMS = {
+  'redis-server': 'redis-server',
+  'nats-server': 'nats-server',
+  mosquitto: 'mosquitto',
+  mosquitto_pub: 'mosquitto-clients',
+};
 const NODE = '22.23.3';
 const NODE_FOLDER = join(root, 'node_modules', '.cache', `node-${NODE}`);
 const INSTALL_MS = 300_000;

@@ -84,9 +84,13 @@ export class Connection {
     return raw.join(this.id, tag, topic.at, topic.length, 0);
   }
 
-  /** As `join`, for all topics that match: `+` stands for one level, `#` for all that follow. */
-  joinPattern(pattern: Bytes, tag: i32 = 0): i32 {
-    return raw.join(this.id, tag, pattern.at, pattern.length, JOIN_PATTERN);
+  /**
+   * As `join`, for all topics that match: `+` stands for one level, `#` for all that follow.
+   * @param flags JOIN_QUIET: what is retained does not follow. JOIN_SHARED: the pattern has a name and `/` in front,
+   *   and one of those who share it by this name is given each message
+   */
+  joinPattern(pattern: Bytes, tag: i32 = 0, flags: i32 = 0): i32 {
+    return raw.join(this.id, tag, pattern.at, pattern.length, JOIN_PATTERN | flags);
   }
 
   /** @returns a status; OK if it was no member */
@@ -95,8 +99,8 @@ export class Connection {
   }
 
   /** @returns a status; OK if it was no member */
-  leavePattern(pattern: Bytes): i32 {
-    return raw.leave(this.id, pattern.at, pattern.length, JOIN_PATTERN);
+  leavePattern(pattern: Bytes, flags: i32 = 0): i32 {
+    return raw.leave(this.id, pattern.at, pattern.length, JOIN_PATTERN | flags);
   }
 
   /** The peer's address, `127.0.0.1:4242`, until this or `property` is called again; empty when it is gone. */

@@ -18,6 +18,8 @@ pub const CLOSE_OUTPUT: i32 = 2;
 pub const CONNECT_LINK: i32 = 1;
 
 pub const JOIN_PATTERN: i32 = 1;
+pub const JOIN_QUIET: i32 = 2;
+pub const JOIN_SHARED: i32 = 4;
 
 pub const PUBLISH_RETAIN: i32 = 1;
 pub const PUBLISH_OTHERS: i32 = 2;

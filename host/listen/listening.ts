@@ -31,8 +31,7 @@ interface Counted {
 }
 
 interface Parts extends GuardParts {
-  /** Null where no listener may have TLS. */
-  readonly contexts: TlsContexts | null;
+  readonly contexts: TlsContexts;
 }
 
 export class Listening {
@@ -61,14 +60,14 @@ export class Listening {
     return this.#parts.peers;
   }
 
-  /** What threads need to serve TLS; null where no listener has it. */
+  /** What threads need to serve TLS, which a listener may have later; null where this Node has none. */
   get tls(): TlsShare | null {
-    return this.#parts.contexts?.share ?? null;
+    return this.#parts.contexts.share;
   }
 
   /** Reads all certificates again. @throws WasmpollError ERR_TLS; nothing has changed then */
   reloadTls(): void {
-    this.#parts.contexts?.reload();
+    this.#parts.contexts.reload();
   }
 
   /** Adds those who were kept out here to what an engine has counted. */
@@ -80,10 +79,9 @@ export class Listening {
       refused += count;
     }
     const addresses = this.#addresses?.known ?? 0;
-    const { contexts } = this.#parts;
-    const tls = contexts === null ? {} : { tls: contexts.counts };
+    const tls = this.#parts.contexts.counts;
     const connections = { ...counts.connections, refused };
-    return { ...counts, connections, errors, addresses, ...tls };
+    return { ...counts, connections, errors, addresses, ...(tls === null ? {} : { tls }) };
   }
 
   /** As `--listen` takes them, with real ports. */
@@ -146,7 +144,7 @@ export class Listening {
       }
       checkTwice(next);
     } catch (error) {
-      this.#parts.contexts?.discard();
+      this.#parts.contexts.discard();
       for (const { number, listener } of opened) this.#discard(number, listener);
       const known = new Set([...this.#open, ...opened].map(({ number }) => number));
       for (const { number } of next) if (!known.has(number)) this.#parts.table.remove(number);
@@ -158,7 +156,7 @@ export class Listening {
   #swap(gone: readonly Open[], opened: readonly Open[], next: readonly Open[]): void {
     const numbers = new Map(this.#open.map(({ listener, number }) => [listener, number]));
     this.#open = next;
-    this.#parts.contexts?.commit();
+    this.#parts.contexts.commit();
     for (const open of next) {
       const number = numbers.get(open.listener);
       if (opened.includes(open)) this.#accept(open);
@@ -172,7 +170,7 @@ export class Listening {
   }
 
   #forget(number: number): void {
-    this.#parts.contexts?.forget(number);
+    this.#parts.contexts.forget(number);
     this.#parts.table.remove(number);
   }
 
@@ -190,13 +188,9 @@ export class Listening {
 
   #enter({ name, trusted, allow, deny, tls }: ListenSpec): number {
     const { table, contexts } = this.#parts;
-    if (tls !== null && contexts === null) {
-      const why = 'tls needs a server that had it from its start: start it anew';
-      throw new WasmpollError('ERR_TLS', `listen '${name}': ${why}`);
-    }
     const number = table.add({ name, proxied: trusted !== null, allow, deny });
     try {
-      if (number >= 0) contexts?.prepare(number, name, tls);
+      if (number >= 0) contexts.prepare(number, name, tls);
     } catch (error) {
       table.remove(number);
       throw error;
@@ -229,7 +223,7 @@ export class Listening {
 
   /** No connection is left. */
   close(): void {
-    this.#parts.contexts?.close();
+    this.#parts.contexts.close();
   }
 
   /** Closes all before an acceptor has taken them. */

@@ -31,9 +31,8 @@ export function openListening(
   specs: readonly ListenSpec[],
 ): Listening {
   const secured = specs.flatMap(({ name, tls }) => (tls === null ? [] : [{ name, options: tls }]));
-  const contexts =
-    secured.length === 0 ? null : new TlsContexts(native, policy, (message) => told.warn(message));
-  contexts?.check(secured);
+  const contexts = new TlsContexts(native, policy, (message) => told.warn(message));
+  contexts.check(secured);
   const { connectionsPerAddress, acceptRate, maxConnections } = policy;
   const limited = connectionsPerAddress > 0 || acceptRate > 0;
   const rows = ROWS_PER_CONNECTION * maxConnections;

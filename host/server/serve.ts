@@ -43,7 +43,8 @@ async function start(
   // Tables are made for no more than can come.
   const fitting = { ...wanted, maxConnections: fitDescriptors(native, wanted.maxConnections) };
   const specs = parseAll(options.listen);
-  const policy = specs.some(({ tls }) => tls !== null) ? securePolicy(fitting) : fitting;
+  // Listeners with TLS may come later, and the window cannot grow then.
+  const policy = securePolicy(fitting);
   const { crashFolder = null } = options;
   const log = new ServerLog(policy, options.logger, options.logData, crashFolder);
   const listening = openListening(native, policy, log, specs);

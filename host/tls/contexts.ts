@@ -27,7 +27,7 @@ export interface TlsListener {
 // What a receive of TLS has to leave free of the window, and a little more that it can use.
 const WINDOW_SPARE_BYTES = 18 * 1024;
 
-/** A policy with a receive window that has room for a record beside a frame that is held. */
+/** A policy with a receive window that has room for a record of TLS beside a frame that is held. */
 export const securePolicy = (policy: Policy): Policy => ({
   ...policy,
   receiveWindowBytes: Math.max(
@@ -37,28 +37,32 @@ export const securePolicy = (policy: Policy): Policy => ({
 });
 
 export class TlsContexts {
-  readonly share: TlsShare;
-  readonly #tls: Tls;
-  readonly #modes: Int32Array;
+  /** Null when this Node has no TLS for us: then whoever asks for it is told why. */
+  readonly #tls: Tls | null;
+  readonly #refusal: string;
+  readonly #modes = new Int32Array(
+    new SharedArrayBuffer(TLS_LISTENERS * Int32Array.BYTES_PER_ELEMENT),
+  );
   readonly #warn: (message: string) => void;
   /** By their numbers. */
   readonly #listeners = new Map<number, TlsListener>();
   /** Null for one that is to have none. */
   readonly #prepared = new Map<number, TlsListener | null>();
   readonly #warnings = new Set<string>();
+  /** A listener has TLS, or had it. */
+  #used = false;
 
-  /**
-   * @param warn is told of certificates that have expired or soon will
-   * @throws WasmpollError ERR_TLS when this Node has no TLS for us
-   */
+  /** @param warn is told of certificates that have expired or soon will */
   constructor(native: Native, policy: Policy, warn: (message: string) => void) {
-    const refusal = native.tlsRefusal(process.versions.openssl ?? 'none');
-    if (refusal !== '') throw new WasmpollError('ERR_TLS', `tls: ${refusal}`);
-    this.#tls = new native.Tls(policy.ticketLifetimeMs);
+    this.#refusal = native.tlsRefusal(process.versions.openssl ?? 'none');
+    this.#tls = this.#refusal === '' ? new native.Tls(policy.ticketLifetimeMs) : null;
     this.#warn = warn;
-    const modes = new SharedArrayBuffer(TLS_LISTENERS * Int32Array.BYTES_PER_ELEMENT);
-    this.#modes = new Int32Array(modes);
-    this.share = { id: this.#tls.id, modes };
+  }
+
+  /** What threads need; null when there is no TLS for us. */
+  get share(): TlsShare | null {
+    if (this.#tls === null) return null;
+    return { id: this.#tls.id, modes: this.#modes.buffer };
   }
 
   /** @throws WasmpollError ERR_TLS, naming the file and what is wrong with it */
@@ -73,7 +77,7 @@ export class TlsContexts {
   /**
    * Reads what a listener is to show, which holds when it is committed for whoever connects from then on.
    * @param options null for a listener without TLS
-   * @throws WasmpollError ERR_TLS, naming the file and what is wrong with it
+   * @throws WasmpollError ERR_TLS, naming the file and what is wrong with it, or when this Node has no TLS for us
    */
   prepare(number: number, name: string, options: TlsOptions | null): void {
     const listener = options === null ? null : { name, options };
@@ -82,6 +86,7 @@ export class TlsContexts {
   }
 
   #read(number: number, { name, options }: TlsListener, again: boolean): void {
+    if (this.#tls === null) throw new WasmpollError('ERR_TLS', `tls: ${this.#refusal}`);
     const { texts, label } = readTls(options, `listen '${name}'`);
     const fault = this.#tls.prepare(number, texts);
     if (fault !== undefined) {
@@ -100,8 +105,9 @@ export class TlsContexts {
 
   /** All that was prepared takes effect. */
   commit(): void {
-    this.#tls.commit();
+    this.#tls?.commit();
     for (const [number, listener] of this.#prepared) {
+      this.#used ||= listener !== null;
       if (listener === null) this.#listeners.delete(number);
       else this.#listeners.set(number, listener);
       Atomics.store(this.#modes, number, listener === null ? 0 : modeOf(listener.options));
@@ -111,7 +117,7 @@ export class TlsContexts {
   }
 
   discard(): void {
-    this.#tls.discard();
+    this.#tls?.discard();
     this.#forgetPrepared();
   }
 
@@ -139,13 +145,14 @@ export class TlsContexts {
     this.#listeners.delete(number);
   }
 
-  get counts(): TlsCounts {
-    return tlsCounts(this.#tls);
+  /** Null when no listener has had TLS so far. */
+  get counts(): TlsCounts | null {
+    return this.#tls !== null && this.#used ? tlsCounts(this.#tls) : null;
   }
 
   /** No connection may be left. */
   close(): void {
-    this.#tls.release();
+    this.#tls?.release();
   }
 }
 
