@@ -13,6 +13,10 @@ import { DIFFERS, ENDS, matched, search, unitsOf } from './text';
 const UNSENT_BYTES: i32 = 64 * 1024;
 const RETURN: u8 = 0x0d;
 const MINUS: u8 = 0x2d;
+const ZERO: u32 = 0x30;
+/** As they lie in memory, the low byte first. */
+const CR_LF: u16 = 0x0a0d;
+const SHORT_DIGITS: usize = 9;
 
 export * from './numbers';
 export * from './parts';
@@ -218,6 +222,25 @@ export function decimal(least: i64, greatest: i64): i64 {
   if (standing !== GOOD) return 0;
   at = behind;
   return parsed;
+}
+
+/**
+ * A number of at most nine digits, and CR LF behind it, which is skipped: what `line` and `decimal` read, in a
+ * fraction of the time. @returns -1 if something else comes, or not all of it is there; then nothing is read
+ */
+export function shortDecimal(): i32 {
+  if (standing !== GOOD) return -1;
+  const most = min(at + SHORT_DIGITS, end);
+  let to = at;
+  let value = 0;
+  for (; to < most; to += 1) {
+    const digit = <u32>load<u8>(to) - ZERO;
+    if (digit > 9) break;
+    value = 10 * value + <i32>digit;
+  }
+  if (to === at || to + 2 > end || load<u16>(to) !== CR_LF) return -1;
+  at = to + 2;
+  return value;
 }
 
 // What was read of the message is consumed. Of a frame that is all, read or not.
