@@ -1,5 +1,5 @@
 // Runs the tests of engines against real servers and files: `npm run test:engines [-- ava's options]`. Installs
-// redis-server and nats-server with apt when they are missing, and a Node that has node:sqlite from npm. What
+// redis-server and nats-server with apt when they are missing, and ioredis and a Node with node:sqlite from npm. What
 // cannot be had is said, and its tests are skipped.
 
 import { spawnSync } from 'node:child_process';
@@ -20,7 +20,24 @@ const PROGRAMS = {
 };
 const NODE = '22.23.3';
 const NODE_FOLDER = join(root, 'node_modules', '.cache', `node-${NODE}`);
+const IOREDIS = '6.0.0';
 const INSTALL_MS = 300_000;
+
+/** Installs packages of npm beside the project's own, so that its lock file has only what developers need. */
+function installBeside(folder, name) {
+  say(`npm install ${name}`);
+  const options = ['--prefix', folder, '--no-save', '--no-audit', '--no-fund'];
+  spawnSync('npm', ['install', ...options, name], { timeout: INSTALL_MS });
+}
+
+/** A client of Redis that many programs have. */
+function installIoredis() {
+  const folder = join(root, 'node_modules', '.cache', `ioredis-${IOREDIS}`);
+  const installed = join(folder, 'node_modules', 'ioredis', 'package.json');
+  if (existsSync(installed)) return;
+  installBeside(folder, `ioredis@${IOREDIS}`);
+  if (!existsSync(installed)) say(`there is no ioredis@${IOREDIS}`);
+}
 
 /** The path of a Node with node:sqlite: this one, or one from npm, whose packages are named by platform. */
 function nodeWithSqlite() {
@@ -28,9 +45,7 @@ function nodeWithSqlite() {
   const name = `node-linux-${process.arch}`;
   const node = join(NODE_FOLDER, 'node_modules', name, 'bin', 'node');
   if (existsSync(node)) return node;
-  say(`npm install ${name}@${NODE}`);
-  const options = ['--prefix', NODE_FOLDER, '--no-save', '--no-audit', '--no-fund'];
-  spawnSync('npm', ['install', ...options, `${name}@${NODE}`], { timeout: INSTALL_MS });
+  installBeside(NODE_FOLDER, `${name}@${NODE}`);
   if (existsSync(node)) return node;
   say(`there is no ${name}@${NODE}`);
   return process.execPath;
@@ -51,5 +66,6 @@ function run(node, folder) {
 }
 
 installPrograms(PROGRAMS);
+installIoredis();
 run(process.execPath, 'servers');
 run(nodeWithSqlite(), 'sqlite');
