@@ -1,5 +1,5 @@
 // Runs the tests of engines against real servers and files: `npm run test:engines [-- ava's options]`. Installs
-// redis-server and nats-server with apt when they are missing, and a Node that has node:sqlite from npm. What
+// redis-server, nats-server and mosquitto with apt when they are missing, and from npm a Node that has node:sqlite. What
 // cannot be had is said, and its tests are skipped.
 
 import { spawnSync } from 'node:child_process';
@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { installPrograms } from './apt.mjs';
+import { installPackages, installPrograms } from './apt.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const say = (line) => process.stderr.write(`wasmpoll: ${line}\n`);
@@ -20,6 +20,8 @@ const PROGRAMS = {
 };
 const NODE = '22.23.3';
 const NODE_FOLDER = join(root, 'node_modules', '.cache', `node-${NODE}`);
+const MQTT = '5.16.0';
+const MQTT_FOLDER = join(root, 'node_modules', '.cache', `mqtt-${MQTT}`);
 const INSTALL_MS = 300_000;
 
 /** The path of a Node with node:sqlite: this one, or one from npm, whose packages are named by platform. */
@@ -34,6 +36,14 @@ function nodeWithSqlite() {
   if (existsSync(node)) return node;
   say(`there is no ${name}@${NODE}`);
   return process.execPath;
+}
+
+/** Into a folder of its own: of the clients of MQTT it alone comes from npm, with 40 packages. */
+function installMqtt() {
+  if (existsSync(join(MQTT_FOLDER, 'node_modules', 'mqtt'))) return;
+  say(`npm install mqtt@${MQTT}`);
+  const options = ['--prefix', MQTT_FOLDER, '--no-save', '--no-audit', '--no-fund'];
+  spawnSync('npm', ['install', ...options, `mqtt@${MQTT}`], { timeout: INSTALL_MS });
 }
 
 function run(node, folder) {
@@ -51,5 +61,9 @@ function run(node, folder) {
 }
 
 installPrograms(PROGRAMS);
+if (spawnSync('/usr/bin/python3', ['-c', 'import paho.mqtt']).status !== 0) {
+  installPackages(['python3-paho-mqtt']);
+}
+installMqtt();
 run(process.execPath, 'servers');
 run(nodeWithSqlite(), 'sqlite');
