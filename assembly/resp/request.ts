@@ -1,6 +1,6 @@
 // Request: one command as it was sent: an array of texts, or a line of words. It knows no command.
 
-import { Bytes, draft, input, view, viewOf } from '../kit';
+import { Bytes, input, releaseWords, takeWord, view } from '../kit';
 import { Client } from './client';
 
 const MAX_ARGUMENTS: i32 = 1024 * 1024;
@@ -10,9 +10,6 @@ const MAX_INLINE: i32 = 64 * 1024;
 const MAX_WORDS: i32 = 1024;
 /** With more arguments a command that is cut is not read again from its start. */
 const FEW: i32 = 64;
-const APOSTROPHE: i32 = 0x27;
-const QUOTE: i32 = 0x22;
-const BACKSLASH: i32 = 0x5c;
 const DOLLAR: i32 = 0x24;
 
 /** The arguments; the first is the name. */
@@ -107,97 +104,20 @@ function readLength(most: i64, wrong: string, long: string): i32 {
   return <i32>max(length, -1);
 }
 
-// Words, and the end of a line. In quotes a word may have spaces and escapes, as redis-cli has them.
+// Words, and the end of a line.
 function readLine(): void {
   fault = 'too big inline request';
   const line = input.line(MAX_INLINE);
   if (!input.ok()) return;
-  unquoted.length = 0;
-  let at = line.at;
-  const end = line.at + line.length;
-  while (true) {
-    while (at < end && isSpace(load<u8>(at))) at += 1;
-    if (at === end) return;
+  releaseWords();
+  for (let word = takeWord(line); word !== null; word = takeWord(line)) {
     if (count === MAX_WORDS) {
       refused('too big inline request');
       return;
     }
-    const from = at;
-    while (at < end && !isSpace(load<u8>(at)) && !isQuote(load<u8>(at))) at += 1;
-    if (at === end || isSpace(load<u8>(at))) add(view(from, <i32>(at - from)));
-    else {
-      at = readQuoted(from, end);
-      if (at === 0) {
-        refused('unbalanced quotes in request');
-        return;
-      }
-    }
+    add(word);
   }
-}
-
-const isSpace = (byte: i32): boolean => byte === 0x20 || byte === 0x09;
-const isQuote = (byte: i32): boolean => byte === QUOTE || byte === APOSTROPHE;
-
-const word = draft();
-/** Keeps words that were written anew; the input stays as it is, for it may be read again. */
-const unquoted: ArrayBuffer[] = [];
-
-/** A word that has quotes. @returns where it ends, or 0 if a quote is not closed there */
-function readQuoted(from: usize, end: usize): usize {
-  word.clear();
-  let quote: i32 = 0;
-  let at = from;
-  while (at < end) {
-    const byte = <i32>load<u8>(at);
-    if (quote === 0 && isSpace(byte)) break;
-    at += 1;
-    if (quote === 0 && isQuote(byte)) quote = byte;
-    else if (quote !== 0 && byte === quote) {
-      if (at < end && !isSpace(load<u8>(at))) return 0;
-      quote = 0;
-    } else if (quote === QUOTE && byte === BACKSLASH && at < end) at += unescaped(at, end);
-    else if (
-      quote === APOSTROPHE &&
-      byte === BACKSLASH &&
-      at < end &&
-      load<u8>(at) === APOSTROPHE
-    ) {
-      word.uint8(APOSTROPHE);
-      at += 1;
-    } else word.uint8(byte);
-  }
-  if (quote !== 0) return 0;
-  const buffer = word.view().copy();
-  unquoted.push(buffer);
-  add(viewOf(buffer));
-  return at;
-}
-
-/** @returns how many bytes behind the backslash it has */
-function unescaped(at: usize, end: usize): usize {
-  const byte = load<u8>(at);
-  if (byte === 0x78 && at + 2 < end) {
-    const high = hex(load<u8>(at + 1));
-    const low = hex(load<u8>(at + 2));
-    if (high >= 0 && low >= 0) {
-      word.uint8((high << 4) | low);
-      return 3;
-    }
-  }
-  let means = byte;
-  if (byte === 0x6e) means = 0x0a;
-  else if (byte === 0x72) means = 0x0d;
-  else if (byte === 0x74) means = 0x09;
-  else if (byte === 0x62) means = 0x08;
-  else if (byte === 0x61) means = 0x07;
-  word.uint8(means);
-  return 1;
-}
-
-function hex(byte: i32): i32 {
-  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
-  const lower = byte | 0x20;
-  return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1;
+  if (line.length > 0) refused('unbalanced quotes in request');
 }
 
 function add(argument: Bytes): void {
