@@ -27,6 +27,8 @@ export interface TlsOptions {
   readonly rounds: number;
   /** Null: all. */
   readonly contenders: readonly string[] | null;
+  /** A flood of handshakes is measured, and nothing else. */
+  readonly flood: boolean;
 }
 
 export interface ProtocolOptions {
@@ -63,7 +65,11 @@ const HOST_COST = {
   against: { type: 'string', multiple: true },
 } as const;
 
-const TLS = { rounds: { type: 'string' }, contenders: { type: 'string' } } as const;
+const TLS = {
+  rounds: { type: 'string' },
+  contenders: { type: 'string' },
+  flood: { type: 'boolean' },
+} as const;
 
 const PROTOCOLS = { rounds: { type: 'string' }, only: { type: 'string' } } as const;
 
@@ -120,6 +126,7 @@ export function parseTlsOptions(args: readonly string[], known: readonly string[
   return {
     rounds: roundsOf(values.rounds, TLS_ROUNDS),
     contenders: namesOf('--contenders', values.contenders, known),
+    flood: values.flood ?? false,
   };
 }
 

@@ -1,7 +1,7 @@
 // What TLS costs, beside others that end it, in one interleaved run.
-// npm run bench:tls [-- --rounds N] [--contenders NAME,…]
+// npm run bench:tls [-- --rounds N] [--contenders NAME,…] [--flood]
 // Figures are processor time of the server's processes, the proxy and the server behind it together where there
-// are two. It needs a C compiler and the headers of OpenSSL (apt-get install libssl-dev).
+// are two. With --flood it measures what a flood of handshakes takes from clients in clear. It needs a C compiler and the headers of OpenSSL (apt-get install libssl-dev).
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -17,6 +17,7 @@ import {
   type TlsContender,
   tlsContenders,
 } from './tls/contenders.ts';
+import { floodTable } from './tls/flood.ts';
 import { goalLines, type Measured, tlsTable } from './tls/table.ts';
 import { type Round, Target } from './tls/target.ts';
 
@@ -47,6 +48,10 @@ async function run(options: TlsOptions, pair: Pair): Promise<void> {
   const cores = await findCores();
   print(`${describeMachine()}; Node ${process.version}, OpenSSL ${process.versions.openssl}\n`);
   if (cores.unpinned !== null) print(`not pinned: ${cores.unpinned}\n`);
+  if (options.flood) {
+    print(await floodTable(pair, cores, options.rounds));
+    return;
+  }
   const load = [...cores.load, await compileC('load/tls_load', { libraries: OPENSSL })];
   const taking = await present(options.contenders);
   const targets: Target[] = [];

@@ -4,7 +4,7 @@
 import { CLOSE_GRACEFUL, CONNECT_LINK, JOIN_PATTERN } from '../abi';
 import * as raw from '../wasmpoll';
 import { Bytes, view } from './bytes';
-import { halt } from './input';
+import { halt } from './message';
 import { reply, utf8 } from './output';
 
 /**

@@ -9,7 +9,7 @@ import type {
   UpstreamShare,
   Upstreams,
 } from './contract.ts';
-import { UpstreamCounts } from './counts.ts';
+import { UNBOUNDED, UpstreamCounts } from './counts.ts';
 import { preamble } from './preamble.ts';
 import type { UpstreamSpec } from './spec/spec.ts';
 import { type Ground, type Outcome, type Report, type TargetStatus, Upstream } from './upstream.ts';
@@ -31,9 +31,6 @@ export interface UpstreamStats {
 
 /** By the upstreams' names. */
 export type UpstreamsStats = Readonly<Record<string, UpstreamStats>>;
-
-/** An upstream without `max` has the bound of all together, which is a setting. */
-const UNBOUNDED = 0x7fff_ffff;
 
 export class Operator implements Upstreams {
   readonly share: UpstreamShare;
