@@ -1,13 +1,13 @@
 // Runs the tests of engines against real servers and files: `npm run test:engines [-- ava's options]`. Installs
-// redis-server and nats-server with apt when they are missing, and ioredis and a Node with node:sqlite from npm. What
-// cannot be had is said, and its tests are skipped.
+// redis-server, nats-server and mosquitto with apt when they are missing, and from npm clients and a Node with
+// node:sqlite. What cannot be had is said, and its tests are skipped.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { installPrograms } from './apt.mjs';
+import { installPackages, installPrograms } from './apt.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const say = (line) => process.stderr.write(`wasmpoll: ${line}\n`);
@@ -20,23 +20,22 @@ const PROGRAMS = {
 };
 const NODE = '22.23.3';
 const NODE_FOLDER = join(root, 'node_modules', '.cache', `node-${NODE}`);
-const IOREDIS = '6.0.0';
+/** Clients that are not the project's own packages: so its lock file has only what developers need. */
+const CLIENTS = { ioredis: '6.0.0', mqtt: '5.16.0' };
 const INSTALL_MS = 300_000;
 
-/** Installs packages of npm beside the project's own, so that its lock file has only what developers need. */
 function installBeside(folder, name) {
   say(`npm install ${name}`);
   const options = ['--prefix', folder, '--no-save', '--no-audit', '--no-fund'];
   spawnSync('npm', ['install', ...options, name], { timeout: INSTALL_MS });
 }
 
-/** A client of Redis that many programs have. */
-function installIoredis() {
-  const folder = join(root, 'node_modules', '.cache', `ioredis-${IOREDIS}`);
-  const installed = join(folder, 'node_modules', 'ioredis', 'package.json');
+function installClient(name, version) {
+  const folder = join(root, 'node_modules', '.cache', `${name}-${version}`);
+  const installed = join(folder, 'node_modules', name, 'package.json');
   if (existsSync(installed)) return;
-  installBeside(folder, `ioredis@${IOREDIS}`);
-  if (!existsSync(installed)) say(`there is no ioredis@${IOREDIS}`);
+  installBeside(folder, `${name}@${version}`);
+  if (!existsSync(installed)) say(`there is no ${name}@${version}`);
 }
 
 /** The path of a Node with node:sqlite: this one, or one from npm, whose packages are named by platform. */
@@ -66,6 +65,9 @@ function run(node, folder) {
 }
 
 installPrograms(PROGRAMS);
-installIoredis();
+if (spawnSync('/usr/bin/python3', ['-c', 'import paho.mqtt']).status !== 0) {
+  installPackages(['python3-paho-mqtt']);
+}
+for (const [name, version] of Object.entries(CLIENTS)) installClient(name, version);
 run(process.execPath, 'servers');
 run(nodeWithSqlite(), 'sqlite');

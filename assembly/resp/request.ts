@@ -1,7 +1,6 @@
 // Request: one command as it was sent: an array of texts, or a line of words. It knows no command.
 
-import { Bytes, input, releaseWords, takeWord, view } from '../kit';
-import { Client } from './client';
+import { Bytes, input, releaseWords, Session, takeWord, view } from '../kit';
 
 const MAX_ARGUMENTS: i32 = 1024 * 1024;
 const MAX_BULK: i64 = 512 * 1024 * 1024;
@@ -12,6 +11,14 @@ const MAX_WORDS: i32 = 1024;
 const FEW: i32 = 64;
 const DOLLAR: i32 = 0x24;
 
+/** What a state block keeps of a command of which only a part is there. */
+@unmanaged
+export class Reader extends Session {
+  /** Arguments that have not come yet, and where in the message the first of them stands. */
+  left!: i32;
+  scanned!: i32;
+}
+
 /** The arguments; the first is the name. */
 export let args: StaticArray<Bytes> = new StaticArray<Bytes>(64);
 export let count: i32 = 0;
@@ -21,23 +28,23 @@ export let second: i32 = 0;
 export let fault: string = '';
 
 /** Reads the next one. `count` is 0 when it is empty. */
-export function readRequest(client: Client): void {
+export function readRequest(reader: Reader): void {
   count = 0;
   second = 0;
-  if (client.left > 0 && !isWhole(client)) return;
+  if (reader.left > 0 && !isWhole(reader)) return;
   fault = 'too big mbulk count string';
-  if (input.skip('*')) readArray(client);
+  if (input.skip('*')) readArray(reader);
   else if (input.ok()) readLine();
 }
 
 // "*" count CRLF, then count times: "$" length CRLF bytes CRLF
-function readArray(client: Client): void {
+function readArray(reader: Reader): void {
   const most = readLength(MAX_ARGUMENTS, 'invalid multibulk length', 'too big mbulk count string');
   for (let i = 0; i < most; i += 1) {
     const from = input.offset();
     const argument = readBulk();
     if (!input.ok()) {
-      if (most > FEW) goesOn(client, most - i, from);
+      if (most > FEW) goesOn(reader, most - i, from);
       return;
     }
     if (i === 1) second = from;
@@ -46,13 +53,13 @@ function readArray(client: Client): void {
 }
 
 /** Whether the rest has come of a command of which a part was there already. Then it is read from its start. */
-function isWhole(client: Client): boolean {
-  input.take(client.scanned);
-  for (; client.left > 0; client.left -= 1) {
+function isWhole(reader: Reader): boolean {
+  input.take(reader.scanned);
+  for (; reader.left > 0; reader.left -= 1) {
     const from = input.offset();
     readBulk();
     if (!input.ok()) {
-      goesOn(client, client.left, from);
+      goesOn(reader, reader.left, from);
       return false;
     }
   }
@@ -60,9 +67,9 @@ function isWhole(client: Client): boolean {
   return true;
 }
 
-function goesOn(client: Client, left: i32, from: i32): void {
-  client.left = left;
-  client.scanned = from;
+function goesOn(reader: Reader, left: i32, from: i32): void {
+  reader.left = left;
+  reader.scanned = from;
 }
 
 /** One argument: "$" length CRLF bytes CRLF */

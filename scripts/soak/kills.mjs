@@ -6,7 +6,8 @@ import { parseArgs } from 'node:util';
 import { Certificates } from '../../dist/test/helpers/certificates.js';
 import { crowdOfThreads } from '../../dist/test/helpers/crowd-deaths.js';
 import { crowd, evening, sharingHost } from '../../dist/test/helpers/delivery-deaths.js';
-import { compiledGuest, scriptedModule } from '../../dist/test/helpers/guests.js';
+import { liveOutward } from '../../dist/test/helpers/dial-deaths.js';
+import { bundledModule, compiledGuest, scriptedModule } from '../../dist/test/helpers/guests.js';
 import { storm } from '../../dist/test/helpers/kills-under-load.js';
 import { respStorm } from '../../dist/test/helpers/resp-storm.js';
 import { sharingModule } from '../../dist/test/helpers/sharing.js';
@@ -56,6 +57,11 @@ for (const secured of [false, true]) {
 
 const evenings = [
   ['deliveries', await sharingHost('soak-sharing', sharingModule), evening],
+  [
+    'connections to upstreams',
+    await hostOfDeaths('soak-dials', bundledModule('proxy')),
+    liveOutward,
+  ],
   ['deliveries to many', await sharingHost('soak-crowd', compiledGuest('roster'), 256), crowd],
 ];
 for (const [what, host, script] of evenings) {
