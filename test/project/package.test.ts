@@ -149,7 +149,7 @@ test('the tarball has what is needed to run and to write protocols, and nothing 
     ...['playground/bench', 'threads', 'wasi/preview1'].map(
       (room) => `dist/host/${room}/worker.cjs`,
     ),
-    ...['chat', 'echo', 'lines', 'mqtt', 'proxy', 'resp'].map(
+    ...['chat', 'echo', 'lines', 'mqtt', 'proxy', 'resp', 'resp-cache'].map(
       (name) => `dist/protocols/${name}.wasm`,
     ),
     ...docs,
