@@ -18,9 +18,9 @@ import {
   view,
   viewOf,
 } from './kit';
-import { args, count, fault, readRequest } from './resp/request';
 import { Client, Flight, Lane } from './resp-cache/lanes';
 import { reading, recall, remember, slotOf, writing, written } from './resp-cache/memory';
+import { args, count, readRequest } from './resp-cache/request';
 
 export * from './guest';
 
@@ -167,7 +167,7 @@ function commands(state: State, client: Client): void {
     client.connection.pause();
   }
   if (!input.bad()) return;
-  reply.text(`-ERR Protocol error: ${fault}\r\n`);
+  reply.text('-ERR Protocol error\r\n');
   client.connection.close();
 }
 
