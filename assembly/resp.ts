@@ -145,10 +145,16 @@ export function on_missed(connection: Connection, _client: Client): void {
 function run(connection: Connection, client: Client): void {
   const name = args[0];
   const trusted = password === null || client.trusted !== 0;
+  if (isSubscriber(client)) {
+    subscriberCommand(connection, client, name);
+    return;
+  }
+  if (trusted && count === 3 && name.like('set')) {
+    put(connection, client, args[2], 0);
+    return;
+  }
   const form = trusted ? formOf(name) : 0;
-  if (isSubscriber(client)) subscriberCommand(connection, client, name);
-  else if (form !== 0 && count === 2) one(connection, client, form);
-  else if (trusted && count === 3 && name.like('set')) put(connection, client, args[2], 0);
+  if (form !== 0 && count === 2) one(connection, client, form);
   else if (client.pending > 0) wait(connection, client);
   else if (form !== 0 || (trusted && name.like('mget'))) many(connection, client, form);
   else if (trusted && (strings(connection, client, name) || times(connection, client, name)))

@@ -88,6 +88,12 @@ function refused(why: string): Bytes {
 }
 
 function readLength(most: i64, wrong: string, long: string): i32 {
+  const short = input.shortDecimal();
+  if (short >= 0 && short <= most) return short;
+  if (short >= 0) {
+    refused(wrong);
+    return 0;
+  }
   fault = long;
   const line = input.line(MAX_INLINE);
   if (!input.ok()) return 0;

@@ -51,13 +51,15 @@ export class Target {
   static async create(running: Running, load: readonly string[]): Promise<Target> {
     const child = new Child([...load, String(running.port)]);
     await child.shows(/^ready$/m);
-    const target = new Target(running, child);
-    // Connections are opened, and code is compiled.
-    await target.#ask(`echo ${SMALL} ${WARM_UP.small}`);
-    await target.#ask(`echo ${LARGE} ${WARM_UP.large}`);
-    await target.#ask(`shake ${WARM_UP.handshakes} 0`);
-    await target.#ask(`shake ${WARM_UP.handshakes} 1`);
-    return target;
+    return new Target(running, child);
+  }
+
+  /** Connections are opened, and code is compiled. */
+  async warmUp(): Promise<void> {
+    await this.#ask(`echo ${SMALL} ${WARM_UP.small}`);
+    await this.#ask(`echo ${LARGE} ${WARM_UP.large}`);
+    await this.#ask(`shake ${WARM_UP.handshakes} 0`);
+    await this.#ask(`shake ${WARM_UP.handshakes} 1`);
   }
 
   async #ask(command: string): Promise<number> {
@@ -99,8 +101,13 @@ export class Target {
     };
   }
 
-  /** Bytes of memory that a connection takes which has been used once, and is idle. */
-  async idleBytes(connections: number): Promise<number> {
+  /**
+   * Bytes of memory that a connection takes which has been used once, and is idle. To be asked of processes that have
+   * not served before: others have memory to spare.
+   * @param first are open before any is counted: what a process takes once is not theirs
+   */
+  async idleBytes(first: number, connections: number): Promise<number> {
+    await this.#ask(`hold ${first}`);
     const before = this.#residentBytes();
     await this.#ask(`hold ${connections}`);
     return (this.#residentBytes() - before) / connections;

@@ -149,10 +149,8 @@ test('a flood of connects is bounded, and clients are served beside it', async (
   const server = await outward(
     t,
     scripted(),
-    [{ name: 'db', resolve: () => leadsTo(db.address) }],
-    {
-      workers: 1,
-    },
+    [{ name: 'db', max: 50, resolve: () => leadsTo(db.address) }],
+    { workers: 1 },
   );
   const client = await connectClient(server.address, { owner: t });
   await client.send('q;');
