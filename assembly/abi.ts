@@ -21,8 +21,10 @@ export const CLOSE_OUTPUT = 2;
 // The last argument of connect().
 export const CONNECT_LINK = 1;
 
-// The last argument of join() and leave().
+// The last argument of join() and leave(), as bits.
 export const JOIN_PATTERN = 1;
+export const JOIN_QUIET = 2;
+export const JOIN_SHARED = 4;
 
 // The last argument of publish(), as bits.
 export const PUBLISH_RETAIN = 1;

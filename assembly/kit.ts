@@ -8,7 +8,16 @@ import * as store from './kit/store';
 export * from './abi';
 export { ByteMap } from './kit/byte-map';
 export { Bytes, literal, view, viewOf } from './kit/bytes';
-export { Connection, Session, stateSize, tail } from './kit/connection';
+export {
+  Connection,
+  connect,
+  connectionOf,
+  Session,
+  stateSize,
+  tail,
+} from './kit/connection';
+export { matchesGlob } from './kit/glob';
+export { NAMES_HEAD, Names, namesAt } from './kit/names';
 export { dropNote, keepNote, note } from './kit/notes';
 export { draft, Output, reply } from './kit/output';
 export { addToRanges, inRanges, rangesSize, takeFromRanges } from './kit/ranges';
@@ -23,5 +32,6 @@ export {
   random,
   wall_clock,
 } from './kit/surroundings';
+export { levelsBefore, nameOf, patternOf, topicOf } from './kit/topic-names';
 export { covers, isPattern, isTopic, overlaps } from './kit/topics';
 export { config, input, store };

@@ -26,7 +26,11 @@ extern "C" {
 #define WASMPOLL_CLOSE_ABORT 1
 #define WASMPOLL_CLOSE_OUTPUT 2
 
+#define WASMPOLL_CONNECT_LINK 1
+
 #define WASMPOLL_JOIN_PATTERN 1
+#define WASMPOLL_JOIN_QUIET 2
+#define WASMPOLL_JOIN_SHARED 4
 
 #define WASMPOLL_PUBLISH_RETAIN 1
 #define WASMPOLL_PUBLISH_OTHERS 2
@@ -55,6 +59,7 @@ extern "C" {
 #define WASMPOLL_REASON_SHUTDOWN 10
 #define WASMPOLL_REASON_ERROR 11
 #define WASMPOLL_REASON_MEMORY 12
+#define WASMPOLL_REASON_CONNECT 13
 #define WASMPOLL_REASON_TLS 14
 #define WASMPOLL_REASON_PROXY 15
 
@@ -84,6 +89,10 @@ int32_t wasmpoll_property(int32_t connection, const void *key, int32_t key_lengt
                           int32_t capacity);
 WASMPOLL_IMPORT(start_tls)
 int32_t wasmpoll_start_tls(int32_t connection);
+WASMPOLL_IMPORT(connect)
+int32_t wasmpoll_connect(int32_t parent, const void *upstream, int32_t length, int32_t flags);
+WASMPOLL_IMPORT(splice)
+int32_t wasmpoll_splice(int32_t a, int32_t b);
 WASMPOLL_IMPORT(now)
 double wasmpoll_now(void);
 WASMPOLL_IMPORT(wall_clock)

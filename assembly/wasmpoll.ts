@@ -25,6 +25,14 @@ export declare function property(
 ): i32;
 /** Begins TLS on a connection in clear, behind what was sent so far. @returns a status */
 export declare function start_tls(connection: i32): i32;
+/**
+ * Opens a connection to an upstream that the operator has named, when the callback returns; on_connect or on_close
+ * follows. Sends wait until then. `parent` is the connection for which it is, or 0; CONNECT_LINK: when one is over, so is
+ * the other. @returns the connection, which is above 0, or a status
+ */
+export declare function connect(parent: i32, upstream: usize, length: i32, flags: i32): i32;
+/** Bytes flow between the two from now on, without callbacks, until one is over. @returns a status */
+export declare function splice(a: i32, b: i32): i32;
 /** Monotonic milliseconds; the same during one callback. */
 export declare function now(): f64;
 /** Milliseconds since 1970; the same during one callback. */
@@ -39,7 +47,7 @@ export declare function metric(kind: i32, name: usize, length: i32): i32;
 export declare function measure(id: i32, value: f64): i32;
 /** Logs a line of UTF-8 at LOG_DEBUG to LOG_ERROR. */
 export declare function log(level: i32, text: usize, length: i32): void;
-/** Makes the connection a member; `tag` comes back with each message. JOIN_PATTERN: the topic has `+` and `#`. @returns a status */
+/** Makes the connection a member; `tag` comes back with each message. JOIN_PATTERN: the topic has `+` and `#`. JOIN_QUIET: what is retained does not follow. JOIN_SHARED: the topic is NAME/PATTERN, and one of those who share it is given each message. @returns a status */
 export declare function join(
   connection: i32,
   tag: i32,

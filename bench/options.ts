@@ -73,12 +73,15 @@ const TLS = {
 
 const PROTOCOLS = { rounds: { type: 'string' }, only: { type: 'string' } } as const;
 
+const OUTBOUND = { ...EXTENT, contenders: { type: 'string' } } as const;
+
 const ROUNDS = { rounds: { type: 'string' } } as const;
 
 const FULL: Extent = { rounds: 15, seconds: 0.6 };
 const QUICK: Extent = { rounds: 3, seconds: 0.25 };
 const GROWTH: Extent = { rounds: 5, seconds: 0.5 };
 const TLS_ROUNDS = 7;
+const OUTBOUND_EXTENT: Extent = { rounds: 7, seconds: 0.4 };
 const SHARED_ROUNDS = 15;
 const PROTOCOL_ROUNDS = 9;
 // A build's turn takes some 5 ms, so that all of them meet the same machine in a round.
@@ -139,6 +142,18 @@ export function parseProtocolOptions(
   return {
     rounds: roundsOf(values.rounds, PROTOCOL_ROUNDS),
     only: namesOf('--only', values.only, known),
+  };
+}
+
+/** @throws UsageError */
+export function parseOutboundOptions(
+  args: readonly string[],
+  known: readonly string[],
+): Extent & Pick<TlsOptions, 'contenders'> {
+  const { values } = explained(() => parseArgs({ args: [...args], options: OUTBOUND }), OUTBOUND);
+  return {
+    ...extentOf(values, OUTBOUND_EXTENT),
+    contenders: namesOf('--contenders', values.contenders, known),
   };
 }
 

@@ -110,6 +110,8 @@ constexpr Constant kLayout[] = {
     {"OP_DIRECT", kOpDirect},
     {"OP_GAP", kOpGap},
     {"FLAG_PATTERN", kFlagPattern},
+    {"FLAG_QUIET", kFlagQuiet},
+    {"FLAG_SHARED", kFlagShared},
     {"FLAG_RETAIN", kFlagRetain},
     {"FLAG_OTHERS", kFlagOthers},
     {"FLAG_INBOUND", kFlagInbound},

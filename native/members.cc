@@ -15,6 +15,16 @@ void Recipients::Add(int32_t handle, int32_t tag) {
   entry[kEntryTag] = tag;
 }
 
+bool Share::Chooses(uint64_t member, const Message& message, uint64_t before) {
+  for (const Message::Choice& choice : message.choices) {
+    if (choice.share == number) return choice.member == member;
+  }
+  const size_t count = std::lower_bound(members.begin(), members.end(), before) - members.begin();
+  if (turn >= count) turn = 0;
+  message.choices.push_back({number, members[turn++]});
+  return message.choices.back().member == member;
+}
+
 Member* MemberList::Find(uint64_t number) {
   const auto found = std::lower_bound(
       members_.begin(), members_.end(), number,
@@ -47,7 +57,12 @@ bool MemberList::Collect(int seat, uint64_t* after, Recipients* recipients) cons
     --recipients->budget;
     *after = number;
     if (at->number != number) continue;
-    if (recipients->message != nullptr && recipients->message->Excludes(seat, at->handle)) continue;
+    const Message* const message = recipients->message;
+    if (message != nullptr && message->Excludes(seat, at->handle)) continue;
+    if (message != nullptr && at->share != nullptr &&
+        !at->share->Chooses(number, *message, recipients->before)) {
+      continue;
+    }
     recipients->Add(at->handle, at->tag);
   }
   return true;

@@ -10,11 +10,23 @@
 
 namespace wasmpoll {
 
+// Members of whom one is given each message, in turn. In the order of joining.
+struct Share {
+  uint64_t number = 0;
+  std::vector<uint64_t> members;
+  size_t turn = 0;
+
+  // Whether a message is for this member, of those who have joined before.
+  bool Chooses(uint64_t member, const Message& message, uint64_t before);
+};
+
 struct Member {
   // Of the join; the lists are sorted by it.
   uint64_t number;
   int32_t handle;
   int32_t tag;
+  // Null if all messages are for it.
+  Share* share = nullptr;
 };
 
 // Where a call puts the members that it finds, and how much it may still look at.

@@ -32,6 +32,8 @@ constexpr int kOpDirect = 8;
 constexpr int kOpGap = 9;
 
 constexpr int kFlagPattern = 1;
+constexpr int kFlagQuiet = 2;
+constexpr int kFlagShared = 4;
 constexpr int kFlagRetain = 1;
 constexpr int kFlagOthers = 2;
 constexpr int kFlagInbound = 4;
@@ -119,6 +121,11 @@ struct Record {
   bool IsMessage() const { return op == kOpPublish || op == kOpDirect; }
   bool IsStore() const { return op >= kOpGet && op <= kOpAdd; }
   bool Is(int flag) const { return (flags & flag) != 0; }
+  // JOIN and LEAVE: what is joined, and the name by which it is shared; empty if it is not.
+  std::string_view joined() const { return first.substr(share().empty() ? 0 : share().size() + 1); }
+  std::string_view share() const {
+    return Is(kFlagShared) ? first.substr(0, first.find('/')) : std::string_view();
+  }
 };
 
 // Reads the record at `at` of a log, which starts at a multiple of 8; each word once, since the log may lie

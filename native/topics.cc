@@ -17,13 +17,17 @@ bool Topics::Fits(const Record& record, int seat, int joins) {
   int64_t charge = 0;
   if (record.op == kOpJoin) {
     const bool pattern = record.Is(kFlagPattern);
-    Group* const group = FindGroup(record.first, pattern);
+    Group* const group = FindGroup(record.joined(), pattern);
     Connection* const connection = Find(seat, record.handle);
-    if (connection != nullptr && group != nullptr && Find(connection, group) != nullptr) return true;
+    if (connection != nullptr && group != nullptr) {
+      const Share* const share = FindShare(group, record.share());
+      const bool whole = record.share().empty() == (share == nullptr);
+      if (whole && Find(connection, group, share) != nullptr) return true;
+    }
     const size_t known = connection == nullptr ? 0 : connection->memberships.size();
     if (known + joins >= most_joins_) return false;
     charge = kChargeMember;
-    if (group == nullptr || group->empty()) charge += ChargeOf(record.first, pattern);
+    if (group == nullptr || group->empty()) charge += ChargeOf(record.joined(), pattern);
   } else if (record.op == kOpPublish && record.Is(kFlagRetain) && !record.second.empty()) {
     charge = static_cast<int64_t>(kChargeRetained + record.first.size() + record.second.size());
     const Topic* const topic = Find(HashOf(record.first), record.first);
@@ -62,12 +66,33 @@ Topics::Connection* Topics::Find(int seat, int handle) const {
   });
 }
 
-Topics::Membership* Topics::Find(Connection* connection, const Group* group) {
-  auto& all = connection->memberships;
-  const auto found = std::lower_bound(
-      all.begin(), all.end(), group,
-      [](const Membership& one, const Group* wanted) { return one.group < wanted; });
-  return found == all.end() || found->group != group ? nullptr : &*found;
+std::vector<Topics::Membership>::iterator Topics::PlaceOf(std::vector<Membership>* all,
+                                                          const Group* group,
+                                                          const Share* share) {
+  return std::lower_bound(all->begin(), all->end(), std::pair(group, share),
+                          [](const Membership& one, const auto& wanted) {
+                            return std::pair<const Group*, const Share*>(one.group, one.share) < wanted;
+                          });
+}
+
+Topics::Membership* Topics::Find(Connection* connection, const Group* group, const Share* share) {
+  const auto found = PlaceOf(&connection->memberships, group, share);
+  if (found == connection->memberships.end()) return nullptr;
+  return found->group != group || found->share != share ? nullptr : &*found;
+}
+
+Share* Topics::FindShare(const Group* group, std::string_view name) {
+  const auto shares = shares_.find(group);
+  if (name.empty() || shares == shares_.end()) return nullptr;
+  const auto found = shares->second.find(name);
+  return found == shares->second.end() ? nullptr : &found->second;
+}
+
+Share* Topics::AddShare(const Group* group, std::string_view name, uint64_t number) {
+  if (name.empty()) return nullptr;
+  Share& share = shares_[group].try_emplace(std::string(name)).first->second;
+  if (share.number == 0) share.number = number;
+  return &share;
 }
 
 Topics::Seat& Topics::At(int seat) {
@@ -80,14 +105,15 @@ uint64_t Topics::Join(int seat, const Record& record, bool* kept) {
   const uint64_t number = NextNumber();
   Group* group;
   if (pattern) {
-    group = patterns_.Add(record.first);
-    group->charge = ChargeOf(record.first, true);
-    *kept = kept_.size() > unkept_;
+    group = patterns_.Add(record.joined());
+    group->charge = ChargeOf(record.joined(), true);
+    *kept = kept_.size() > unkept_ && !record.Is(kFlagQuiet | kFlagShared);
   } else {
     Topic* const topic = FindOrAdd(HashOf(record.first), record.first);
-    *kept = static_cast<bool>(topic->kept);
+    *kept = static_cast<bool>(topic->kept) && !record.Is(kFlagQuiet);
     group = topic;
   }
+  Share* const share = AddShare(group, record.share(), number);
   Connection* connection = Find(seat, record.handle);
   if (connection == nullptr) {
     connection = new Connection;
@@ -96,7 +122,7 @@ uint64_t Topics::Join(int seat, const Record& record, bool* kept) {
     connection->handle = record.handle;
     connections_.Insert(connection);
     At(seat).handles.insert(record.handle);
-  } else if (Membership* const known = Find(connection, group)) {
+  } else if (Membership* const known = Find(connection, group, share)) {
     group->At(seat)->Find(known->number)->tag = record.tag;
     known->joined = number;
     return number;
@@ -105,23 +131,24 @@ uint64_t Topics::Join(int seat, const Record& record, bool* kept) {
     bytes_ += group->charge;
     ++joined_;
   }
-  group->Append(seat, {number, record.handle, record.tag});
+  group->Append(seat, {number, record.handle, record.tag, share});
+  if (share != nullptr) share->members.push_back(number);
   if (pattern) ++At(seat).patterns;
   bytes_ += kChargeMember;
   ++members_;
   auto& all = connection->memberships;
-  const auto place = std::lower_bound(
-      all.begin(), all.end(), group,
-      [](const Membership& one, const Group* wanted) { return one.group < wanted; });
-  all.insert(place, {group, number, number});
+  all.insert(PlaceOf(&all, group, share), {group, share, number, number});
   return number;
 }
 
 void Topics::Leave(int seat, const Record& record) {
   Connection* const connection = Find(seat, record.handle);
   if (connection == nullptr) return;
-  Group* const group = FindGroup(record.first, record.Is(kFlagPattern));
-  Membership* const membership = group == nullptr ? nullptr : Find(connection, group);
+  Group* const group = FindGroup(record.joined(), record.Is(kFlagPattern));
+  if (group == nullptr) return;
+  const Share* const share = FindShare(group, record.share());
+  if (share == nullptr && !record.share().empty()) return;
+  Membership* const membership = Find(connection, group, share);
   if (membership == nullptr) return;
   RemoveMember(seat, *membership);
   auto& all = connection->memberships;
@@ -133,6 +160,7 @@ void Topics::Leave(int seat, const Record& record) {
 void Topics::RemoveMember(int seat, const Membership& membership) {
   Group* const group = membership.group;
   group->Remove(seat, membership.number);
+  if (membership.share != nullptr) LeaveShare(membership);
   if (group->pattern) --At(seat).patterns;
   bytes_ -= kChargeMember;
   --members_;
@@ -144,6 +172,15 @@ void Topics::RemoveMember(int seat, const Membership& membership) {
   } else {
     Prune(static_cast<Topic*>(group));
   }
+}
+
+void Topics::LeaveShare(const Membership& membership) {
+  std::vector<uint64_t>& members = membership.share->members;
+  members.erase(std::lower_bound(members.begin(), members.end(), membership.number));
+  if (!members.empty()) return;
+  auto& shares = shares_.at(membership.group);
+  std::erase_if(shares, [&](const auto& one) { return &one.second == membership.share; });
+  if (shares.empty()) shares_.erase(membership.group);
 }
 
 void Topics::RemoveConnection(Connection* connection) {
@@ -196,6 +233,7 @@ void Topics::Keep(const Ref<Message>& message, uint64_t number) {
 void Topics::Clear() {
   topics_.Clear([](Topic* topic) { delete topic; });
   patterns_.Clear();
+  shares_ = {};
   connections_.Clear([](Connection* connection) { delete connection; });
   seats_ = {};
   kept_ = {};

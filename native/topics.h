@@ -2,6 +2,7 @@
 // it is one thread's at a time. Knows connections by seat and handle; must not know queues or threads.
 #pragma once
 
+#include <map>
 #include <set>
 
 #include "patterns.h"
@@ -69,6 +70,8 @@ class Topics {
   };
   struct Membership {
     Group* group;
+    // Null if it is not shared.
+    Share* share;
     // The member's number in the group, and that of the last join.
     uint64_t number;
     uint64_t joined;
@@ -78,7 +81,7 @@ class Topics {
     uint64_t hash = 0;
     int seat = 0;
     int handle = 0;
-    // Sorted by the address of the group.
+    // Sorted by the addresses of the group and the share.
     std::vector<Membership> memberships;
   };
   struct Kept {
@@ -101,12 +104,18 @@ class Topics {
   Topic* FindOrAdd(uint64_t hash, std::string_view name);
   Group* FindGroup(std::string_view text, bool pattern);
   Connection* Find(int seat, int handle) const;
-  static Membership* Find(Connection* connection, const Group* group);
+  static std::vector<Membership>::iterator PlaceOf(std::vector<Membership>* all, const Group* group,
+                                                   const Share* share);
+  static Membership* Find(Connection* connection, const Group* group, const Share* share);
+  Share* FindShare(const Group* group, std::string_view name);
+  // Null if it has no name.
+  Share* AddShare(const Group* group, std::string_view name, uint64_t number);
   const std::set<int32_t>& HandlesOf(int seat) const;
   Seat& At(int seat);
   Ref<Message> NextMatching(std::string_view pattern, uint64_t before, uint64_t* after,
                             int* budget) const;
   void RemoveMember(int seat, const Membership& membership);
+  void LeaveShare(const Membership& membership);
   void RemoveConnection(Connection* connection);
   void Prune(Topic* topic);
   void Unkeep(Topic* topic);
@@ -118,6 +127,7 @@ class Topics {
   Table<Topic> topics_;
   Patterns patterns_{key_};
   Table<Connection> connections_;
+  std::map<const Group*, std::map<std::string, Share, std::less<>>> shares_;
   std::vector<Seat> seats_;
   // In the order of numbers; those that are gone go when they are more than half.
   std::vector<Kept> kept_;

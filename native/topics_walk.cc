@@ -44,7 +44,7 @@ Ref<Message> Topics::NextKept(int seat, int handle, std::string_view text, bool 
   Group* const group = FindGroup(text, pattern);
   Connection* const connection = Find(seat, handle);
   if (group == nullptr || connection == nullptr) return {};
-  const Membership* const membership = Find(connection, group);
+  const Membership* const membership = Find(connection, group, nullptr);
   if (membership == nullptr || membership->joined != join) return {};
   Ref<Message> found;
   if (pattern) {

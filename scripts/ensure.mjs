@@ -15,6 +15,8 @@ export const protocols = {
   echo: 'stub',
   lines: 'stub',
   mqtt: 'incremental',
+  proxy: 'stub',
+  'resp-cache': 'incremental',
   resp: 'incremental',
 };
 

@@ -3,6 +3,7 @@
 
 import { random } from '../wasmpoll';
 import { Bytes, viewOf } from './bytes';
+import { sameBytes } from './text';
 
 const FIRST_SLOTS: i32 = 16;
 
@@ -94,14 +95,17 @@ export class ByteMap<V> {
     return this.slots[position]!.value;
   }
 
-  /** Where the key is, or would be. */
+  /** Where the key is, or would be. Nothing is allocated here, so addresses will do, which nobody has to note. */
   private slotOf(key: Bytes, hash: u32): i32 {
-    const slots = this.slots;
-    const mask = slots.length - 1;
+    const slots = changetype<usize>(this.slots);
+    const mask = this.slots.length - 1;
     let slot = <i32>hash & mask;
     while (true) {
-      const entry = unchecked(slots[slot]);
-      if (entry === null || (entry.hash === hash && same(key, entry.key))) return slot;
+      const entry = load<usize>(slots + ((<usize>slot) << alignof<usize>()));
+      if (entry === 0) return slot;
+      if (load<u32>(entry, offsetof<Entry<V>>('hash')) === hash) {
+        if (same(key, load<usize>(entry, offsetof<Entry<V>>('key')))) return slot;
+      }
       slot = (slot + 1) & mask;
     }
   }
@@ -121,10 +125,10 @@ export class ByteMap<V> {
   }
 }
 
-function same(key: Bytes, other: ArrayBuffer): boolean {
+/** @param buffer the address of an ArrayBuffer, which has its size in front of it */
+function same(key: Bytes, buffer: usize): boolean {
   const length = key.length;
-  if (length !== other.byteLength) return false;
-  return memory.compare(key.at, changetype<usize>(other), <usize>length) === 0;
+  return length === load<i32>(buffer - sizeof<i32>()) && sameBytes(key.at, buffer, length);
 }
 
 // Clients choose keys: by SipHash-1-3 with a secret key none can choose many that fall into one place. A hash that
@@ -132,50 +136,45 @@ function same(key: Bytes, other: ArrayBuffer): boolean {
 const secret: usize = memory.data(16);
 let seeded: boolean = false;
 
-let v0: u64 = 0;
-let v1: u64 = 0;
-let v2: u64 = 0;
-let v3: u64 = 0;
+const LAST_ROUNDS: i32 = 3;
 
 /** For `ByteMap`, and for its tests. */
 export function hashOf(key: Bytes): u32 {
   if (!seeded) seeded = random(secret, 16) === 0;
-  begin(load<u64>(secret), load<u64>(secret + 8));
+  let v0 = load<u64>(secret) ^ 0x736f_6d65_7073_6575;
+  let v1 = load<u64>(secret + 8) ^ 0x646f_7261_6e64_6f6d;
+  let v2 = load<u64>(secret) ^ 0x6c79_6765_6e65_7261;
+  let v3 = load<u64>(secret + 8) ^ 0x7465_6462_7974_6573;
   let at = key.at;
-  const end = at + key.length;
-  for (; at + 8 <= end; at += 8) take(load<u64>(at));
-  let rest: u64 = (<u64>key.length) << 56;
-  for (let shift: u64 = 0; at < end; at += 1, shift += 8) rest |= (<u64>load<u8>(at)) << shift;
-  take(rest);
-  v2 ^= 0xff;
-  round();
-  round();
-  round();
+  const words = key.length >> 3;
+  // One loop for all rounds: one a word, one for what is left with the length, and the last ones.
+  for (let round = 0; round <= words + LAST_ROUNDS; round += 1) {
+    let word: u64 = 0;
+    if (round < words) {
+      word = load<u64>(at);
+      at += 8;
+    } else if (round === words) word = lastWord(key, at);
+    else if (round === words + 1) v2 ^= 0xff;
+    v3 ^= word;
+    v0 += v1;
+    v1 = rotl(v1, 13) ^ v0;
+    v0 = rotl(v0, 32);
+    v2 += v3;
+    v3 = rotl(v3, 16) ^ v2;
+    v0 += v3;
+    v3 = rotl(v3, 21) ^ v0;
+    v2 += v1;
+    v1 = rotl(v1, 17) ^ v2;
+    v2 = rotl(v2, 32);
+    v0 ^= word;
+  }
   return <u32>(v0 ^ v1 ^ v2 ^ v3);
 }
 
-function begin(low: u64, high: u64): void {
-  v0 = low ^ 0x736f_6d65_7073_6575;
-  v1 = high ^ 0x646f_7261_6e64_6f6d;
-  v2 = low ^ 0x6c79_6765_6e65_7261;
-  v3 = high ^ 0x7465_6462_7974_6573;
-}
-
-function take(word: u64): void {
-  v3 ^= word;
-  round();
-  v0 ^= word;
-}
-
-function round(): void {
-  v0 += v1;
-  v1 = rotl(v1, 13) ^ v0;
-  v0 = rotl(v0, 32);
-  v2 += v3;
-  v3 = rotl(v3, 16) ^ v2;
-  v0 += v3;
-  v3 = rotl(v3, 21) ^ v0;
-  v2 += v1;
-  v1 = rotl(v1, 17) ^ v2;
-  v2 = rotl(v2, 32);
+/** The bytes that are left, and above them the length. */
+function lastWord(key: Bytes, at: usize): u64 {
+  const end = key.at + key.length;
+  let word: u64 = (<u64>key.length) << 56;
+  for (let shift: u64 = 0; at < end; at += 1, shift += 8) word |= (<u64>load<u8>(at)) << shift;
+  return word;
 }

@@ -2,7 +2,7 @@
 // allocation; it knows neither connections nor messages.
 
 import { isFloat, parsed, readDecimal, readFloat } from './decimal';
-import { isLike, isUtf8, matched, search, searchText, unitsOf, utf8Bound, writeUtf8 } from './text';
+import { isLike, isUtf8, matched, search, searchText, sizeOf, utf8Bound, writeUtf8 } from './text';
 
 const SPACE: u8 = 0x20;
 
@@ -24,17 +24,19 @@ export class Bytes {
   }
 
   /** Whether they are this ASCII text. */
-  @inline
   is(text: string): boolean {
-    return (
-      this.length === text.length && matched(this.at, this.length, unitsOf(text), this.length) >= 0
-    );
+    return this.isUnits(changetype<usize>(text));
+  }
+
+  private isUnits(units: usize): boolean {
+    const length = this.length;
+    return length === sizeOf(units) && matched(this.at, length, units, length) >= 0;
   }
 
   /** Whether they are this ASCII text, which is in lower case, in any case. */
-  @inline
   like(lowerCase: string): boolean {
-    return this.length === lowerCase.length && isLike(this.at, this.length, unitsOf(lowerCase));
+    const units = changetype<usize>(lowerCase);
+    return this.length === sizeOf(units) && isLike(this.at, this.length, units);
   }
 
   equals(other: Bytes): boolean {
@@ -55,9 +57,9 @@ export class Bytes {
     return isUtf8(this.at, this.at + this.length);
   }
 
-  @inline
   startsWith(text: string): boolean {
-    return matched(this.at, this.length, unitsOf(text), text.length) >= 0;
+    const units = changetype<usize>(text);
+    return matched(this.at, this.length, units, sizeOf(units)) >= 0;
   }
 
   /** @returns the index of the first such byte from an index on, or -1 */
@@ -79,9 +81,10 @@ export class Bytes {
    * Takes the front off, up to an ASCII text, which goes as well. Without the text: all.
    * @returns the front; this view is what is left
    */
-  @inline
   cut(text: string): Bytes {
-    return this.cutAt(searchText(this.at, this.end, unitsOf(text), text.length), text.length);
+    const units = changetype<usize>(text);
+    const size = sizeOf(units);
+    return this.cutAt(searchText(this.at, this.end, units, size), size);
   }
 
   private cutAt(found: usize, size: i32): Bytes {
@@ -153,11 +156,13 @@ const CHUNK: usize = 256 * offsetof<Bytes>();
 const first: usize = chunk();
 let current: usize = first;
 let free: usize = first + offsetof<Bytes>();
+/** The end of the current one. */
+let chunkEnd: usize = first + CHUNK;
 let growing: boolean = false;
 
 /** A view of `length` bytes at an address. */
 export function view(at: usize, length: i32): Bytes {
-  if (free === current + CHUNK) turn();
+  if (free === chunkEnd) turn();
   const made = changetype<Bytes>(free);
   free += offsetof<Bytes>();
   made.at = at;
@@ -173,7 +178,7 @@ export function viewOf(buffer: ArrayBuffer): Bytes {
 /** A view of a text as UTF-8 that lives for ever: for constants, outside of all functions. */
 export function literal(text: string): Bytes {
   const made = everlasting(utf8Bound(text.length));
-  made.length = writeUtf8(unitsOf(text), text.length, made.at);
+  made.length = writeUtf8(changetype<usize>(text), text.length, made.at);
   return made;
 }
 
@@ -189,12 +194,14 @@ export function releaseViews(message: boolean): void {
   growing = message;
   current = first;
   free = first + offsetof<Bytes>();
+  chunkEnd = first + CHUNK;
 }
 
 function turn(): void {
   if (growing) {
     if (load<usize>(current) === 0) store<usize>(current, chunk());
     current = load<usize>(current);
+    chunkEnd = current + CHUNK;
   }
   free = current + offsetof<Bytes>();
 }

@@ -1,10 +1,10 @@
 // Connection: the handle that a callback is given, and the state block that goes with it. Both are
 // i32 for the host, so callbacks declare their parameters with these types.
 
-import { CLOSE_GRACEFUL, JOIN_PATTERN } from '../abi';
+import { CLOSE_GRACEFUL, CONNECT_LINK, JOIN_PATTERN } from '../abi';
 import * as raw from '../wasmpoll';
 import { Bytes, view } from './bytes';
-import { halt } from './input';
+import { halt } from './message';
 import { reply, utf8 } from './output';
 
 /**
@@ -63,14 +63,34 @@ export class Connection {
     return raw.start_tls(this.id);
   }
 
+  /**
+   * Opens a connection to an upstream that the operator has named, for this one. `on_connect` or `on_close` follows;
+   * what is sent to it until then waits.
+   * @param linked when either is over, the other is closed after its output
+   * @returns its `id`, which is above 0; or a status: DENIED if there is no such upstream, LIMIT if there are too many
+   */
+  connect(upstream: Bytes, linked: bool = true): i32 {
+    return raw.connect(this.id, upstream.at, upstream.length, linked ? CONNECT_LINK : 0);
+  }
+
+  /** From the end of the callback on, bytes flow between the two, without callbacks. @returns a status */
+  splice(other: Connection): i32 {
+    this.settle();
+    return raw.splice(this.id, other.id);
+  }
+
   /** Becomes a member of a topic. `tag` comes back with each message. @returns a status: OK or LIMIT */
   join(topic: Bytes, tag: i32 = 0): i32 {
     return raw.join(this.id, tag, topic.at, topic.length, 0);
   }
 
-  /** As `join`, for all topics that match: `+` stands for one level, `#` for all that follow. */
-  joinPattern(pattern: Bytes, tag: i32 = 0): i32 {
-    return raw.join(this.id, tag, pattern.at, pattern.length, JOIN_PATTERN);
+  /**
+   * As `join`, for all topics that match: `+` stands for one level, `#` for all that follow.
+   * @param flags JOIN_QUIET: what is retained does not follow. JOIN_SHARED: the pattern has a name and `/` in front,
+   *   and one of those who share it by this name is given each message
+   */
+  joinPattern(pattern: Bytes, tag: i32 = 0, flags: i32 = 0): i32 {
+    return raw.join(this.id, tag, pattern.at, pattern.length, JOIN_PATTERN | flags);
   }
 
   /** @returns a status; OK if it was no member */
@@ -79,8 +99,8 @@ export class Connection {
   }
 
   /** @returns a status; OK if it was no member */
-  leavePattern(pattern: Bytes): i32 {
-    return raw.leave(this.id, pattern.at, pattern.length, JOIN_PATTERN);
+  leavePattern(pattern: Bytes, flags: i32 = 0): i32 {
+    return raw.leave(this.id, pattern.at, pattern.length, JOIN_PATTERN | flags);
   }
 
   /** The peer's address, `127.0.0.1:4242`, until this or `property` is called again; empty when it is gone. */
@@ -104,6 +124,16 @@ export class Connection {
     if (reply.isFor(this.id)) reply.flush();
     halt(this.id);
   }
+}
+
+/** Opens a connection to an upstream that is for no other connection. @returns as `Connection.connect` */
+export function connect(upstream: Bytes): i32 {
+  return raw.connect(0, upstream.at, upstream.length, 0);
+}
+
+/** The connection of an `id`. */
+export function connectionOf(id: i32): Connection {
+  return changetype<Connection>(id);
 }
 
 // Where the host writes what it is asked for.

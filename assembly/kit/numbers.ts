@@ -1,6 +1,6 @@
 // Numbers of fixed widths in the input, and those that end by themselves: part of `input`.
 
-import { need, refuse, take } from './input';
+import { need, refuse, take } from './message';
 
 export function uint8(): u32 {
   const from = take(1);

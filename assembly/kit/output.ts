@@ -6,9 +6,10 @@ import * as raw from '../wasmpoll';
 import { Bytes, view } from './bytes';
 import { Connection } from './connection';
 import { DECIMAL_BOUND, writeDecimal } from './decimal';
-import { unitsOf, utf8Bound, writeUtf8 } from './text';
+import { areAscii, copyBytes, fewUnits, packed, sizeOf, utf8Bound, writeUtf8 } from './text';
 
-const REPLY_BYTES: i32 = 16 * 1024;
+/** As much as may be unsent before the next message waits: each time that it is sent costs a call of the host. */
+const REPLY_BYTES: i32 = 64 * 1024;
 const DRAFT_BYTES: i32 = 256;
 /** A piece of so many bytes goes out from where it lies: to copy it costs more than another call. */
 const LARGE_BYTES: i32 = 4096;
@@ -17,8 +18,10 @@ const LARGE_BYTES: i32 = 4096;
 @unmanaged
 export class Output {
   private start: usize;
-  private used: i32;
-  private capacity: i32;
+  /** Where the next byte is written. */
+  private at: usize;
+  /** The end of the room that there is. */
+  private limit: usize;
   private grows: boolean;
   /** Whom it is sent to; 0 for nobody. */
   private target: i32;
@@ -29,40 +32,52 @@ export class Output {
 
   constructor(capacity: i32, grows: boolean) {
     this.start = heap.alloc(capacity);
-    this.used = 0;
-    this.capacity = capacity;
+    this.limit = this.start + capacity;
     this.grows = grows;
     this.attach(0);
   }
 
   /** Bytes that are in it. */
   get length(): i32 {
-    return this.used;
+    return <i32>(this.at - this.start);
   }
 
   /** What is in a draft; it ends when the draft is written on. */
   view(): Bytes {
-    return view(this.start, this.used);
+    return view(this.start, this.length);
   }
 
-  @inline
   text(value: string): Output {
-    return this.units(unitsOf(value), value.length);
+    return this.units(changetype<usize>(value));
   }
 
-  /** For `text`. */
-  units(from: usize, size: i32): Output {
+  /** For `text`. Four units or less are taken at once: a string has room for as many, even if it is shorter. */
+  units(from: usize): Output {
+    const size = sizeOf(from);
+    const at = this.at;
+    if (at + utf8Bound(max(size, 4)) > this.limit) return this.longUnits(from, size);
+    if (size <= 4) {
+      const four = fewUnits(from, size);
+      store<u32>(at, packed(four));
+      if (areAscii(four)) {
+        this.at = at + size;
+        return this;
+      }
+    }
+    this.at = at + writeUtf8(from, size, at);
+    return this;
+  }
+
+  private longUnits(from: usize, size: i32): Output {
     const bound = utf8Bound(size);
-    if (bound > this.capacity && !this.grows) {
-      const bytes = heap.alloc(bound);
-      const length = writeUtf8(from, size, bytes);
-      this.flush();
-      this.push(bytes, length);
-      heap.free(bytes);
+    if (this.grows || bound <= <i32>(this.limit - this.start)) {
+      const at = this.makeRoom(bound);
+      this.at = at + writeUtf8(from, size, at);
       return this;
     }
-    const at = this.room(bound);
-    this.used += writeUtf8(from, size, at);
+    const bytes = heap.alloc(bound);
+    this.memory(bytes, writeUtf8(from, size, bytes));
+    heap.free(bytes);
     return this;
   }
 
@@ -76,13 +91,14 @@ export class Output {
 
   decimal(value: i64): Output {
     const at = this.room(DECIMAL_BOUND);
-    this.used += writeDecimal(value, at);
+    this.at = at + writeDecimal(value, at);
     return this;
   }
 
   uint8(value: u32): Output {
-    store<u8>(this.room(1), value);
-    this.used += 1;
+    const at = this.room(1);
+    store<u8>(at, value);
+    this.at = at + 1;
     return this;
   }
 
@@ -91,8 +107,9 @@ export class Output {
   }
 
   uint16le(value: u32): Output {
-    store<u16>(this.room(2), value);
-    this.used += 2;
+    const at = this.room(2);
+    store<u16>(at, value);
+    this.at = at + 2;
     return this;
   }
 
@@ -106,8 +123,9 @@ export class Output {
   }
 
   uint32le(value: u32): Output {
-    store<u32>(this.room(4), value);
-    this.used += 4;
+    const at = this.room(4);
+    store<u32>(at, value);
+    this.at = at + 4;
     return this;
   }
 
@@ -123,8 +141,9 @@ export class Output {
   }
 
   uint64le(value: u64): Output {
-    store<u64>(this.room(8), value);
-    this.used += 8;
+    const at = this.room(8);
+    store<u64>(at, value);
+    this.at = at + 8;
     return this;
   }
 
@@ -136,7 +155,7 @@ export class Output {
 
   /** Empties a draft. */
   clear(): Output {
-    this.used = 0;
+    this.at = this.start;
     return this;
   }
 
@@ -150,7 +169,7 @@ export class Output {
   /** Sends what was written since `to`; or a draft, which stays as it is, to a connection. */
   send(to: Connection | null = null): void {
     if (to !== null) {
-      to.send(view(this.start, this.used));
+      to.send(this.view());
       return;
     }
     this.flush();
@@ -159,7 +178,7 @@ export class Output {
 
   /** For `input`: from here on all goes to this connection. What is not sent yet is lost. */
   attach(connection: i32): void {
-    this.used = 0;
+    this.at = this.start;
     this.backlog = 0;
     this.home = connection;
     this.target = connection;
@@ -172,39 +191,45 @@ export class Output {
 
   /** For `input`: bytes that its connection has not been sent yet, as far as it is known. */
   get unsent(): i32 {
-    return this.backlog + this.used;
+    return this.backlog + this.length;
   }
 
   /** Sends what is in the buffer. */
   flush(): void {
-    if (this.used > 0) this.push(this.start, this.used);
-    this.used = 0;
+    const length = this.length;
+    if (length > 0) this.push(this.start, length);
+    this.at = this.start;
   }
 
-  private memory(at: usize, length: i32): Output {
+  private memory(from: usize, length: i32): Output {
     if (length >= LARGE_BYTES && !this.grows) {
       this.flush();
-      this.push(at, length);
+      this.push(from, length);
       return this;
     }
-    memory.copy(this.room(length), at, length);
-    this.used += length;
+    const at = this.room(length);
+    copyBytes(at, from, length);
+    this.at = at + length;
     return this;
   }
 
   /** @returns where there is room for so many bytes */
+  @inline
   private room(bytes: i32): usize {
-    if (this.used + bytes > this.capacity) this.makeRoom(bytes);
-    return this.start + this.used;
+    const at = this.at;
+    return at + bytes > this.limit ? this.makeRoom(bytes) : at;
   }
 
-  private makeRoom(bytes: i32): void {
-    if (!this.grows) {
-      this.flush();
-      return;
+  private makeRoom(bytes: i32): usize {
+    if (!this.grows) this.flush();
+    else {
+      const used = this.length;
+      const capacity = max(2 * <i32>(this.limit - this.start), used + bytes);
+      this.start = heap.realloc(this.start, capacity);
+      this.limit = this.start + capacity;
+      this.at = this.start + used;
     }
-    this.capacity = max(2 * this.capacity, this.used + bytes);
-    this.start = heap.realloc(this.start, this.capacity);
+    return this.at;
   }
 
   // A stream with a hole in it is worse than none.

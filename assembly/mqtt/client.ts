@@ -42,17 +42,22 @@ export class Client extends Session {
   user!: i32;
   /** 1 once a message with an acknowledgement may be for it. */
   reliable!: i32;
+  /** Subscriptions whose filters are not noted. */
+  unknown!: i32;
   /** The instance that has counted it. */
   counted!: u32;
 }
 
-// Behind the fields: how far each open message is, what it has published and not released, and notes.
+// Behind the fields: how far each open message is, what it has published and not released, hashes of filters to
+// which it has subscribed, and notes.
 export const WINDOW: i32 = 256;
 /** MQTT 5.0: what it may leave unreleased, since any set of so many numbers fits as many ranges. */
 export const RECEIVE_MOST: i32 = 32;
 const NOTES_BYTES: i32 = 1024;
 const RELEASES: i32 = WINDOW;
-const NOTES: i32 = RELEASES + rangesSize(RECEIVE_MOST);
+const FILTERS: i32 = RELEASES + rangesSize(RECEIVE_MOST);
+const FILTERS_BYTES: i32 = 64 * 4;
+const NOTES: i32 = FILTERS + FILTERS_BYTES;
 
 export const clientSize = (): i32 => stateSize<Client>(NOTES + NOTES_BYTES);
 
@@ -67,6 +72,44 @@ export function setPhase(client: Client, number: u64, phase: u8): void {
 }
 
 export const releasesOf = (client: Client): usize => behind(client) + RELEASES;
+
+/** Where the filter is noted, or where there is room for it; 0 if there is neither. */
+function filterAt(client: Client, hash: u32): usize {
+  let room: usize = 0;
+  const end = behind(client) + NOTES;
+  for (let at = behind(client) + FILTERS; at < end; at += 4) {
+    const found = load<u32>(at);
+    if (found === hash) return at;
+    if (found === 0) room = at;
+  }
+  return room;
+}
+
+/** @returns whether it was subscribed to already, as far as that is known: 64 filters are */
+export function addFilter(client: Client, filter: Bytes): boolean {
+  const hash = hashOf(filter);
+  const at = filterAt(client, hash);
+  if (at === 0) client.unknown += 1;
+  else if (load<u32>(at) === hash) return true;
+  else store<u32>(at, hash);
+  return false;
+}
+
+/** @returns whether it may have been subscribed to */
+export function dropFilter(client: Client, filter: Bytes): boolean {
+  const hash = hashOf(filter);
+  const at = filterAt(client, hash);
+  if (at === 0 || load<u32>(at) !== hash) return client.unknown > 0;
+  store<u32>(at, 0);
+  return true;
+}
+
+/** FNV-1a, never 0. It is the same in each instance; who finds two that are equal confuses only themselves. */
+function hashOf(bytes: Bytes): u32 {
+  let hash: u32 = 0x811c_9dc5;
+  for (let i = 0; i < bytes.length; i += 1) hash = (hash ^ bytes.byte(i)) * 0x0100_0193;
+  return hash | 1;
+}
 
 // Keys of notes; from ALIAS on there are those of topic aliases.
 export const ID: u8 = 1;

@@ -34,7 +34,6 @@ export const TOO_MANY: i32 = 0x93;
 export const BAD_ALIAS: i32 = 0x94;
 export const TOO_LARGE: i32 = 0x95;
 export const QUOTA: i32 = 0x97;
-export const NO_SHARING: i32 = 0x9e;
 
 /** What is said besides the code. */
 export function reasonOf(code: i32): string {

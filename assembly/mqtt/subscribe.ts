@@ -1,8 +1,18 @@
 // Subscribe: sections 3.8 to 3.11. A subscription is a membership whose tag says what the client has asked for.
 
-import { Bytes, Connection, draft, input, isPattern, reply } from '../kit';
+import {
+  Bytes,
+  Connection,
+  draft,
+  input,
+  isPattern,
+  isTopic,
+  JOIN_QUIET,
+  JOIN_SHARED,
+  reply,
+} from '../kit';
 import { mayRead } from './access';
-import { Client, ID, recall } from './client';
+import { addFilter, Client, dropFilter, ID, recall } from './client';
 import * as codes from './codes';
 import { AS_PUBLISHED, ID_SHIFT, NO_LOCAL, QOS } from './deliver';
 import * as found from './properties';
@@ -13,7 +23,12 @@ import { numbered } from './publish';
 const OPTION_NO_LOCAL: i32 = 4;
 const OPTION_AS_PUBLISHED: i32 = 8;
 const OPTION_RETAINED: i32 = 0x30;
+const IF_NEW: i32 = 0x10;
+const NEVER: i32 = 0x20;
 const OPTION_UNKNOWN: i32 = 0xc0;
+
+const SHARE: string = '$share/';
+const SLASH: u8 = 0x2f;
 
 const results = draft();
 
@@ -45,19 +60,37 @@ function join(
   options: i32,
   subscription: u32,
 ): i32 {
-  if (filter.startsWith('$share/')) return codes.NO_SHARING;
-  if (!isPattern(filter)) {
-    fail(codes.BAD_FILTER);
-    return codes.BAD_FILTER;
-  }
-  if (!mayRead(client.user, recall(client, ID), filter)) return codes.NOT_AUTHORIZED;
+  const share = filter.startsWith(SHARE) ? JOIN_SHARED : 0;
+  const pattern = patternOf(filter);
+  if (share !== 0 && (options & OPTION_NO_LOCAL) !== 0) fail(codes.PROTOCOL_ERROR);
+  if (!isPattern(pattern)) fail(codes.BAD_FILTER);
+  if (!input.ok()) return codes.BAD_FILTER;
+  if (!mayRead(client.user, recall(client, ID), pattern)) return codes.NOT_AUTHORIZED;
   const qos = options & QOS;
   let tag = qos | ((<i32>subscription) << ID_SHIFT);
   if ((options & OPTION_NO_LOCAL) !== 0) tag |= NO_LOCAL;
   if ((options & OPTION_AS_PUBLISHED) !== 0) tag |= AS_PUBLISHED;
-  if (connection.joinPattern(filter, tag) < 0) return codes.QUOTA;
+  const known = addFilter(client, filter);
+  const handling = options & OPTION_RETAINED;
+  const quiet = handling === NEVER || (handling === IF_NEW && known) ? JOIN_QUIET : 0;
+  if (connection.joinPattern(joined(filter), tag, share | quiet) < 0) {
+    if (!known) dropFilter(client, filter);
+    return codes.QUOTA;
+  }
   if (qos > 0) client.reliable = 1;
   return qos;
+}
+
+/** What the host is given: of `$share/NAME/FILTER` the name and the filter. */
+const joined = (filter: Bytes): Bytes =>
+  filter.startsWith(SHARE) ? filter.slice(SHARE.length) : filter;
+
+/** The filter without `$share/NAME/`; empty if the name is none. */
+function patternOf(filter: Bytes): Bytes {
+  if (!filter.startsWith(SHARE)) return filter;
+  const rest = joined(filter);
+  const end = rest.find(SLASH);
+  return isTopic(rest.slice(0, end)) && end > 0 ? rest.slice(end + 1) : rest.slice(0, 0);
 }
 
 export function unsubscribe(connection: Connection, client: Client): void {
@@ -67,10 +100,12 @@ export function unsubscribe(connection: Connection, client: Client): void {
   let count = 0;
   for (; input.ok() && (input.rest() > 0 || count === 0); count += 1) {
     const filter = text();
-    if (!isPattern(filter)) fail(codes.BAD_FILTER);
+    if (!isPattern(patternOf(filter))) fail(codes.BAD_FILTER);
     if (!input.ok()) return;
-    connection.leavePattern(filter);
-    if (client.level === 5) results.uint8(0);
+    const share = filter.startsWith(SHARE) ? JOIN_SHARED : 0;
+    connection.leavePattern(joined(filter), share);
+    const known = dropFilter(client, filter);
+    if (client.level === 5) results.uint8(known ? 0 : codes.NO_SUBSCRIPTION);
   }
   if (input.whole()) answer(client, codes.UNSUBACK, id);
 }

@@ -1,53 +1,99 @@
 // Request: one command as it was sent: an array of texts, or a line of words. It knows no command.
 
 import { Bytes, draft, input, view, viewOf } from '../kit';
+import { Client } from './client';
 
 const MAX_ARGUMENTS: i32 = 1024 * 1024;
 const MAX_BULK: i64 = 512 * 1024 * 1024;
 const MAX_INLINE: i32 = 64 * 1024;
+/** Of a line, which is read again as often as its command waits. */
+const MAX_WORDS: i32 = 1024;
+/** With more arguments a command that is cut is not read again from its start. */
+const FEW: i32 = 64;
 const APOSTROPHE: i32 = 0x27;
 const QUOTE: i32 = 0x22;
 const BACKSLASH: i32 = 0x5c;
+const DOLLAR: i32 = 0x24;
 
 /** The arguments; the first is the name. */
 export let args: StaticArray<Bytes> = new StaticArray<Bytes>(64);
 export let count: i32 = 0;
+/** Where in the message the second argument stands; 0 for a line of words. */
+export let second: i32 = 0;
 /** What is wrong with it, when `input.bad()`. */
 export let fault: string = '';
 
 /** Reads the next one. `count` is 0 when it is empty. */
-export function readRequest(): void {
+export function readRequest(client: Client): void {
   count = 0;
+  second = 0;
+  if (client.left > 0 && !isWhole(client)) return;
   fault = 'too big mbulk count string';
-  if (input.skip('*')) readArray();
+  if (input.skip('*')) readArray(client);
   else if (input.ok()) readLine();
 }
 
 // "*" count CRLF, then count times: "$" length CRLF bytes CRLF
-function readArray(): void {
+function readArray(client: Client): void {
   const most = readLength(MAX_ARGUMENTS, 'invalid multibulk length', 'too big mbulk count string');
-  for (let i = 0; i < most && input.ok(); i += 1) {
-    if (!input.need(1)) return;
-    const mark = input.take(1);
-    if (load<u8>(mark) !== 0x24) {
-      fault = `expected '$', got '${String.fromCharCode(load<u8>(mark))}'`;
-      input.refuse();
+  for (let i = 0; i < most; i += 1) {
+    const from = input.offset();
+    const argument = readBulk();
+    if (!input.ok()) {
+      if (most > FEW) goesOn(client, most - i, from);
       return;
     }
-    const length = readLength(MAX_BULK, 'invalid bulk length', 'too big bulk count string');
-    if (!input.ok()) return;
-    if (length < 0) {
-      fault = 'invalid bulk length';
-      input.refuse();
-      return;
-    }
-    add(input.bytes(length));
-    // Redis looks at none of the two bytes.
-    input.take(2);
+    if (i === 1) second = from;
+    add(argument);
   }
 }
 
+/** Whether the rest has come of a command of which a part was there already. Then it is read from its start. */
+function isWhole(client: Client): boolean {
+  input.take(client.scanned);
+  for (; client.left > 0; client.left -= 1) {
+    const from = input.offset();
+    readBulk();
+    if (!input.ok()) {
+      goesOn(client, client.left, from);
+      return false;
+    }
+  }
+  input.rewind();
+  return true;
+}
+
+function goesOn(client: Client, left: i32, from: i32): void {
+  client.left = left;
+  client.scanned = from;
+}
+
+/** One argument: "$" length CRLF bytes CRLF */
+export function readBulk(): Bytes {
+  if (!input.need(1)) return input.bytes(0);
+  const mark = load<u8>(input.take(1));
+  if (mark !== DOLLAR) return refused(`expected '$', got '${String.fromCharCode(mark)}'`);
+  const length = readLength(MAX_BULK, 'invalid bulk length', 'too big bulk count string');
+  if (length < 0) return refused('invalid bulk length');
+  const found = input.bytes(length);
+  // Redis looks at none of the two bytes.
+  input.take(2);
+  return found;
+}
+
+function refused(why: string): Bytes {
+  fault = why;
+  input.refuse();
+  return view(0, 0);
+}
+
 function readLength(most: i64, wrong: string, long: string): i32 {
+  const short = input.shortDecimal();
+  if (short >= 0 && short <= most) return short;
+  if (short >= 0) {
+    refused(wrong);
+    return 0;
+  }
   fault = long;
   const line = input.line(MAX_INLINE);
   if (!input.ok()) return 0;
@@ -55,8 +101,7 @@ function readLength(most: i64, wrong: string, long: string): i32 {
     ? line.decimal(i64.MIN_VALUE, most, i64.MAX_VALUE)
     : i64.MAX_VALUE;
   if (length === i64.MAX_VALUE) {
-    fault = wrong;
-    input.refuse();
+    refused(wrong);
     return 0;
   }
   return <i32>max(length, -1);
@@ -73,14 +118,17 @@ function readLine(): void {
   while (true) {
     while (at < end && isSpace(load<u8>(at))) at += 1;
     if (at === end) return;
+    if (count === MAX_WORDS) {
+      refused('too big inline request');
+      return;
+    }
     const from = at;
     while (at < end && !isSpace(load<u8>(at)) && !isQuote(load<u8>(at))) at += 1;
     if (at === end || isSpace(load<u8>(at))) add(view(from, <i32>(at - from)));
     else {
       at = readQuoted(from, end);
       if (at === 0) {
-        fault = 'unbalanced quotes in request';
-        input.refuse();
+        refused('unbalanced quotes in request');
         return;
       }
     }

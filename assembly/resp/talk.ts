@@ -1,6 +1,6 @@
 // Talk: commands about the connection and the server, and not about keys.
 
-import { Bytes, CLOSE_GRACEFUL, Connection, tail } from '../kit';
+import { Bytes, CLOSE_GRACEFUL, Connection, tail, view } from '../kit';
 import {
   bulk,
   error,
@@ -17,6 +17,7 @@ import {
   unknownSubcommand,
   wrongArity,
 } from './answers';
+import { leaveAll } from './channels';
 import { Client, NAME_BYTES } from './client';
 import { isInteger } from './numbers';
 import { args, count } from './request';
@@ -36,6 +37,11 @@ export function talk(
     ok();
     connection.close(CLOSE_GRACEFUL);
   } else if (name.like('reset')) {
+    if (count > 1) {
+      wrongArity('reset');
+      return true;
+    }
+    leaveAll(connection, client);
     client.protocol = 2;
     client.trusted = 0;
     client.named = 0;
@@ -53,6 +59,22 @@ export function talk(
   else if (name.like('info')) info();
   else return false;
   return true;
+}
+
+/** What a subscriber may say by RESP2, besides. */
+export function subscriberTalk(connection: Connection, client: Client, name: Bytes): void {
+  if (name.like('ping') && count <= 2) {
+    list(2);
+    text('pong');
+    bulk(count === 2 ? args[1] : view(0, 0));
+  } else if (name.like('ping') || name.like('quit') || name.like('reset')) {
+    talk(connection, client, name, null);
+  } else {
+    const command = shown(name, 128).toLowerCase();
+    error(
+      `ERR Can't execute '${command}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context`,
+    );
+  }
 }
 
 function ping(): void {

@@ -56,6 +56,10 @@ impl Connection {
     pub fn start_tls(self) -> i32 {
         unsafe { host::start_tls(self.0) }
     }
+    /// Bytes flow between the two without callbacks, until one of them is over.
+    pub fn splice(self, other: Connection) -> i32 {
+        unsafe { host::splice(self.0, other.0) }
+    }
     pub fn peer_address(self) -> Option<String> {
         let write = |buffer, capacity| unsafe { host::peer_address(self.0, buffer, capacity) };
         String::from_utf8(whole(write)?).ok()
@@ -133,6 +137,18 @@ fn whole(write: impl Fn(*mut u8, usize) -> i32) -> Option<Vec<u8>> {
     let mut bytes = vec![0; usize::try_from(length).ok()?];
     write(bytes.as_mut_ptr(), bytes.len());
     Some(bytes)
+}
+
+/// Opens a connection to an upstream that the operator has named: `connected` or `closed` follows.
+/// With `CONNECT_LINK` in `flags` it ends with its parent, and the parent with it.
+pub fn connect(
+    parent: Option<Connection>,
+    upstream: impl AsRef<[u8]>,
+    flags: i32,
+) -> Result<Connection, i32> {
+    let (parent, name) = (parent.map_or(0, |connection| connection.0), upstream.as_ref());
+    let made = unsafe { host::connect(parent, name.as_ptr(), name.len(), flags) };
+    if made > 0 { Ok(Connection(made)) } else { Err(made) }
 }
 
 /// To all who are members when the callback has returned. `flags` are bits PUBLISH_…. Returns a

@@ -1,6 +1,6 @@
 //! The exports of a module, and what stands between them and the traits.
 
-use super::guest::{Guest, Migrate, Plain, Start, Store, Tick, Topics};
+use super::guest::{Guest, Migrate, Plain, Start, Store, Tick, Topics, Upstreams};
 use super::host;
 use std::{arch, marker, mem, panic, ptr, slice};
 
@@ -19,7 +19,12 @@ macro_rules! export {
             type Parts = abi::glue::Parts<$guest>;
             assert!(
                 NAMED.len()
-                    == Parts::TOPICS + Parts::STORE + Parts::MIGRATE + Parts::START + Parts::TICK,
+                    == Parts::TOPICS
+                        + Parts::STORE
+                        + Parts::UPSTREAMS
+                        + Parts::MIGRATE
+                        + Parts::START
+                        + Parts::TICK,
                 "export! must name each trait that the guest implements besides Guest"
             );
             assert!(std::mem::align_of::<State>() <= 16, "a state block is aligned to 16 bytes");
@@ -142,6 +147,17 @@ macro_rules! part {
             )
         }
     };
+    (Upstreams) => {
+        #[no_mangle]
+        unsafe extern "C" fn on_connect(
+            connection: Connection,
+            state: *mut State,
+            parent: Connection,
+        ) {
+            let parent = (parent != Connection::NONE).then_some(parent);
+            abi::Upstreams::connected(guest(), connection, abi::glue::state(state), parent)
+        }
+    };
     (Migrate) => {
         #[no_mangle]
         unsafe extern "C" fn migrate(
@@ -175,6 +191,7 @@ pub struct Parts<G>(marker::PhantomData<G>);
 pub trait NoParts {
     const TOPICS: usize = 0;
     const STORE: usize = 0;
+    const UPSTREAMS: usize = 0;
     const MIGRATE: usize = 0;
     const START: usize = 0;
     const TICK: usize = 0;
@@ -185,6 +202,9 @@ impl<G: Topics> Parts<G> {
 }
 impl<G: Store> Parts<G> {
     pub const STORE: usize = 1;
+}
+impl<G: Upstreams> Parts<G> {
+    pub const UPSTREAMS: usize = 1;
 }
 impl<G: Migrate> Parts<G> {
     pub const MIGRATE: usize = 1;

@@ -65,6 +65,17 @@ pub trait Topics: Guest {
     fn missed(&mut self, connection: Connection, state: &mut Self::State);
 }
 
+/// For guests that connect to upstreams.
+pub trait Upstreams: Guest {
+    /// It is there. `parent` is none if it is gone.
+    fn connected(
+        &mut self,
+        connection: Connection,
+        state: &mut Self::State,
+        parent: Option<Connection>,
+    );
+}
+
 /// For guests that use keys.
 pub trait Store: Guest {
     /// The answer to the request that had this tag.

@@ -17,6 +17,8 @@ extern "C" {
         capacity: usize,
     ) -> i32;
     pub fn start_tls(connection: i32) -> i32;
+    pub fn connect(parent: i32, upstream: *const u8, length: usize, flags: i32) -> i32;
+    pub fn splice(a: i32, b: i32) -> i32;
     pub fn now() -> f64;
     pub fn wall_clock() -> f64;
     pub fn random(buffer: *mut u8, length: usize) -> i32;

@@ -15,7 +15,11 @@ pub const CLOSE_GRACEFUL: i32 = 0;
 pub const CLOSE_ABORT: i32 = 1;
 pub const CLOSE_OUTPUT: i32 = 2;
 
+pub const CONNECT_LINK: i32 = 1;
+
 pub const JOIN_PATTERN: i32 = 1;
+pub const JOIN_QUIET: i32 = 2;
+pub const JOIN_SHARED: i32 = 4;
 
 pub const PUBLISH_RETAIN: i32 = 1;
 pub const PUBLISH_OTHERS: i32 = 2;
@@ -44,5 +48,6 @@ pub const REASON_HUNG: i32 = 9;
 pub const REASON_SHUTDOWN: i32 = 10;
 pub const REASON_ERROR: i32 = 11;
 pub const REASON_MEMORY: i32 = 12;
+pub const REASON_CONNECT: i32 = 13;
 pub const REASON_TLS: i32 = 14;
 pub const REASON_PROXY: i32 = 15;

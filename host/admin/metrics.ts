@@ -22,6 +22,7 @@ export function metrics(status: Status, accept: string | undefined): Reply {
     addListening(out, service);
     addShared(out, service);
     addEngines(out, service);
+    addUpstreams(out, service);
     for (const worker of service.workers) addWorker(out, service.name, worker);
   }
   // Last: their names give way.
@@ -193,6 +194,30 @@ function addEngines(out: Exposition, { name, stats: { engines } }: Service): voi
   out.counter('wasmpoll_topics_lost', 'Frames that did not reach the others.', service, lost);
   out.counter('wasmpoll_topics_gaps', 'Times in which others were not heard.', service, gaps);
   out.counter('wasmpoll_topics_malformed', 'What came in and is no frame.', service, malformed);
+}
+
+function addUpstreams(out: Exposition, { name, stats: { upstreams } }: Service): void {
+  for (const [upstream, one] of Object.entries(upstreams)) {
+    const labels = { service: name, upstream };
+    const gauge = (metric: string, help: string, value: number): void =>
+      out.gauge(`wasmpoll_upstream_${metric}`, help, labels, value);
+    const counter = (metric: string, help: string, value: number): void =>
+      out.counter(`wasmpoll_upstream_${metric}`, help, labels, value);
+    gauge('connections_open', 'Connections to it, and those being made.', one.open);
+    gauge('connecting', 'Connections to it that are being made.', one.connecting);
+    counter('connections', 'Connections to it that were made.', one.connected);
+    counter('cancelled', 'Connections given up while they were being made.', one.cancelled);
+    counter('received_bytes', 'Bytes from it, of connections that are over.', one.bytesIn);
+    counter('sent_bytes', 'Bytes to it, of connections that are over.', one.bytesOut);
+    for (const [cause, count] of Object.entries(one.failed)) {
+      const failed = 'Connections to it that could not be made.';
+      out.counter('wasmpoll_upstream_failed', failed, { ...labels, cause }, count);
+    }
+    for (const { address: target, resting } of one.targets) {
+      const up = '0 while the target rests, since it has failed.';
+      out.gauge('wasmpoll_upstream_target_up', up, { ...labels, target }, Number(!resting));
+    }
+  }
 }
 
 // Names of their own: a sum over those of the service would count everything twice.

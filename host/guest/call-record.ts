@@ -9,8 +9,9 @@ import type { Policy } from '../policy.ts';
 import type { Guest } from './guest.ts';
 import type { RecordedCall } from './recorded-call.ts';
 
-const { MIGRATE, ON_CLOSE, ON_DATA, ON_DRAIN, ON_END, ON_MESSAGE, ON_MISSED, ON_OPEN } = Words;
-const { ON_REPLY, ON_RESTORE, ON_START, ON_TICK, ON_TIMER, callbackName } = Words;
+const { MIGRATE, ON_CLOSE, ON_CONNECT, ON_DATA, ON_DRAIN, ON_END, ON_MESSAGE } = Words;
+const { ON_MISSED, ON_OPEN, ON_REPLY, ON_RESTORE, ON_START, ON_TICK, ON_TIMER } = Words;
+const { callbackName } = Words;
 
 // Int32 words; then the two times, the digest, the state block, and the bytes.
 const CALLBACK = 0;
@@ -127,6 +128,7 @@ export class CallRecord {
       onRestore: wrapped(guest.onRestore, () => note(ON_RESTORE)),
       onMissed: wrapped(guest.onMissed, () => note(ON_MISSED)),
       onClose: wrapped(guest.onClose, (_, __, reason) => note(ON_CLOSE, reason)),
+      onConnect: wrapped(guest.onConnect, (_, __, parent) => note(ON_CONNECT, parent)),
       onStart: wrapped(guest.onStart, () => note(ON_START)),
       onTick: wrapped(guest.onTick, () => note(ON_TICK)),
     };

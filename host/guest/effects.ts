@@ -21,27 +21,15 @@ import type { Connections } from '../memory/connections.ts';
 import * as Numbers from '../memory/layout.ts';
 import type { Policy } from '../policy.ts';
 
-const {
-  CLOSING,
-  COLUMNS,
-  DOOMED,
-  FD,
-  FIN_DUE,
-  FLAGS,
-  GUEST_BUFFER,
-  HANDSHAKING,
-  LISTENER,
-  OUTPUT_BYTES,
-  STAGED_BYTES,
-  STAGED_FLAGS,
-  STAGING_BUFFER,
-  TLS,
-} = Numbers;
+const { CLOSING, COLUMNS, CONNECTING, DOOMED, FD, FIN_DUE, FLAGS, GUEST_BUFFER } = Numbers;
+const { HANDSHAKING, LISTENER, OUTBOUND, OUTPUT_BYTES, SPLICED, STAGED_BYTES, STAGED_FLAGS } =
+  Numbers;
+const { STAGING_BUFFER, TLS, UNSENDABLE } = Numbers;
 const { KIND_SEND, KIND_TLS_RECV, ROW, ROW_KIND, ROW_LENGTH } = Rows;
 const { ROW_SLOT } = Batches;
 
 // From the flag of a connection to the bit of a row: a send of TLS then takes no branch of its own.
-const TLS_TO_KIND = Math.clz32(KIND_TLS_RECV) - Math.clz32(TLS);
+export const TLS_TO_KIND = Math.clz32(KIND_TLS_RECV) - Math.clz32(TLS);
 
 // Kinds of rows that the kernel skips: what a callback has asked for. None has the bit of sends.
 /** Bytes for a connection that has a backlog: they go behind it. */
@@ -54,6 +42,9 @@ export const EFFECT_TIMER = 21;
 /** The connection went over its backlog limit. */
 export const EFFECT_LIMIT = 22;
 export const EFFECT_START_TLS = 23;
+export const EFFECT_CONNECT = 24;
+/** With whom in ROW_VALUE, as a slot. */
+export const EFFECT_SPLICE = 25;
 // Kinds from here on belong to no connection, and their columns are their own.
 export const EFFECT_APART = 32;
 /** The metric's number in ROW_SLOT, the value's halves in ROW_VALUE and ROW_BUFFER. */
@@ -138,13 +129,13 @@ export class Effects {
     const base = slot * COLUMNS;
     const flags = table[base + FLAGS]! | table[base + STAGED_FLAGS]!;
     if ((flags & DOOMED) !== 0) return STATUS_CLOSED;
-    if ((flags & (CLOSING | FIN_DUE | HANDSHAKING)) !== 0) return STATUS_STATE;
+    if ((flags & UNSENDABLE) !== 0) return STATUS_STATE;
     const waiting = table[base + OUTPUT_BYTES]!;
     const backlog = waiting + table[base + STAGED_BYTES]! + length;
     if (length === 0) return backlog;
-    if (!this.#room()) return STATUS_LIMIT;
+    if (!this.hasRoom) return STATUS_LIMIT;
     if (backlog > this.#policy.maxBacklogBytes) {
-      this.#effect(EFFECT_LIMIT, slot, 0);
+      this.ask(EFFECT_LIMIT, slot, 0);
       table[base + STAGED_FLAGS]! |= DOOMED;
       return STATUS_LIMIT;
     }
@@ -160,7 +151,8 @@ export class Effects {
     this.#bytes += length;
     this.#waiting += length;
     if (slot !== this.slot) this.plain = false;
-    if (waiting === 0) {
+    // Without a descriptor yet it waits, too.
+    if ((waiting | (flags & CONNECTING)) === 0) {
       const kind = KIND_SEND | ((flags & TLS) >>> TLS_TO_KIND);
       this.#batch.send(slot, table[base + FD]!, buffer, from, length, kind);
     } else {
@@ -179,10 +171,10 @@ export class Effects {
     const flags = this.#table[base + FLAGS]! | this.#table[base + STAGED_FLAGS]!;
     if ((flags & DOOMED) !== 0) return STATUS_CLOSED;
     if (how !== CLOSE_ABORT && (flags & CLOSING) !== 0) return STATUS_STATE;
-    if (how === CLOSE_OUTPUT && (flags & FIN_DUE) !== 0) return STATUS_STATE;
-    if (!this.#room()) return STATUS_LIMIT;
+    if (how === CLOSE_OUTPUT && (flags & (FIN_DUE | SPLICED)) !== 0) return STATUS_STATE;
+    if (!this.hasRoom) return STATUS_LIMIT;
     const staged = how === CLOSE_ABORT ? DOOMED : how === CLOSE_OUTPUT ? FIN_DUE : CLOSING;
-    this.#effect(EFFECT_CLOSE, slot, how);
+    this.ask(EFFECT_CLOSE, slot, how);
     this.#table[base + STAGED_FLAGS]! |= staged;
     return STATUS_OK;
   }
@@ -211,18 +203,19 @@ export class Effects {
     const base = slot * COLUMNS;
     const flags = this.#table[base + FLAGS]! | this.#table[base + STAGED_FLAGS]!;
     if ((flags & DOOMED) !== 0) return STATUS_CLOSED;
-    if ((flags & (CLOSING | FIN_DUE | TLS)) !== 0) return STATUS_STATE;
-    const mode = this.#modes?.[this.#table[base + LISTENER]!] ?? 0;
+    if ((flags & (CLOSING | FIN_DUE | SPLICED | TLS)) !== 0) return STATUS_STATE;
+    const inbound = (flags & OUTBOUND) === 0;
+    const mode = inbound ? (this.#modes?.[this.#table[base + LISTENER]!] ?? 0) : 0;
     if ((mode & TLS_LATER) === 0) return STATUS_DENIED;
-    if (!this.#room()) return STATUS_LIMIT;
-    this.#effect(EFFECT_START_TLS, slot, 0);
+    if (!this.hasRoom) return STATUS_LIMIT;
+    this.ask(EFFECT_START_TLS, slot, 0);
     this.#table[base + STAGED_FLAGS]! |= TLS | HANDSHAKING;
     return STATUS_OK;
   }
 
   /** The number is of a metric that there is, and the value one that it may have. */
   measure(id: number, value: number): number {
-    if (!this.#room()) return STATUS_LIMIT;
+    if (!this.hasRoom) return STATUS_LIMIT;
     this.#double[0] = value;
     this.pending = true;
     this.#batch.effect(EFFECT_MEASURE, id, this.#halves[0]!, this.#halves[1]!, 0);
@@ -235,19 +228,22 @@ export class Effects {
     const base = slot * COLUMNS;
     const flags = this.#table[base + FLAGS]! | this.#table[base + STAGED_FLAGS]!;
     if ((flags & DOOMED) !== 0) return STATUS_CLOSED;
-    if ((flags & CLOSING) !== 0) return STATUS_STATE;
-    if (!this.#room()) return STATUS_LIMIT;
-    this.#effect(kind, slot, value);
+    const never = kind === EFFECT_TIMER ? CLOSING : CLOSING | SPLICED;
+    if ((flags & never) !== 0) return STATUS_STATE;
+    if (!this.hasRoom) return STATUS_LIMIT;
+    this.ask(kind, slot, value);
     return STATUS_OK;
   }
 
-  #effect(kind: number, slot: number, value: number): void {
+  /** Something that takes effect when the callback returns, and was found right. */
+  ask(kind: number, slot: number, value: number): void {
     this.plain = false;
     this.pending = true;
     this.#batch.effect(kind, slot, value, 0, 0);
   }
 
-  #room(): boolean {
+  /** Whether the callback may ask for something more. */
+  get hasRoom(): boolean {
     return this.#batch.count - this.mark < this.#policy.maxStagedSends;
   }
 

@@ -6,26 +6,46 @@ import type { ListenerTable } from '../listen/peer/listener-table.ts';
 import { INCOMPLETE, type ProxyHeader, parseProxyHeader } from '../listen/peer/proxy-header.ts';
 import type { Connections } from '../memory/connections.ts';
 import { Headers } from '../memory/headers.ts';
-import { AWAITING, COLUMNS, FD, FLAGS, HEADER_BYTES, LISTENER, TLS } from '../memory/layout.ts';
+import {
+  AWAITING,
+  COLUMNS,
+  FD,
+  FLAGS,
+  HEADER_BYTES,
+  LISTENER,
+  OUTBOUND,
+  TLS,
+} from '../memory/layout.ts';
 import type { Policy } from '../policy.ts';
+import type { Directory } from '../upstreams/directory.ts';
+
+/** Where it looks. */
+interface Sources {
+  readonly listeners: ListenerTable;
+  readonly headers: Headers;
+  /** Null where there are no upstreams. */
+  readonly directory?: Directory | null;
+}
 
 export class Facts {
   readonly #kernel: Kernel;
   readonly #table: Int32Array;
   readonly #listeners: ListenerTable;
   readonly #headers: Headers;
+  readonly #directory: Directory | null;
   readonly #tls: TlsSeat | null;
 
   constructor(
     kernel: Kernel,
     { table }: Pick<Connections, 'table'>,
-    { listeners, headers }: { readonly listeners: ListenerTable; readonly headers: Headers },
+    { listeners, headers, directory = null }: Sources,
     tls: TlsSeat | null = null,
   ) {
     this.#kernel = kernel;
     this.#table = table;
     this.#listeners = listeners;
     this.#headers = headers;
+    this.#directory = directory;
     this.#tls = tls;
   }
 
@@ -34,9 +54,18 @@ export class Facts {
     return this.#headerOf(slot)?.source ?? this.#socketPeer(slot) ?? '';
   }
 
-  /** The operator's name for the listener that it came by. */
+  /** The operator's name for the listener that it came by; of one that leads to an upstream, `upstream NAME`. */
   listener(slot: number): string {
+    const upstream = this.#upstream(slot);
+    if (upstream !== null) return `upstream ${upstream}`;
     return this.#listeners.name(this.#table[slot * COLUMNS + LISTENER]!) ?? '';
+  }
+
+  // Null for one that came by a listener.
+  #upstream(slot: number): string | null {
+    const base = slot * COLUMNS;
+    if ((this.#table[base + FLAGS]! & OUTBOUND) === 0) return null;
+    return this.#directory?.name(this.#table[base + LISTENER]!) ?? '';
   }
 
   #socketPeer(slot: number): string | null {
@@ -49,7 +78,7 @@ export class Facts {
   #headerOf(slot: number): ProxyHeader | null {
     const base = slot * COLUMNS;
     const bytes = this.#table[base + HEADER_BYTES]!;
-    if (bytes === 0 || (this.#table[base + FLAGS]! & AWAITING) !== 0) return null;
+    if (bytes === 0 || (this.#table[base + FLAGS]! & (AWAITING | OUTBOUND)) !== 0) return null;
     const header = parseProxyHeader(this.#headers.of(slot, bytes), this.#headers.stride);
     return header === INCOMPLETE ? null : header;
   }
@@ -59,11 +88,19 @@ export class Facts {
     const base = slot * COLUMNS;
     if (key.startsWith('proxy.')) return this.#proxyProperty(slot, key);
     if (key.startsWith('tls.')) return this.#tlsFact(slot, key);
-    if (key === 'listener') return this.#listeners.name(this.#table[base + LISTENER]!);
+    if (key === 'upstream') return this.#upstream(slot);
+    if (key === 'listener') return this.#cameBy(slot);
     if (key !== 'local' && key !== 'transport') return null;
-    const local = textOf(this.#kernel.localAddress(this.#table[base + FD]!));
+    const fd = this.#table[base + FD]!;
+    const local = fd < 0 ? null : textOf(this.#kernel.localAddress(fd));
     if (local === null || key === 'local') return local;
     return local.startsWith('unix:') ? 'unix' : 'tcp';
+  }
+
+  #cameBy(slot: number): string | null {
+    const base = slot * COLUMNS;
+    if ((this.#table[base + FLAGS]! & OUTBOUND) !== 0) return null;
+    return this.#listeners.name(this.#table[base + LISTENER]!);
   }
 
   #tlsFact(slot: number, key: string): string | null {

@@ -6,6 +6,7 @@ import type { Connections } from '../memory/connections.ts';
 import type { Metrics } from '../memory/counts/metrics.ts';
 import type { Effects } from './effects.ts';
 import type { Facts } from './facts.ts';
+import type { Outbound } from './outbound.ts';
 import type { SharedLog } from './shared-log.ts';
 
 /** There from the start-up on. */
@@ -22,6 +23,7 @@ export interface GuestHost {
   readonly batch: Batch;
   readonly connections: Connections;
   readonly effects: Effects;
+  readonly outbound: Pick<Outbound, 'connect' | 'splice'>;
   readonly shared: SharedLog;
   readonly facts: Facts;
   readonly metrics: Metrics;

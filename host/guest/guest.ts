@@ -16,7 +16,8 @@ const { GUEST_BUFFER } = Numbers;
 /** One that no connection is given to. */
 type Callback0 = () => void;
 type Callback2 = (connection: number, state: number) => void;
-type Callback3 = (connection: number, state: number, reason: number) => void;
+/** The last is a reason, or a parent. */
+type Callback3 = (connection: number, state: number, last: number) => void;
 type Callback4 = (connection: number, state: number, data: number, length: number) => number;
 /** Topic and data, an address and a length each, lie in the receive window. */
 type Delivery = (
@@ -53,6 +54,7 @@ export class Guest {
   readonly onTimer: Callback2 | null;
   readonly onRestore: Callback2 | null;
   readonly onClose: Callback3 | null;
+  readonly onConnect: Callback3 | null;
   readonly onMessage: Delivery | null;
   readonly onMissed: Callback2 | null;
   readonly onReply: Reply | null;
@@ -93,6 +95,7 @@ export class Guest {
       this.onTimer = optional<Callback2>(exports, 'on_timer');
       this.onRestore = optional<Callback2>(exports, 'on_restore');
       this.onClose = optional<Callback3>(exports, 'on_close');
+      this.onConnect = optional<Callback3>(exports, 'on_connect');
       this.onMessage = optional<Delivery>(exports, 'on_message');
       this.onMissed = optional<Callback2>(exports, 'on_missed');
       this.onReply = optional<Reply>(exports, 'on_reply');

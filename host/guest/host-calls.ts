@@ -9,6 +9,7 @@ import { Gate } from './calls/gate.ts';
 import { MetricCalls } from './calls/metric-calls.ts';
 import { SharedCalls } from './calls/shared-calls.ts';
 import { Surroundings } from './calls/surroundings.ts';
+import { UpstreamCalls } from './calls/upstream-calls.ts';
 import { WasiStubs } from './calls/wasi-stubs.ts';
 import type { Environment, Family, Functions, GuestHost } from './guest-host.ts';
 
@@ -27,6 +28,7 @@ export class HostCalls {
     this.#families = [
       new ConnectionCalls(gate, policy),
       new SharedCalls(gate, policy),
+      new UpstreamCalls(gate),
       new Surroundings(gate, environment, config),
       this.metrics,
     ];

@@ -8,7 +8,7 @@ import * as Numbers from '../memory/layout.ts';
 import * as Policies from '../policy.ts';
 import type { SharedSeat } from '../shared/contract.ts';
 import * as Forms from '../shared/form.ts';
-import { isPattern, isTopic } from '../shared/names.ts';
+import { isPattern, isTopic, shareLength } from '../shared/names.ts';
 import * as Records from '../shared/records.ts';
 import type { Effects } from './effects.ts';
 
@@ -154,6 +154,13 @@ export class SharedLog {
 
   get isPattern(): boolean {
     return isPattern(this.#bytes, this.length + HEAD_BYTES, this.#firstLength);
+  }
+
+  /** Whether it is the name of a share, '/', and a pattern. */
+  get isShared(): boolean {
+    const at = this.length + HEAD_BYTES;
+    const name = shareLength(this.#bytes, at, this.#firstLength);
+    return name > 0 && isPattern(this.#bytes, at + name + 1, this.#firstLength - name - 1);
   }
 
   get #firstLength(): number {

@@ -7,7 +7,7 @@ import type { GuestModule } from '../module/protocol-module.ts';
 import type { Policy } from '../policy.ts';
 
 /** What a connection of the module may wait for, and would wait for in vain. */
-const AWAITED = ['on_message', 'on_reply'];
+const AWAITED = ['on_message', 'on_reply', 'on_connect'];
 
 /**
  * Whether a module can take over another one's connections, with the state blocks that they have.

@@ -2,14 +2,12 @@
 
 import { WasmpollError } from '../errors.ts';
 import type { Native, SystemError } from '../kernel/native.ts';
+import { setStreamOptions } from '../kernel/stream-options.ts';
 import { type Policy, UNIX_MODE } from '../policy.ts';
 import type { Adopted } from './activation.ts';
 import { type Address, showAddress } from './address.ts';
 import { SocketFile } from './socket-file.ts';
 import type { FileOptions } from './spec.ts';
-
-// Less would cost a fast reader short writes; more, and a slow one is seen too seldom.
-const NOT_SENT_BYTES = 256 * 1024;
 
 const OWN_FILE: FileOptions = { mode: UNIX_MODE, owner: null, group: null };
 
@@ -62,33 +60,14 @@ export class Listener {
   /** @returns where it listens */
   #prepare(policy: Policy): string {
     try {
-      this.#setOptions(policy);
+      // Accepted sockets inherit these on Linux, which saves a call each.
+      const result = setStreamOptions(this.#native, this.fd, policy.keepaliveMs);
+      if (result < 0) throw this.#native.systemError('setsockopt', result);
       return addressOf(this.#native, this.fd);
     } catch (error) {
       this.#native.close(this.fd);
       throw error;
     }
-  }
-
-  // Accepted sockets inherit these on Linux, which saves a call each.
-  #setOptions(policy: Policy): void {
-    const { IPPROTO_TCP, TCP_NODELAY, TCP_NOTSENT_LOWAT } = this.#native.constants;
-    const { SOL_SOCKET, SO_KEEPALIVE, TCP_KEEPIDLE } = this.#native.constants;
-    // The kernel takes no more than this beyond what is on its way, and tells of room as soon as there
-    // is some. Without it a send buffer grows to megabytes and EPOLLOUT waits for a third of it: a
-    // slow but steady reader then looks like one that takes nothing.
-    this.#set(IPPROTO_TCP, TCP_NOTSENT_LOWAT, NOT_SENT_BYTES);
-    // A host that answers at once has no use for Nagle's algorithm (RFC 896).
-    this.#set(IPPROTO_TCP, TCP_NODELAY, 1);
-    if (policy.keepaliveMs === 0) return;
-    this.#set(SOL_SOCKET, SO_KEEPALIVE, 1);
-    const seconds = Math.min(32_767, Math.max(1, Math.round(policy.keepaliveMs / 1000)));
-    this.#set(IPPROTO_TCP, TCP_KEEPIDLE, seconds);
-  }
-
-  #set(level: number, option: number, value: number): void {
-    const result = this.#native.setOption(this.fd, level, option, value);
-    if (result < 0) throw this.#native.systemError('setsockopt', result);
   }
 
   /**

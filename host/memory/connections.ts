@@ -5,33 +5,9 @@ import { isOpen, slotBitsOf } from './handles.ts';
 import * as Numbers from './layout.ts';
 import type { Segment } from './segment.ts';
 
-const {
-  BYTES_IN,
-  BYTES_OUT,
-  COLUMNS,
-  DOOMED,
-  FD,
-  FLAGS,
-  HANDLE,
-  KNOWN,
-  LAST_PROGRESS,
-  LAYOUT,
-  LINK,
-  MANY_BYTES,
-  MASK,
-  OPEN,
-  QUEUED,
-  READY,
-  READY_NEXT,
-  READY_PREVIOUS,
-  REASON,
-  RECEIVED,
-  SENT,
-  SLOTS,
-  TIMES,
-  TOUCHED,
-  TURN_LIMIT,
-} = Numbers;
+const { BYTES_IN, BYTES_OUT, COLUMNS, CONNECTING, DOOMED, FD, FLAGS, HANDLE, KNOWN } = Numbers;
+const { LAST_PROGRESS, LAYOUT, LINK, MANY_BYTES, MASK, OPEN, QUEUED, READY, READY_NEXT } = Numbers;
+const { READY_PREVIOUS, REASON, RECEIVED, SENT, SLOTS, TIMES, TOUCHED, TURN_LIMIT } = Numbers;
 
 // A handle is not given out again before this many other slots were freed after it, unless the
 // table is full: stale handles that a guest kept stay recognisable for longer.
@@ -139,12 +115,14 @@ export class Connections {
     this.#freeCount += 1;
   }
 
-  /** Visits each slot that has a descriptor. */
+  /** Visits each slot that has a descriptor, or will have one. */
   each(visit: (slot: number) => void): void {
     const { table } = this;
     for (let slot = 0; slot < this.#fresh; slot += 1) {
       const base = slot * COLUMNS;
-      if ((table[base + FLAGS]! & OPEN) !== 0 && table[base + FD]! >= 0) visit(slot);
+      const flags = table[base + FLAGS]!;
+      if ((flags & OPEN) === 0) continue;
+      if (table[base + FD]! >= 0 || (flags & CONNECTING) !== 0) visit(slot);
     }
   }
 

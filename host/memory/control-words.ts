@@ -2,6 +2,7 @@
 // guest, which descriptors are on their way, what was counted. It knows the words' protocol only.
 
 import { BLOCK } from '../shared/records.ts';
+import { Answers } from './answers.ts';
 import { STATS } from './counts/stats.ts';
 import { Outbox } from './outbox.ts';
 
@@ -29,6 +30,7 @@ const RING_WORDS = RING_ENTRIES * ENTRY_WORDS;
 const BYTES = (RING + RING_WORDS) * 4;
 const BLOCK_OFFSET = BYTES + STATS * 8;
 const OUTBOX_OFFSET = BLOCK_OFFSET + BLOCK * 4;
+const ANSWERS_OFFSET = OUTBOX_OFFSET + Outbox.bytes;
 /** Where the entry of this number lies; numbers wrap around. */
 const entryAt = (index: number): number => RING + ((index >>> 0) % RING_ENTRIES) * ENTRY_WORDS;
 
@@ -53,9 +55,10 @@ export const ON_TICK = 10;
 export const ON_MESSAGE = 11;
 export const ON_REPLY = 12;
 export const ON_MISSED = 13;
+export const ON_CONNECT = 14;
 const NAMES = (
   'start-up on_data on_end on_open on_drain on_timer on_close on_restore migrate on_start on_tick ' +
-  'on_message on_reply on_missed'
+  'on_message on_reply on_missed on_connect'
 ).split(' ');
 
 /** `on_data` for ON_DATA, and so on. */
@@ -72,6 +75,8 @@ export class ControlWords {
   readonly block: Int32Array;
   /** For `Outbox`. */
   readonly outbox: Uint8Array;
+  /** What became of the connections that the worker has asked for. */
+  readonly answers: Answers;
   readonly #words: Int32Array;
   readonly #watched: boolean;
   #sequence: number;
@@ -89,11 +94,12 @@ export class ControlWords {
     this.counts = new Float64Array(buffer, BYTES, STATS);
     this.block = new Int32Array(buffer, BLOCK_OFFSET, BLOCK);
     this.outbox = new Uint8Array(buffer, OUTBOX_OFFSET, Outbox.bytes);
+    this.answers = new Answers(buffer, ANSWERS_OFFSET);
     this.#sequence = this.#words[SEQUENCE]!;
   }
 
   /** Size of a buffer for it. */
-  static readonly bytes = OUTBOX_OFFSET + Outbox.bytes;
+  static readonly bytes = ANSWERS_OFFSET + Answers.bytes;
 
   // The worker's side.
 
@@ -182,6 +188,11 @@ export class ControlWords {
   /** Descriptors that were handed over and not yet taken. */
   get pending(): number {
     return (Atomics.load(this.#words, RING_TAIL) - Atomics.load(this.#words, RING_HEAD)) | 0;
+  }
+
+  /** A connection was not handed over, but asked for; it is finished as the others are. */
+  began(): void {
+    Atomics.store(this.#words, FINISHED, (this.#words[FINISHED]! - 1) | 0);
   }
 
   /** A descriptor that was handed over is closed. */

@@ -54,11 +54,11 @@ export const UNSAVED = 22;
 export const LAYOUT = 23;
 /** Bytes that have moved into or out of its pages since MOVED_SINCE. */
 export const MOVED = 24;
-/** The number of the listener that it came by. */
+/** The number of the listener that it came by, or of the upstream that it leads to. */
 export const LISTENER = 25;
 /** Requests to the store that it was not told the result of. */
 export const REQUESTS = 26;
-/** Bytes that are there of its PROXY header; 0 for one without. */
+/** Bytes that are there of its PROXY header, or of what the guest has added to an upstream's name; 0 for none. */
 export const HEADER_BYTES = 27;
 /** What RECEIVED may come to in TURN, less what the turn is charged for besides. */
 export const TURN_LIMIT = 28;
@@ -82,6 +82,18 @@ export const MOVED_SINCE = 5;
 /** Not times, but what RECEIVED and SENT have no room for: they are emptied into these, once in a gigabyte. */
 export const BYTES_IN = 6;
 export const BYTES_OUT = 7;
+
+// What ties a connection to others, as Int32 columns of a table of its own: handles, 0 for none. Where the flags do
+// not say that there is something, a row means nothing, and nobody looks there.
+export const TIES = 8;
+/** In whose favour it was made, if it is OUTBOUND. */
+export const PARENT = 0;
+/** The newest of those that are LINKED to it, if it is TIED; each names the one before and the one after. */
+export const CHILD = 1;
+export const CHILD_NEXT = 2;
+export const CHILD_PREVIOUS = 3;
+/** Where its bytes go, if it is SPLICED. */
+export const PARTNER = 4;
 
 // Flags of the column FLAGS.
 /** The slot is in use. */
@@ -132,17 +144,34 @@ export const NOTIFIED = 1 << 23;
 /** The peer has finished below TLS as well. */
 export const WIRE_ENDED = 1 << 24;
 
+/** It leads to an upstream. */
+export const OUTBOUND = 1 << 25;
+/** Somebody else is making it: there is no descriptor yet. */
+export const CONNECTING = 1 << 26;
+/** The running callback has asked for it: if that fails, it was never there. */
+export const ASKED = 1 << 27;
+/** It ends with its parent, and the parent with it. */
+export const LINKED = 1 << 28;
+/** Others are LINKED to it. */
+export const TIED = 1 << 29;
+/** What comes goes to another connection, and not to the guest. */
+export const SPLICED = 1 << 30;
+
 /** Its PROXY header has not come yet; the guest knows nothing of it. */
 export const AWAITING = 1 << 18;
 
 /** Any of these, and nothing is received, unless the connection is closing. */
 export const UNREAD = PAUSED | BLOCKED | ENDED;
 /** Any of these, and an event is not just input. */
-export const EXCEPTIONS = UNREAD | CLOSING | DOOMED | AWAITING | TLS;
-/** Either of these, and nothing that comes is for the guest. */
+export const EXCEPTIONS = UNREAD | CLOSING | DOOMED | AWAITING | TLS | SPLICED;
+/** Either of these, and nothing that comes is for anybody. */
 export const GONE = CLOSING | DOOMED;
+/** Any of these, and nothing that comes is for the guest. */
+export const ELSEWHERE = GONE | SPLICED;
+/** Any of these, and a send has to be looked at again. */
+export const UNSENDABLE = CLOSING | FIN_DUE | HANDSHAKING | SPLICED;
 /** Any of these, and the guest is given no input. */
-export const WITHHELD = PAUSED | BLOCKED | CLOSING | DOOMED | HANDSHAKING;
+export const WITHHELD = PAUSED | BLOCKED | CLOSING | DOOMED | HANDSHAKING | SPLICED;
 
 // Names of the bound buffers.
 export const GUEST_BUFFER = 0;

@@ -4,7 +4,7 @@
 import { WasmpollError } from '../errors.ts';
 import type { BufferConstructor } from '../kernel/contract.ts';
 import { PAGE_BYTES } from '../policy.ts';
-import { COLUMNS, MAX_BYTES, TIMES } from './layout.ts';
+import { COLUMNS, MAX_BYTES, TIES, TIMES } from './layout.ts';
 import { newStates, type StateBlocks, States, strideOf } from './state-blocks.ts';
 
 /** What holds a segment, to go on with. */
@@ -25,6 +25,8 @@ export class Segment {
   readonly times: Float64Array;
   /** When each was opened. Nothing on the way of a message looks here. */
   readonly opened: Float64Array;
+  /** `connections` rows of TIES. */
+  readonly ties: Int32Array;
   /**
    * For each page the next one of its chain or of the free list; −1 ends it. When it is less, the page is
    * cut into blocks, and this is their size, negated.
@@ -66,6 +68,7 @@ export class Segment {
     this.table = new Int32Array(buffer, 0, this.connections * COLUMNS);
     this.times = new Float64Array(buffer, offsets.times, this.connections * TIMES);
     this.opened = new Float64Array(buffer, offsets.opened, this.connections);
+    this.ties = new Int32Array(buffer, offsets.ties, this.connections * TIES);
     this.pageLinks = new Int32Array(buffer, offsets.links, this.pages);
     const layout = { bytes: sizes.stateBytes, version: sizes.stateVersion ?? 0 };
     this.states = new States(existing?.states ?? newStates(layout, this.connections, 0, Buffer));
@@ -75,10 +78,11 @@ export class Segment {
 }
 
 /** Where the tables behind the one of connections start, in bytes. */
-export function offsetsOf(connections: number): { times: number; opened: number; links: number } {
+export function offsetsOf(connections: number) {
   const times = align(connections * COLUMNS * 4);
   const opened = align(times + connections * TIMES * 8);
-  return { times, opened, links: align(opened + connections * 8) };
+  const ties = align(opened + connections * 8);
+  return { times, opened, ties, links: align(ties + connections * TIES * 4) };
 }
 
 const align = (bytes: number): number => Math.ceil(bytes / 64) * 64;

@@ -26,6 +26,8 @@ export const guestImports: { readonly [module: string]: { readonly [name: string
     peer_address: '(i32, i32, i32) -> i32',
     property: '(i32, i32, i32, i32, i32) -> i32',
     start_tls: '(i32) -> i32',
+    connect: '(i32, i32, i32, i32) -> i32',
+    splice: '(i32, i32) -> i32',
     now: '() -> f64',
     wall_clock: '() -> f64',
     random: '(i32, i32) -> i32',
@@ -63,6 +65,7 @@ export const optionalExports: { readonly [name: string]: string } = {
   on_drain: '(i32, i32) -> ()',
   on_timer: '(i32, i32) -> ()',
   on_close: '(i32, i32, i32) -> ()',
+  on_connect: '(i32, i32, i32) -> ()',
   on_restore: '(i32, i32) -> ()',
   migrate: '(i32, i32, i32, i32, i32) -> ()',
   on_start: '() -> ()',
@@ -77,6 +80,7 @@ export const exportCompanions: { readonly [name: string]: string } = { on_messag
 
 /** What else a guest must export if it imports this. */
 export const importCompanions: { readonly [name: string]: string } = {
+  connect: 'on_connect',
   store_get: 'on_reply',
   store_put: 'on_reply',
   store_delete: 'on_reply',

@@ -12,33 +12,26 @@ import type { Flow } from './flow.ts';
 import type { Handshakes } from './handshakes.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import type { Parts } from './parts.ts';
+import type { Ties } from './ties.ts';
 
 const { ROW_SLOT, ROW_VALUE } = Batches;
 const {
   EFFECT_APART,
   EFFECT_APPEND,
   EFFECT_CLOSE,
+  EFFECT_CONNECT,
   EFFECT_LIMIT,
   EFFECT_MEASURE,
   EFFECT_PAUSE,
   EFFECT_RESUME,
+  EFFECT_SPLICE,
   EFFECT_START_TLS,
   EFFECT_TIMER,
   EFFECT_WANT,
 } = Kinds;
 const { ROW, ROW_BUFFER, ROW_KIND, ROW_LENGTH } = Rows;
-const {
-  COLUMNS,
-  DECLINED,
-  END_TOLD,
-  FIN_DUE,
-  FLAGS,
-  GUEST_TIMER,
-  PAUSED,
-  STAGED_FLAGS,
-  TIMES,
-  WANT,
-} = Numbers;
+const { COLUMNS, DECLINED, END_TOLD, FIN_DUE, FLAGS, GUEST_TIMER, PAUSED, STAGED_FLAGS } = Numbers;
+const { TIMES, WANT } = Numbers;
 
 export class Apply {
   readonly #batch: Parts['batch'];
@@ -57,6 +50,7 @@ export class Apply {
   readonly #lifecycle: Lifecycle;
   readonly #deadlines: Deadlines;
   readonly #handshakes: Handshakes;
+  readonly #ties: Ties;
   /** Connections that are to begin TLS once the rest was applied. */
   readonly #starting: number[] = [];
 
@@ -67,7 +61,9 @@ export class Apply {
     lifecycle: Lifecycle,
     deadlines: Deadlines,
     handshakes: Handshakes,
+    ties: Ties,
   ) {
+    this.#ties = ties;
     this.#batch = parts.batch;
     this.#connections = parts.connections;
     this.#table = parts.connections.table;
@@ -149,6 +145,13 @@ export class Apply {
         break;
       case EFFECT_START_TLS:
         this.#starting.push(slot);
+        break;
+      case EFFECT_CONNECT:
+        this.#ties.connect(slot);
+        break;
+      case EFFECT_SPLICE:
+        this.#table[value * COLUMNS + STAGED_FLAGS] = 0;
+        this.#ties.splice(slot, value);
         break;
       case EFFECT_LIMIT:
         this.#stats.error('LIMIT');

@@ -8,24 +8,9 @@ import * as Policies from '../policy.ts';
 import type { Parts } from './parts.ts';
 import { Sealing } from './sealing.ts';
 
-const {
-  BUSY,
-  CHAIN_FIRST,
-  COLUMNS,
-  DOOMED,
-  FD,
-  FLAGS,
-  GUEST_BUFFER,
-  HELD,
-  MOVED,
-  MOVED_SINCE,
-  OUTPUT,
-  OUTPUT_BYTES,
-  OUTPUT_SINCE,
-  STAGED_BYTES,
-  TIMES,
-  TLS,
-} = Numbers;
+const { BUSY, CHAIN_FIRST, COLUMNS, CONNECTING, DOOMED, FD, FLAGS, GUEST_BUFFER, HELD } = Numbers;
+const { MOVED, MOVED_SINCE, OUTPUT, OUTPUT_BYTES, OUTPUT_SINCE, STAGED_BYTES, TIMES } = Numbers;
+const { TLS } = Numbers;
 const { TLS_WIRE_BUFFER } = TlsRows;
 const { PAGE_BYTES, reservePages } = Policies;
 
@@ -214,7 +199,7 @@ export class Backlog {
   #abandonOthersIn(page: number, age: number, asker: number, chain: number, more: number): void {
     for (let slot = 0; slot < this.#connections.end; slot += 1) {
       const base = slot * COLUMNS;
-      if (slot === asker || this.#table[base + FD]! < 0 || this.#age(slot) < age) continue;
+      if (slot === asker || this.#isGone(base) || this.#age(slot) < age) continue;
       const output = this.#pages.inBlockOf(base + OUTPUT, page);
       if (!output && !this.#pages.inBlockOf(base + HELD, page)) continue;
       this.#abandon(slot);
@@ -234,7 +219,7 @@ export class Backlog {
     let [heaviest, most, size] = [-1, 0, 0];
     for (let slot = 0; slot < this.#connections.end; slot += 1) {
       const base = slot * COLUMNS;
-      if (slot === asker || this.#table[base + FD]! < 0) continue;
+      if (slot === asker || this.#isGone(base)) continue;
       const part = this.#weighed(base + OUTPUT, blocks) + this.#weighed(base + HELD, blocks);
       if (part === 0) continue;
       const weight = part * this.#age(slot);
@@ -248,6 +233,10 @@ export class Backlog {
       asked += this.#pages.chargeWith(chain, more);
     }
     return asked * this.#age(asker) > most ? asker : heaviest;
+  }
+
+  #isGone(base: number): boolean {
+    return this.#table[base + FD]! < 0 && (this.#table[base + FLAGS]! & CONNECTING) === 0;
   }
 
   #weighed(chain: number, blocks: boolean): number {

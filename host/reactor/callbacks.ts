@@ -173,15 +173,15 @@ export class Callbacks implements Entrance {
   /** on_open; the slot may have been another connection's, whose state the guest still has. */
   open(slot: number): void {
     if (this.#resident === slot) this.#resident = -1;
-    this.#notify(slot, this.guest.onOpen, ON_OPEN);
+    this.notify(slot, this.guest.onOpen, ON_OPEN);
   }
 
   drain(slot: number): void {
-    this.#notify(slot, this.guest.onDrain, ON_DRAIN);
+    this.notify(slot, this.guest.onDrain, ON_DRAIN);
   }
 
   timer(slot: number): void {
-    this.#notify(slot, this.guest.onTimer, ON_TIMER);
+    this.notify(slot, this.guest.onTimer, ON_TIMER);
   }
 
   /** on_tick, which belongs to no connection. @returns false when it has failed */
@@ -200,10 +200,10 @@ export class Callbacks implements Entrance {
     const { onClose } = this.guest;
     if (onClose === null || this.replacement.retryAt !== Infinity) return;
     const reason = this.#table[base + REASON]!;
-    this.#notify(slot, (connection, state) => onClose(connection, state, reason), ON_CLOSE);
+    this.notify(slot, (connection, state) => onClose(connection, state, reason), ON_CLOSE);
   }
 
-  #notify(slot: number, callback: Callback2 | null, which: number): void {
+  notify(slot: number, callback: Callback2 | null, which: number): void {
     if (callback === null) return;
     this.load(slot);
     this.#output.run();
@@ -269,6 +269,7 @@ export class Callbacks implements Entrance {
   lose(slot: number, what = ''): void {
     this.#effects.rollback();
     this.#parts.shared.rollback();
+    this.#parts.outbound.rollback();
     // What earlier callbacks have sent still lies in its memory.
     this.guest.end();
     this.#output.run();

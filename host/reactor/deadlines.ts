@@ -3,29 +3,15 @@
 
 import * as Numbers from '../memory/layout.ts';
 import { Timers } from '../memory/timers.ts';
+import type { Outgoing } from './outgoing.ts';
 import type { Parts } from './parts.ts';
 
-const {
-  AWAITING,
-  BLOCKED,
-  CLOSING,
-  COLUMNS,
-  DOOMED,
-  ENDED,
-  FLAGS,
-  GUEST_TIMER,
-  HANDSHAKING,
-  HELD_BYTES,
-  HELD_SINCE,
-  LAST_PROGRESS,
-  LINGERING,
-  LINGER_UNTIL,
-  OUTPUT_BYTES,
-  OUTPUT_SINCE,
-  PAUSED,
-  REQUESTS,
-  TIMES,
-} = Numbers;
+const { AWAITING, BLOCKED, CHILD, CHILD_NEXT, CLOSING, COLUMNS, CONNECTING, DOOMED } = Numbers;
+const { ENDED, FLAGS, GUEST_TIMER, HANDSHAKING, HELD_BYTES, HELD_SINCE, LAST_PROGRESS } = Numbers;
+const { LINGERING, LINGER_UNTIL, LINKED, OUTBOUND, OUTPUT_BYTES, OUTPUT_SINCE, PARENT } = Numbers;
+const { PARTNER, PAUSED, REQUESTS, SPLICED, TIED, TIES, TIMES } = Numbers;
+
+const RELATED = OUTBOUND | LINKED | TIED | SPLICED;
 
 // After the second failure of on_tick in a row: each costs a restart, and callbackTimeoutMs if it hangs.
 const FIRST_DELAY_MS = 1000;
@@ -37,6 +23,9 @@ export class Deadlines {
   readonly #table: Int32Array;
   readonly #times: Float64Array;
   readonly #policy: Parts['policy'];
+  readonly #clock: Parts['clock'];
+  readonly #outgoing: Pick<Outgoing, 'count'>;
+  readonly #ties: Int32Array;
   readonly #timers: Timers;
   readonly #control: Parts['control'];
   /** Connections are closed when they fall quiet. */
@@ -44,7 +33,10 @@ export class Deadlines {
   /** When on_tick is due next. */
   #tick: number;
 
-  constructor({ connections, control, policy, clock }: Parts) {
+  constructor({ connections, control, policy, clock }: Parts, outgoing: Outgoing) {
+    this.#clock = clock;
+    this.#outgoing = outgoing;
+    this.#ties = connections.segment.ties;
     this.#control = control;
     this.#connections = connections;
     this.#table = connections.table;
@@ -122,6 +114,8 @@ export class Deadlines {
       return (flags & ENDED) === 0 ? this.#times[times + LINGER_UNTIL]! : Infinity;
     }
     const guest = this.#times[times + GUEST_TIMER]! || Infinity;
+    // Whoever makes it has a time for that.
+    if ((flags & CONNECTING) !== 0) return guest;
     if ((flags & HANDSHAKING) !== 0) return Math.min(guest, this.handshake(slot));
     const write = Math.min(guest, this.write(slot));
     if ((flags & CLOSING) !== 0) return write;
@@ -152,7 +146,7 @@ export class Deadlines {
     const { frameTimeoutMs } = this.#policy;
     const base = slot * COLUMNS;
     if (frameTimeoutMs === 0 || this.#table[base + HELD_BYTES] === 0) return Infinity;
-    if ((this.#table[base + FLAGS]! & (PAUSED | BLOCKED)) !== 0) return Infinity;
+    if ((this.#table[base + FLAGS]! & (PAUSED | BLOCKED | SPLICED)) !== 0) return Infinity;
     return this.#times[slot * TIMES + HELD_SINCE]! + frameTimeoutMs;
   }
 
@@ -168,6 +162,35 @@ export class Deadlines {
     const base = slot * COLUMNS;
     if (!this.#draining || this.#table[base + OUTPUT_BYTES]! > 0) return Infinity;
     if (this.#table[base + REQUESTS]! > 0) return Infinity;
-    return this.#times[slot * TIMES + LAST_PROGRESS]! + this.#policy.drainQuietMs;
+    const tied = (this.#table[base + FLAGS]! & RELATED) !== 0;
+    const since = tied ? this.#progress(slot) : this.#times[slot * TIMES + LAST_PROGRESS]!;
+    return since + this.#policy.drainQuietMs;
+  }
+
+  // When one of those to which it is tied got on last: now, as long as something of theirs is on its way. As long as
+  // there are clients, others may be asked for them.
+  #progress(slot: number): number {
+    const { now } = this.#clock;
+    const flags = this.#table[slot * COLUMNS + FLAGS]!;
+    const loose = (flags & (OUTBOUND | LINKED | SPLICED)) === OUTBOUND;
+    if (loose && this.#outgoing.count < this.#connections.open) return now;
+    const ties = slot * TIES;
+    let since = this.#times[slot * TIMES + LAST_PROGRESS]!;
+    if ((flags & SPLICED) !== 0) since = Math.max(since, this.#of(this.#ties[ties + PARTNER]!));
+    if ((flags & LINKED) !== 0) since = Math.max(since, this.#of(this.#ties[ties + PARENT]!));
+    if ((flags & TIED) === 0) return since;
+    for (let child = this.#ties[ties + CHILD]!; child !== 0; ) {
+      since = Math.max(since, this.#of(child));
+      child = this.#ties[(child & this.#connections.slotMask) * TIES + CHILD_NEXT]!;
+    }
+    return since;
+  }
+
+  #of(handle: number): number {
+    const slot = this.#connections.current(handle);
+    if (slot < 0) return 0;
+    const base = slot * COLUMNS;
+    const moving = (this.#table[base + FLAGS]! & CONNECTING) | this.#table[base + OUTPUT_BYTES]!;
+    return moving === 0 ? this.#times[slot * TIMES + LAST_PROGRESS]! : this.#clock.now;
   }
 }

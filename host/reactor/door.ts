@@ -4,6 +4,7 @@
 
 import { AWAITING, BUSY, COLUMNS, HANDLE } from '../memory/layout.ts';
 import type { Parts } from './parts.ts';
+import type { Turn } from './turn.ts';
 import type { Works } from './wiring.ts';
 
 export class Door {
@@ -13,27 +14,27 @@ export class Door {
   readonly #clock: Parts['clock'];
   readonly #replacement: Works['callbacks']['replacement'];
   readonly #open: (fd: number, listener: number) => unknown;
-  readonly #again: () => void;
+  readonly #turn: Pick<Turn, 'rest' | 'signalAgain'>;
   /** Some wait, and are let in when `opens` has come. */
   closed = false;
 
   /**
    * @param open calls `take`, with all at rest before and after
-   * @param again is called when some were left since the turn's time is over
+   * @param turn is told when some were left since its time is over
    */
   constructor(
     parts: Parts,
     works: Works,
     open: (fd: number, listener: number) => unknown,
-    again: () => void,
+    turn: Pick<Turn, 'rest' | 'signalAgain'>,
   ) {
+    this.#turn = turn;
     this.#parts = parts;
     this.#works = works;
     this.#control = parts.control;
     this.#clock = parts.clock;
     this.#replacement = works.callbacks.replacement;
     this.#open = open;
-    this.#again = again;
   }
 
   /** When those who wait are let in, in the clock's milliseconds; Infinity when nobody does. */
@@ -41,8 +42,11 @@ export class Door {
     return this.closed ? this.#replacement.paidAt : Infinity;
   }
 
-  /** Lets in those who were handed over, for a bounded time. */
+  /** Lets in those who were handed over, and those that were asked for, for a bounded time. */
   letIn(): void {
+    const turn = this.#turn;
+    turn.rest();
+    if (this.#works.dialing.takeAnswers(() => turn.rest())) turn.signalAgain();
     const control = this.#control;
     this.closed = false;
     while (control.pending > 0) {
@@ -51,7 +55,7 @@ export class Door {
       const fd = control.take();
       this.#open(fd, control.listener);
       if (control.pending === 0 || !this.#clock.spent()) continue;
-      this.#again();
+      this.#turn.signalAgain();
       return;
     }
   }

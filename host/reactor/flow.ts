@@ -6,28 +6,9 @@ import type { Deadlines } from './deadlines.ts';
 import type { Output } from './output.ts';
 import type { Parts } from './parts.ts';
 
-const {
-  BLOCKED,
-  CLOSING,
-  COLUMNS,
-  DECLINED,
-  DOOMED,
-  DRAINED,
-  ENDED,
-  FD,
-  FIN_DUE,
-  FLAGS,
-  HANDLE,
-  HELD_BYTES,
-  HELD_SINCE,
-  MASK,
-  OUTPUT_BYTES,
-  SLOTS,
-  TIMES,
-  UNREAD,
-  WANT,
-  WITHHELD,
-} = Numbers;
+const { BLOCKED, CLOSING, COLUMNS, CONNECTING, DECLINED, DOOMED, DRAINED, ENDED, FD } = Numbers;
+const { FIN_DUE, FLAGS, HANDLE, HELD_BYTES, HELD_SINCE, MASK, OUTPUT_BYTES, PARTNER } = Numbers;
+const { PAUSED, SLOTS, SPLICED, TIES, TIMES, UNREAD, WANT, WITHHELD } = Numbers;
 
 const UNDELIVERABLE = WITHHELD | DECLINED;
 
@@ -35,6 +16,7 @@ export class Flow {
   readonly #connections: Parts['connections'];
   readonly #table: Int32Array;
   readonly #times: Float64Array;
+  readonly #ties: Int32Array;
   readonly #epoll: Parts['epoll'];
   readonly #clock: Parts['clock'];
   readonly #policy: Parts['policy'];
@@ -47,6 +29,7 @@ export class Flow {
     this.#connections = parts.connections;
     this.#table = parts.connections.table;
     this.#times = parts.connections.segment.times;
+    this.#ties = parts.connections.segment.ties;
     this.#epoll = parts.epoll;
     this.#clock = parts.clock;
     this.#policy = parts.policy;
@@ -59,7 +42,9 @@ export class Flow {
   /** Whether a connection with these flags is to be received from. */
   reading(flags: number): boolean {
     // Closing, it is read to the end whatever was paused: unread input would make close(2) a reset.
-    return (flags & ((flags & CLOSING) === 0 ? UNREAD : ENDED)) === 0;
+    if ((flags & CLOSING) !== 0) return (flags & ENDED) === 0;
+    // What keeps a spliced one back is its partner's backlog, and not its own.
+    return (flags & ((flags & SPLICED) === 0 ? UNREAD : PAUSED | ENDED)) === 0;
   }
 
   /** Whether `bytes` of input, held or in the window, may go to a guest that waits for `want`. */
@@ -80,7 +65,7 @@ export class Flow {
   watch(slot: number): void {
     const base = slot * COLUMNS;
     const flags = this.#table[base + FLAGS]!;
-    if ((flags & DOOMED) !== 0) return;
+    if ((flags & (DOOMED | CONNECTING)) !== 0) return;
     const mask =
       (this.reading(flags) ? this.#in : 0) |
       (this.#table[base + OUTPUT_BYTES]! > 0 ? this.#out : 0);
@@ -144,14 +129,31 @@ export class Flow {
     if ((flags & DOOMED) !== 0) return;
     const bytes = this.#table[base + OUTPUT_BYTES]!;
     if ((flags & BLOCKED) === 0) {
-      if (bytes > this.#policy.highWaterBytes) this.#table[base + FLAGS]! |= BLOCKED;
+      if (bytes > this.#policy.highWaterBytes) {
+        this.#table[base + FLAGS]! |= BLOCKED;
+        if ((flags & SPLICED) !== 0) this.#holdPartner(slot, true);
+      }
     } else if (bytes <= this.#policy.lowWaterBytes) {
       this.#table[base + FLAGS]! = (flags & ~BLOCKED) | DRAINED;
       this.unblocked(slot);
+      if ((flags & SPLICED) !== 0) this.#holdPartner(slot, false);
     }
     if (bytes === 0 && (flags & FIN_DUE) !== 0) this.#connections.pushClosing(slot);
     this.watch(slot);
     this.#deadlines.schedule(slot);
+  }
+
+  // Whose bytes go to this one is read again when those that wait here are few.
+  #holdPartner(slot: number, held: boolean): void {
+    const partner = this.#connections.current(this.#ties[slot * TIES + PARTNER]!);
+    if (partner < 0) return;
+    const at = partner * COLUMNS + FLAGS;
+    if (held) this.#table[at]! |= PAUSED;
+    else {
+      this.#table[at]! &= ~PAUSED;
+      this.#connections.pushReady(partner);
+    }
+    this.watch(partner);
   }
 
   /** Input may be delivered again: its timeout starts now, and what is held gets its turn. */

@@ -4,22 +4,22 @@
 import { REASON_FRAME, REASON_PEER } from '../../assembly/abi.ts';
 import * as Rows from '../kernel/rows.ts';
 import * as Numbers from '../memory/layout.ts';
-import type { Backlog } from './backlog.ts';
-import type { Callbacks } from './callbacks.ts';
 import * as Answers from './callbacks.ts';
-import type { Deadlines } from './deadlines.ts';
-import type { Flow } from './flow.ts';
-import type { Lifecycle } from './lifecycle.ts';
-import type { Output } from './output.ts';
 import type { Parts } from './parts.ts';
+import type { Works } from './wiring.ts';
 
-const { CLOSING, COLUMNS, DECLINED, DOOMED, DRAINED, ENDED, END_TOLD, FD, FIN_DUE } = Numbers;
-const { GONE } = Numbers;
-const { FLAGS, GUEST_BUFFER, HANDLE, HELD, HELD_BYTES, HELD_SINCE } = Numbers;
-const { LAST_PROGRESS, MANY_BYTES } = Numbers;
-const { RECEIVED, SLOTS, TIMES, TURN, TURN_LIMIT, WANT, WITHHELD } = Numbers;
+const { CLOSING, COLUMNS, DECLINED, DOOMED, DRAINED, ELSEWHERE, ENDED, END_TOLD, FD } = Numbers;
+const { FIN_DUE, FLAGS, GONE, GUEST_BUFFER, HANDLE, HELD, HELD_BYTES, HELD_SINCE } = Numbers;
+const { LAST_PROGRESS, MANY_BYTES, RECEIVED, SLOTS, TIMES, TURN, TURN_LIMIT, WANT } = Numbers;
+const { WITHHELD } = Numbers;
 const { ROW, ROW_RESULT } = Rows;
 const { FAILED } = Answers;
+
+/** What it calls. */
+type Others = Pick<
+  Works,
+  'backlog' | 'callbacks' | 'deadlines' | 'flow' | 'lifecycle' | 'output' | 'splicing'
+>;
 
 export class Input {
   readonly #kernel: Parts['kernel'];
@@ -28,12 +28,13 @@ export class Input {
   readonly #batch: Parts['batch'];
   readonly #pages: Parts['pages'];
   readonly #effects: Parts['effects'];
-  readonly #output: Output;
-  readonly #backlog: Backlog;
-  readonly #flow: Flow;
-  readonly #lifecycle: Lifecycle;
-  readonly #deadlines: Deadlines;
-  readonly #callbacks: Callbacks;
+  readonly #output: Others['output'];
+  readonly #backlog: Others['backlog'];
+  readonly #flow: Others['flow'];
+  readonly #lifecycle: Others['lifecycle'];
+  readonly #deadlines: Others['deadlines'];
+  readonly #callbacks: Others['callbacks'];
+  readonly #splicing: Others['splicing'];
   readonly #clock: Parts['clock'];
   readonly #stats: Parts['stats'];
   readonly #observer: Parts['observer'];
@@ -45,27 +46,20 @@ export class Input {
   /** Number of the turn, in Int32: it tells apart the byte budgets of turns. */
   turn = 0;
 
-  constructor(
-    parts: Parts,
-    output: Output,
-    backlog: Backlog,
-    flow: Flow,
-    lifecycle: Lifecycle,
-    deadlines: Deadlines,
-    callbacks: Callbacks,
-  ) {
+  constructor(parts: Parts, others: Others) {
     this.#kernel = parts.kernel;
     this.#policy = parts.policy;
     this.#connections = parts.connections;
     this.#batch = parts.batch;
     this.#pages = parts.pages;
     this.#effects = parts.effects;
-    this.#output = output;
-    this.#backlog = backlog;
-    this.#flow = flow;
-    this.#lifecycle = lifecycle;
-    this.#deadlines = deadlines;
-    this.#callbacks = callbacks;
+    this.#output = others.output;
+    this.#backlog = others.backlog;
+    this.#flow = others.flow;
+    this.#lifecycle = others.lifecycle;
+    this.#deadlines = others.deadlines;
+    this.#callbacks = others.callbacks;
+    this.#splicing = others.splicing;
     this.#clock = parts.clock;
     this.#stats = parts.stats;
     this.#observer = parts.observer;
@@ -122,7 +116,10 @@ export class Input {
     if (sum >= MANY_BYTES) this.#connections.carry(slot);
     this.#times[(slot & SLOTS) * TIMES + LAST_PROGRESS] = this.#clock.now;
     const flags = table[base + FLAGS]!;
-    if ((flags & GONE) !== 0) return;
+    if ((flags & ELSEWHERE) !== 0) {
+      this.#splicing.received(slot, this.#callbacks, held, received);
+      return;
+    }
     table[base + FLAGS] = flags & ~DECLINED;
     if (this.#observer.data !== null) this.#show(slot, held, received);
     const total = held + received;
@@ -165,7 +162,8 @@ export class Input {
     const left = total - consumed;
     if (left === 0) return;
     if (consumed > 0 || held === 0) this.#holdingSince(slot);
-    if ((this.#table[base + FLAGS]! & DECLINED) !== 0 && left >= this.#maxFrameBytes) {
+    const declined = (this.#table[base + FLAGS]! & (DECLINED | ELSEWHERE)) === DECLINED;
+    if (declined && left >= this.#maxFrameBytes) {
       this.#stats.error('FRAME');
       this.#lifecycle.finish(slot, REASON_FRAME);
     } else if (this.#flow.heldDeliverable(slot)) this.#connections.pushReady(slot);
@@ -243,7 +241,10 @@ export class Input {
   /** What can be done for a connection without an event: on_drain, held input, on_end. */
   proceed(slot: number): void {
     const base = (slot & SLOTS) * COLUMNS;
-    if ((this.#table[base + FLAGS]! & GONE) !== 0) return;
+    if ((this.#table[base + FLAGS]! & ELSEWHERE) !== 0) {
+      this.#splicing.proceed(slot, this.#callbacks.window);
+      return;
+    }
     if ((this.#table[base + FLAGS]! & DRAINED) !== 0) {
       this.#table[base + FLAGS]! &= ~DRAINED;
       this.#callbacks.drain(slot);

@@ -14,40 +14,19 @@ import type { Deadlines } from './deadlines.ts';
 import type { Endings } from './endings.ts';
 import type { Flow } from './flow.ts';
 import type { Handshakes } from './handshakes.ts';
+import type { Outgoing } from './outgoing.ts';
 import type { Output } from './output.ts';
 import type { Parts } from './parts.ts';
 
-const {
-  BUSY,
-  CLOSING,
-  COLUMNS,
-  DOOMED,
-  ENDED,
-  FD,
-  FIN_DUE,
-  FIN_SENT,
-  FLAGS,
-  HANDLE,
-  HANDSHAKING,
-  HELD,
-  LAST_PROGRESS,
-  LINGERING,
-  LINGER_UNTIL,
-  LISTENER,
-  MASK,
-  NOTIFIED,
-  OUTPUT_BYTES,
-  REASON,
-  SHARING,
-  TIMES,
-  TLS,
-  WIRE_ENDED,
-} = Numbers;
+const { BUSY, CLOSING, COLUMNS, CONNECTING, DOOMED, ENDED, FD, FIN_DUE, FIN_SENT, FLAGS } = Numbers;
+const { HANDLE, HANDSHAKING, HELD, LAST_PROGRESS, LINGERING, LINGER_UNTIL, LISTENER } = Numbers;
+const { MASK, NOTIFIED, OUTBOUND, OUTPUT_BYTES, REASON, SHARING, TIMES, TLS, WIRE_ENDED } = Numbers;
 
 export class Lifecycle {
   readonly #flow: Flow;
   readonly #deadlines: Deadlines;
   readonly #handshakes: Handshakes;
+  readonly #outgoing: Outgoing;
   readonly #tls: Parts['tls'];
   readonly #batch: Parts['batch'];
   readonly #endings: Endings;
@@ -74,8 +53,10 @@ export class Lifecycle {
     deadlines: Deadlines,
     handshakes: Handshakes,
     endings: Endings,
+    outgoing: Outgoing,
   ) {
     this.#endings = endings;
+    this.#outgoing = outgoing;
     this.#connections = parts.connections;
     this.#table = parts.connections.table;
     this.#times = parts.connections.segment.times;
@@ -164,6 +145,8 @@ export class Lifecycle {
     const flags = this.#table[base + FLAGS]!;
     if ((flags & DOOMED) !== 0) return this.#hangUp(slot, true);
     if (this.#table[base + OUTPUT_BYTES]! > 0) return false;
+    // What is not there yet has nothing to wait for.
+    if ((flags & CONNECTING) !== 0) return (flags & CLOSING) !== 0 && this.#hangUp(slot, true);
     if ((flags & (TLS | FIN_DUE | NOTIFIED)) === (TLS | FIN_DUE) && !this.#notify(slot))
       return false;
     const over = (flags & (CLOSING | ENDED)) === (CLOSING | ENDED);
@@ -207,8 +190,10 @@ export class Lifecycle {
       // The thread before had closed it, and told nobody.
     } else if (abort) this.#kernel.reset(fd);
     else this.#kernel.close(fd);
-    this.#stats.ended(this.#clock.now - this.#opened[slot]!);
-    if ((this.#table[base + FLAGS]! & TLS) !== 0) {
+    const flags = this.#table[base + FLAGS]!;
+    if ((flags & CONNECTING) === 0) this.#stats.ended(this.#clock.now - this.#opened[slot]!);
+    if ((flags & OUTBOUND) !== 0) this.#outgoing.over(slot);
+    if ((flags & TLS) !== 0) {
       this.#handshakes.end(slot);
       this.#tls?.seat.close(slot);
     }
@@ -228,7 +213,7 @@ export class Lifecycle {
     const { now } = this.#clock;
     const [base, times] = [slot * COLUMNS, slot * TIMES];
     const flags = this.#table[base + FLAGS]!;
-    if ((flags & DOOMED) !== 0) return;
+    if ((flags & (DOOMED | CONNECTING)) !== 0) return;
     if ((flags & HANDSHAKING) !== 0) {
       if (this.#times[times + LINGER_UNTIL]! <= now) this.#handshakes.giveUp(slot, 'TLS_TIMEOUT');
       else if (this.#deadlines.handshake(slot) <= now) this.#handshakes.cutShort(slot);

@@ -3,6 +3,7 @@
 
 import { Effects, effectRows } from '../guest/effects.ts';
 import { Facts } from '../guest/facts.ts';
+import { Outbound } from '../guest/outbound.ts';
 import { SharedLog } from '../guest/shared-log.ts';
 import type { Ground, GroundOptions } from '../guest/start.ts';
 import { Batch } from '../kernel/batch.ts';
@@ -15,6 +16,7 @@ import { Pages } from '../memory/pages.ts';
 import { type Buffers, Segment } from '../memory/segment.ts';
 import { PAGE_BYTES } from '../policy.ts';
 import type { SharedSeat } from '../shared/contract.ts';
+import type { UpstreamAccess } from '../upstreams/contract.ts';
 import { type ArrivalMaterials, type Arrivals, makeArrivals } from './arrivals.ts';
 import type { Observer } from './observer.ts';
 
@@ -31,6 +33,9 @@ export interface Parts extends Ground, Arrivals {
   readonly pages: Pages;
   readonly effects: Effects;
   readonly shared: SharedLog;
+  readonly outbound: Outbound;
+  /** Null where there are no upstreams. */
+  readonly upstreams: UpstreamAccess | null;
   /** Null where no listener has TLS. */
   readonly tls: TlsAccess | null;
 }
@@ -49,6 +54,7 @@ export interface Materials extends GroundOptions, ArrivalMaterials {
   /** The store's requests wait for somebody who performs them. */
   readonly routed?: boolean;
   readonly tls?: TlsAccess | null;
+  readonly upstreams?: UpstreamAccess | null;
 }
 
 // Rows for what the host queues besides held input and effects: receives, state blocks, a backlog's front.
@@ -75,6 +81,16 @@ export function makeParts(
   const batch = new Batch(kernel, effectRows(policy) + heldRows + HOST_ROWS, buffer, tls?.place);
   const effects = new Effects(connections, batch, policy, tls?.modes);
   const arrivals = makeArrivals(materials, ground);
+  const upstreams = materials.upstreams ?? null;
+  const { clock } = environment;
+  const { headers } = arrivals;
+  const outbound = new Outbound(connections, effects, headers, policy, clock, upstreams);
+  const facts = new Facts(
+    kernel,
+    connections,
+    { ...arrivals, directory: outbound.directory },
+    tls?.seat,
+  );
   const access = { seat: seat ?? null, block: control.block, routed: routed ?? false };
   return {
     ...ground,
@@ -82,14 +98,16 @@ export function makeParts(
     kernel,
     epoll: epoll ?? kernel.epoll(),
     observer,
-    clock: environment.clock,
+    clock,
     stats: new Stats(control.counts),
     metrics: new Metrics(metrics ?? new buffer(Metrics.bytes)),
-    facts: new Facts(kernel, connections, arrivals, tls?.seat ?? null),
+    facts,
     connections,
     batch,
     pages: new Pages(segment, batch),
     effects,
+    outbound,
+    upstreams,
     shared: new SharedLog(connections, batch, effects, policy, access),
     tls: tls ?? null,
   };

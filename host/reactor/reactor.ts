@@ -3,7 +3,7 @@
 
 import { makeGround, startGuest } from '../guest/start.ts';
 import type { BufferConstructor, Epoll } from '../kernel/contract.ts';
-import { ControlWords, IN_ON_START } from '../memory/control-words.ts';
+import { ControlWords } from '../memory/control-words.ts';
 import type { Snapshot } from '../memory/counts/stats.ts';
 import { type Layout, type StateBlocks, statesAfter } from '../memory/state-blocks.ts';
 import { makeControl } from '../memory/timed-control.ts';
@@ -54,28 +54,17 @@ export class Reactor {
     this.#works = wire(this.#parts, { module, guest });
     this.#turn = new Turn(this.#parts, this.#works, options.signalled ?? (() => undefined));
     const open = (fd: number, listener: number): number => this.open(fd, listener);
-    this.#door = new Door(this.#parts, this.#works, open, () => this.#turn.signalAgain());
-    if (remains === undefined) this.#begin();
+    this.#door = new Door(this.#parts, this.#works, open, this.#turn);
+    if (remains === undefined) this.#works.callbacks.replacement.begin();
     else this.#takeUp(remains);
     this.#turn.rest();
     this.#publish();
   }
 
-  #begin(): void {
-    try {
-      this.#works.callbacks.replacement.begin();
-    } catch (error) {
-      this.#parts.epoll.close();
-      throw error;
-    }
-  }
-
-  // An on_start that the thread before has not returned from is not tried again.
   #takeUp(remains: Remains): void {
-    this.#works.delivery.inherit(remains.slot);
-    new Recovery(this.#parts, this.#works).run(remains);
-    this.#parts.shared.adopt();
-    this.#works.callbacks.replacement.restore(remains.slot !== IN_ON_START);
+    new Recovery(this.#parts, this.#works).takeUp(remains);
+    // The thread before may have heard that something waits, and not looked.
+    this.#turn.signalAgain();
   }
 
   /** What a successor needs to go on when this thread is gone. */
@@ -103,7 +92,7 @@ export class Reactor {
     return this.#parts.connections.has(handle);
   }
 
-  get facts(): Pick<Parts['facts'], 'peerAddress'> {
+  get facts(): Pick<Parts['facts'], 'peerAddress' | 'listener'> {
     return this.#parts.facts;
   }
 
@@ -138,7 +127,7 @@ export class Reactor {
     stats.hold(connections.open, backlog.bytes, used * PAGE_BYTES, memory);
   }
 
-  /** Something may wait for its seat: shared state says so where no descriptor can. */
+  /** Something may wait for its seat, and no descriptor says so. */
   wake(): void {
     this.#parts.shared.due = true;
   }
@@ -194,6 +183,16 @@ export class Reactor {
   /** Takes over the descriptors that were handed over, as soon as somebody may be let in. */
   openHanded(): void {
     this.#door.letIn();
+  }
+
+  /**
+   * It is known what became of a connection that the guest has asked for.
+   * @param fd −1 for none
+   * @returns false when too many such are on their way; the descriptor stays the caller's then
+   */
+  answer(handle: number, fd: number): boolean {
+    this.#turn.signalAgain();
+    return this.#parts.control.answers.give(handle, fd);
   }
 
   /** From now on each connection is closed gracefully once it is quiet. */

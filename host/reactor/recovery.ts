@@ -2,8 +2,9 @@
 // It decides which connections are whole; everything that can be derived is derived anew.
 
 import { REASON_ERROR } from '../../assembly/abi.ts';
-import { IN_START_UP } from '../memory/control-words.ts';
+import { IN_ON_START, IN_START_UP } from '../memory/control-words.ts';
 import {
+  ASKED,
   AWAITING,
   BUSY,
   CHAIN_BYTES,
@@ -52,6 +53,15 @@ export class Recovery {
     this.#table = parts.connections.table;
   }
 
+  /** All that a successor does before it serves. */
+  takeUp(remains: Remains): void {
+    this.#works.delivery.inherit(remains.slot);
+    this.run(remains);
+    this.#parts.shared.adopt();
+    // An on_start that the thread before has not returned from is not tried again.
+    this.#works.callbacks.replacement.restore(remains.slot !== IN_ON_START);
+  }
+
   /**
    * Makes lists, counts and timers anew. Connections that were being changed, whose bytes were on their
    * way out of the dead thread's own memory, or whose pages do not add up are doomed, and so is the one
@@ -60,6 +70,7 @@ export class Recovery {
   run(remains: Remains): void {
     const { connections, control, pages } = this.#parts;
     connections.recover();
+    this.#works.dialing.recover();
     const scan = pages.recover();
     const { slot } = remains;
     if (slot >= 0 && slot < connections.end && this.#isOpen(slot)) {
@@ -69,6 +80,8 @@ export class Recovery {
     scan.finish();
     this.#works.backlog.recover();
     this.#works.handshakes.recover();
+    this.#works.outgoing.recover();
+    this.#works.ties.recover();
     this.#revive();
     this.#resume();
     control.recovered();
@@ -84,6 +97,8 @@ export class Recovery {
       const session = this.#claimSession(slot);
       if (!this.#isOpen(slot)) continue;
       const whole = this.#claim(base, scan) && session;
+      // Its callback has not returned: nobody was told that it would be there.
+      if ((table[base + FLAGS]! & ASKED) !== 0) table[base + FLAGS]! &= ~KNOWN;
       const admitted = (table[base + FLAGS]! & ADMITTED) !== 0;
       // What is staged for others while a callback runs is that callback's alone: it goes with it.
       const staged = remains.slot === IN_START_UP && table[base + STAGED_BYTES] !== 0;

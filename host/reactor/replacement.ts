@@ -70,7 +70,6 @@ export class Replacement {
   readonly #output: Output;
   readonly #entrance: Entrance;
   #guest: Guest;
-  /** What the instance is made from. */
   module: GuestModule;
   /** A started instance of a module that may take over. */
   #next: Started | null = null;
@@ -100,6 +99,7 @@ export class Replacement {
     if (onStart === null || this.#entrance.enter(IN_ON_START, onStart, ON_START)) return;
     const why = this.#entrance.failure;
     this.#guest.end();
+    this.#parts.epoll.close();
     throw new WasmpollError('ERR_GUEST', `${this.module.name}: on_start failed: ${why}`);
   }
 

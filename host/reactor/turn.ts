@@ -12,7 +12,7 @@ import type { Parts } from './parts.ts';
 import type { Works } from './wiring.ts';
 
 const { EVENT } = Rows;
-const { AWAITING, BUSY, COLUMNS, DOOMED, EXCEPTIONS, FD, FLAGS } = Numbers;
+const { AWAITING, BUSY, COLUMNS, DOOMED, EXCEPTIONS, FLAGS } = Numbers;
 const { OUTPUT_BYTES, OVER, SLOTS, TLS } = Numbers;
 
 // As many events as one wait brings; more wait in the kernel, which reports them in rotation.
@@ -31,7 +31,6 @@ export class Turn {
   readonly #kernel: Parts['kernel'];
   readonly #clock: Parts['clock'];
   readonly #stats: Parts['stats'];
-  readonly #control: Parts['control'];
   readonly #epoll: Parts['epoll'];
   readonly #events = new Uint32Array(EVENTS * EVENT);
   readonly #connections: Parts['connections'];
@@ -40,7 +39,7 @@ export class Turn {
   readonly #secure: Works['secure'];
   readonly #lifecycle: Works['lifecycle'];
   readonly #flow: Works['flow'];
-  readonly #callbacks: Works['callbacks'];
+  readonly #parting: Works['parting'];
   readonly #delivery: Works['delivery'];
   readonly #preface: Works['preface'];
   readonly #expiry: Expiry;
@@ -69,7 +68,6 @@ export class Turn {
     this.#kernel = parts.kernel;
     this.#clock = parts.clock;
     this.#stats = parts.stats;
-    this.#control = parts.control;
     this.#epoll = parts.epoll;
     this.#connections = parts.connections;
     this.#table = parts.connections.table;
@@ -77,7 +75,7 @@ export class Turn {
     this.#secure = works.secure;
     this.#lifecycle = works.lifecycle;
     this.#flow = works.flow;
-    this.#callbacks = works.callbacks;
+    this.#parting = works.parting;
     this.#delivery = works.delivery;
     this.#preface = works.preface;
     this.#expiry = new Expiry(parts, works);
@@ -263,18 +261,8 @@ export class Turn {
       if (slot < 0) return;
       const base = slot * COLUMNS;
       this.#table[base + BUSY] = 1;
-      if (this.#lifecycle.advance(slot)) this.#closed(slot);
+      if (this.#lifecycle.advance(slot)) this.#parting.run(slot);
       this.#table[base + BUSY] = 0;
     }
-  }
-
-  // The guest is told, once; a connection whose descriptor is gone gives its slot back.
-  #closed(slot: number): void {
-    const base = slot * COLUMNS;
-    this.#callbacks.close(slot);
-    if (this.#table[base + FD]! >= 0) return;
-    this.#flow.flush();
-    this.#connections.release(slot);
-    this.#control.finished();
   }
 }

@@ -7,16 +7,21 @@ import { Backlog } from './backlog.ts';
 import { Callbacks } from './callbacks.ts';
 import { Deadlines } from './deadlines.ts';
 import { Delivery } from './delivery.ts';
+import { Dialing } from './dialing.ts';
 import { Endings } from './endings.ts';
 import { Flow } from './flow.ts';
 import { Handshakes } from './handshakes.ts';
 import { Input } from './input.ts';
 import { Lifecycle } from './lifecycle.ts';
+import { Outgoing } from './outgoing.ts';
 import { Output } from './output.ts';
+import { Parting } from './parting.ts';
 import type { Parts } from './parts.ts';
 import { Preface } from './preface.ts';
 import type { Started } from './replacement.ts';
 import { Secure } from './secure.ts';
+import { Splicing } from './splicing.ts';
+import { Ties } from './ties.ts';
 
 /** What a turn and the reactor's commands call. */
 export interface Works {
@@ -33,6 +38,11 @@ export interface Works {
   readonly input: Input;
   readonly secure: Secure;
   readonly delivery: Delivery;
+  readonly outgoing: Outgoing;
+  readonly splicing: Splicing;
+  readonly ties: Ties;
+  readonly parting: Parting;
+  readonly dialing: Dialing;
 }
 
 /** @param started the instance that serves first */
@@ -41,17 +51,33 @@ export function wire(parts: Parts, started: Started): Works {
   const { kernel, connections, batch, control } = parts;
   const outbox = new Outbox(kernel, connections.segment, batch, control.outbox);
   const output = new Output(parts, backlog, outbox);
-  const deadlines = new Deadlines(parts);
+  const outgoing = new Outgoing(parts);
+  const deadlines = new Deadlines(parts, outgoing);
   const flow = new Flow(parts, output, deadlines);
   const endings = new Endings(parts);
   const handshakes = new Handshakes(parts, deadlines);
-  const lifecycle = new Lifecycle(parts, output, backlog, flow, deadlines, handshakes, endings);
-  const apply = new Apply(parts, backlog, flow, lifecycle, deadlines, handshakes);
+  const lifecycle = new Lifecycle(
+    parts,
+    output,
+    backlog,
+    flow,
+    deadlines,
+    handshakes,
+    endings,
+    outgoing,
+  );
+  const splicing = new Splicing(parts, backlog, flow, deadlines, lifecycle);
+  const ties = new Ties(parts, outgoing, splicing, lifecycle);
+  const apply = new Apply(parts, backlog, flow, lifecycle, deadlines, handshakes, ties);
   const callbacks = new Callbacks(parts, output, apply, endings, started);
-  const input = new Input(parts, output, backlog, flow, lifecycle, deadlines, callbacks);
+  const parting = new Parting(parts, callbacks, flow, ties);
+  const dialing = new Dialing(parts, { callbacks, deadlines, endings, flow, outgoing });
   const delivery = new Delivery(parts, outbox, flow, deadlines, callbacks);
-  const others = { output, backlog, deadlines, endings, handshakes, flow, lifecycle, callbacks };
+  const moving = { output, backlog, deadlines, flow, lifecycle, callbacks, splicing };
+  const input = new Input(parts, moving);
+  const others = { ...moving, endings, handshakes };
   const preface = new Preface(parts, others);
   const secure = new Secure(parts, { ...others, input, preface });
-  return { ...others, outbox, preface, input, secure, delivery };
+  const outward = { outgoing, ties, parting, dialing };
+  return { ...others, ...outward, outbox, preface, input, secure, delivery };
 }

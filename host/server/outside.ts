@@ -7,9 +7,11 @@ import { openStore, openTopics } from '../engines/open.ts';
 import { type EnginesStats, NO_ENGINES, PROCESS_BYTES, Router } from '../engines/router.ts';
 import { loopTimers } from '../engines/timers.ts';
 import { messageOf, WasmpollError } from '../errors.ts';
+import type { Native } from '../kernel/native.ts';
 import type { Policy } from '../policy.ts';
 import type { Shared } from '../shared/contract.ts';
 import type { Member } from '../shared/member/member.ts';
+import { Dialer } from '../upstreams/dialer.ts';
 import { type Operator, openOperator, type UpstreamsStats } from '../upstreams/system.ts';
 import { type Logger, silent } from './logger.ts';
 import type { ServeOptions } from './options.ts';
@@ -22,8 +24,8 @@ export class Outside {
   readonly #bus: Engine<BusEngine> | null;
   readonly #policy: Policy;
   readonly #logger: Logger;
-  /** Null if the guest may connect to nowhere. */
-  readonly operator: Operator | null;
+  readonly #operator: Operator | null;
+  #dialer: Dialer | null = null;
   #router: Router | null = null;
 
   private constructor(
@@ -33,7 +35,7 @@ export class Outside {
     logger: Logger,
     operator: Operator | null,
   ) {
-    this.operator = operator;
+    this.#operator = operator;
     this.#logger = logger;
     this.#store = store;
     this.#bus = bus;
@@ -67,8 +69,18 @@ export class Outside {
     return this.#router?.stats ?? NO_ENGINES;
   }
 
+  /**
+   * Who connects to upstreams; null if there are none.
+   * @throws a SystemError when there is no descriptor left
+   */
+  openDialer(native: Native): Dialer | null {
+    if (this.#operator === null) return null;
+    this.#dialer = new Dialer(native, this.#operator, this.#policy.keepaliveMs);
+    return this.#dialer;
+  }
+
   get upstreams(): UpstreamsStats {
-    return this.operator?.stats ?? {};
+    return this.#operator?.stats ?? {};
   }
 
   /**
@@ -101,6 +113,8 @@ export class Outside {
    * not answered is in doubt. Idempotent.
    */
   async close(): Promise<void> {
+    this.#dialer?.close();
+    this.#dialer = null;
     const { graceMs } = this.#policy;
     if ((await this.#router?.close(graceMs)) !== false) return;
     const engine = this.#store?.name ?? this.#bus?.name;

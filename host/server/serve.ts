@@ -61,7 +61,9 @@ async function start(
   const { histograms = false } = options;
   const { table: listeners, peers, tls } = listening;
   const records = crashFolder !== null;
-  const common = makeCommon(native, policy, { listeners, peers, routed, histograms, tls, records });
+  const dialer = outside.openDialer(native);
+  const shares = { listeners, peers, routed, histograms, tls, records, dialer };
+  const common = makeCommon(native, policy, shares);
   const own = new OwnSeat(common, policy, log, outside);
   let engine: Engine | null = null;
   try {

@@ -27,6 +27,12 @@ export function isPattern(bytes: Uint8Array, from: number, length: number): bool
   return length > 0;
 }
 
+/** How long the name of a share is, which stands before the first '/'; 0 if there is none. */
+export function shareLength(bytes: Uint8Array, from: number, length: number): number {
+  const end = bytes.indexOf(SLASH, from) - from;
+  return end > 0 && end < length && isTopic(bytes, from, end) ? end : 0;
+}
+
 export const nameOf = (bytes: Uint8Array): string =>
   Array.from(bytes, (byte) => String.fromCharCode(byte)).join('');
 

@@ -140,8 +140,8 @@ export class Place {
   #recipients(entry: Entry, length: number): Taken | null {
     switch (entry.kind) {
       case 'published': {
-        const { message, except } = entry;
-        const members = this.#members(entry, message.topic, message.number, except);
+        const { message } = entry;
+        const members = this.#chosen(entry);
         return members.length === 0 ? null : delivery(message, members, 0, length);
       }
       case 'direct': {
@@ -151,7 +151,7 @@ export class Place {
       case 'following':
         return this.#retainedMessage(entry, length);
       case 'topic gap': {
-        const members = this.#members(entry, entry.topic, entry.number, 0);
+        const members = this.#members(entry);
         return members.length === 0 ? null : missed(members);
       }
       case 'connection gap': {
@@ -170,11 +170,24 @@ export class Place {
   }
 
   /** The members who come next, after the cursor, which is moved on. */
-  #members(entry: Published | TopicGap, topic: string, number: number, except: number): Member[] {
+  #members(entry: TopicGap): Member[] {
     const members = this.#topics
-      .recipients(this.seat, topic, entry.cursor)
-      .filter((member) => member.number < number && member.handle !== except)
+      .recipients(this.seat, entry.topic, entry.cursor)
+      .filter((member) => member.number < entry.number)
       .slice(0, ENTRIES);
+    entry.cursor = members.at(-1) ?? entry.cursor;
+    return members;
+  }
+
+  /** The same, of those whom a message is for. */
+  #chosen(entry: Published): Member[] {
+    const { message, except } = entry;
+    const members: Member[] = [];
+    for (const member of this.#topics.recipients(this.seat, message.topic, entry.cursor)) {
+      if (members.length === ENTRIES) break;
+      if (member.number >= message.number || member.handle === except) continue;
+      if (this.#topics.chooses(member, message)) members.push(member);
+    }
     entry.cursor = members.at(-1) ?? entry.cursor;
     return members;
   }

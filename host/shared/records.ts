@@ -36,6 +36,10 @@ export const OP_GAP = 9;
 
 /** JOIN and LEAVE: the topic is a pattern with `+` and `#`. */
 export const FLAG_PATTERN = 1;
+/** JOIN: what is retained does not follow. */
+export const FLAG_QUIET = 2;
+/** JOIN and LEAVE: the topic is a name, `/`, and a pattern, of whose members with this name one gets each message. */
+export const FLAG_SHARED = 4;
 /** PUBLISH: the message is kept for those who join later; an empty one deletes it. */
 export const FLAG_RETAIN = 1;
 /** PUBLISH: not to the connection that asks. */

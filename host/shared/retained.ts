@@ -10,6 +10,8 @@ export interface Message {
   /** The topic's bytes, then the data's. */
   readonly bytes: Uint8Array;
   readonly number: number;
+  /** Which member it is for, of those who share: by the numbers of share and member. */
+  readonly choices: Map<number, number>;
   /** It ended a guest. */
   poisoned: boolean;
 }

@@ -5,7 +5,7 @@
 export const OWN_SEAT = 0;
 
 /** There are no more numbers; native/record.h. */
-export const SEATS = 4096;
+const SEATS = 4096;
 
 /** A connection, as shared state knows it. */
 export interface Receiver {

@@ -2,11 +2,14 @@
 
 import { comparePatterns, matches } from './names.ts';
 import { CHARGE_LEVEL, CHARGE_MEMBER, CHARGE_TOPIC } from './records.ts';
+import type { Message } from './retained.ts';
 
 /** What is joined: a topic, or a pattern of topics. The same bytes may be both. */
 export interface Name {
   readonly text: string;
   readonly pattern: boolean;
+  /** Of the members who share it by this name one is given each message; empty if it is not shared. */
+  readonly share: string;
 }
 
 export interface Member {
@@ -19,14 +22,22 @@ export interface Member {
   joined: number;
 }
 
+/** The members of one share, in the order of their joins, and whose turn it is. */
+interface Share {
+  readonly number: number;
+  readonly members: number[];
+  turn: number;
+}
+
 /** How far a message has come at a seat: the member who was last. */
 export type Cursor = Pick<Member, 'name' | 'number'>;
 
 export class Topics {
   /** Per seat, per name, per handle. A Map keeps the order of the first joins, which is that of numbers. */
   readonly #seats = new Map<number, Map<string, Map<number, Member>>>();
-  /** Members of each name in all seats. */
+  /** Members of each topic and pattern in all seats. */
   readonly #names = new Map<string, number>();
+  readonly #shares = new Map<string, Share>();
   bytes = 0;
   members = 0;
 
@@ -37,7 +48,7 @@ export class Topics {
   /** What a join would add to `bytes`. */
   charge(seat: number, handle: number, name: Name): number {
     if (this.member(seat, handle, name) !== undefined) return 0;
-    return CHARGE_MEMBER + (this.#names.has(keyOf(name)) ? 0 : chargeOf(name));
+    return CHARGE_MEMBER + (this.#names.has(groupOf(name)) ? 0 : chargeOf(name));
   }
 
   join(seat: number, handle: number, name: Name, tag: number, number: number): void {
@@ -49,26 +60,31 @@ export class Topics {
     }
     this.bytes += this.charge(seat, handle, name);
     this.members += 1;
-    const key = keyOf(name);
-    this.#names.set(key, (this.#names.get(key) ?? 0) + 1);
+    const group = groupOf(name);
+    this.#names.set(group, (this.#names.get(group) ?? 0) + 1);
+    if (name.share !== '') this.#joinShare(keyOf(name), number);
     const lists = entryOf(this.#seats, seat);
-    entryOf(lists, key).set(handle, { name, handle, number, tag, joined: number });
+    entryOf(lists, keyOf(name)).set(handle, { name, handle, number, tag, joined: number });
   }
 
   leave(seat: number, handle: number, name: Name): void {
     const key = keyOf(name);
     const lists = this.#seats.get(seat);
     const list = lists?.get(key);
-    if (!list?.delete(handle)) return;
+    const member = list?.get(handle);
+    if (list === undefined || member === undefined) return;
+    list.delete(handle);
     if (list.size === 0) lists?.delete(key);
+    if (name.share !== '') this.#leaveShare(key, member.number);
     this.members -= 1;
     this.bytes -= CHARGE_MEMBER;
-    const left = this.#names.get(key)! - 1;
+    const group = groupOf(name);
+    const left = this.#names.get(group)! - 1;
     if (left > 0) {
-      this.#names.set(key, left);
+      this.#names.set(group, left);
       return;
     }
-    this.#names.delete(key);
+    this.#names.delete(group);
     this.bytes -= chargeOf(name);
   }
 
@@ -104,9 +120,35 @@ export class Topics {
     return this.#lists(seat)
       .map((list) => [...list.values()])
       .filter(([first]) => isFor(first!.name, topic))
-      .sort(([a], [b]) => compareNames(a!.name, b!.name))
       .flat()
+      .sort((a, b) => compareNames(a.name, b.name) || a.number - b.number)
       .filter((member) => cursor === null || isAfter(member, cursor));
+  }
+
+  /** Whether a message is for this member: the first look at it chooses one of those who share. */
+  chooses({ name, number }: Member, message: Message): boolean {
+    if (name.share === '') return true;
+    const share = this.#shares.get(keyOf(name))!;
+    const { choices } = message;
+    if (!choices.has(share.number)) {
+      const members = share.members.filter((member) => member < message.number);
+      if (share.turn >= members.length) share.turn = 0;
+      choices.set(share.number, members[share.turn]!);
+      share.turn += 1;
+    }
+    return choices.get(share.number) === number;
+  }
+
+  #joinShare(key: string, number: number): void {
+    const share = this.#shares.get(key) ?? { number, members: [], turn: 0 };
+    share.members.push(number);
+    this.#shares.set(key, share);
+  }
+
+  #leaveShare(key: string, number: number): void {
+    const { members } = this.#shares.get(key)!;
+    members.splice(members.indexOf(number), 1);
+    if (members.length === 0) this.#shares.delete(key);
   }
 
   /** Those of each name; none is empty. */
@@ -118,10 +160,15 @@ export class Topics {
 const EXACT = '=';
 const PATTERN = '~';
 
-const keyOf = ({ text, pattern }: Name): string => (pattern ? PATTERN : EXACT) + text;
+/** Of a list of members. */
+const keyOf = ({ text, pattern, share }: Name): string =>
+  pattern ? `${PATTERN}${share}/${text}` : EXACT + text;
+
+/** Of what is charged once, however it is shared. */
+const groupOf = ({ text, pattern }: Name): string => (pattern ? PATTERN : EXACT) + text;
 
 /** Whether a message of this topic is for members of this name. */
-export const isFor = ({ text, pattern }: Name, topic: string): boolean =>
+export const isFor = ({ text, pattern }: Omit<Name, 'share'>, topic: string): boolean =>
   pattern ? matches(text, topic) : text === topic;
 
 function chargeOf({ text, pattern }: Name): number {

@@ -18,7 +18,9 @@ const {
   FLAG_INBOUND,
   FLAG_OTHERS,
   FLAG_PATTERN,
+  FLAG_QUIET,
   FLAG_RETAIN,
+  FLAG_SHARED,
   OP_DIRECT,
   OP_GAP,
   OP_JOIN,
@@ -189,6 +191,7 @@ export class Twin implements Shared {
     const name = nameOf(asked);
     this.#number += 1;
     this.#topics.join(seat, asked.handle, name, asked.tag, this.#number);
+    if ((asked.flags & (FLAG_QUIET | FLAG_SHARED)) !== 0) return;
     if (this.#retained.concerns(name)) queue.follow(name, asked.handle, this.#number);
   }
 
@@ -210,7 +213,7 @@ export class Twin implements Shared {
 
   #message({ name, bytes }: Asked): Message {
     this.#number += 1;
-    return { topic: name, bytes, number: this.#number, poisoned: false };
+    return { topic: name, bytes, number: this.#number, choices: new Map(), poisoned: false };
   }
 
   #request({ seat, queue, requests }: Place, asked: Asked, now: number): void {
@@ -246,10 +249,11 @@ export class Twin implements Shared {
   }
 }
 
-const nameOf = ({ name, flags }: Asked): Name => ({
-  text: name,
-  pattern: (flags & FLAG_PATTERN) !== 0,
-});
+function nameOf({ name, flags }: Asked): Name {
+  const end = (flags & FLAG_SHARED) === 0 ? -1 : name.indexOf('/');
+  const share = name.slice(0, Math.max(0, end));
+  return { text: name.slice(end + 1), pattern: (flags & FLAG_PATTERN) !== 0, share };
+}
 
 const isStore = (op: number): boolean => op >= Records.OP_GET && op <= Records.OP_ADD;
 

@@ -57,6 +57,14 @@ export class Admission {
     return total < this.most && chosen?.holdings.hand(fd, listener) === true;
   }
 
+  /** Whether those who are there, with those whom they have asked for, are not too many. */
+  get hasRoom(): boolean {
+    const { open, draining } = this.#seats();
+    let total = 0;
+    for (const { holdings } of [...open, ...draining]) total += holdings.load;
+    return total <= this.most;
+  }
+
   async #look(): Promise<void> {
     this.#looking = true;
     const { open, draining } = this.#seats();

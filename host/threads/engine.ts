@@ -14,6 +14,7 @@ import type { Ending, Failure } from '../reactor/observer.ts';
 
 import type { Shared, SharedLimits } from '../shared/contract.ts';
 import { type Receiver, SeatNumbers } from '../shared/seats.ts';
+import type { Dialer } from '../upstreams/dialer.ts';
 
 export type { ConnectionRow, SortKey } from '../memory/connection-rows.ts';
 export type { Ending, Failure } from '../reactor/observer.ts';
@@ -40,6 +41,8 @@ export interface ConnectionTable {
   readonly rows: ConnectionRows;
   /** The client's address; '' when it is gone. */
   peer(slot: number): string;
+  /** The operator's name for the listener that it came by, or `upstream NAME`. */
+  listener(slot: number): string;
 }
 
 /** @param ready its thread serves */
@@ -93,6 +96,8 @@ export interface Common {
   /** The table of addresses, as `enterPeer` takes it; 0 when they are not limited. */
   readonly peers: number;
   readonly shared: Shared;
+  /** Null where there are no upstreams. */
+  readonly dialer: Dialer | null;
   readonly numbers: SeatNumbers;
   /** Requests to the store are seen to by an engine. */
   readonly routed: boolean;
@@ -106,9 +111,10 @@ export const makeCommon = (
   native: Native,
   limits: SharedLimits,
   options: Pick<Common, 'listeners' | 'peers' | 'routed' | 'histograms'> &
-    Partial<Pick<Common, 'tls' | 'records'>>,
+    Partial<Pick<Common, 'tls' | 'records' | 'dialer'>>,
 ): Common => ({
   tls: null,
+  dialer: null,
   records: false,
   ...options,
   native,

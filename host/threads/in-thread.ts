@@ -14,6 +14,8 @@ import type { GuestModule } from '../module/protocol-module.ts';
 import type { LiveSettings, Policy } from '../policy.ts';
 import type { Observer } from '../reactor/observer.ts';
 import { Reactor } from '../reactor/reactor.ts';
+import type { DialRequest, UpstreamAccess } from '../upstreams/contract.ts';
+import type { SeatCalls } from '../upstreams/dialer.ts';
 
 import type { Common, Engine, EngineObserver, EngineStats, Interests } from './engine.ts';
 import { fromId, hears, type Receiver, type Roster, stateOf } from './engine.ts';
@@ -30,6 +32,8 @@ export class InThread implements Engine {
   readonly #engineObserver: EngineObserver;
   readonly #observer: Observer;
   readonly roster: Roster;
+  /** What its guests have asked for; null where there are no upstreams. */
+  readonly #calls: SeatCalls | null;
   #module: GuestModule;
   #ending = false;
   #most = Infinity;
@@ -66,11 +70,14 @@ export class InThread implements Engine {
         return true;
       }),
     };
+    this.#calls = common.dialer?.seat((handle, fd) => this.#answer(handle, fd)) ?? null;
+    if (common.dialer !== null) common.dialer.hasRoom = () => this.#load <= this.#most;
     const epoll = native.epoll();
     try {
       this.#reactor = this.#makeReactor(module, policy, epoll);
       this.#driver = new Driver(native, this.#reactor, () => this.#turned());
     } catch (error) {
+      this.#calls?.close();
       epoll.close();
       common.shared.close(this.#seat);
       throw error;
@@ -87,6 +94,7 @@ export class InThread implements Engine {
     epoll.add(eventFd, native.constants.EPOLLIN, 0, 0);
     return new Reactor({
       kernel: native,
+      upstreams: this.#upstreams(),
       module,
       policy,
       listeners: listeners.buffer,
@@ -107,6 +115,25 @@ export class InThread implements Engine {
     });
   }
 
+  #upstreams(): UpstreamAccess | null {
+    const [{ dialer }, calls] = [this.#common, this.#calls];
+    if (dialer === null || calls === null) return null;
+    // What is begun there may wait for the event loop.
+    const dial = this.#told((request: DialRequest) => calls.dial(request));
+    return {
+      share: dialer.share,
+      seat: this.#seat,
+      dial,
+      cancel: (handle) => calls.cancel(handle),
+    };
+  }
+
+  #answer(handle: number, fd: number): boolean {
+    const given = this.#reactor.answer(handle, fd);
+    this.#driver!.schedule();
+    return given;
+  }
+
   #makeRoster(maxConnections: number): Roster {
     const reactor = this.#reactor;
     return {
@@ -116,7 +143,9 @@ export class InThread implements Engine {
       },
       tables: () => {
         const rows = new ConnectionRows(reactor.segment, maxConnections);
-        return [{ index: 0, rows, peer: (slot) => reactor.facts.peerAddress(slot) }];
+        const { facts } = reactor;
+        const peer = (slot: number): string => facts.peerAddress(slot);
+        return [{ index: 0, rows, peer, listener: (slot) => facts.listener(slot) }];
       },
       disconnect: (id, abort) => {
         const { worker, handle } = fromId(id);
@@ -224,8 +253,10 @@ export class InThread implements Engine {
   }
 
   async close(): Promise<void> {
+    this.#calls?.close();
     this.#driver!.close();
     this.#reactor.close();
+    this.#common.dialer?.left(this.#seat);
     this.#common.shared.close(this.#seat);
   }
 }

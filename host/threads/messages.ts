@@ -10,6 +10,7 @@ import type { LiveSettings, Policy } from '../policy.ts';
 import type { Ending, Failure } from '../reactor/observer.ts';
 
 import type { Remains } from '../reactor/recovery.ts';
+import type { DialRequest, UpstreamShare } from '../upstreams/contract.ts';
 
 /** What a seat gives the thread that takes it. */
 export interface WorkerData {
@@ -26,6 +27,7 @@ export interface WorkerData {
   readonly listeners: SharedArrayBuffer;
   readonly headers: SharedArrayBuffer;
   readonly tls: TlsShare | null;
+  readonly upstreams: UpstreamShare | null;
   /** As Common has it. */
   readonly peers: number;
   /** Belongs to the seat, registrations included; the eventfd is in it with token 0. */
@@ -82,6 +84,9 @@ export type FromWorker =
   | { readonly kind: 'restart'; readonly failure: Failure }
   | { readonly kind: 'failure'; readonly message: string }
   | { readonly kind: 'keptOut'; readonly refused: Refused }
+  /** A connection to an upstream is wanted, or not any more. */
+  | { readonly kind: 'dial'; readonly request: DialRequest }
+  | { readonly kind: 'cancel'; readonly handle: number }
   | { readonly kind: 'log'; readonly level: number; readonly text: string }
   | { readonly kind: 'looked' }
   | { readonly kind: 'quiet' };

@@ -11,6 +11,7 @@ import type { Native } from '../kernel/native.ts';
 import { tlsAccess } from '../kernel/tls-access.ts';
 import { type ControlWords, makeControl } from '../memory/timed-control.ts';
 import { Reactor } from '../reactor/reactor.ts';
+import type { UpstreamAccess } from '../upstreams/contract.ts';
 import type { FromWorker, ToWorker, WorkerData } from './messages.ts';
 import { OwnLoop } from './own-loop.ts';
 import { WorkerObserver } from './worker-observer.ts';
@@ -64,6 +65,7 @@ class SeatWorker {
       seat: native.seat(data.shared.id, data.shared.seat),
       routed: data.shared.routed,
       tls: tlsAccess(native, data.tls, data.shared.seat),
+      upstreams: this.#upstreams(data),
       signalled: () => {
         drainEventFd(native, data.eventFd);
         this.#quiet = false;
@@ -75,6 +77,17 @@ class SeatWorker {
     });
     this.#reactor = reactor;
     this.#loop = new OwnLoop(native, reactor, () => this.#turned());
+  }
+
+  // Connections are made in the server's own thread.
+  #upstreams({ upstreams: share, shared }: WorkerData): UpstreamAccess | null {
+    if (share === null) return null;
+    return {
+      share,
+      seat: shared.seat,
+      dial: (request) => this.#tell({ kind: 'dial', request }),
+      cancel: (handle) => this.#tell({ kind: 'cancel', handle }),
+    };
   }
 
   #tell(message: FromWorker): void {

@@ -51,6 +51,7 @@ export class Supervisor implements Engine {
       draining: this.#retired.keys(),
     }));
     this.#threads = new SpareThread(common.native);
+    if (common.dialer !== null) common.dialer.hasRoom = () => this.#admission.hasRoom;
     this.roster = new SeatRoster(common, () => this.#all);
     this.#tally = new Tally((errno) => common.native.errorName(errno));
   }

@@ -18,6 +18,8 @@ export interface UpstreamFacts {
   readonly max: number;
   /** The guest may begin TLS on its connections. */
   readonly startTls: boolean;
+  /** Somebody wants to know who the parent's peer is. */
+  readonly proxied: boolean;
 }
 
 /** What threads are given; it can be cloned. An upstream's number is its place in the list. */
@@ -35,7 +37,7 @@ export interface DialRequest {
   readonly upstream: number;
   /** What the guest has added to the name, as it was written; '' for nothing. It fits a pattern. */
   readonly added: string;
-  /** The parent's peer and this end of it, `127.0.0.1:80`, `[::1]:80`, `unix:…`; '' for none. */
+  /** If it is `proxied`: the parent's peer and this end of it, `127.0.0.1:80`, `[::1]:80`, `unix:…`; '' for none. */
   readonly peer: string;
   readonly local: string;
 }

@@ -1,15 +1,17 @@
 // Upstream counts: how many connections each seat has to each upstream, in memory that outlives its thread. A column
 // has one writer, the seat's thread; what all have together is added up. It knows no connection.
 
-import { SEATS } from '../shared/seats.ts';
-
+/** No more seats have a number; shared/seats.ts. */
+const SEAT_NUMBERS = 4096;
 /** Upstreams of one server. */
 export const MOST_UPSTREAMS = 256;
+/** The `max` of one that has none: all together have theirs, which is a setting. */
+export const UNBOUNDED = 0x7fff_ffff;
 
 // The Int32 words: the highest seat that ever counted; then a row of seats for all upstreams together, and one for each.
 const HIGHEST = 0;
-const FIRST = 16;
-const ROW = SEATS;
+const FIRST_ROW = 16;
+const ROW = SEAT_NUMBERS;
 // Behind them doubles: bytes in and out of connections that are over, for each upstream and seat.
 const PAIR = 2;
 
@@ -21,12 +23,12 @@ export class UpstreamCounts {
   constructor(buffer: ArrayBufferLike, upstreams: number) {
     const words = wordsFor(upstreams);
     this.#words = new Int32Array(buffer, 0, words);
-    this.#bytes = new Float64Array(buffer, words * 4, upstreams * SEATS * PAIR);
+    this.#bytes = new Float64Array(buffer, words * 4, upstreams * SEAT_NUMBERS * PAIR);
   }
 
   /** Size of a buffer. The kernel gives its memory where it is touched. */
   static bytesFor(upstreams: number): number {
-    return wordsFor(upstreams) * 4 + upstreams * SEATS * PAIR * 8;
+    return wordsFor(upstreams) * 4 + upstreams * SEAT_NUMBERS * PAIR * 8;
   }
 
   /**
@@ -50,18 +52,18 @@ export class UpstreamCounts {
     for (let high = Atomics.load(words, HIGHEST); high < seat; ) {
       high = Atomics.compareExchange(words, HIGHEST, high, seat);
     }
-    Atomics.add(words, FIRST + ROW * (upstream + 1) + seat, more);
-    Atomics.add(words, FIRST + seat, more);
+    Atomics.add(words, FIRST_ROW + ROW * (upstream + 1) + seat, more);
+    Atomics.add(words, FIRST_ROW + seat, more);
   }
 
   /** What a seat has is counted anew, after its thread has ended. @param open for each upstream */
   recount(seat: number, open: readonly number[]): void {
     let all = 0;
     for (const [upstream, count] of open.entries()) {
-      Atomics.store(this.#words, FIRST + ROW * (upstream + 1) + seat, count);
+      Atomics.store(this.#words, FIRST_ROW + ROW * (upstream + 1) + seat, count);
       all += count;
     }
-    Atomics.store(this.#words, FIRST + seat, all);
+    Atomics.store(this.#words, FIRST_ROW + seat, all);
   }
 
   /** Connections to an upstream, those included that are being made. */
@@ -76,15 +78,15 @@ export class UpstreamCounts {
 
   #sum(row: number): number {
     const words = this.#words;
-    const last = FIRST + ROW * row + Atomics.load(words, HIGHEST);
+    const last = FIRST_ROW + ROW * row + Atomics.load(words, HIGHEST);
     let sum = 0;
-    for (let at = FIRST + ROW * row; at <= last; at += 1) sum += Atomics.load(words, at);
+    for (let at = FIRST_ROW + ROW * row; at <= last; at += 1) sum += Atomics.load(words, at);
     return sum;
   }
 
   /** A connection is over. */
   over(seat: number, upstream: number, bytesIn: number, bytesOut: number): void {
-    const at = (upstream * SEATS + seat) * PAIR;
+    const at = (upstream * SEAT_NUMBERS + seat) * PAIR;
     this.#bytes[at]! += bytesIn;
     this.#bytes[at + 1]! += bytesOut;
   }
@@ -93,7 +95,7 @@ export class UpstreamCounts {
   moved(upstream: number): { bytesIn: number; bytesOut: number } {
     let [bytesIn, bytesOut] = [0, 0];
     for (let seat = 0; seat <= Atomics.load(this.#words, HIGHEST); seat += 1) {
-      const at = (upstream * SEATS + seat) * PAIR;
+      const at = (upstream * SEAT_NUMBERS + seat) * PAIR;
       bytesIn += this.#bytes[at]!;
       bytesOut += this.#bytes[at + 1]!;
     }
@@ -102,4 +104,4 @@ export class UpstreamCounts {
 }
 
 // Whole doubles follow.
-const wordsFor = (upstreams: number): number => FIRST + ROW * (upstreams + 1);
+const wordsFor = (upstreams: number): number => FIRST_ROW + ROW * (upstreams + 1);

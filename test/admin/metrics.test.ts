@@ -62,6 +62,7 @@ test('both forms are well-formed, and say the same', async (t) => {
     policy: { drainQuietMs: 0 },
     workers: 2,
     histograms: true,
+    upstreams: { db: '127.0.0.1:1,unix:/"x', any: '*:443' },
   });
   t.teardown(() => server.close());
   const client = await connect(server.addresses[0]!, { owner: t });
@@ -91,6 +92,14 @@ test('both forms are well-formed, and say the same', async (t) => {
   t.true(value('wasmpoll_callback_duration_seconds_sum')! > 0);
   t.is(one.get('wasmpoll_worker_up')!.length, 2);
   t.true([...one.keys()].some((name) => name.startsWith('wasmpoll_guest_')));
+  t.is(one.get('wasmpoll_upstream_connections_open')!.length, 2);
+  t.deepEqual(
+    one.get('wasmpoll_upstream_target_up')!.map(({ labels, value }) => [labels, value]),
+    ['127.0.0.1:1', 'unix:/\\"x'].map((target) => [
+      `${service.slice(0, -1)},upstream="db",target="${target}"}`,
+      1,
+    ]),
+  );
   const buckets = one.get('wasmpoll_callback_duration_seconds_bucket')!.map(({ value }) => value);
   t.deepEqual(
     buckets,

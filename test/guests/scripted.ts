@@ -3,6 +3,7 @@
 
 import {
   close,
+  connect,
   log,
   now,
   pause,
@@ -10,6 +11,7 @@ import {
   resume,
   send,
   set_timer,
+  splice,
   start_tls,
   want,
 } from '../../assembly/wasmpoll';
@@ -51,6 +53,9 @@ const report: usize = memory.data(8192);
 const addressText: usize = memory.data(1024);
 
 let opened: i32 = 0;
+// What on_connect runs.
+const connected: usize = memory.data(SCRIPT_BYTES);
+let connectedBytes: i32 = 0;
 let total: i32 = 0;
 let lineBytes: i32 = 0;
 let reportBytes: i32 = 0;
@@ -149,6 +154,16 @@ export function on_close(connection: i32, block: usize, reason: i32): void {
   finish();
 }
 
+export function on_connect(connection: i32, block: usize, parent: i32): void {
+  begin(connection, block, 0, 0);
+  event('connect ', 8);
+  byte(0x20);
+  decimal(parent === 0 ? -1 : indexOf(parent));
+  flush();
+  run(connected, connected + connectedBytes);
+  finish();
+}
+
 export function on_restore(connection: i32, block: usize): void {
   begin(connection, block, 0, 0);
   remember(connection, load<i32>(block, offsetof<State>('index')));
@@ -173,6 +188,15 @@ function begin(connection: i32, block: usize, data: usize, length: i32): void {
   result = 0;
   reportBytes = 0;
   lineBytes = 0;
+  // Of one that was asked for nobody has noted the number.
+  const index = offsetof<State>('index');
+  if (load<i32>(block, index) === 0) store<i32>(block, max(0, indexOf(connection)), index);
+}
+
+function indexOf(connection: i32): i32 {
+  for (let index: i32 = 0; index < min(opened, MAX_CONNECTIONS); index += 1)
+    if (load<i32>(handles + 4 * index) === connection) return index;
+  return -1;
 }
 
 function finish(): i32 {
@@ -351,6 +375,27 @@ function command(): void {
   else if (letter === 0x71) store<i32>(state, 1, offsetof<State>('quiet'));
   else if (letter === 0x65) storeScript();
   else if (letter === 0x2a) repeat(number());
+  else if (letter === 0x75) connectFor(target());
+  else if (letter === 0x55) whenConnected();
+  else if (letter === 0x6a) spliceIt(target());
+}
+
+// The new connection gets the next number.
+function connectFor(parent: i32): void {
+  const flags = number();
+  const from = cursor;
+  const made = connect(parent, from, rest(), flags);
+  if (made > 0) remember(made, opened);
+  status(made > 0 ? opened - 1 : made);
+}
+
+function whenConnected(): void {
+  connectedBytes = braces();
+  memory.copy(connected, cursor - 1 - connectedBytes, connectedBytes);
+}
+
+function spliceIt(connection: i32): void {
+  status(splice(connection, target()));
 }
 
 function say(connection: i32, copied: bool): void {

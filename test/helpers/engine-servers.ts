@@ -1,4 +1,4 @@
-// Servers for the tests of engines: redis-server and nats-server on loopback, started for one test and ended
+// Servers for the tests of engines: redis-server, nats-server and mosquitto on loopback, started for one test and ended
 // by their process ids. Nothing they have is kept.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
@@ -71,6 +71,23 @@ export class EngineServer {
     const file = join(folder, 'nats.conf');
     writeFileSync(file, configuration);
     return EngineServer.nats(t, '--config', file);
+  }
+
+  /** @param lines more of its configuration */
+  static async mosquitto(t: ExecutionContext, ...lines: string[]): Promise<EngineServer> {
+    const port = await freePort();
+    const folder = mkdtempSync(join(tmpdir(), 'wasmpoll-mosquitto-'));
+    const file = join(folder, 'mosquitto.conf');
+    // As root it would become a user who may not read the folder.
+    const fixed = [
+      `listener ${port} 127.0.0.1`,
+      'allow_anonymous true',
+      'user root',
+      'set_tcp_nodelay true',
+    ];
+    writeFileSync(file, `${[...fixed, 'log_dest none', ...lines].join('\n')}\n`);
+    const server = new EngineServer('mosquitto', ['-c', file], port, folder);
+    return EngineServer.#make(t, server);
   }
 
   /** Two servers that are one cluster as soon as they have found each other. */

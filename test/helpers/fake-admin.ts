@@ -81,6 +81,7 @@ export function serviceOf(
     stats: {
       ...counts,
       guest: {},
+      upstreams: {},
       workers: { total: workers.length, ready, restarts: sum(({ restarts }) => restarts) },
       shared: { topics: 0, members: 0, keys: 0, storeBytes: 0 },
       engines: { ready: true, store: null, topics: null },

@@ -12,7 +12,8 @@
 //   W X,offset,n;   range relative to the input    l level,text;  log     h n;  n host calls
 //   k n;  return n from on_data or on_end          g n;  grow memory by n pages
 //   T;  trap     A;  abort     O;  overflow the stack     * n{…}  repeat     q;  log no callbacks
-//   S X;  start_tls
+//   S X;  start_tls                              u X,flags,name;  connect for X, `#0` for none: the number
+//   j X,Y;  splice                              U {…}  run in each on_connect
 //   + n;  add to the counter in the state          G n;  add to the counter in a global
 //   ?;  both counters as statuses      H;  the own handle     N;  the time
 //   e d{…}  run on every on_data (e: on_end, w: on_drain, t: on_timer, c: on_close, r: on_restore)

@@ -9,6 +9,7 @@ const PROPERTIES: Readonly<Record<number, readonly [name: string, type: string]>
   11: ['subscription', 'varint'],
   17: ['session', 'four'],
   18: ['id', 'text'],
+  19: ['alive', 'two'],
   21: ['method', 'text'],
   24: ['delay', 'four'],
   25: ['info', 'byte'],
@@ -17,7 +18,12 @@ const PROPERTIES: Readonly<Record<number, readonly [name: string, type: string]>
   34: ['aliases', 'two'],
   35: ['alias', 'two'],
   38: ['user', 'pair'],
+  36: ['qos', 'byte'],
+  37: ['retain', 'byte'],
   39: ['packet', 'four'],
+  40: ['wildcards', 'byte'],
+  41: ['identifiers', 'byte'],
+  42: ['shared', 'byte'],
 };
 
 export type Properties = readonly (readonly [name: string, value: number | string])[];
@@ -210,13 +216,38 @@ const MORE = [
 
 /** Bytes of a server as a line for each packet. What is cut off at the end is thrown. */
 export function lines(bytes: Uint8Array, level = 4): string[] {
-  const all = new Reader(bytes);
-  const found: string[] = [];
-  while (all.left > 0) {
-    const first = all.number(1);
-    found.push(lineOf(first, new Reader(all.take(all.varint())), level));
+  const [packets, rest] = split(bytes);
+  if (rest.length > 0) throw new RangeError('the last packet is not all there');
+  return packets.map((packet) => line(packet, level));
+}
+
+/** Takes bytes apart into packets. @returns them, and what is left behind them */
+export function split(bytes: Uint8Array): [packets: Buffer[], rest: Buffer] {
+  const packets: Buffer[] = [];
+  let rest = Buffer.from(bytes);
+  for (;;) {
+    const size = sizeOf(rest);
+    if (size === 0 || rest.length < size) return [packets, rest];
+    packets.push(rest.subarray(0, size));
+    rest = rest.subarray(size);
   }
-  return found;
+}
+
+/** How long the first packet is; 0 if its length is not there yet. */
+function sizeOf(bytes: Uint8Array): number {
+  let value = 0;
+  for (let at = 1; at < Math.min(bytes.length, 5); at += 1) {
+    value |= (bytes[at]! & 127) << (7 * (at - 1));
+    if (bytes[at]! < 128) return value + at + 1;
+  }
+  return 0;
+}
+
+/** What a packet says. */
+export function line(packet: Uint8Array, level: number): string {
+  const all = new Reader(packet);
+  const first = all.number(1);
+  return lineOf(first, new Reader(all.take(all.varint())), level);
 }
 
 function lineOf(first: number, body: Reader, level: number): string {

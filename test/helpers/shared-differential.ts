@@ -36,6 +36,14 @@ export const settings = {
     programs: programs(everything),
     limits: { ...tight, queueBytes: 200 },
   },
+  'with members who share': {
+    programs: programs({ ...everything, topics: 3, requests: 0, shares: 12 }),
+    limits: roomy,
+  },
+  'with members who share, and full queues': {
+    programs: programs({ ...everything, topics: 3, requests: 0, shares: 12 }),
+    limits: tight,
+  },
   'with topics alone': { programs: programs({ ...everything, requests: 0 }), limits: tight },
   'with keys alone': {
     programs: programs({ ...everything, topics: 0, gaps: 0, directs: 0 }),

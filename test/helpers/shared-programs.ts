@@ -263,6 +263,13 @@ const joins = fc.oneof(
     flags: fc.constant(Records.FLAG_PATTERN),
   }),
 );
+/** Few topics, so that many share; and joins that are not shared beside them. */
+const shares = fc.record({
+  op: fc.constantFrom(Records.OP_JOIN, Records.OP_JOIN, Records.OP_LEAVE),
+  handle: connections,
+  first: fc.constantFrom('s/a', 't/a', 's/#', 't/+/b', 'u/a/#', 's/a/b'),
+  flags: fc.constantFrom(5, 5, 5, 7, 1, 3),
+});
 const leaves = joins.map((joined): Asking => ({ ...joined, op: Records.OP_LEAVE }));
 const publishes = fc.record({
   op: fc.constant(Records.OP_PUBLISH),
@@ -309,6 +316,8 @@ export interface Weights {
   readonly gaps: number;
   readonly directs: number;
   readonly requests: number;
+  /** Joins that are shared, or quiet; none by default. */
+  readonly shares?: number;
   /** Of calls, not records. */
   readonly poison: number;
   readonly closes: number;
@@ -318,6 +327,7 @@ function askings(weights: Weights): fc.Arbitrary<Asking> {
   return fc.oneof(
     { weight: 3 * weights.topics, arbitrary: joins },
     { weight: weights.topics, arbitrary: leaves },
+    { weight: weights.shares ?? 0, arbitrary: shares },
     { weight: 6 * weights.topics, arbitrary: publishes },
     { weight: weights.gaps, arbitrary: fc.constant<Asking>({ op: Records.OP_GAP }) },
     { weight: weights.directs, arbitrary: directs },

@@ -59,7 +59,7 @@ const pieces = fc.array(piece, { maxLength: 20 });
 const whole = (all: readonly Piece[]): Buffer => Buffer.concat(all.map(({ bytes }) => bytes));
 const sent = (to: Units): Buffer => Buffer.concat(to.sent.map(({ bytes }) => bytes));
 
-test('a reply is what was written, in order, in pieces of at most 16 KiB or as they lie', (t) => {
+test('a reply is what was written, in order, in pieces of at most 64 KiB or as they lie', (t) => {
   fc.assert(
     fc.property(pieces, (all) => {
       units.release();

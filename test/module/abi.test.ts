@@ -53,8 +53,12 @@ const bundled: Record<string, { imports: string[]; exports: string[] }> = {
     ],
     exports: [
       ...['_initialize', 'state_size', 'on_open', 'on_timer', 'on_close', 'on_message'],
-      ...['on_missed', 'on_reply', 'on_restore'],
+      ...['on_missed', 'on_reply', 'on_restore', 'on_start'],
     ],
+  },
+  proxy: {
+    imports: ['config', 'connect', 'splice', 'close', 'send'],
+    exports: ['on_open', 'on_connect'],
   },
   resp: {
     imports: [
@@ -83,8 +87,8 @@ for (const [name, { imports, exports }] of Object.entries(bundled)) {
 
 const EVERYTHING = `
 import {
-  close, config, join, leave, log, measure, metric, now, pause, peer_address, property, publish, random, resume,
-  send, set_timer, start_tls, store_add, store_delete, store_get, store_put, wall_clock, want,
+  close, config, connect, join, leave, log, measure, metric, now, pause, peer_address, property, publish, random, resume,
+  send, set_timer, splice, start_tls, store_add, store_delete, store_get, store_put, wall_clock, want,
 } from 'wasmpoll/assembly';
 
 export * from 'wasmpoll/assembly/guest';
@@ -101,6 +105,7 @@ export function on_data(connection: i32, state: usize, data: usize, length: i32)
   random(data, length);
   config(data, length);
   start_tls(connection);
+  splice(connection, connect(connection, data, length, 0));
   measure(metric(length, data, length), wall_clock());
   join(connection, length, data, length, 0);
   leave(connection, data, length, 0);

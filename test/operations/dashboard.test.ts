@@ -61,7 +61,21 @@ function busy(look: number, workers = 4, factor = 1): ReturnType<typeof serviceO
   } as const;
   const shared = { topics: 120, members: 2088, keys: 15_021, storeBytes: 9.1e6, published: 1.2e6 };
   const errors = { ECONNRESET: 1204, EPIPE: 33, IDLE: 12 };
-  return { ...service, stats: { ...stats, guest, shared, errors } };
+  const upstreams = {
+    users: {
+      ...{ open: 118, connecting: 2, connected: 41_880, failed: { refused: 12, timeout: 3 } },
+      ...{ bytesIn: 1.9e9, bytesOut: 3.1e8 },
+      targets: [
+        { address: '10.0.0.5:5432', resting: false },
+        { address: '10.0.0.6:5432', resting: true },
+      ],
+    },
+    hooks: {
+      ...{ open: 4, connecting: 0, connected: 2017, failed: {}, bytesIn: 2.2e6, bytesOut: 8.1e6 },
+      targets: [],
+    },
+  };
+  return { ...service, stats: { ...stats, guest, shared, errors, upstreams } };
 }
 
 const statusAt = (look: number, services = [busy(look)]): ReturnType<typeof statusOf> =>

@@ -15,7 +15,9 @@ import {
   ENTRIES,
   FLAG_OTHERS,
   FLAG_PATTERN,
+  FLAG_QUIET,
   FLAG_RETAIN,
+  FLAG_SHARED,
   TAKE_STEPS,
 } from '../../host/shared/records.ts';
 import { behaviour, counted } from '../helpers/shared-behaviour.ts';
@@ -69,6 +71,52 @@ behaviour(
     ]);
   },
 );
+
+const SHARED = FLAG_PATTERN | FLAG_SHARED;
+
+behaviour(
+  'of those who share a pattern one is given each message, in turn, at whatever seat',
+  (t, open) => {
+    const { one, two } = open();
+    one.commit([join(1, 10, 's/a/#', SHARED), join(2, 20, 's/a/#', SHARED)]);
+    two.commit([join(3, 30, 's/a/#', SHARED), join(4, 40, 't/a/#', SHARED)]);
+    two.commit([join(3, 31, 'a/#', FLAG_PATTERN)]);
+    const given: string[] = [];
+    for (const data of ['1', '2', '3', '4']) {
+      one.commit([publish(1, 'a/b', data)]);
+      for (const [, tag] of [...to(two.takeAll()), ...to(one.takeAll())])
+        given.push(`${data} ${tag}`);
+    }
+    t.deepEqual(given.filter((one) => one.endsWith(' 40')).length, 4, 'another share');
+    t.deepEqual(given.filter((one) => one.endsWith(' 31')).length, 4, 'a member besides');
+    t.deepEqual(
+      given.filter((one) => !/ (?:40|31)$/.test(one)),
+      ['1 10', '2 20', '3 30', '4 10'],
+    );
+    two.commit([
+      leave(3, 's/a/#', SHARED),
+      leave(3, 'a/#', FLAG_PATTERN),
+      leave(4, 't/a/#', SHARED),
+    ]);
+    one.commit([leave(1, 's/a/#', FLAG_PATTERN), leave(2, 's/a/#', SHARED)]);
+    for (const data of ['5', '6']) one.commit([publish(1, 'a/b', data)]);
+    t.deepEqual(to(one.takeAll()), [
+      [1, 10],
+      [1, 10],
+    ]);
+    t.deepEqual(two.takeAll(), []);
+  },
+);
+
+behaviour('what is retained does not follow a join that is quiet or shared', (t, open) => {
+  const { one } = open();
+  one.commit([publish(1, 'a', 'x', FLAG_RETAIN)]);
+  one.commit([join(1, 0, 'a', FLAG_QUIET), join(2, 0, '+', FLAG_PATTERN | FLAG_QUIET)]);
+  one.commit([join(3, 0, 's/+', SHARED)]);
+  t.deepEqual(one.takeAll(), []);
+  one.commit([join(1, 0, 'a')]);
+  t.deepEqual(one.takeAll(), [retained('a', 'x', [1, 0])]);
+});
 
 behaviour('OTHERS leaves out the connection that asks, with all its memberships', (t, open) => {
   const { one, two } = open();

@@ -1,4 +1,4 @@
-// Details: what a service counts besides: the guest's own metrics, topics and keys, engines, errors.
+// Details: what a service counts besides: upstreams, the guest's own metrics, topics and keys, engines, errors.
 
 import { count, number, rate } from '../view/figures.ts';
 import { quantile } from '../view/quantile.ts';
@@ -7,6 +7,7 @@ import { type Term, termsOf } from '../view/terms.ts';
 import { byId, Kept, make, write } from './dom.ts';
 import { Table } from './table.ts';
 import type { Scene } from './tiles.ts';
+import { Upstreams } from './upstreams.ts';
 
 interface Metric {
   readonly name: string;
@@ -62,6 +63,7 @@ export class Details {
     ],
     'The guest counts nothing of its own.',
   );
+  readonly #upstreams = new Upstreams();
   readonly #shared = new Terms();
   readonly #store = new Terms();
   readonly #topics = new Terms();
@@ -79,6 +81,7 @@ export class Details {
 
   update({ service, status: { time } }: Scene): void {
     const { stats, name } = service;
+    this.#upstreams.update(stats.upstreams);
     this.#showMetrics(name, time, stats.guest);
     this.#shared.show('', termsOf(stats.shared));
     const { store, topics, ready } = stats.engines;

@@ -33,10 +33,22 @@ export interface SeenWorker extends SeenCounts {
   readonly restarts: number;
 }
 
+/** Where a guest connects to. */
+export interface SeenUpstream {
+  readonly open: number;
+  readonly connecting: number;
+  readonly connected: number;
+  readonly failed: Readonly<Record<string, number>>;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly targets: readonly { readonly address: string; readonly resting: boolean }[];
+}
+
 export interface SeenStats extends SeenCounts {
   readonly guest: Readonly<Record<string, SeenMetric>>;
   readonly workers: { readonly total: number; readonly ready: number; readonly restarts: number };
   readonly shared: object;
+  readonly upstreams: Readonly<Record<string, SeenUpstream>>;
   /** Where a listener has TLS. */
   readonly tls?: object;
   readonly engines: {

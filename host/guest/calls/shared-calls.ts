@@ -18,7 +18,9 @@ const {
   FLAG_EXPECTED,
   FLAG_OTHERS,
   FLAG_PATTERN,
+  FLAG_QUIET,
   FLAG_RETAIN,
+  FLAG_SHARED,
   OP_ADD,
   OP_DELETE,
   OP_GET,
@@ -27,6 +29,8 @@ const {
   OP_PUBLISH,
   OP_PUT,
 } = Records;
+
+const JOIN_FLAGS = FLAG_PATTERN | FLAG_QUIET | FLAG_SHARED;
 
 /** In place of a slot: connection 0 asks, and no reply is wanted. No table has so many. */
 const NOBODY = 2 ** 30;
@@ -100,13 +104,15 @@ export class SharedCalls implements Family {
   ): number {
     const log = this.#log;
     if (log.seat === null) return STATUS_STATE;
-    if ((flags & ~FLAG_PATTERN) !== 0 || length === 0) return STATUS_BOUNDS;
+    if ((flags & ~JOIN_FLAGS) !== 0 || length === 0) return STATUS_BOUNDS;
     if (!this.#memory.within(topic, length)) return STATUS_BOUNDS;
     if (length > this.#policy.maxTopicBytes) return STATUS_LIMIT;
     const slot = this.#slotOf(connection);
     if (slot < 0) return slot;
     if (!log.write(op, connection, tag, flags, topic, length, 0, 0)) return STATUS_LIMIT;
-    if (flags === FLAG_PATTERN && !log.isPattern) return STATUS_BOUNDS;
+    if ((flags & FLAG_SHARED) !== 0) {
+      if ((flags & FLAG_PATTERN) === 0 || !log.isShared) return STATUS_BOUNDS;
+    } else if ((flags & FLAG_PATTERN) !== 0 && !log.isPattern) return STATUS_BOUNDS;
     if (op === OP_JOIN && !log.fits()) return STATUS_LIMIT;
     log.keep(op === OP_JOIN ? slot : -1);
     return STATUS_OK;

@@ -22,6 +22,7 @@ import {
   REASON,
 } from '../../memory/layout.ts';
 import { headerBytes, type Policy } from '../../policy.ts';
+import type { SeatCalls } from '../../upstreams/dialer.ts';
 import {
   bitsOf,
   type Common,
@@ -57,6 +58,8 @@ export class SeatHoldings {
   readonly metrics = new Metrics(new SharedArrayBuffer(Metrics.bytes));
   /** Null before the first thread serves. */
   segment: SharedArrayBuffer | null = null;
+  /** What its guests have asked for; null where there are no upstreams. */
+  readonly calls: SeatCalls | null;
   /** In whose callback a thread ended, as long as no successor has taken note of it. */
   lost = NOBODY;
   readonly #native: Native;
@@ -86,6 +89,7 @@ export class SeatHoldings {
     }
     this.#epoll.add(this.#eventFd, native.constants.EPOLLIN, 0, 0);
     this.number = common.numbers.take();
+    this.calls = common.dialer?.seat((handle, fd) => this.#answer(handle, fd)) ?? null;
     // Shared state has it from here on, since other threads ring it.
     shared.open(this.number, this.#eventFd);
   }
@@ -102,6 +106,7 @@ export class SeatHoldings {
       listeners: this.#common.listeners.buffer as SharedArrayBuffer,
       headers: this.#headers,
       tls: this.#common.tls,
+      upstreams: this.#common.dialer?.share ?? null,
       peers: this.#common.peers,
       epollFd: this.#epoll.fd,
       eventFd: this.#eventFd,
@@ -166,6 +171,21 @@ export class SeatHoldings {
     return true;
   }
 
+  #answer(handle: number, fd: number): boolean {
+    const given = this.control.answers.give(handle, fd);
+    ringEventFd(this.#native, this.#eventFd);
+    return given;
+  }
+
+  // Whoever goes on with the rows asks again.
+  #dropAnswers(): void {
+    const { answers } = this.control;
+    const placed = new Set(this.#openRows().map(([, fd]) => fd));
+    for (; answers.look(); answers.done()) {
+      if (answers.fd >= 0 && !placed.has(answers.fd)) this.#native.reset(answers.fd);
+    }
+  }
+
   /**
    * Gives connections up: their peers get a reset at once. The next thread tells the guest, and frees their
    * rows. No thread may be there.
@@ -173,6 +193,7 @@ export class SeatHoldings {
    */
   giveUp(most: number): void {
     this.#resetStray();
+    this.#dropAnswers();
     const { control } = this;
     const fds = this.#openRows();
     // Linux gives out the lowest number that is free: by and large, the highest are the newest.
@@ -238,10 +259,13 @@ export class SeatHoldings {
   /** Closes everything; connections that are left are reset. No thread may be there. */
   close(): void {
     const { control } = this;
+    this.calls?.close();
     this.#resetStray();
+    this.#dropAnswers();
     for (let fd = control.take(); fd >= 0; fd = control.take()) this.#native.close(fd);
     for (const [, fd] of this.#openRows()) this.#native.reset(fd);
     this.#epoll.close();
+    this.#common.dialer?.left(this.number);
     this.#common.shared.close(this.number);
     this.#common.numbers.giveBack(this.number);
   }

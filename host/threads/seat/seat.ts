@@ -125,6 +125,8 @@ export class Seat {
       this.#pulse.started();
     } else if (message.kind === 'swapped') this.swap.served(message.swaps);
     else if (message.kind === 'prepared') this.swap.preparedWith(message.layout);
+    else if (message.kind === 'dial') this.holdings.calls?.dial(message.request);
+    else if (message.kind === 'cancel') this.holdings.calls?.cancel(message.handle);
     else if (message.kind === 'looked') this.#pulse.answered();
     else if (message.kind === 'unprepared') this.swap.unprepared(message.message);
     else if (message.kind === 'refused') {

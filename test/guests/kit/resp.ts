@@ -109,15 +109,12 @@ function increment(key: Bytes): void {
     reply.text('-ERR value is not an integer or out of range\r\n');
     return;
   }
-  store.set(
-    key,
-    number
-      .clear()
-      .decimal(value + 1)
-      .view()
-      .copy(),
-  );
-  integer(value + 1);
+  const digits = number
+    .clear()
+    .decimal(value + 1)
+    .view();
+  store.set(key, digits.copy());
+  reply.text(':').bytes(digits).text('\r\n');
 }
 
 function takes(parts: i32): boolean {

@@ -1,0 +1,56 @@
+// Answers: what became of the connections that a seat has asked for, on the way to its thread: a descriptor for a
+// handle, or none. A thread notes an answer in its table before it takes it out: its successor finds it in either. It
+// knows the words' protocol only.
+
+// Int32 words: two counters, each with one writer; then entries of a handle and a descriptor, −1 for none.
+const HEAD = 0;
+const TAIL = 1;
+const FIRST_ENTRY = 16;
+const ENTRIES = 4096;
+const ENTRY = 2;
+const WORDS = FIRST_ENTRY + ENTRIES * ENTRY;
+
+export class Answers {
+  /** Size of the memory for it. */
+  static readonly bytes = WORDS * 4;
+  readonly #words: Int32Array;
+  /** Of the answer that is in front. */
+  handle = 0;
+  fd = -1;
+
+  constructor(buffer: ArrayBufferLike, offset: number) {
+    this.#words = new Int32Array(buffer, offset, WORDS);
+  }
+
+  // The thread's side.
+
+  /** Whether there is one; it stays in front until `done`. */
+  look(): boolean {
+    const head = this.#words[HEAD]!;
+    if (head === Atomics.load(this.#words, TAIL)) return false;
+    const at = placeOf(head);
+    this.handle = this.#words[at]!;
+    this.fd = this.#words[at + 1]!;
+    return true;
+  }
+
+  /** The one in front is noted. */
+  done(): void {
+    Atomics.store(this.#words, HEAD, (this.#words[HEAD]! + 1) | 0);
+  }
+
+  // The dialer's side.
+
+  /** @returns false when too many are on their way; the descriptor stays the caller's then */
+  give(handle: number, fd: number): boolean {
+    const tail = this.#words[TAIL]!;
+    if (((tail - Atomics.load(this.#words, HEAD)) | 0) >= ENTRIES) return false;
+    const at = placeOf(tail);
+    this.#words[at] = handle;
+    this.#words[at + 1] = fd;
+    Atomics.store(this.#words, TAIL, (tail + 1) | 0);
+    return true;
+  }
+}
+
+const placeOf = (index: number): number => FIRST_ENTRY + ((index >>> 0) % ENTRIES) * ENTRY;

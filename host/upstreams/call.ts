@@ -1,0 +1,178 @@
+// Call: one connection that is being made: the addresses that are tried, one after the other and then side by side
+// (RFC 8305), and the time that there is for all of it. It knows no seat.
+
+import type { Native } from '../kernel/native.ts';
+import { setStreamOptions } from '../kernel/stream-options.ts';
+import type { DialFailure, DialRequest, Endpoint, Resolved, Upstreams } from './contract.ts';
+
+/** So long an attempt is alone before the next begins beside it; RFC 8305, 5. */
+const ATTEMPT_DELAY_MS = 250;
+
+/** What a call is made with. */
+export interface Calls {
+  readonly native: Native;
+  readonly upstreams: Upstreams;
+  readonly keepaliveMs: number;
+  readonly hasRoom: () => boolean;
+  /** Has `told` called when it is known what became of an attempt. @returns −errno if it cannot */
+  readonly watch: (fd: number, call: Call) => number;
+  readonly unwatch: (fd: number) => void;
+}
+
+export class Call {
+  readonly #calls: Calls;
+  readonly #request: DialRequest;
+  readonly #answer: (fd: number) => void;
+  /** Those that were not tried yet, in order. */
+  #endpoints: readonly Endpoint[] = [];
+  /** What is on its way, by its descriptor. */
+  readonly #attempts = new Map<number, Endpoint>();
+  #failure: DialFailure = 'unreachable';
+  #over = false;
+  #deadline: NodeJS.Timeout | undefined;
+  #next: NodeJS.Timeout | undefined;
+
+  /** @param answer is called once, unless it is cancelled, and later than `start` */
+  constructor(calls: Calls, request: DialRequest, answer: (fd: number) => void) {
+    this.#calls = calls;
+    this.#request = request;
+    this.#answer = answer;
+  }
+
+  start(): void {
+    const { upstreams, hasRoom } = this.#calls;
+    const { upstream, added } = this.#request;
+    upstreams.dialing(upstream);
+    this.#deadline = setTimeout(
+      () => this.#finish(-1, 'timeout'),
+      upstreams.connectTimeoutMs(upstream),
+    );
+    if (!hasRoom()) {
+      queueMicrotask(() => this.#finish(-1, 'resources'));
+      return;
+    }
+    const resolved = upstreams.resolve(upstream, added);
+    if (resolved instanceof Promise) void resolved.then((found) => this.#resolved(found));
+    else this.#resolved(resolved);
+  }
+
+  #resolved(found: Resolved): void {
+    if (this.#over) return;
+    if (typeof found === 'string') {
+      queueMicrotask(() => this.#finish(-1, found));
+      return;
+    }
+    this.#endpoints = found;
+    this.#tryNext();
+  }
+
+  #tryNext(): void {
+    clearTimeout(this.#next);
+    const [endpoint, ...rest] = this.#endpoints;
+    this.#endpoints = rest;
+    if (endpoint === undefined) {
+      if (this.#attempts.size === 0) queueMicrotask(() => this.#finish(-1, this.#failure));
+      return;
+    }
+    const fd = this.#connect(endpoint);
+    if (fd < 0) {
+      this.#failed(endpoint, fd);
+      return;
+    }
+    this.#attempts.set(fd, endpoint);
+    if (rest.length > 0) this.#next = setTimeout(() => this.#tryNext(), ATTEMPT_DELAY_MS);
+    const watched = this.#calls.watch(fd, this);
+    if (watched < 0) this.#drop(fd, watched);
+  }
+
+  #connect(endpoint: Endpoint): number {
+    const { native, keepaliveMs } = this.#calls;
+    if ('path' in endpoint) return native.connectUnix(endpoint.path);
+    const fd = native.connectTcp(endpoint.address, endpoint.port);
+    if (fd < 0) return fd;
+    const result = setStreamOptions(native, fd, keepaliveMs);
+    if (result < 0) native.close(fd);
+    return result < 0 ? result : fd;
+  }
+
+  /** It is known what became of the attempt with this descriptor. */
+  told(fd: number): void {
+    const { native } = this.#calls;
+    const error = native.getOption(fd, native.constants.SOL_SOCKET, native.constants.SO_ERROR);
+    const result = error === 0 ? this.#greet(fd) : -Math.abs(error);
+    if (result < 0) this.#drop(fd, result);
+    else this.#finish(fd, 'connected');
+  }
+
+  // The PROXY header goes first; a socket that is new has room for it.
+  #greet(fd: number): number {
+    const { native, upstreams } = this.#calls;
+    const header = upstreams.header(this.#request.upstream, this.#request);
+    if (header === null) return 0;
+    const sent = native.send(fd, header, 0, header.length);
+    return sent >= 0 && sent < header.length ? -native.constants.ENOBUFS : sent;
+  }
+
+  #drop(fd: number, result: number): void {
+    const endpoint = this.#attempts.get(fd)!;
+    this.#hangUp(fd);
+    this.#failed(endpoint, result);
+  }
+
+  #hangUp(fd: number): void {
+    this.#attempts.delete(fd);
+    this.#calls.unwatch(fd);
+    this.#calls.native.reset(fd);
+  }
+
+  #failed(endpoint: Endpoint, result: number): void {
+    const failure = this.#failureOf(result);
+    this.#failure = failure;
+    this.#calls.upstreams.tried(this.#request.upstream, endpoint, failure);
+    this.#tryNext();
+  }
+
+  #failureOf(result: number): DialFailure {
+    const { constants } = this.#calls.native;
+    const { ECONNREFUSED, ENOENT, EMFILE, ENFILE, ENOBUFS, ENOMEM, EADDRNOTAVAIL } = constants;
+    const error = -result;
+    if (error === ECONNREFUSED || error === ENOENT) return 'refused';
+    if (error === constants.ETIMEDOUT) return 'timeout';
+    const lacking = [EMFILE, ENFILE, ENOBUFS, ENOMEM, EADDRNOTAVAIL].includes(error);
+    return lacking ? 'resources' : 'unreachable';
+  }
+
+  #finish(fd: number, outcome: DialFailure | 'connected'): void {
+    if (this.#over) return;
+    const { upstreams } = this.#calls;
+    const { upstream } = this.#request;
+    const won = this.#attempts.get(fd);
+    // Those that had their time, and said nothing.
+    if (outcome === 'timeout') {
+      for (const endpoint of this.#attempts.values())
+        upstreams.tried(upstream, endpoint, 'timeout');
+    }
+    if (won !== undefined) {
+      this.#attempts.delete(fd);
+      this.#calls.unwatch(fd);
+      upstreams.tried(upstream, won, null);
+    }
+    this.#end();
+    upstreams.dialed(upstream, outcome);
+    this.#answer(fd);
+  }
+
+  /** Nobody waits for it any more. */
+  cancel(): void {
+    if (this.#over) return;
+    this.#end();
+    this.#calls.upstreams.dialed(this.#request.upstream, 'cancelled');
+  }
+
+  #end(): void {
+    this.#over = true;
+    clearTimeout(this.#deadline);
+    clearTimeout(this.#next);
+    for (const fd of [...this.#attempts.keys()]) this.#hangUp(fd);
+  }
+}

@@ -1,0 +1,42 @@
+// Directory: which upstream a guest means by a name. It knows texts and numbers, and where nothing leads.
+
+import type { UpstreamFacts, UpstreamShare } from './contract.ts';
+import { match } from './pattern.ts';
+
+/** What a guest has named. */
+export interface NamedUpstream {
+  readonly number: number;
+  readonly facts: UpstreamFacts;
+  /** The host that it has added, with a port if the pattern wants one; '' for none. */
+  readonly added: string;
+}
+
+export class Directory {
+  readonly #upstreams: readonly UpstreamFacts[];
+  readonly #numbers: ReadonlyMap<string, number>;
+
+  constructor({ upstreams }: UpstreamShare) {
+    this.#upstreams = upstreams;
+    this.#numbers = new Map(upstreams.map(({ name }, number) => [name, number]));
+  }
+
+  /**
+   * @param text `NAME`, or `NAME:HOST` where the operator has given patterns
+   * @returns null if there is none, or the host is not one of those
+   */
+  find(text: string): NamedUpstream | null {
+    const colon = text.indexOf(':');
+    const name = colon < 0 ? text : text.slice(0, colon);
+    const number = this.#numbers.get(name);
+    if (number === undefined) return null;
+    const facts = this.#upstreams[number]!;
+    const added = colon < 0 ? '' : text.slice(colon + 1);
+    if (facts.patterns.length === 0) return colon < 0 ? { number, facts, added } : null;
+    return match(facts.patterns, added) === null ? null : { number, facts, added };
+  }
+
+  /** '' when there is none of this number. */
+  name(number: number): string {
+    return this.#upstreams[number]?.name ?? '';
+  }
+}
