@@ -9,6 +9,7 @@ import { crowd, evening, sharingHost } from '../../dist/test/helpers/delivery-de
 import { liveOutward } from '../../dist/test/helpers/dial-deaths.js';
 import { bundledModule, compiledGuest, scriptedModule } from '../../dist/test/helpers/guests.js';
 import { storm } from '../../dist/test/helpers/kills-under-load.js';
+import { respStorm } from '../../dist/test/helpers/resp-storm.js';
 import { sharingModule } from '../../dist/test/helpers/sharing.js';
 import { hostOfDeaths, live } from '../../dist/test/helpers/thread-deaths.js';
 
@@ -105,6 +106,17 @@ for (const [kind, words, count, workers, more] of plans) {
       `(99 %: ${percentile(report.resumedMs, 0.99)}), ${report.faults.length} faults`,
   );
   process.stdout.write(shown(report.faults));
+}
+for (const kinds of [['end'], ['trap', 'trap', 'hang']]) {
+  const options = { rounds: tenth, clients: 12, workers: 2, seed, kinds };
+  const { commands, lost, faults } = await respStorm(options);
+  const most = kinds.includes('end') ? 2 * tenth : 0;
+  failed ||= faults.length > 0 || lost > most;
+  say(
+    `${tenth} times ${kinds.join(', ')} in resp: ${commands} commands compared, ${lost} connections lost, ` +
+      `${faults.length} faults`,
+  );
+  process.stdout.write(shown(faults));
 }
 const told = await crowdOfThreads('soak-crowd-threads', { rounds: Math.ceil(rounds / 10), seed });
 failed ||= told.faults.length > 0 || told.lost > 2 * told.deaths;

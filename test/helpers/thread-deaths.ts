@@ -296,6 +296,7 @@ export class Place {
         this.#live();
         seat.close(slot);
       },
+      processorMs: () => seat.processorMs(),
     };
     return { place: { id: 1, seat: 0 }, seat: wrapped, modes: this.#modes };
   }
