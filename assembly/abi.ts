@@ -21,7 +21,6 @@ export const CLOSE_OUTPUT = 2;
 // The last argument of connect().
 export const CONNECT_LINK = 1;
 
-// The last argument of join() and leave().
 // The last argument of join() and leave(), as bits.
 export const JOIN_PATTERN = 1;
 export const JOIN_QUIET = 2;

@@ -16,6 +16,8 @@ export {
   stateSize,
   tail,
 } from './kit/connection';
+export { matchesGlob } from './kit/glob';
+export { NAMES_HEAD, Names, namesAt } from './kit/names';
 export { dropNote, keepNote, note } from './kit/notes';
 export { draft, Output, reply } from './kit/output';
 export { addToRanges, inRanges, rangesSize, takeFromRanges } from './kit/ranges';
@@ -30,5 +32,7 @@ export {
   random,
   wall_clock,
 } from './kit/surroundings';
+export { levelsBefore, nameOf, patternOf, topicOf } from './kit/topic-names';
 export { covers, isPattern, isTopic, overlaps } from './kit/topics';
+export { releaseWords, takeWord } from './kit/words';
 export { config, input, store };

@@ -6,8 +6,11 @@ import {
   Counter,
   Gauge,
   input,
+  literal,
   MESSAGE_RETAINED,
   now,
+  PUBLISH_RETAIN,
+  publish,
   random,
   reply,
   store,
@@ -25,6 +28,9 @@ import { subscribe, unsubscribe } from './mqtt/subscribe';
 export * from './guest';
 
 const CONNECT_MS: i32 = 10_000;
+
+const VERSION_TOPIC = literal('$SYS/broker/version');
+const VERSION = literal('wasmpoll');
 
 let connections!: Gauge;
 let received!: Counter;
@@ -45,6 +51,10 @@ export function _initialize(): void {
 
 export function state_size(): i32 {
   return clientSize();
+}
+
+export function on_start(): void {
+  publish(VERSION_TOPIC, VERSION, PUBLISH_RETAIN);
 }
 
 export function on_open(connection: Connection, _client: Client): void {

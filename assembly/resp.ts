@@ -1,7 +1,7 @@
 // RESP: READ THIS FIRST. A key-value server that speaks Redis's protocol, RESP2 and RESP3, on the keys that all
 // connections share. docs/resp.md says what there is. A command that must wait stays first in the input.
 
-import { Bytes, Connection, Counter, config, input, reply, stateSize } from './kit';
+import { Bytes, CLOSE_ABORT, Connection, config, input, MESSAGE_DIRECT, reply, view } from './kit';
 import { error, speak, unknownCommand, wrongArity } from './resp/answers';
 import {
   append,
@@ -10,11 +10,14 @@ import {
   getExpire,
   getRange,
   increment,
+  incrementFloat,
   persist,
   set,
   setRange,
 } from './resp/changes';
-import { Client, end, NAME_BYTES, STEP, stepped, wait } from './resp/client';
+import { channelCommand, deliver, forget, restore } from './resp/channels';
+import { Client, clientBytes, end, isSubscriber, STEP, stepped, wait } from './resp/client';
+import { COMMANDS, DROPPED, declareCounts, note, tellCounts } from './resp/counts';
 import {
   ends,
   ifNew,
@@ -28,40 +31,50 @@ import {
   takesInteger,
   tells,
 } from './resp/numbers';
-import { answer, formOf, GET, hasSeveral, one, put, putNew, setnx, several } from './resp/replies';
+import {
+  answer,
+  formOf,
+  GET,
+  goOn,
+  hasSeveral,
+  one,
+  put,
+  putNew,
+  setnx,
+  several,
+} from './resp/replies';
 import { args, count, fault, readRequest } from './resp/request';
-import { talk } from './resp/talk';
+import { subscriberTalk, talk } from './resp/talk';
 
 export * from './guest';
 
 const MANY: i32 = i32.MAX_VALUE;
 
-let commands!: Counter;
 /** The password that clients must give; null without one. */
 let password: Bytes | null = null;
 
 export function _initialize(): void {
-  commands = new Counter('commands');
+  declareCounts();
   const text = config.text('password');
   if (text !== null && text.length > 0) password = text.keep();
 }
 
 export function state_size(): i32 {
-  return stateSize<Client>(NAME_BYTES);
+  return clientBytes();
 }
 
 export function on_data(connection: Connection, client: Client, data: usize, length: i32): i32 {
   input.begin(connection, client, data, length);
   speak(client.protocol);
-  let done = 0;
   while (input.next()) {
-    readRequest();
+    // A line of words is read again each time; an array is not.
+    if (client.keys === 0 || client.from === 0) readRequest(client);
     if (!input.ok()) break;
-    if (count === 0) continue;
-    run(connection, client);
-    if (input.ok()) done += 1;
+    if (client.keys > 0) goOn(connection, client);
+    else if (count > 0) run(connection, client);
+    else continue;
+    if (input.ok()) note(COMMANDS);
   }
-  if (done > 0) commands.add(done);
   if (input.bad()) {
     if (client.pending > 0) wait(connection, client);
     else {
@@ -69,6 +82,7 @@ export function on_data(connection: Connection, client: Client, data: usize, len
       connection.close();
     }
   }
+  tellCounts();
   return input.finish();
 }
 
@@ -88,6 +102,7 @@ export function on_reply(
     answer(client, tag, status, data, length);
     reply.send();
   }
+  if (client.pending === 0) tellCounts();
   if (client.waits === 0 || client.pending > 0) return;
   client.waits = 0;
   connection.resume();
@@ -95,6 +110,34 @@ export function on_reply(
 
 export function on_close(connection: Connection, client: Client, _reason: i32): void {
   end(connection, client);
+  forget(connection, client);
+}
+
+export function on_restore(_connection: Connection, client: Client): void {
+  restore(client);
+}
+
+export function on_message(
+  connection: Connection,
+  client: Client,
+  tag: i32,
+  flags: i32,
+  topic: usize,
+  topicLength: i32,
+  data: usize,
+  length: i32,
+): void {
+  // What the program sends to one connection is in no protocol of Redis.
+  if ((flags & MESSAGE_DIRECT) !== 0) return;
+  deliver(connection, client, tag, view(topic, topicLength), view(data, length));
+  tellCounts();
+}
+
+// As Redis ends the connection of a subscriber that is too slow: it finds out, and subscribes again.
+export function on_missed(connection: Connection, _client: Client): void {
+  note(DROPPED);
+  tellCounts();
+  connection.close(CLOSE_ABORT);
 }
 
 // Those that are asked most come first. What the store does not answer by itself waits until all before it
@@ -102,16 +145,31 @@ export function on_close(connection: Connection, client: Client, _reason: i32): 
 function run(connection: Connection, client: Client): void {
   const name = args[0];
   const trusted = password === null || client.trusted !== 0;
+  if (isSubscriber(client)) {
+    subscriberCommand(connection, client, name);
+    return;
+  }
+  if (trusted && count === 3 && name.like('set')) {
+    put(connection, client, args[2], 0);
+    return;
+  }
   const form = trusted ? formOf(name) : 0;
   if (form !== 0 && count === 2) one(connection, client, form);
-  else if (trusted && count === 3 && name.like('set')) put(connection, client, args[2], 0);
   else if (client.pending > 0) wait(connection, client);
   else if (form !== 0 || (trusted && name.like('mget'))) many(connection, client, form);
   else if (trusted && (strings(connection, client, name) || times(connection, client, name)))
     return;
+  else if (trusted && channelCommand(connection, client, name)) return;
   else if (talk(connection, client, name, password)) return;
   else if (trusted) unknownCommand();
   else error('NOAUTH Authentication required.');
+}
+
+/** By RESP2 nothing else can be told from messages. */
+function subscriberCommand(connection: Connection, client: Client, name: Bytes): void {
+  if (name.like('publish') || !channelCommand(connection, client, name)) {
+    subscriberTalk(connection, client, name);
+  }
 }
 
 function many(connection: Connection, client: Client, form: i32): void {
@@ -129,6 +187,8 @@ function strings(connection: Connection, client: Client, name: Bytes): boolean {
     if (takes(3, 3) && takesInteger(args[2])) increment(connection, client, integerOf(args[2]));
   } else if (name.like('decrby')) {
     if (takes(3, 3) && takesInteger(args[2])) decrement(connection, client, integerOf(args[2]));
+  } else if (name.like('incrbyfloat')) {
+    if (takes(3, 3)) incrementFloat(connection, client);
   } else if (name.like('set')) {
     if (takes(3, MANY) && readOptions(3, true) && readEnds()) setWith(connection, client);
   } else if (name.like('setnx')) {

@@ -27,6 +27,8 @@ export interface TlsOptions {
   readonly rounds: number;
   /** Null: all. */
   readonly contenders: readonly string[] | null;
+  /** A flood of handshakes is measured, and nothing else. */
+  readonly flood: boolean;
 }
 
 export interface ProtocolOptions {
@@ -63,9 +65,15 @@ const HOST_COST = {
   against: { type: 'string', multiple: true },
 } as const;
 
-const TLS = { rounds: { type: 'string' }, contenders: { type: 'string' } } as const;
+const TLS = {
+  rounds: { type: 'string' },
+  contenders: { type: 'string' },
+  flood: { type: 'boolean' },
+} as const;
 
 const PROTOCOLS = { rounds: { type: 'string' }, only: { type: 'string' } } as const;
+
+const OUTBOUND = { ...EXTENT, contenders: { type: 'string' } } as const;
 
 const ROUNDS = { rounds: { type: 'string' } } as const;
 
@@ -73,6 +81,7 @@ const FULL: Extent = { rounds: 15, seconds: 0.6 };
 const QUICK: Extent = { rounds: 3, seconds: 0.25 };
 const GROWTH: Extent = { rounds: 5, seconds: 0.5 };
 const TLS_ROUNDS = 7;
+const OUTBOUND_EXTENT: Extent = { rounds: 7, seconds: 0.4 };
 const SHARED_ROUNDS = 15;
 const PROTOCOL_ROUNDS = 9;
 // A build's turn takes some 5 ms, so that all of them meet the same machine in a round.
@@ -120,6 +129,7 @@ export function parseTlsOptions(args: readonly string[], known: readonly string[
   return {
     rounds: roundsOf(values.rounds, TLS_ROUNDS),
     contenders: namesOf('--contenders', values.contenders, known),
+    flood: values.flood ?? false,
   };
 }
 
@@ -132,6 +142,18 @@ export function parseProtocolOptions(
   return {
     rounds: roundsOf(values.rounds, PROTOCOL_ROUNDS),
     only: namesOf('--only', values.only, known),
+  };
+}
+
+/** @throws UsageError */
+export function parseOutboundOptions(
+  args: readonly string[],
+  known: readonly string[],
+): Extent & Pick<TlsOptions, 'contenders'> {
+  const { values } = explained(() => parseArgs({ args: [...args], options: OUTBOUND }), OUTBOUND);
+  return {
+    ...extentOf(values, OUTBOUND_EXTENT),
+    contenders: namesOf('--contenders', values.contenders, known),
   };
 }
 

@@ -2,6 +2,7 @@
 #include "tls.h"
 
 #include <climits>
+#include <ctime>
 #include <string>
 #include <vector>
 
@@ -186,6 +187,7 @@ void TlsSeat::Register(Napi::Env env, Napi::Object exports) {
                                          InstanceMethod<&TlsSeat::Has>("has"),
                                          InstanceMethod<&TlsSeat::Fact>("fact"),
                                          InstanceMethod<&TlsSeat::Close>("close"),
+                                         InstanceMethod<&TlsSeat::ProcessorMs>("processorMs"),
                                      }));
 }
 
@@ -249,6 +251,12 @@ void TlsSeat::Close(const Napi::CallbackInfo& info) {
   Arguments arguments(info, "TlsSeat.close");
   const int slot = arguments.Int(0, "slot", 0, INT_MAX);
   if (!arguments.Failed()) sessions_->Free(slot);
+}
+
+Napi::Value TlsSeat::ProcessorMs(const Napi::CallbackInfo& info) {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return Napi::Number::New(info.Env(), time.tv_sec * 1e3 + time.tv_nsec / 1e6);
 }
 
 }  // namespace wasmpoll

@@ -40,6 +40,7 @@ class TlsSeat : public Napi::ObjectWrap<TlsSeat> {
   Napi::Value Has(const Napi::CallbackInfo& info);
   Napi::Value Fact(const Napi::CallbackInfo& info);
   void Close(const Napi::CallbackInfo& info);
+  Napi::Value ProcessorMs(const Napi::CallbackInfo& info);
 
   std::shared_ptr<TlsState> state_;
   std::shared_ptr<TlsSessions> sessions_;

@@ -16,6 +16,7 @@ export const protocols = {
   lines: 'stub',
   mqtt: 'incremental',
   proxy: 'stub',
+  'resp-cache': 'incremental',
   resp: 'incremental',
 };
 

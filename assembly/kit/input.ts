@@ -33,9 +33,11 @@ export {
   hold,
   need,
   next,
+  offset,
   ok,
   refuse,
   rest,
+  rewind,
   take,
 } from './message';
 export * from './numbers';

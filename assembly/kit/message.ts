@@ -118,6 +118,16 @@ export function rest(): i32 {
   return <i32>(end - at);
 }
 
+/** @returns how many bytes of the message were read so far */
+export function offset(): i32 {
+  return <i32>(at - start);
+}
+
+/** The next read begins where the message does. Not within a frame. */
+export function rewind(): void {
+  if (standing === GOOD && !framed) at = start;
+}
+
 /** Whether so many bytes are there. If not, the message is read again when they are. */
 export function need(bytes: i32): boolean {
   if (standing !== GOOD) return false;

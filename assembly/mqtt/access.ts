@@ -10,6 +10,7 @@ class User {
   ) {}
 }
 
+const COLON: u8 = 0x3a;
 const READ: i32 = 1;
 const WRITE: i32 = 2;
 
@@ -74,9 +75,10 @@ function readNumber(given: Bytes, line: i32, least: i32, most: i32): i32 {
 }
 
 function readUser(given: Bytes, line: i32): void {
+  const parted = given.find(COLON) >= 0;
   const name = given.cut(':').keep();
   check(
-    name.length > 0 && name.length <= 64 && !name.is('*'),
+    parted && name.length > 0 && name.length <= 64 && !name.is('*'),
     line,
     'write user = NAME:PASSWORD, with a name of 1 to 64 bytes',
   );

@@ -22,14 +22,15 @@ const RECEIVED: u8 = 3;
 /** What became of a message. */
 export const DROPPED: i32 = 0;
 export const WRITTEN: i32 = 1;
-export const WAITS: i32 = 2;
+/** It waits, or is nothing for the client. */
+export const KEPT_BACK: i32 = 2;
 
 const IDS: u64 = 65_535;
 const STORED_MS: u32 = 3_600_000;
 
 const idOf = (number: u64): i32 => <i32>(number % IDS) + 1;
 
-/** @returns DROPPED, WRITTEN or WAITS */
+/** @returns DROPPED, WRITTEN or KEPT_BACK */
 export function deliver(
   connection: Connection,
   client: Client,
@@ -39,8 +40,9 @@ export function deliver(
   data: Bytes,
 ): i32 {
   // Without data it only ends what was retained.
-  if (data.length === 0 || !message.open(data)) return DROPPED;
-  if ((tag & NO_LOCAL) !== 0 && message.sender === client.key) return WAITS;
+  if (data.length === 0) return KEPT_BACK;
+  if (!message.open(data)) return DROPPED;
+  if ((tag & NO_LOCAL) !== 0 && message.sender === client.key) return KEPT_BACK;
   const qos = min(tag & QOS, message.qos);
   if (qos > 0 && (client.held > 0 || isFull(client))) {
     return hold(connection, client, tag, retained, topic, data);
@@ -153,7 +155,7 @@ function hold(
   }
   client.held += 1;
   fetch(connection, client);
-  return WAITS;
+  return KEPT_BACK;
 }
 
 /** Asks for messages that wait, as many as may be open. */
@@ -166,7 +168,7 @@ function fetch(connection: Connection, client: Client): void {
   }
 }
 
-/** A message that has waited is there. @returns DROPPED, WRITTEN or WAITS */
+/** A message that has waited is there. @returns DROPPED, WRITTEN or KEPT_BACK */
 export function fetched(connection: Connection, client: Client, status: i32, value: Bytes): i32 {
   client.asked -= 1;
   store.remove(null, 0, keyOf(client, client.heldFrom));

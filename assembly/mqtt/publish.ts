@@ -48,12 +48,19 @@ export function receive(client: Client, flags: i32): boolean {
     acknowledge(client, codes.PUBREC, id, 0);
     return false;
   }
-  const code = mayPublish(client, topic)
-    ? put(client, topic, qos, flags, body)
-    : codes.NOT_AUTHORIZED;
+  // Until it is released, the same number is the same message.
+  if (qos === 2 && !addToRanges(releasesOf(client), RECEIVE_MOST, id)) {
+    fail(codes.TOO_MANY);
+    return false;
+  }
+  const allowed = mayPublish(client, topic);
+  const code = allowed ? put(client, topic, qos, flags, body) : codes.NOT_AUTHORIZED;
   if (code === codes.QUOTA && (client.level < 5 || qos === 0)) fail(code);
   else if (qos === 1) acknowledge(client, codes.PUBACK, id, code);
-  else if (qos === 2) promise(client, id, code);
+  else if (qos === 2) acknowledge(client, codes.PUBREC, id, code);
+  if (qos === 2 && code !== 0 && client.level === 5) {
+    takeFromRanges(releasesOf(client), RECEIVE_MOST, id);
+  }
   return code === 0;
 }
 
@@ -95,12 +102,6 @@ export function spread(topic: Bytes, data: Bytes, retain: boolean, empty: boolea
   if (!retain || !empty) return publish(topic, data, retain ? PUBLISH_RETAIN : 0);
   publish(topic, data.slice(0, 0), PUBLISH_RETAIN);
   return publish(topic, data);
-}
-
-// Until it is released, the same number is the same message.
-function promise(client: Client, id: i32, code: i32): void {
-  if (code === 0 && !addToRanges(releasesOf(client), RECEIVE_MOST, id)) fail(codes.TOO_MANY);
-  else acknowledge(client, codes.PUBREC, id, code);
 }
 
 /** PUBREL */

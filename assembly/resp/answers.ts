@@ -1,56 +1,64 @@
-// Answers: what a client is told, in RESP2 or RESP3. They are written to `reply`.
+// Answers: what a client is told, in RESP2 or RESP3. They go to `reply`, unless it is said otherwise.
 
-import { Bytes, reply, STATUS_LIMIT, STATUS_UNAVAILABLE, STATUS_UNKNOWN } from '../kit';
+import { Bytes, Output, reply, STATUS_LIMIT, STATUS_UNAVAILABLE, STATUS_UNKNOWN } from '../kit';
+import { ERRORS, note } from './counts';
 import { args, count } from './request';
 
 /** Whether the client that is answered has asked for RESP3. */
 let third: boolean = false;
+/** Where answers are written. */
+let out: Output = reply;
 
 export function speak(protocol: i32): void {
   third = protocol === 3;
 }
 
+export function writeTo(output: Output): void {
+  out = output;
+}
+
 export function simple(text: string): void {
-  reply.text('+').text(text).text('\r\n');
+  out.text('+').text(text).text('\r\n');
 }
 
 export function ok(): void {
-  reply.text('+OK\r\n');
+  out.text('+OK\r\n');
 }
 
 export function error(text: string): void {
-  reply.text('-').text(text).text('\r\n');
+  note(ERRORS);
+  out.text('-').text(text).text('\r\n');
 }
 
 export function integer(value: i64): void {
-  reply.text(':').decimal(value).text('\r\n');
+  out.text(':').decimal(value).text('\r\n');
 }
 
 export function bulk(bytes: Bytes): void {
-  reply.text('$').decimal(bytes.length).text('\r\n').bytes(bytes).text('\r\n');
+  out.text('$').decimal(bytes.length).text('\r\n').bytes(bytes).text('\r\n');
 }
 
 export function text(value: string): void {
-  reply.text('$').decimal(String.UTF8.byteLength(value)).text('\r\n').text(value).text('\r\n');
+  out.text('$').decimal(String.UTF8.byteLength(value)).text('\r\n').text(value).text('\r\n');
 }
 
 export function nothing(): void {
-  reply.text(third ? '_\r\n' : '$-1\r\n');
+  out.text(third ? '_\r\n' : '$-1\r\n');
 }
 
 export function list(length: i32): void {
-  reply.text('*').decimal(length).text('\r\n');
+  out.text('*').decimal(length).text('\r\n');
 }
 
 /** So many pairs of a key and a value follow. */
 export function map(pairs: i32): void {
-  if (third) reply.text('%').decimal(pairs).text('\r\n');
+  if (third) out.text('%').decimal(pairs).text('\r\n');
   else list(2 * pairs);
 }
 
 /** Something that the client has not asked for follows, of so many parts. */
 export function push(length: i32): void {
-  reply
+  out
     .text(third ? '>' : '*')
     .decimal(length)
     .text('\r\n');

@@ -1,9 +1,10 @@
 // Changes: commands whose new value depends on the old one, and GETRANGE. Each reads, and writes if nothing has
 // changed meanwhile; otherwise it begins again.
 
-import { Bytes, Connection, view } from '../kit';
+import { Bytes, Connection, literal, view } from '../kit';
 import { bulk, error, integer, nothing, notInteger, ok, shown } from './answers';
 import { Client, change, end, FOUND, isLost, proceed, WRITTEN } from './client';
+import { LongDouble } from './long-double';
 import { ends, integerOf, isInteger, KEEPING, LONGEST, readEnds, readExpiry } from './numbers';
 import { args, count } from './request';
 import { compose, expiry, found, time } from './value';
@@ -12,6 +13,8 @@ import { compose, expiry, found, time } from './value';
 const NUMBER: i32 = 0;
 const OLD: i32 = 1;
 const OK: i32 = 2;
+/** The sum of the old value and the argument. */
+const FLOAT: i32 = 3;
 
 /** @returns whether there is something to be done with the value: `found`. If not, all is done for now */
 function isFound(connection: Connection, client: Client, answers: i32): boolean {
@@ -20,7 +23,8 @@ function isFound(connection: Connection, client: Client, answers: i32): boolean 
   if (answers === NUMBER) integer(client.sum);
   else if (answers === OK) ok();
   else if (isLost(connection)) error('ERR the answer is lost; it has happened');
-  else old();
+  else if (answers === OLD) old();
+  else if (readSum()) bulk(sum.text());
   end(connection, client);
   return false;
 }
@@ -53,6 +57,32 @@ export function increment(connection: Connection, client: Client, delta: i64): v
   }
   client.sum = before + delta;
   change(connection, client, args[1], compose(expiry).decimal(client.sum).view());
+}
+
+const sum = new LongDouble();
+const delta = new LongDouble();
+const zero = literal('0');
+
+/** INCRBYFLOAT */
+export function incrementFloat(connection: Connection, client: Client): void {
+  if (!isFound(connection, client, FLOAT)) return;
+  if (readSum() && !sum.infinite) {
+    change(connection, client, args[1], compose(expiry).bytes(sum.text()).view());
+    return;
+  }
+  error(
+    `ERR ${sum.infinite ? 'increment would produce NaN or Infinity' : 'value is not a valid float'}`,
+  );
+  end(connection, client);
+}
+
+/** Adds the argument to what was found. @returns whether both are numbers */
+function readSum(): boolean {
+  const value = found;
+  const are = sum.read(value === null ? zero : value) && delta.read(args[2]);
+  if (are) sum.add(delta);
+  else sum.infinite = false;
+  return are;
 }
 
 export function append(connection: Connection, client: Client): void {

@@ -4,28 +4,38 @@
 import {
   Bytes,
   Connection,
+  config,
   input,
-  Session,
+  Names,
+  namesAt,
   STATUS_ABSENT,
   STATUS_CONFLICT,
   STATUS_LIMIT,
   STATUS_OK,
+  stateSize,
   store,
   viewOf,
 } from '../kit';
 import { error, failed } from './answers';
+import { Reader } from './request';
 import { expiryOf, read, remaining } from './value';
 
 @unmanaged
-export class Client extends Session {
+export class Client extends Reader {
   /** Replies of the store that are still to come. */
   pending!: i32;
   /** 1 while reading waits until there are none. */
   waits!: i32;
   /** Of the command that is first in the input: BEGIN, READING, FOUND, WRITING or WRITTEN. */
   step!: i32;
-  /** How many of its keys were asked for. */
+  /** How many of its keys were asked for, and where in the message the next one stands; 0 for a line of words. */
   asked!: i32;
+  from!: i32;
+  /** How many there are, and the form of the command. */
+  keys!: i32;
+  form!: i32;
+  /** Messages that wait until the answer is complete. */
+  held!: i32;
   /** What it answers, or counts in. */
   sum!: i64;
   /** The version of the key that it changes. */
@@ -41,6 +51,31 @@ export class Client extends Session {
 }
 
 export const NAME_BYTES: i32 = 64;
+/** What the channels of a connection may take. */
+let channelBytes: i32 = 0;
+
+/** @returns bytes of a state block */
+export function clientBytes(): i32 {
+  channelBytes = <i32>config.decimal('channelBytes', 64, 60_000, 512);
+  return stateSize<Client>(NAME_BYTES + channelBytes);
+}
+
+/** The channels and patterns of a connection, which stand behind the name. */
+export function namesOf(client: Client): Names {
+  return namesAt(changetype<usize>(client) + offsetof<Client>() + NAME_BYTES);
+}
+
+/** @returns whether there was room for one more */
+export function addName(client: Client, name: Bytes, mark: i32): boolean {
+  if (namesOf(client).add(name, mark, channelBytes)) return true;
+  error(`ERR the channels of a connection take at most ${channelBytes} bytes: see channelBytes`);
+  return false;
+}
+
+/** Whether all that it may ask for now is about channels. */
+export function isSubscriber(client: Client): boolean {
+  return client.protocol !== 3 && namesOf(client).count > 0;
+}
 
 export const BEGIN: i32 = 0;
 const READING: i32 = 1;
@@ -118,14 +153,19 @@ export function stepped(
     client.version = store.version(data, length);
     values.set(connection.id, store.value(data, length).copy());
     client.step = FOUND;
-  } else if (status === STATUS_CONFLICT || (client.step === WRITING && status === STATUS_ABSENT)) {
+  } else if (client.step === WRITING && isWritten(client, status)) client.step = WRITTEN;
+  else if (status === STATUS_CONFLICT || status === STATUS_ABSENT) {
     // Somebody else was quicker.
     end(connection, client);
-  } else if (client.step === WRITING && status === STATUS_OK) client.step = WRITTEN;
-  else {
+  } else {
     client.status = status;
     client.step = FAILED;
   }
+}
+
+/** What was not there, and ends at once, is deleted as well: it is still not there. */
+function isWritten(client: Client, status: i32): boolean {
+  return status === STATUS_OK || (status === STATUS_ABSENT && client.version === store.NONE);
 }
 
 /** Writes what `next` holds, or deletes the key, if it is still what was found; or begins again. */
@@ -149,6 +189,9 @@ export function change(
   client.step = WRITING;
   wait(connection, client);
 }
+
+/** Whether an answer has begun, and more of it is to come. */
+export const isAnswered = (client: Client): boolean => client.keys > 0 && client.form === 0;
 
 /** The command is answered. */
 export function end(connection: Connection, client: Client): void {

@@ -1,10 +1,12 @@
 // Replies: commands that the store answers with one request for each key, so that many are on their way at
 // once. The tag of a request is the form of its answer.
 
-import { Bytes, Connection, STATUS_ABSENT, STATUS_CONFLICT, STATUS_OK, store } from '../kit';
+import { Bytes, Connection, input, STATUS_ABSENT, STATUS_CONFLICT, STATUS_OK, store } from '../kit';
 import { bulk, failed, integer, list, nothing, ok, simple } from './answers';
+import { release } from './channels';
 import { Client, isAsked, wait } from './client';
-import { args, count } from './request';
+import { HITS, MISSES, note } from './counts';
+import { args, count, readBulk, second } from './request';
 import { compose, expiry, found, read, remaining, time } from './value';
 
 export const GET: i32 = 1;
@@ -85,35 +87,54 @@ function write(
 
 /** MGET, whose form is 0, and DEL, UNLINK, EXISTS and TOUCH of several keys: as many at once as the store takes. */
 export function several(connection: Connection, client: Client, form: i32): void {
-  if (client.asked === 0) {
-    // The answers of commands before this one come first.
-    if (client.pending > 0) {
-      wait(connection, client);
-      return;
-    }
-    client.sum = 0;
-    client.status = 0;
-    if (form === 0) list(count - 1);
+  // The answers of commands before this one come first.
+  if (client.pending > 0) {
+    wait(connection, client);
+    return;
   }
-  for (; client.asked < count - 1; client.asked += 1) {
-    const key = args[client.asked + 1];
-    let status: i32;
-    if (form === DELETE) status = store.remove(connection, DELETED, key);
-    else status = store.get(connection, form === 0 ? ELEMENT : COUNTED, key);
-    if (status === STATUS_OK) client.pending += 1;
+  client.keys = count - 1;
+  client.form = form;
+  client.from = second;
+  client.sum = 0;
+  client.status = 0;
+  if (form === 0) list(client.keys);
+  goOn(connection, client);
+}
+
+/** Asks for the next keys of such a command. Those before are not read again: there may be thousands. */
+export function goOn(connection: Connection, client: Client): void {
+  const isArray = client.from > 0;
+  if (isArray) {
+    input.rewind();
+    input.take(client.from);
+  }
+  for (; client.asked < client.keys; client.asked += 1) {
+    const from = input.offset();
+    const key = isArray ? readBulk() : args[client.asked + 1];
+    if (ask(connection, client, key)) client.pending += 1;
     else if (client.pending > 0) {
+      if (isArray) client.from = from;
       wait(connection, client);
       return;
-    } else if (form === 0) nothing();
+    } else if (client.form === 0) nothing();
   }
+  if (isArray) client.from = input.offset();
   if (client.pending > 0) {
     wait(connection, client);
     return;
   }
   client.asked = 0;
-  if (form === 0) return;
-  if (client.status !== 0) failed(client.status);
+  client.keys = 0;
+  if (client.form === 0) release(connection, client);
+  else if (client.status !== 0) failed(client.status);
   else integer(client.sum);
+}
+
+/** @returns whether the store was asked */
+function ask(connection: Connection, client: Client, key: Bytes): boolean {
+  const form = client.form;
+  if (form === DELETE) return store.remove(connection, DELETED, key) === STATUS_OK;
+  return store.get(connection, form === 0 ? ELEMENT : COUNTED, key) === STATUS_OK;
 }
 
 /** The store has replied to one of them. */
@@ -139,6 +160,7 @@ export function answer(client: Client, form: i32, status: i32, data: usize, leng
 function show(client: Client, form: i32): void {
   const value = found;
   if (form === GET || form === ELEMENT) {
+    note(value === null ? MISSES : HITS);
     if (value === null) nothing();
     else bulk(value);
   } else if (form === COUNTED) client.sum += value === null ? 0 : 1;

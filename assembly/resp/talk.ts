@@ -1,6 +1,6 @@
 // Talk: commands about the connection and the server, and not about keys.
 
-import { Bytes, CLOSE_GRACEFUL, Connection, tail } from '../kit';
+import { Bytes, CLOSE_GRACEFUL, Connection, tail, view } from '../kit';
 import {
   bulk,
   error,
@@ -17,6 +17,7 @@ import {
   unknownSubcommand,
   wrongArity,
 } from './answers';
+import { leaveAll } from './channels';
 import { Client, NAME_BYTES } from './client';
 import { isInteger } from './numbers';
 import { args, count } from './request';
@@ -36,6 +37,11 @@ export function talk(
     ok();
     connection.close(CLOSE_GRACEFUL);
   } else if (name.like('reset')) {
+    if (count > 1) {
+      wrongArity('reset');
+      return true;
+    }
+    leaveAll(connection, client);
     client.protocol = 2;
     client.trusted = 0;
     client.named = 0;
@@ -53,6 +59,22 @@ export function talk(
   else if (name.like('info')) info();
   else return false;
   return true;
+}
+
+/** What a subscriber may say by RESP2, besides. */
+export function subscriberTalk(connection: Connection, client: Client, name: Bytes): void {
+  if (name.like('ping') && count <= 2) {
+    list(2);
+    text('pong');
+    bulk(count === 2 ? args[1] : view(0, 0));
+  } else if (name.like('ping') || name.like('quit') || name.like('reset')) {
+    talk(connection, client, name, null);
+  } else {
+    const command = shown(name, 128).toLowerCase();
+    error(
+      `ERR Can't execute '${command}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context`,
+    );
+  }
 }
 
 function ping(): void {
@@ -88,19 +110,12 @@ function isRight(
   password: Bytes | null,
 ): boolean {
   const known = user === null || user.is(DEFAULT_USER);
-  if (known && (password === null || isSame(given, password))) {
+  if (known && (password === null || given.equalsSecret(password))) {
     client.trusted = 1;
     return true;
   }
   error('WRONGPASS invalid username-password pair or user is disabled.');
   return false;
-}
-
-/** In a time that does not tell where they differ. */
-function isSame(one: Bytes, other: Bytes): boolean {
-  let difference = one.length ^ other.length;
-  for (let i = 0; i < one.length; i += 1) difference |= one.byte(i) ^ other.byte(i % other.length);
-  return difference === 0;
 }
 
 function hello(connection: Connection, client: Client, password: Bytes | null): void {
@@ -205,6 +220,7 @@ function setName(client: Client, name: Bytes): void {
 // Clients ask for tables of commands to complete and check what is typed; without them they go on.
 function commandCommand(): void {
   if (count > 1 && args[1].like('docs')) map(0);
+  else if (count > 1 && args[1].like('count')) integer(0);
   else list(0);
 }
 

@@ -53,7 +53,8 @@ const wasmpoll = (workers: number): TlsContender => ({
   },
 });
 
-const ours = [process.execPath, cli, '--log-level', 'error'];
+/** Ours, without what it listens on. */
+export const ours = [process.execPath, cli, '--log-level', 'error'];
 
 const installed = async (program: string, argument: string): Promise<string | null> =>
   (await outputOf([program, argument])) === null ? `no ${program} (apt-get install)` : null;

@@ -24,11 +24,19 @@ const HANDSHAKES = 80;
 // Until V8 has compiled what it will: the first handshakes, which are interpreted, take half as much again.
 const WARM_UP = { small: 40_000, large: 2000, handshakes: 1000 };
 
+// A thread may have ended since it was listed.
+function childrenOf(file: string): string[] {
+  try {
+    return readFileSync(file, 'utf8').trim().split(' ').filter(Boolean);
+  } catch (error) {
+    if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return [];
+    throw error;
+  }
+}
+
 function family(pid: number): number[] {
   const threads = readdirSync(`/proc/${pid}/task`);
-  const children = threads.flatMap((thread) =>
-    readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').trim().split(' ').filter(Boolean),
-  );
+  const children = threads.flatMap((thread) => childrenOf(`/proc/${pid}/task/${thread}/children`));
   return [pid, ...children.flatMap((child) => family(Number(child)))];
 }
 
@@ -51,13 +59,15 @@ export class Target {
   static async create(running: Running, load: readonly string[]): Promise<Target> {
     const child = new Child([...load, String(running.port)]);
     await child.shows(/^ready$/m);
-    const target = new Target(running, child);
-    // Connections are opened, and code is compiled.
-    await target.#ask(`echo ${SMALL} ${WARM_UP.small}`);
-    await target.#ask(`echo ${LARGE} ${WARM_UP.large}`);
-    await target.#ask(`shake ${WARM_UP.handshakes} 0`);
-    await target.#ask(`shake ${WARM_UP.handshakes} 1`);
-    return target;
+    return new Target(running, child);
+  }
+
+  /** Connections are opened, and code is compiled. */
+  async warmUp(): Promise<void> {
+    await this.#ask(`echo ${SMALL} ${WARM_UP.small}`);
+    await this.#ask(`echo ${LARGE} ${WARM_UP.large}`);
+    await this.#ask(`shake ${WARM_UP.handshakes} 0`);
+    await this.#ask(`shake ${WARM_UP.handshakes} 1`);
   }
 
   async #ask(command: string): Promise<number> {
@@ -99,8 +109,13 @@ export class Target {
     };
   }
 
-  /** Bytes of memory that a connection takes which has been used once, and is idle. */
-  async idleBytes(connections: number): Promise<number> {
+  /**
+   * Bytes of memory that a connection takes which has been used once, and is idle. To be asked of processes that have
+   * not served before: others have memory to spare.
+   * @param first are open before any is counted: what a process takes once is not theirs
+   */
+  async idleBytes(first: number, connections: number): Promise<number> {
+    await this.#ask(`hold ${first}`);
     const before = this.#residentBytes();
     await this.#ask(`hold ${connections}`);
     return (this.#residentBytes() - before) / connections;

@@ -54,11 +54,11 @@ export class Facts {
     return this.#headerOf(slot)?.source ?? this.#socketPeer(slot) ?? '';
   }
 
-  /** The operator's name for the listener that it came by, or for the upstream that it leads to. */
+  /** The operator's name for the listener that it came by; of one that leads to an upstream, `upstream NAME`. */
   listener(slot: number): string {
-    return (
-      this.#upstream(slot) ?? this.#listeners.name(this.#table[slot * COLUMNS + LISTENER]!) ?? ''
-    );
+    const upstream = this.#upstream(slot);
+    if (upstream !== null) return `upstream ${upstream}`;
+    return this.#listeners.name(this.#table[slot * COLUMNS + LISTENER]!) ?? '';
   }
 
   // Null for one that came by a listener.

@@ -53,6 +53,8 @@ export interface TlsSeat {
   fact(slot: number, name: string): string | undefined;
   /** Ends a session, if there is one, and says nothing to the peer. */
   close(slot: number): void;
+  /** Milliseconds that this thread has had of the processor. */
+  processorMs(): number;
 }
 
 /** TLS as a reactor has it. */

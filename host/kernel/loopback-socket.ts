@@ -49,6 +49,11 @@ export class Socket {
     return this.#bytes > 0 || this.ended || this.reset || this.hello;
   }
 
+  /** Bytes that have come, and were not received. */
+  get waiting(): number {
+    return this.#bytes;
+  }
+
   /** Bytes that the other end has room for. */
   get room(): number {
     return this.peer === null ? 0 : this.peer.#capacity - this.peer.#bytes;

@@ -80,6 +80,11 @@ export class LoopbackSeat implements TlsSeat {
     this.#sessions.delete(slot);
   }
 
+  /** No step takes any time. */
+  processorMs(): number {
+    return 0;
+  }
+
   /** Sessions that are there. */
   get count(): number {
     return this.#sessions.size;

@@ -8,6 +8,7 @@ import {
   BYTES_OUT,
   CLOSING,
   COLUMNS,
+  CONNECTING,
   DECLINED,
   DOOMED,
   ENDED,
@@ -17,7 +18,6 @@ import {
   HANDSHAKING,
   HELD_BYTES,
   LINGERING,
-  LISTENER,
   OPEN,
   OUTPUT_BYTES,
   PAUSED,
@@ -35,9 +35,7 @@ export type Waiting = 'backlog' | 'guest' | 'more' | 'requests' | null;
 export interface ConnectionRow {
   readonly handle: number;
   readonly fd: number;
-  /** The number of the listener that it came by. */
-  readonly listener: number;
-  readonly state: 'handshake' | 'open' | 'ended' | 'closing' | 'lingering';
+  readonly state: 'connecting' | 'handshake' | 'open' | 'ended' | 'closing' | 'lingering';
   readonly waiting: Waiting;
   /** Monotonic milliseconds. */
   readonly openedMs: number;
@@ -76,11 +74,12 @@ export class ConnectionRows {
     return this.#table[slot * COLUMNS + HANDLE] !== 0;
   }
 
-  /** Whether the slot has a connection with a descriptor. */
+  /** Whether the slot has a connection with a descriptor, or one that is being made. */
   has(slot: number): boolean {
     const base = slot * COLUMNS;
-    const open = (this.#table[base + FLAGS]! & (OPEN | DOOMED)) === OPEN;
-    return open && this.#table[base + FD]! >= 0;
+    const flags = this.#table[base + FLAGS]!;
+    if ((flags & (OPEN | DOOMED)) !== OPEN) return false;
+    return this.#table[base + FD]! >= 0 || (flags & CONNECTING) !== 0;
   }
 
   /** Whether the slot has this very connection, with this descriptor. */
@@ -111,7 +110,6 @@ export class ConnectionRows {
     return {
       handle: this.#table[base + HANDLE]!,
       fd: this.#table[base + FD]!,
-      listener: this.#table[base + LISTENER]!,
       state: stateOf(flags),
       waiting: this.#waiting(base, flags),
       openedMs: this.key(slot, 'openedMs'),
@@ -142,6 +140,7 @@ export const bytesOut = (table: Int32Array, times: Float64Array, slot: number): 
 function stateOf(flags: number): ConnectionRow['state'] {
   if ((flags & LINGERING) !== 0) return 'lingering';
   if ((flags & CLOSING) !== 0) return 'closing';
+  if ((flags & CONNECTING) !== 0) return 'connecting';
   if ((flags & (AWAITING | HANDSHAKING)) !== 0) return 'handshake';
   return (flags & ENDED) !== 0 ? 'ended' : 'open';
 }

@@ -34,8 +34,9 @@ export class Dialing {
     while (answers.look()) {
       this.#take(answers.handle, answers.fd);
       rest();
-      if (this.#parts.clock.spent()) return answers.look();
+      if (this.#parts.clock.spent() && answers.look()) return true;
     }
+    if (this.#others.outgoing.due) this.#others.outgoing.redial();
     return false;
   }
 

@@ -33,6 +33,8 @@ export class Handshakes {
   #queued = 0;
   #count = 0;
   readonly #mostSteps: number;
+  /** The thread's processor time at the end of the last steps. */
+  #restedMs = 0;
   /** Steps are performed, not put off. */
   shaking = false;
   /** Slots that have something for a step, in this round. */
@@ -102,19 +104,26 @@ export class Handshakes {
   /**
    * Performs steps that were put off: one at least, and more for as long as the round has spent on others. So
    * a flood of handshakes takes half of the time at most, and no message waits for more than that, or for one step.
+   * It is the processor's time: others that stood still on a busy machine have not spent any.
    * @returns how many
    */
   shake(performer: Performer): number {
     const count = Math.min(this.#postponed, this.#mostSteps);
     if (this.#postponed === 0) return 0;
-    const others = this.#clock.passed;
+    const seat = this.#tls?.seat;
+    const begun = seat?.processorMs() ?? 0;
+    const others = Math.min(this.#clock.passed, begun - this.#restedMs);
+    let spent = 0;
     this.shaking = true;
     let next = 0;
     for (; next < count; next += 1) {
-      if (next > 0 && this.#clock.passed > 2 * others) break;
+      // The next one is likely to take what the others took.
+      if (next > 0 && spent + spent / next > others) break;
       this.#step(this.#later[next]!, performer);
+      spent = (seat?.processorMs() ?? 0) - begun;
     }
     this.shaking = false;
+    this.#restedMs = begun + spent;
     for (let left = next; left < this.#postponed; left += 1) this.#leave(this.#later[left]!);
     this.#postponed = 0;
     return next;

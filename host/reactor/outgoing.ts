@@ -14,6 +14,8 @@ export class Outgoing {
   readonly #ties: Int32Array;
   /** Those that are open, or being made. */
   count = 0;
+  /** What another thread had asked for may have to be asked for again. */
+  due = false;
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -69,7 +71,7 @@ export class Outgoing {
     }
   }
 
-  /** What another thread had asked for is asked for again; those whose callback it has not returned from are none. */
+  /** Counts anew, after another thread has left the table. */
   recover(): void {
     const { connections, outbound, upstreams } = this.#parts;
     if (upstreams === null) return;
@@ -81,9 +83,19 @@ export class Outgoing {
       if ((flags & (OPEN | OUTBOUND)) !== (OPEN | OUTBOUND)) continue;
       open[this.#table[base + LISTENER]!]! += 1;
       this.count += 1;
-      const waits = (flags & (CONNECTING | ASKED | DOOMED)) === CONNECTING;
-      if (waits) this.#dial(slot);
     }
     outbound.counts!.recount(upstreams.seat, open);
+    this.due = true;
+  }
+
+  /** To be called when no answer is left: who waits still is asked for again. */
+  redial(): void {
+    const { connections } = this.#parts;
+    this.due = false;
+    for (let slot = 0; slot < connections.end; slot += 1) {
+      const flags = this.#table[slot * COLUMNS + FLAGS]!;
+      const waiting = flags & (OPEN | CONNECTING | ASKED | DOOMED);
+      if (waiting === (OPEN | CONNECTING)) this.#dial(slot);
+    }
   }
 }

@@ -92,7 +92,7 @@ export class Reactor {
     return this.#parts.connections.has(handle);
   }
 
-  get facts(): Pick<Parts['facts'], 'peerAddress'> {
+  get facts(): Pick<Parts['facts'], 'peerAddress' | 'listener'> {
     return this.#parts.facts;
   }
 

@@ -22,14 +22,14 @@ export interface ConnectionInfo {
   readonly worker: number;
   /** Its address; '' when it is gone. */
   readonly peer: string;
-  /** As the operator has written its address. */
+  /** As the operator has written its address; `upstream NAME` of a connection to an upstream. */
   readonly listener: string;
   readonly ageMs: number;
   readonly bytesIn: number;
   readonly bytesOut: number;
   readonly backlogBytes: number;
   readonly heldBytes: number;
-  /** `handshake`: its PROXY header or TLS is awaited; `ended`: the peer has finished sending; `closing`, `lingering`: it was given its end. */
+  /** `connecting`: it is being made; `handshake`: its PROXY header or TLS is awaited; `ended`: the peer has finished sending; `closing`, `lingering`: it was given its end. */
   readonly state: ConnectionRow['state'];
   /** What input waits for: the `backlog` to shrink, the `guest`, `more` input, or `requests`; null for the peer. */
   readonly waiting: ConnectionRow['waiting'];
@@ -70,14 +70,10 @@ const inOrder = (a: Place, b: Place): number => b.value - a.value || a.id - b.id
 const behind = (value: number, id: number, place: Place): boolean =>
   value < place.value || (value === place.value && id > place.id);
 
-/**
- * @param listener the operator's name for the one of this number
- * @throws WasmpollError ERR_OPTION
- */
+/** @throws WasmpollError ERR_OPTION */
 export async function pageOf(
   tables: readonly ConnectionTable[],
   query: ConnectionsQuery,
-  listener: (number: number) => string,
 ): Promise<ConnectionsPage> {
   const { limit = 100, sort = 'id', after } = query;
   if (!(Number.isInteger(limit) && limit >= 1 && limit <= MOST)) {
@@ -96,9 +92,10 @@ export async function pageOf(
     const peer = table.peer(slot);
     // The descriptor may be another connection's by now, or closed.
     if (!table.rows.holds(slot, row)) return [];
-    const { handle, fd: _, listener: number, openedMs, ...rest } = row;
+    const listener = table.listener(slot);
+    const { handle, fd: _, openedMs, ...rest } = row;
     const ageMs = Math.max(0, Math.round(now - openedMs));
-    const places = { worker: table.index, peer, listener: listener(number) };
+    const places = { worker: table.index, peer, listener };
     return [{ id: idOf(table.index, handle), ...places, ageMs, ...rest }];
   });
   const last = shown.at(-1);

@@ -131,7 +131,7 @@ export class Server extends WatchedEmitter {
    */
   async connections(query: ConnectionsQuery = {}): Promise<ConnectionsPage> {
     const tables = this.#last === undefined ? this.#engine.roster.tables() : [];
-    return pageOf(tables, query, (number) => this.#listening.table.name(number) ?? '');
+    return pageOf(tables, query);
   }
 
   /**

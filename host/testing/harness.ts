@@ -9,22 +9,23 @@ import type { Policy } from '../policy.ts';
 import { RateLimit } from '../rate-limit.ts';
 import type { Failure, Observer } from '../reactor/observer.ts';
 import { Reactor } from '../reactor/reactor.ts';
+import { Entrance } from './entrance.ts';
 import { type Inspection, inspect } from './inspection.ts';
-import { Listeners } from './listeners.ts';
 import {
   type ConnectOptions,
   configBytes,
   type HarnessGround,
   type HarnessOptions,
   type HarnessStats,
-  LISTENER,
   type LogLine,
   resolveOptions,
   type SwapOptions,
 } from './options.ts';
-import { Peer } from './peer.ts';
+import type { Peer } from './peer.ts';
 import { Peers } from './peers.ts';
 import { Program } from './program.ts';
+import type { Upstream } from './upstream.ts';
+import { Upstreams } from './upstreams.ts';
 
 export { StoreError, WasmpollError } from '../errors.ts';
 export type { GuestMetric, GuestMetrics, Histogram, Snapshot } from '../memory/counts/stats.ts';
@@ -77,19 +78,18 @@ export class Harness {
   readonly #reactor: Reactor;
   readonly #events = new Uint32Array(3);
   readonly #peers = new Peers();
-  readonly #capacity = 16 * 1024 * 1024;
-  readonly #listeners: Listeners;
+  readonly #entrance: Entrance;
+  readonly #upstreams: Upstreams;
   #module: Awaited<ReturnType<typeof loadModule>>;
   #config: Uint8Array;
   #now = 1;
-  #ports = 49_152;
   /** What a subscriber does is settled with what it was called for. */
   #settling = false;
 
   /** Use `harness()`. */
   constructor(
     module: Awaited<ReturnType<typeof loadModule>>,
-    { policy, config, buffer, random, wallClock, engines }: HarnessGround,
+    { policy, config, buffer, random, wallClock, engines, upstreams }: HarnessGround,
   ) {
     this.#policy = policy;
     this.#module = module;
@@ -110,7 +110,12 @@ export class Harness {
     const own = { wake: () => this.#reactor.wake(), settle: () => this.settle() };
     this.#program = new Program(policy, () => this.#now, own, engines, this);
     this.store = this.#program.store;
-    this.#listeners = new Listeners(buffer);
+    this.#entrance = new Entrance(this.#kernel, this.#peers, buffer, own.settle);
+    this.#upstreams = new Upstreams(upstreams, {
+      ...{ kernel: this.#kernel, peers: this.#peers, buffer, now: () => this.#now },
+      settle: own.settle,
+      answer: (handle, fd) => this.#reactor.answer(handle, fd),
+    });
     this.#reactor = new Reactor({
       kernel: this.#kernel,
       module: { ...module, config },
@@ -119,11 +124,13 @@ export class Harness {
       now: () => this.#now,
       wallNow: () => wallClock + this.#now,
       random,
-      listeners: this.#listeners.buffer,
-      tls: { place: { id: 1, seat: 0 }, seat: this.#kernel.seat, modes: this.#listeners.modes },
+      listeners: this.#entrance.buffer,
+      tls: { place: { id: 1, seat: 0 }, seat: this.#kernel.seat, modes: this.#entrance.modes },
       buffer,
       seat: this.#program.seat,
       routed: engines.store !== undefined,
+      upstreams: this.#upstreams.access,
+      signalled: () => this.#reactor.openHanded(),
     });
   }
 
@@ -175,22 +182,15 @@ export class Harness {
    * default): with a small one the guest meets a peer that does not read.
    */
   connect(options: ConnectOptions = {}): Peer {
-    const { address = `127.0.0.1:${this.#ports++}`, bufferBytes = this.#capacity } = options;
-    const { listener = LISTENER, local = listener, tls = false, proxy = false } = options;
-    const { fd, client } = this.#kernel.connect(bufferBytes, address, local);
-    const peer = new Peer(client, () => this.settle());
-    const facts = typeof tls === 'object' ? tls : {};
-    this.#kernel.seat.facts = facts;
-    this.#peers.opening = peer;
-    const handle = this.#reactor.open(fd, this.#listeners.number(options));
-    this.#peers.opening = null;
-    // The header comes first.
-    if (proxy && tls !== false) this.#kernel.seat.expect(handle, facts);
-    // Told of as open when its header has come, and its handshake is done.
-    if (proxy || tls !== false) this.#peers.expect(handle, peer);
-    if (tls !== false && options.shakes !== false && !proxy) peer.shake();
-    else this.settle();
-    return peer;
+    return this.#entrance.connect(options, (fd, listener) => this.#reactor.open(fd, listener));
+  }
+
+  /**
+   * The upstream of that name, which the test plays. It accepts until it is told to do something else.
+   * @throws WasmpollError ERR_OPTION if the harness was made without it
+   */
+  upstream(name: string): Upstream {
+    return this.#upstreams.named(name);
   }
 
   /**
@@ -249,7 +249,7 @@ export class Harness {
     this.#settling = true;
     try {
       // A turn of the guest's may be what the program's own side waits for.
-      while (this.#program.turn() || this.#turn() || this.#waits());
+      while (this.#program.turn() || this.#upstreams.turn() || this.#turn() || this.#waits());
     } finally {
       this.#settling = false;
     }
@@ -269,10 +269,12 @@ export class Harness {
   }
 
   get #deadline(): number {
-    return Math.min(this.#reactor.deadline, this.#program.deadline);
+    const parts = [this.#reactor, this.#program, this.#upstreams];
+    return Math.min(...parts.map(({ deadline }) => deadline));
   }
 
   #waits(): boolean {
-    return this.#program.waits || this.#reactor.epoll.wait(this.#events, 0) > 0;
+    const events = this.#reactor.epoll.wait(this.#events, 0);
+    return events > 0 || this.#program.waits || this.#upstreams.waits;
   }
 }

@@ -4,3 +4,4 @@
 export { type Crash, readCrash } from '../crashes/crash.ts';
 export * from './harness.ts';
 export { type Replayed, replay } from './replay.ts';
+export { Upstream, type UpstreamOptions, UpstreamPeer } from './upstream.ts';

@@ -10,6 +10,7 @@ import type { Engines, EnginesStats } from './outside.ts';
 import { seeded } from './seeded.ts';
 import { TestBus } from './test-bus.ts';
 import { TestStore } from './test-store.ts';
+import type { UpstreamsOptions } from './upstreams.ts';
 
 export { configBytes } from '../config.ts';
 
@@ -17,6 +18,9 @@ export { configBytes } from '../config.ts';
 const WALL_CLOCK = 946_684_800_000;
 /** The property `listener` of a connection that was not given another. */
 export const LISTENER = '127.0.0.1:33445';
+
+/** Of a peer's receive buffer, and of the server's. */
+export const BUFFER_BYTES = 16 * 1024 * 1024;
 
 export interface HarnessOptions {
   /**
@@ -32,6 +36,8 @@ export interface HarnessOptions {
   store?: TestStore;
   /** Carries messages to other harnesses that have it. */
   topics?: TestBus;
+  /** Where the guest may connect to, by name: `{ db: {}, any: { pattern: '*.example.com:443' } }`. */
+  upstreams?: UpstreamsOptions;
   /** Decides what `random` gives the guest; 1 by default. */
   seed?: number;
   /** Milliseconds since 1970 when the virtual clock stands at 0; the start of 2000 by default. */
@@ -86,6 +92,7 @@ export interface HarnessGround {
   readonly random: (bytes: Uint8Array) => void;
   readonly wallClock: number;
   readonly engines: Engines;
+  readonly upstreams: UpstreamsOptions;
 }
 
 /** @throws WasmpollError ERR_POLICY or ERR_OPTION */
@@ -94,11 +101,11 @@ export function resolveOptions(options: HarnessOptions): HarnessGround {
   const small = { maxConnections: 64, poolBytes: 16 * 1024 * 1024, logLinesPerSecond: 1_000_000 };
   const policy = resolvePolicy({ ...small, ...options.policy });
   const config = configBytes(options.config);
-  const { store, topics } = options;
+  const { store, topics, upstreams = {} } = options;
   if (store !== undefined && !(store instanceof TestStore)) throw wrong('store', 'TestStore');
   if (topics !== undefined && !(topics instanceof TestBus)) throw wrong('topics', 'TestBus');
   const engines = { store, topics };
-  return { policy, config, buffer, random: seeded(seed), wallClock, engines };
+  return { policy, config, buffer, random: seeded(seed), wallClock, engines, upstreams };
 }
 
 const wrong = (option: string, what: string): WasmpollError =>

@@ -51,6 +51,11 @@ export class Peer {
     return all;
   }
 
+  /** Bytes that `received()` would return. */
+  get waiting(): number {
+    return this.#socket.waiting;
+  }
+
   /** `received()` as text. */
   text(): string {
     return new TextDecoder().decode(this.received());

@@ -41,6 +41,8 @@ export interface ConnectionTable {
   readonly rows: ConnectionRows;
   /** The client's address; '' when it is gone. */
   peer(slot: number): string;
+  /** The operator's name for the listener that it came by, or `upstream NAME`. */
+  listener(slot: number): string;
 }
 
 /** @param ready its thread serves */

@@ -143,7 +143,9 @@ export class InThread implements Engine {
       },
       tables: () => {
         const rows = new ConnectionRows(reactor.segment, maxConnections);
-        return [{ index: 0, rows, peer: (slot) => reactor.facts.peerAddress(slot) }];
+        const { facts } = reactor;
+        const peer = (slot: number): string => facts.peerAddress(slot);
+        return [{ index: 0, rows, peer, listener: (slot) => facts.listener(slot) }];
       },
       disconnect: (id, abort) => {
         const { worker, handle } = fromId(id);

@@ -5,6 +5,8 @@
 const SEAT_NUMBERS = 4096;
 /** Upstreams of one server. */
 export const MOST_UPSTREAMS = 256;
+/** The `max` of one that has none: all together have theirs, which is a setting. */
+export const UNBOUNDED = 0x7fff_ffff;
 
 // The Int32 words: the highest seat that ever counted; then a row of seats for all upstreams together, and one for each.
 const HIGHEST = 0;

@@ -7,6 +7,7 @@ import { EVENT } from '../kernel/rows.ts';
 import { Call, type Calls } from './call.ts';
 import type { DialRequest, SeatDialer, Upstreams } from './contract.ts';
 import { UpstreamCounts } from './counts.ts';
+import { Directory } from './directory.ts';
 
 // More wait in the kernel, which reports them again.
 const MOST_EVENTS = 64;
@@ -25,6 +26,8 @@ interface Delivery {
 export class Dialer {
   /** Whether there is room for one more, of clients and upstreams together. */
   hasRoom: () => boolean = () => true;
+  /** What the upstreams are called. */
+  readonly directory: Directory;
   readonly #native: Native;
   readonly #upstreams: Upstreams;
   readonly #keepaliveMs: number;
@@ -41,6 +44,7 @@ export class Dialer {
   constructor(native: Native, upstreams: Upstreams, keepaliveMs: number) {
     this.#native = native;
     this.#upstreams = upstreams;
+    this.directory = new Directory(upstreams.share);
     this.#keepaliveMs = keepaliveMs;
     this.#epoll = native.epoll();
     try {

@@ -9,7 +9,7 @@ import type {
   UpstreamShare,
   Upstreams,
 } from './contract.ts';
-import { UpstreamCounts } from './counts.ts';
+import { UNBOUNDED, UpstreamCounts } from './counts.ts';
 import { preamble } from './preamble.ts';
 import type { UpstreamSpec } from './spec/spec.ts';
 import { type Ground, type Outcome, type Report, type TargetStatus, Upstream } from './upstream.ts';
@@ -32,9 +32,6 @@ export interface UpstreamStats {
 /** By the upstreams' names. */
 export type UpstreamsStats = Readonly<Record<string, UpstreamStats>>;
 
-/** An upstream without `max` has the bound of all together, which is a setting. */
-const UNBOUNDED = 0x7fff_ffff;
-
 export class Operator implements Upstreams {
   readonly share: UpstreamShare;
   readonly #upstreams: readonly Upstream[];
@@ -44,8 +41,8 @@ export class Operator implements Upstreams {
     const counts = new SharedArrayBuffer(UpstreamCounts.bytesFor(specs.length));
     this.#counts = new UpstreamCounts(counts, specs.length);
     this.#upstreams = specs.map((spec) => new Upstream(spec, ground, report));
-    const upstreams = specs.map(({ name, patterns, max, tls, proxy }) => ({
-      ...{ name, patterns, max: max ?? UNBOUNDED, startTls: tls?.starttls === true },
+    const upstreams = specs.map(({ name, patterns, max, proxy }) => ({
+      ...{ name, patterns, max: max ?? UNBOUNDED, startTls: false },
       proxied: proxy !== null,
     }));
     this.share = { upstreams, counts };

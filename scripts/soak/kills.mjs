@@ -6,8 +6,10 @@ import { parseArgs } from 'node:util';
 import { Certificates } from '../../dist/test/helpers/certificates.js';
 import { crowdOfThreads } from '../../dist/test/helpers/crowd-deaths.js';
 import { crowd, evening, sharingHost } from '../../dist/test/helpers/delivery-deaths.js';
-import { compiledGuest, scriptedModule } from '../../dist/test/helpers/guests.js';
+import { liveOutward } from '../../dist/test/helpers/dial-deaths.js';
+import { bundledModule, compiledGuest, scriptedModule } from '../../dist/test/helpers/guests.js';
 import { storm } from '../../dist/test/helpers/kills-under-load.js';
+import { respStorm } from '../../dist/test/helpers/resp-storm.js';
 import { sharingModule } from '../../dist/test/helpers/sharing.js';
 import { hostOfDeaths, live } from '../../dist/test/helpers/thread-deaths.js';
 
@@ -55,6 +57,11 @@ for (const secured of [false, true]) {
 
 const evenings = [
   ['deliveries', await sharingHost('soak-sharing', sharingModule), evening],
+  [
+    'connections to upstreams',
+    await hostOfDeaths('soak-dials', bundledModule('proxy')),
+    liveOutward,
+  ],
   ['deliveries to many', await sharingHost('soak-crowd', compiledGuest('roster'), 256), crowd],
 ];
 for (const [what, host, script] of evenings) {
@@ -99,6 +106,17 @@ for (const [kind, words, count, workers, more] of plans) {
       `(99 %: ${percentile(report.resumedMs, 0.99)}), ${report.faults.length} faults`,
   );
   process.stdout.write(shown(report.faults));
+}
+for (const kinds of [['end'], ['trap', 'trap', 'hang']]) {
+  const options = { rounds: tenth, clients: 12, workers: 2, seed, kinds };
+  const { commands, lost, faults } = await respStorm(options);
+  const most = kinds.includes('end') ? 2 * tenth : 0;
+  failed ||= faults.length > 0 || lost > most;
+  say(
+    `${tenth} times ${kinds.join(', ')} in resp: ${commands} commands compared, ${lost} connections lost, ` +
+      `${faults.length} faults`,
+  );
+  process.stdout.write(shown(faults));
 }
 const told = await crowdOfThreads('soak-crowd-threads', { rounds: Math.ceil(rounds / 10), seed });
 failed ||= told.faults.length > 0 || told.lost > 2 * told.deaths;

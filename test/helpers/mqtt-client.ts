@@ -52,6 +52,12 @@ export class MqttClient {
     return found();
   }
 
+  /** Resolves when anything has come. */
+  more(): Promise<void> {
+    const before = this.came.length;
+    return this.#when(() => this.came.length > before);
+  }
+
   ended(): Promise<void> {
     return this.#when(() => this.closed);
   }

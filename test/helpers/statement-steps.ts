@@ -9,7 +9,7 @@ const dist = fileURLToPath(new URL('../../', import.meta.url));
 
 // What changes the segment or the kernel, and what is called by those that do.
 const STEPPED =
-  /^host\/(reactor\/|memory\/(connections|pages|free-pages|page-scan|blocks|control-words|outbox)\.|guest\/(effects|shared-log)\.|kernel\/batch\.)/;
+  /^host\/(reactor\/|memory\/(connections|pages|free-pages|page-scan|blocks|control-words|outbox|answers)\.|guest\/(effects|shared-log|outbound)\.|upstreams\/counts\.|kernel\/batch\.)/;
 
 declare global {
   /** Called at each step; throws where the thread is to end. */

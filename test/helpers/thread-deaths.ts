@@ -14,6 +14,8 @@ import type { GuestModule } from '../../host/module/protocol-module.ts';
 import { headerBytes, type Policy } from '../../host/policy.ts';
 import type { Reactor } from '../../host/reactor/reactor.ts';
 import type { Remains } from '../../host/reactor/recovery.ts';
+import type { DialRequest, UpstreamAccess } from '../../host/upstreams/contract.ts';
+import type { UpstreamCounts } from '../../host/upstreams/counts.ts';
 import { difference, pattern } from './bytes.ts';
 import { pagesIn } from './pool-units.ts';
 import { steppedHost } from './statement-steps.ts';
@@ -44,6 +46,7 @@ interface Host {
   ListenerTable: typeof ListenerTable;
   columns: typeof Columns;
   Segment: typeof Segment;
+  UpstreamCounts: typeof UpstreamCounts;
   module: GuestModule;
   policy: Policy;
 }
@@ -51,7 +54,7 @@ interface Host {
 /** Loads the host with steps, and the guest in it. */
 export async function hostOfDeaths(name: string, guest: Uint8Array): Promise<Host> {
   const load = steppedHost(name);
-  const [reactor, control, loopback, listeners, columns, segment, modules, policies] =
+  const [reactor, control, loopback, listeners, columns, segment, modules, policies, counts] =
     (await Promise.all(
       [
         'reactor/reactor',
@@ -62,6 +65,7 @@ export async function hostOfDeaths(name: string, guest: Uint8Array): Promise<Hos
         'memory/segment',
         'module/protocol-module',
         'policy',
+        'upstreams/counts',
       ].map((file) => load(`host/${file}`)),
     )) as [
       { Reactor: typeof Reactor },
@@ -72,6 +76,7 @@ export async function hostOfDeaths(name: string, guest: Uint8Array): Promise<Hos
       { Segment: typeof Segment },
       typeof import('../../host/module/protocol-module.ts'),
       typeof import('../../host/policy.ts'),
+      { UpstreamCounts: typeof UpstreamCounts },
     ];
   const policy = policies.resolvePolicy({
     maxConnections: 32,
@@ -91,7 +96,8 @@ export async function hostOfDeaths(name: string, guest: Uint8Array): Promise<Hos
     lingerMs: 50,
   });
   const module = await modules.loadModule(guest, policy);
-  return { ...reactor, ...control, ...loopback, ...listeners, ...segment, columns, module, policy };
+  const parts = { ...reactor, ...control, ...loopback, ...listeners, ...segment, ...counts };
+  return { ...parts, columns, module, policy };
 }
 
 /** When the threads are to end: at so many steps of the first, then of the second, and so on. */
@@ -153,12 +159,17 @@ export class Place {
   /** Whether connections are by TLS, and how they begin with each listener. */
   readonly #secured: boolean;
   readonly #modes = new Int32Array(3);
+  /** Of one upstream. */
+  readonly #counts: SharedArrayBuffer;
+  /** What guests have asked for that was not answered, by handle. */
+  readonly #asked = new Map<number, DialRequest>();
 
   constructor(host: Host, deaths: Deaths, secured = false) {
     this.#host = host;
     this.#secured = secured;
     if (secured) this.#modes.set([TLS_AT_ONCE, TLS_AT_ONCE, TLS_LATER]);
     this.#kernel = new host.Loopback();
+    this.#counts = new SharedArrayBuffer(host.UpstreamCounts.bytesFor(1));
     this.#deaths = [...deaths];
     this.#control = new host.ControlWords(new SharedArrayBuffer(host.ControlWords.bytes));
     this.#epoll = this.#kernel.epoll();
@@ -236,6 +247,7 @@ export class Place {
       control: this.#control,
       epoll: this.#wrappedEpoll(),
       ...(this.#secured && { tls: this.#tls() }),
+      upstreams: this.#upstreams(),
       ...(remains === null ? {} : { remains }),
     });
     this.#states = reactor.states;
@@ -245,6 +257,25 @@ export class Place {
   #live(): void {
     if (this.#dead) throw new Death();
     globalThis.wasmpollStep?.();
+  }
+
+  // The dialer is in another thread: what it was told it knows.
+  #upstreams(): UpstreamAccess {
+    const upstream = { name: 'upstream', patterns: [], max: 64, startTls: false, proxied: true };
+    return {
+      share: { upstreams: [upstream], counts: this.#counts },
+      seat: 1,
+      dial: (request) => {
+        this.#live();
+        this.#asked.set(request.handle, request);
+        globalThis.wasmpollStep?.();
+      },
+      cancel: (handle) => {
+        this.#live();
+        this.#asked.delete(handle);
+        globalThis.wasmpollStep?.();
+      },
+    };
   }
 
   // Sessions are nobody's memory but the process's.
@@ -265,6 +296,7 @@ export class Place {
         this.#live();
         seat.close(slot);
       },
+      processorMs: () => seat.processorMs(),
     };
     return { place: { id: 1, seat: 0 }, seat: wrapped, modes: this.#modes };
   }
@@ -391,12 +423,20 @@ export class Place {
     for (const fd of [...this.#open]) {
       const peer = this.#owner.get(fd)!;
       if (placed.has(fd) || taken === fd || this.#handed.has(fd)) continue;
+      // The thread has not taken the answer yet.
+      if (this.#answered(fd)) continue;
       peer.lost = true;
       this.forgotten += 1;
       this.#open.delete(fd);
       this.#kernel.reset(fd);
     }
     for (const fd of [...this.#handed]) if (placed.has(fd) || taken === fd) this.#handed.delete(fd);
+  }
+
+  #answered(fd: number): boolean {
+    const { answers } = new this.#host.ControlWords(this.#control.buffer.slice(0));
+    for (; answers.look(); answers.done()) if (answers.fd === fd) return true;
+    return false;
   }
 
   /** Descriptors that no thread could close for certain. */
@@ -433,6 +473,66 @@ export class Place {
     this.#handed.delete(fd);
     this.settle();
     if (this.#secured && listener === USUAL && !mute) this.shake(name);
+  }
+
+  /** Nothing comes of what is asked for still, as when the dialer has waited long enough. */
+  refuseRest(): void {
+    for (const handle of [...this.#asked.keys()]) {
+      this.#asked.delete(handle);
+      this.#control.answers.give(handle, -1);
+    }
+    this.#run(() => this.#reactor.openHanded());
+    this.#run(() => this.#reactor.openHanded());
+    this.settle();
+  }
+
+  /**
+   * The dialer answers what was asked for by a client, if it still is there.
+   * @param script of the client, which tells it apart
+   * @param name what the upstream's end is called; null if there is no connection
+   */
+  answer(script: string, name: string | null, bufferBytes = 1 << 20): void {
+    const found = [...this.#asked].find(([, request]) => request.peer === `!${script}`);
+    if (found === undefined) return;
+    const [handle] = found;
+    this.#asked.delete(handle);
+    let fd = -1;
+    if (name !== null) {
+      const pair = this.#kernel.connect(bufferBytes, 'upstream');
+      fd = pair.fd;
+      const peer: Peer = {
+        name,
+        socket: pair.client,
+        fd,
+        received: [],
+        expected: new Uint8Array(0),
+        lost: false,
+        secured: false,
+      };
+      this.#peers.set(name, peer);
+      this.#open.add(fd);
+      this.#owner.set(fd, peer);
+      this.#upward.add(name);
+    }
+    this.#control.answers.give(handle, fd);
+    this.#run(() => this.#reactor.openHanded());
+    this.#run(() => this.#reactor.openHanded());
+    this.settle();
+  }
+
+  readonly #upward = new Set<string>();
+
+  has(name: string): boolean {
+    return this.#peers.has(name);
+  }
+
+  /** What happens to one may happen to the other: they are linked. */
+  share(one: string, other: string): void {
+    const [a, b] = [this.#peers.get(one), this.#peers.get(other)];
+    if (a === undefined || b === undefined) return;
+    const lost = a.lost || b.lost || this.lost(one) || this.lost(other);
+    a.lost = lost;
+    b.lost = lost;
   }
 
   /** Does the peer's part of the handshake. */
@@ -581,9 +681,10 @@ export class Place {
     const { count } = this.#kernel.seat;
     if (count > 0) this.faults.push(`${count} sessions are left at the end`);
     const finished = this.#control.finishedCount;
-    if (finished !== this.#peers.size) {
-      this.faults.push(`${finished} of ${this.#peers.size} counted as finished`);
-    }
+    const handed = this.#peers.size - this.#upward.size;
+    if (finished !== handed) this.faults.push(`${finished} of ${handed} counted as finished`);
+    const { all } = new this.#host.UpstreamCounts(this.#counts, 1);
+    if (all !== 0) this.faults.push(`${all} connections to upstreams are counted at the end`);
     return { steps, deaths: this.died, lost, forgotten: this.forgotten, faults: this.faults };
   }
 

@@ -53,7 +53,7 @@ const bundled: Record<string, { imports: string[]; exports: string[] }> = {
     ],
     exports: [
       ...['_initialize', 'state_size', 'on_open', 'on_timer', 'on_close', 'on_message'],
-      ...['on_missed', 'on_reply', 'on_restore'],
+      ...['on_missed', 'on_reply', 'on_restore', 'on_start'],
     ],
   },
   proxy: {

@@ -34,9 +34,10 @@ test('a goal is met at its bound, and a loss is printed like a win', (t) => {
 
 test('contenders are named, and rounds are a number', (t) => {
   const known = ['c', 'node'];
-  t.deepEqual(parseTlsOptions([], known), { rounds: 7, contenders: null });
-  const args = ['--rounds', '2', '--contenders', 'node'];
-  t.deepEqual(parseTlsOptions(args, known), { rounds: 2, contenders: ['node'] });
+  t.deepEqual(parseTlsOptions([], known), { rounds: 7, contenders: null, flood: false });
+  const args = ['--rounds', '2', '--contenders', 'node', '--flood'];
+  const expected = { rounds: 2, contenders: ['node'], flood: true };
+  t.deepEqual(parseTlsOptions(args, known), expected);
   t.throws(() => parseTlsOptions(['--contenders', 'nobody'], known), {
     message: "--contenders: there is no 'nobody'; there are c, node",
   });

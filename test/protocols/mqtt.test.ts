@@ -9,6 +9,7 @@ import {
 } from '../../host/testing/harness.ts';
 import { bundledModule, leftovers, nothing } from '../helpers/guests.ts';
 import * as mqtt from '../helpers/mqtt.ts';
+import { mqttPackets } from '../helpers/mqtt-packets.ts';
 
 const broker = (options: HarnessOptions = {}): Promise<Harness> =>
   harness(bundledModule('mqtt'), options);
@@ -36,6 +37,8 @@ function subscriber(
   peer.received();
   return peer;
 }
+
+const five: mqtt.ConnectOptions = { level: 5 };
 
 test('each subscriber is given a message once for each subscription, at the lower QoS', async (t) => {
   const network = await broker();
@@ -196,47 +199,9 @@ test('a subscriber for whom too much waits is told so and closed', async (t) => 
   t.is(network.stats().shared.keys, 0, 'nothing is left of what waited');
 });
 
-/** One packet of each type, as clients send them, behind a CONNECT of this level. */
-function packets(level: number): Buffer[] {
-  const own = level === 5;
-  const some: mqtt.Properties = [
-    ...([
-      ['user', 'k=v'],
-      ['response', 'r/s'],
-      ['correlation', 'c'],
-      ['content', 'x'],
-    ] as const),
-    ...([
-      ['expiry', 60],
-      ['format', 1],
-    ] as const),
-  ];
-  const will = { topic: 'w/x', payload: 'gone', qos: 1, ...(own ? { properties: some } : {}) };
-  const properties: mqtt.Properties = [
-    ['receive', 9],
-    ['packet', 900],
-    ['user', 'a=b'],
-  ];
-  const options = { level, keepAlive: 60, user: 'u', password: 'p', will, properties };
-  return [
-    mqtt.connect('x', options),
-    mqtt.subscribe(1, { 'c/#': 2, '+/d': 1 }, own ? [['subscription', 300]] : null),
-    mqtt.publish('a/b', 'zero', own ? { properties: [['alias', 1], ...some] } : {}),
-    mqtt.publish('a/b', 'one', { qos: 1, id: 1, ...(own ? { properties: [] } : {}) }),
-    mqtt.publish('a/b', 'two', { qos: 2, id: 2, ...(own ? { properties: some } : {}) }),
-    mqtt.pubrel(2),
-    mqtt.puback(1),
-    mqtt.pubrec(2),
-    mqtt.pubcomp(2),
-    mqtt.unsubscribe(3, ['c/#', '+/d'], own ? [['user', 'a=b']] : null),
-    mqtt.pingreq,
-    mqtt.disconnect(...(own ? [4, 0] : [])),
-  ];
-}
-
 for (const level of [3, 4, 5]) {
   test(`version ${level}: bytes mean the same in whatever pieces they come`, async (t) => {
-    const bytes = Buffer.concat(packets(level));
+    const bytes = Buffer.concat(mqttPackets(level));
     const network = await broker();
     const play = (...pieces: Uint8Array[]): string[] => {
       const peer = network.connect();
@@ -253,36 +218,6 @@ for (const level of [3, 4, 5]) {
       t.deepEqual(play(bytes.subarray(0, at), bytes.subarray(at)), whole);
     }
     t.deepEqual(network.traps, []);
-  });
-
-  test(`version ${level}: a packet that was cut off, or has one wrong bit, costs at most its own client`, async (t) => {
-    const network = await broker();
-    const witness = subscriber(network, 'witness', { 'witness/#': 2 });
-    const list = packets(level);
-    const damaged = list.flatMap((packet, index) => [
-      ...Array.from(packet, (_, at) => [index, packet.subarray(0, at)] as const),
-      ...Array.from({ length: 8 * packet.length }, (_, bit) => {
-        const copy = Buffer.from(packet);
-        copy[bit >> 3]! ^= 1 << (bit & 7);
-        return [index, copy] as const;
-      }),
-    ]);
-    for (const [index, packet] of damaged) {
-      const peer = network.connect();
-      if (index > 0) peer.send(mqtt.connect('x', { level }));
-      peer.send(packet);
-      peer.send(mqtt.publish('witness/x', 'behind it', level === 5 ? { properties: [] } : {}));
-      peer.close();
-      witness.send(mqtt.pingreq);
-      const last = said(witness).pop();
-      if (last !== 'pingresp' || network.traps.length > 0) {
-        t.fail(`${packet.toString('hex')}: ${last} ${network.traps}`);
-        return;
-      }
-    }
-    witness.close();
-    t.deepEqual(leftovers(network), nothing);
-    t.is(network.stats().shared.members, 0);
   });
 }
 
@@ -375,4 +310,203 @@ test('what breaks a rule is answered by its code, and closed', async (t) => {
     t.is(peer.state, 'ended', why);
   }
   t.deepEqual(network.traps, []);
+});
+
+test('a subscriber of MQTT 5.0 is passed on what the publisher has said of a message', async (t) => {
+  const network = await broker();
+  const to = subscriber(network, 'to', { 'a/#': 1 }, five, [['subscription', 268_435_455]]);
+  const old = subscriber(network, 'old', { 'a/#': 1 });
+  const from = client(network, 'from', five);
+  const properties: mqtt.Properties = [
+    ...([
+      ['format', 1],
+      ['user', 'b=1'],
+      ['content', 'text/plain'],
+    ] as const),
+    ...([
+      ['response', 'r/s'],
+      ['correlation', 'c'],
+      ['user', 'a=2'],
+      ['expiry', 10],
+    ] as const),
+  ];
+  from.send(mqtt.publish('a/b', 'x', { qos: 1, properties }));
+  const passed = 'format:1 user:b=1 content:text/plain response:r/s correlation:c user:a=2';
+  t.deepEqual(said(to, 5), [`a/b q1 #1 {expiry:10 subscription:268435455 ${passed}}: x`]);
+  t.deepEqual(said(old), ['a/b q1 #1: x']);
+});
+
+test('a topic alias stands for its topic, also for another instance', async (t) => {
+  const network = await broker();
+  const to = subscriber(network, 'to', { '#': 0 });
+  const from = client(network, 'from', five);
+  from.send(mqtt.publish('long/topic', '1', { properties: [['alias', 16]] }));
+  from.send(mqtt.publish('', '2', { properties: [['alias', 16]] }));
+  network.trap();
+  from.send(mqtt.publish('', '3', { properties: [['alias', 16]] }));
+  from.send(mqtt.publish('other', '4', { properties: [['alias', 16]] }));
+  from.send(mqtt.publish('', '5', { properties: [['alias', 16]] }));
+  const lines = ['long/topic q0: 1', 'long/topic q0: 2', 'long/topic q0: 3'];
+  t.deepEqual(said(to), [...lines, 'other q0: 4', 'other q0: 5']);
+});
+
+test('a message that has expired is not given to anybody, and the others know how long is left', async (t) => {
+  const network = await broker();
+  const from = client(network, 'from', five);
+  const kept = (topic: string, seconds: number) =>
+    mqtt.publish(topic, 'x', { retain: true, properties: [['expiry', seconds]] });
+  from.send(Buffer.concat([kept('a', 5), kept('b', 60)]));
+  network.advance(20_000);
+  const to = client(network, 'to', five);
+  to.send(mqtt.subscribe(1, { '+': 0 }, []));
+  t.deepEqual(said(to, 5), ['suback 1 0', 'b q0 retain {expiry:40}: x']);
+});
+
+test('options of a subscription say what is retained, whose it is, and how it was published', async (t) => {
+  const network = await broker();
+  const peer = client(network, 'peer', five);
+  const options = { local: 4, published: 8, ifNew: 0x10, never: 0x20 };
+  peer.send(mqtt.publish('a', 'kept', { retain: true, properties: [] }));
+  peer.send(mqtt.subscribe(1, { a: options.never }, []));
+  peer.send(mqtt.subscribe(2, { '+': options.ifNew | options.published }, []));
+  peer.send(mqtt.subscribe(3, { '+': options.ifNew | options.published }, []));
+  const lines = ['suback 1 0', 'suback 2 0', 'a q0 retain: kept', 'suback 3 0'];
+  t.deepEqual(said(peer, 5), lines);
+  peer.send(mqtt.publish('a', 'live', { retain: true, properties: [] }));
+  t.deepEqual(said(peer, 5).sort(), ['a q0 retain: live', 'a q0: live']);
+  peer.send(
+    mqtt.subscribe(4, { a: options.never | options.local, '+': options.local | options.never }, []),
+  );
+  peer.send(mqtt.publish('a', 'own', { properties: [] }));
+  client(network, 'other', five).send(mqtt.publish('a', 'other', { properties: [] }));
+  t.deepEqual(said(peer, 5), ['suback 4 0,0', 'a q0: other', 'a q0: other']);
+  peer.send(mqtt.unsubscribe(5, ['a', 'b'], []));
+  t.deepEqual(said(peer, 5), ['unsuback 5 0,17']);
+});
+
+test('of those who share a subscription one is given each message', async (t) => {
+  const network = await broker();
+  const filter = { '$share/g/jobs/#': 1 };
+  const workers = ['a', 'b', 'c'].map((id) => subscriber(network, id, filter, five));
+  const all = subscriber(network, 'all', { 'jobs/#': 0, '$share/h/jobs/+': 0 });
+  const from = client(network, 'from');
+  for (let i = 0; i < 9; i += 1) from.send(mqtt.publish('jobs/x', `${i}`, { qos: 1, id: i + 1 }));
+  const given = workers.map((worker) => said(worker, 5).map((line) => line.slice(-1)));
+  t.deepEqual(given, [
+    ['0', '3', '6'],
+    ['1', '4', '7'],
+    ['2', '5', '8'],
+  ]);
+  t.is(said(all).length, 18);
+  workers[1]!.send(mqtt.unsubscribe(2, Object.keys(filter), []));
+  workers[2]!.close();
+  from.send(mqtt.publish('jobs/x', 'last', { qos: 1 }));
+  t.deepEqual(said(workers[0]!, 5), ['jobs/x q1 #4: last']);
+  workers[0]!.send(mqtt.subscribe(3, { '$share/g/x': 4 }, []));
+  t.regex(said(workers[0]!, 5).join(), /^disconnect 0x82/, 'no-local has no meaning there');
+});
+
+test('a client that has no id is given one', async (t) => {
+  const network = await broker();
+  const peer = network.connect();
+  peer.send(mqtt.connect('', { level: 5, properties: [['session', 60]] }));
+  t.regex(
+    said(peer, 5).join(),
+    /^connack 0 0x0 \{receive:32 aliases:16 packet:65000 session:0 id:auto-[a-p]{12}\}$/,
+  );
+  client(network, '');
+});
+
+test('a packet that is too large for its subscriber is dropped', async (t) => {
+  const network = await broker();
+  const to = subscriber(network, 'to', { '#': 1 }, { level: 5, properties: [['packet', 60]] });
+  const from = client(network, 'from');
+  from.send(mqtt.publish('t', 'x'.repeat(60), { qos: 1 }));
+  from.send(mqtt.publish('t', 'short', { qos: 1 }));
+  t.deepEqual(said(to, 5), ['t q1 #1: short']);
+  t.deepEqual(network.stats().guest.messages_dropped, { kind: 'counter', value: 1 });
+});
+
+const config = `
+# Who may connect, and what.
+user = ann:secret
+user = eve:other:secret
+allow = ann all #
+deny = * read private/#
+allow = eve write own/%u/%c
+allow = * read public/#
+`;
+
+test('users and rules of the configuration decide who may connect, publish and subscribe', async (t) => {
+  const network = await broker({ config });
+  const refused = (options: mqtt.ConnectOptions): string => {
+    const peer = network.connect();
+    peer.send(mqtt.connect('x', options));
+    t.is(peer.state, 'ended');
+    return said(peer, options.level).join();
+  };
+  t.is(refused({}), 'connack 0 0x5');
+  t.is(refused({ user: 'ann', password: 'wrong' }), 'connack 0 0x5');
+  t.is(refused({ user: 'ann' }), 'connack 0 0x5');
+  t.is(refused({ level: 5, user: 'bob', password: 'secret' }), 'connack 0 0x86');
+  const ann = subscriber(network, 'a', { '#': 1 }, { user: 'ann', password: 'secret' });
+  const eve = client(network, 'e', { level: 5, user: 'eve', password: 'other:secret' });
+  eve.send(mqtt.subscribe(1, { 'public/x': 1, '#': 1, 'private/x': 1, '+/x': 0 }, []));
+  t.deepEqual(said(eve, 5), ['suback 1 1,135,135,135']);
+  eve.send(mqtt.publish('own/eve/e', 'yes', { qos: 1, properties: [] }));
+  eve.send(mqtt.publish('own/eve/x', 'no', { qos: 1, id: 2, properties: [] }));
+  eve.send(mqtt.publish('public/x', 'no', { qos: 2, id: 3, properties: [] }));
+  t.deepEqual(said(eve, 5), ['puback 1', 'puback 2 0x87', 'pubrec 3 0x87']);
+  t.deepEqual(said(ann), ['own/eve/e q1 #1: yes']);
+  await network.swap(bundledModule('mqtt'), { config: 'user = ann:secret\n' });
+  t.regex(said(eve, 5).join(), /^disconnect 0x87/, 'there is no such user any more');
+  t.is(ann.state, 'open');
+});
+
+for (const [text, message] of [
+  ['user = ann', /line 1: write user = NAME:PASSWORD/],
+  ['\nallow = ann all #', /line 2: there is no such user/],
+  ['allow = * all a#', /line 1: this is no topic or pattern/],
+  ['allow = * any #', /line 1: write USER read\|write\|all PATTERN/],
+  ['max_waiting = 5000', /line 1: it takes a number from 0 to 4000/],
+  ['listener 1883', /line 1: it begins with none of user, allow/],
+] as const) {
+  test(`a configuration with a mistake keeps it from starting: ${text.trim()}`, async (t) => {
+    await t.throwsAsync(broker({ config: text }), { message });
+  });
+}
+
+test('a subscriber who relies on its messages and does not read is closed, and is told why', async (t) => {
+  const network = await broker({ policy: { highWaterBytes: 64 * 1024, lowWaterBytes: 1024 } });
+  const options = { bufferBytes: 4096 };
+  const slow = network.connect(options);
+  slow.send(Buffer.concat([mqtt.connect('slow', five), mqtt.subscribe(1, { '#': 1 }, [])]));
+  const easy = network.connect(options);
+  easy.send(Buffer.concat([mqtt.connect('easy', five), mqtt.subscribe(1, { '#': 0 }, [])]));
+  const from = client(network, 'from');
+  for (let i = 1; i <= 40; i += 1)
+    from.send(mqtt.publish('t', 'x'.repeat(8000), { qos: 1, id: i }));
+  t.is(said(from).length, 40, 'the publisher is not held up');
+  const lines = said(slow, 5);
+  t.true(lines.length < 40);
+  t.regex(lines.at(-1)!, /^disconnect 0x97/);
+  t.is(slow.state, 'ended');
+  easy.received();
+  from.send(mqtt.publish('t', 'next'));
+  t.deepEqual(said(easy, 5), ['t q0: next']);
+});
+
+test('the program takes part: texts are messages, and it can speak to one client', async (t) => {
+  const network = await broker();
+  const to = subscriber(network, 'to', { '#': 1 });
+  const heard: string[] = [];
+  network.subscribe('a', (data) => heard.push(Buffer.from(data).toString()));
+  network.publish('a', 'from the program', { retain: true });
+  network.send(to.connection, 'b', 'for you');
+  t.deepEqual(said(to), ['a q0: from the program', 'b q0: for you']);
+  client(network, 'from').send(mqtt.publish('a', 'hello'));
+  t.deepEqual(heard, ['from the program', '\0hello']);
+  network.publish('a', '');
+  network.publish('a', new Uint8Array([0x18, 1]));
+  t.deepEqual(said(to), ['a q0: hello'], 'what is no message is dropped');
 });

@@ -9,9 +9,10 @@ import { bundledModule, compiledGuest, echoModule, linesModule } from '../helper
 import { hazard } from '../helpers/hang-or-trap-guest.ts';
 import { forgetful, hasty, judged, lasting } from '../helpers/transcribed.ts';
 
-const fresh = { echo: [], lines: ['trap'], chat: ['swap'], resp: ['trap', 'swap'] } as const;
+const both = ['trap', 'swap'] as const;
+const fresh = { echo: [], lines: ['trap'], chat: ['swap'], mqtt: both, resp: both } as const;
 
-for (const name of ['echo', 'lines', 'chat', 'resp'] as const) {
+for (const name of ['echo', 'lines', 'chat', 'mqtt', 'resp'] as const) {
   test(`${name} does what its transcript says, also with a fresh instance at any callback`, async (t) => {
     const file = new URL(`../../../test/transcripts/${name}.txt`, import.meta.url);
     const transcript = parseTranscript(readFileSync(file, 'utf8'), `${name}.txt`);

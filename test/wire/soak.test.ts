@@ -3,9 +3,10 @@
 
 import test from 'ava';
 import { difference, pattern, random } from '../helpers/bytes.ts';
-import { type Client, connect } from '../helpers/client.ts';
+import type { Client } from '../helpers/client.ts';
 import { descriptorCount, residentBytes, TCP, tcpSockets, until } from '../helpers/proc.ts';
 import { startCli, temporary } from '../helpers/process.ts';
+import { connect, wayFlags } from '../helpers/way.ts';
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
@@ -66,7 +67,7 @@ async function live(client: Client, next: Next, seed: number): Promise<string> {
 
 test('whatever clients do, each gets its own bytes back, and nothing is left of them', async (t) => {
   const address = `unix:${temporary(t)}/echo`;
-  const args = ['--listen', '127.0.0.1:0', '--listen', address, '--linger', '500ms'];
+  const args = [...wayFlags('127.0.0.1:0'), ...wayFlags(address), '--linger', '500ms'];
   const server = await startCli(t, args);
   const witness = await connect(server.address, { owner: t });
   await witness.send('x');

@@ -3,7 +3,7 @@
 import { copyFileSync, writeFileSync } from 'node:fs';
 import test from 'ava';
 import { type ServeOptions, type Server, serve } from '../../host/index.ts';
-import { type Client, connect } from '../helpers/client.ts';
+import type { Client } from '../helpers/client.ts';
 import { counter, Frames, OLD } from '../helpers/counters.ts';
 import { compiledGuest } from '../helpers/guests.ts';
 import { startCli, temporary } from '../helpers/process.ts';
@@ -19,6 +19,7 @@ import {
   unreachable,
   when,
 } from '../helpers/wasm.ts';
+import { connect, way, wayFlags } from '../helpers/way.ts';
 
 interface Owner {
   teardown(end: () => void | Promise<void>): void;
@@ -30,7 +31,7 @@ const framed = [compiledGuest('framed-1'), compiledGuest('framed-2')] as const;
 async function start(t: Owner, options: Partial<ServeOptions>): Promise<Server> {
   const server = await serve({
     protocol: counter({ letter: 'a' }),
-    listen: '127.0.0.1:0',
+    listen: way('127.0.0.1:0'),
     ...options,
     policy: { ...quick, ...options.policy },
   });
@@ -213,7 +214,7 @@ test('a server that is closed or closing refuses to swap', async (t) => {
 test('SIGHUP reads the same path again and swaps; a bad file is refused in one line', async (t) => {
   const path = `${temporary(t)}/guest.wasm`;
   writeFileSync(path, counter({ letter: 'a' }));
-  const running = await startCli(t, ['--listen', '127.0.0.1:0', path]);
+  const running = await startCli(t, [...wayFlags('127.0.0.1:0'), path]);
   const client = await connect(running.address, { owner: t });
   t.is(await answer(client), 'b');
   writeFileSync(path, counter({ letter: 'A', at: 16, version: 1, migrate: [] }));

@@ -9,7 +9,7 @@ import type { SeatHoldings } from './holdings.ts';
 
 /** @returns null before the seat's first thread serves */
 export function connectionTable(
-  { native, listeners }: Common,
+  { native, listeners, dialer }: Common,
   { segment, policy, lent }: SeatHoldings,
   index: number,
 ): ConnectionTable | null {
@@ -17,7 +17,9 @@ export function connectionTable(
   const { maxConnections } = policy;
   const table = new Int32Array(segment, 0, maxConnections * COLUMNS);
   const headers = new Headers(lent.headers, policy);
-  const facts = new Facts(native, { table }, { listeners, headers });
+  const directory = dialer?.directory ?? null;
+  const facts = new Facts(native, { table }, { listeners, headers, directory });
   const rows = new ConnectionRows(segment, maxConnections);
-  return { index, rows, peer: (slot) => facts.peerAddress(slot) };
+  const peer = (slot: number): string => facts.peerAddress(slot);
+  return { index, rows, peer, listener: (slot) => facts.listener(slot) };
 }

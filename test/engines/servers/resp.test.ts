@@ -12,19 +12,15 @@ import { EngineServer } from '../../helpers/engine-servers.ts';
 import { bundledModule } from '../../helpers/guests.ts';
 import { has } from '../../helpers/installed.ts';
 import { startCli } from '../../helpers/process.ts';
-
-type Command = readonly string[];
+import { type Command, encoded } from '../../helpers/resp.ts';
 
 const LAST = ['ECHO', 'all was answered'];
 const LAST_ANSWER = '$16\r\nall was answered\r\n';
 /** Times of day differ between the two. */
 const TIMES = /^:\d{9,13}\r$/gm;
 
-const encoded = (command: Command): string =>
-  `*${command.length}\r\n${command.map((part) => `$${Buffer.byteLength(part)}\r\n${part}\r\n`).join('')}`;
-
 const request = (commands: readonly Command[]): Buffer =>
-  Buffer.from([...commands, LAST].map(encoded).join(''));
+  Buffer.from([...commands, LAST].map(encoded).join(''), 'latin1');
 
 /** All that a server answers, up to the last answer. */
 async function answers(socket: Socket, commands: readonly Command[]): Promise<string> {
@@ -58,6 +54,27 @@ const value = fc.oneof(
 );
 const number = any('0', '1', '-1', '5', '100', '-3', 'x', '', '1.5', '01', '+1', ...limits);
 // Nothing ends while a slow machine answers.
+const digits = (most: number): fc.Arbitrary<string> =>
+  fc.stringMatching(new RegExp(`^[0-9]{1,${most}}$`));
+const oddFloats = [
+  'inf',
+  '-Infinity',
+  'nan',
+  '',
+  '+.5',
+  '5.',
+  '1e',
+  ' 1',
+  '1e4932',
+  '-2e4932',
+  '1e-4960',
+];
+const float = fc.oneof(
+  fc.tuple(any('', '-', '+'), digits(19), digits(20)).map(([sign, a, b]) => `${sign}${a}.${b}`),
+  fc.tuple(digits(30), fc.integer({ min: -40, max: 40 })).map(([a, power]) => `${a}e${power}`),
+  fc.tuple(digits(90), fc.integer({ min: -4950, max: 4840 })).map(([a, power]) => `${a}E${power}`),
+  any(...oddFloats, '0.1', '-0.1', '-0', '100', '3.0e3', '5e-18', '15e-18', '25e-18'),
+);
 const time = any('100000', '1000000', '0', '-1', 'x', '99999999', limits[0]!);
 const unit = any('EX', 'PX', 'EXAT', 'PXAT', 'ex');
 
@@ -77,6 +94,9 @@ const shapes: readonly (readonly [string, ...fc.Arbitrary<string>[]])[] = [
   ['GETEX', key, unit, time],
   ['SETEX', key, time, value],
   ['PSETEX', key, time, value],
+  ['INCRBYFLOAT', key, float],
+  ['INCRBYFLOAT', key, any('0.1', '-0.1', '1e17', '100.3')],
+  ['SET', key, float],
   ['GETRANGE', key, number, number],
   ['SETRANGE', key, any('0', '1', '5', '-1', 'x', '99999999999'), value],
   ['INCRBY', key, number],
@@ -84,6 +104,7 @@ const shapes: readonly (readonly [string, ...fc.Arbitrary<string>[]])[] = [
   ...['EXPIRE', 'PEXPIRE', 'EXPIREAT', 'PEXPIREAT'].map((name) => [name, key, time] as const),
   ['EXPIRE', key, time, any('NX', 'XX', 'GT', 'LT', 'other')],
   ['EXPIRE', key, time, any('NX', 'GT', 'LT'), any('XX', 'GT', 'LT')],
+  ['PUBLISH', key, value],
   ['PING'],
   ['PING', value],
   ['ECHO', value],
@@ -101,6 +122,7 @@ const wrong: readonly Command[] = [
     ['SETEX', 'a'],
     ['PING', 'a', 'b'],
   ],
+  ...['PUBLISH', 'SUBSCRIBE', 'PSUBSCRIBE', 'INCRBYFLOAT'].map((name) => [name]),
   ...[['NOPE', 'a', 'b'], ['nope'], ['CLIENT', 'NOPE'], ['AUTH', 'x'], ['RESET']],
 ];
 
@@ -190,4 +212,48 @@ test.serial('what several clients add at once is all there, and no key is lost',
   for (const client of clients) client.destroy();
   server.kill('SIGTERM');
   t.is((await server.exited).code, 0);
+});
+
+/** All that comes back until the server ends the connection. */
+async function untilEnd(port: number, text: string): Promise<string> {
+  const socket = connect(port, '127.0.0.1');
+  let answer = '';
+  socket.setEncoding('latin1').on('data', (part: string) => {
+    answer += part;
+  });
+  socket.write(text, 'latin1');
+  await once(socket, 'close');
+  return answer;
+}
+
+const piece = fc.constantFrom(
+  '"',
+  "'",
+  '\\',
+  'x41',
+  'xg',
+  'n',
+  ' ',
+  '\t',
+  'a',
+  '"a b"',
+  "'c'",
+  '0',
+);
+const line = fc.array(piece, { maxLength: 12 }).map((pieces) => pieces.join(''));
+
+test.serial('lines of words mean what they mean to Redis', async (t) => {
+  if (!has(t, 'redis-server')) return;
+  const server = await EngineServer.redis(t);
+  await fc.assert(
+    fc.asyncProperty(fc.array(line, { maxLength: 5 }), async (lines) => {
+      const text = `${lines.map((words) => `ECHO ${words}\r\n`).join('')}QUIT\r\n`;
+      const theirs = await untilEnd(server.port, text);
+      const peer = (await harness(bundledModule('resp'))).connect();
+      peer.send(text);
+      t.is(Buffer.from(peer.received()).toString('latin1'), theirs);
+      t.is(peer.state, 'ended');
+    }),
+    { numRuns: 120 },
+  );
 });

@@ -1,0 +1,142 @@
+// Upstreams: those of a harness, in the place of the server's dialer and of the operator's side. It answers what reactors
+// ask, and decides nothing: tests do.
+
+import { WasmpollError } from '../errors.ts';
+import type { BufferConstructor } from '../kernel/contract.ts';
+import type { Loopback } from '../kernel/loopback.ts';
+import type { DialRequest, UpstreamAccess, UpstreamShare } from '../upstreams/contract.ts';
+import { UNBOUNDED, UpstreamCounts } from '../upstreams/counts.ts';
+import { type Pattern, readPattern } from '../upstreams/pattern.ts';
+import { BUFFER_BYTES } from './options.ts';
+import type { Peers } from './peers.ts';
+import {
+  type Manner,
+  type Request,
+  Upstream,
+  type UpstreamOptions,
+  UpstreamPeer,
+} from './upstream.ts';
+
+const SEAT = 1;
+
+export type UpstreamsOptions = Readonly<Record<string, UpstreamOptions>>;
+
+/** What a harness has for them. */
+export interface Ground {
+  readonly kernel: Loopback;
+  readonly peers: Peers;
+  readonly buffer: BufferConstructor;
+  readonly now: () => number;
+  readonly settle: () => void;
+  /** As `Reactor.answer`. */
+  readonly answer: (handle: number, fd: number) => boolean;
+}
+
+export class Upstreams {
+  /** Null if there are none. */
+  readonly access: UpstreamAccess | null;
+  readonly #ground: Ground;
+  readonly #named: ReadonlyMap<string, Upstream>;
+  readonly #list: readonly Upstream[];
+  #ports = 1;
+
+  /** @throws WasmpollError ERR_OPTION when a pattern is none */
+  constructor(options: UpstreamsOptions, ground: Ground) {
+    this.#ground = ground;
+    const entries = Object.entries(options);
+    const made = entries.map(
+      ([name, one]) => [name, new Upstream(one, () => ground.settle())] as const,
+    );
+    this.#named = new Map(made);
+    this.#list = made.map(([, upstream]) => upstream);
+    this.access = entries.length === 0 ? null : this.#accessOf(shareOf(entries, ground.buffer));
+  }
+
+  #accessOf(share: UpstreamShare): UpstreamAccess {
+    return {
+      share,
+      seat: SEAT,
+      dial: (request) => this.#dial(request),
+      cancel: (handle) => {
+        for (const upstream of this.#list) upstream.forget(handle);
+      },
+    };
+  }
+
+  #dial({ handle, upstream, added }: DialRequest): void {
+    this.#list[upstream]!.ask({ handle, added, askedAt: this.#ground.now() });
+  }
+
+  /** @throws WasmpollError ERR_OPTION */
+  named(name: string): Upstream {
+    const upstream = this.#named.get(name);
+    if (upstream !== undefined) return upstream;
+    const known = [...this.#named.keys()].join(', ');
+    const there = known === '' ? 'it was made without upstreams' : `there are ${known}`;
+    throw new WasmpollError('ERR_OPTION', `upstream '${name}': the harness has none; ${there}`);
+  }
+
+  get deadline(): number {
+    return this.#list.reduce(
+      (first, { deadline }) => Math.min(first, deadline),
+      Number.POSITIVE_INFINITY,
+    );
+  }
+
+  /** Something can be done now. */
+  get waits(): boolean {
+    return this.deadline <= this.#ground.now() || this.#list.some(({ isCalled }) => isCalled);
+  }
+
+  /** Does all that can be done now. @returns whether there was anything */
+  turn(): boolean {
+    let done = false;
+    for (const upstream of this.#list) {
+      for (const { request, manner } of upstream.due(this.#ground.now())) {
+        done = this.#answer(upstream, request, manner) || done;
+      }
+      done = upstream.turn() || done;
+    }
+    return done;
+  }
+
+  // Where too many answers are on their way, it is tried again after a turn of the reactor.
+  #answer(upstream: Upstream, { handle, added }: Request, manner: Manner): boolean {
+    const { kernel, peers, answer, settle } = this.#ground;
+    if (manner === 'refuse') {
+      const given = answer(handle, -1);
+      if (given) upstream.forget(handle);
+      return given;
+    }
+    const { bufferBytes = BUFFER_BYTES } = upstream.options;
+    const { fd, client } = kernel.connect(bufferBytes, `192.0.2.1:${this.#ports}`, '127.0.0.1:1');
+    const peer = new UpstreamPeer(client, () => settle(), added);
+    peers.expect(handle, peer);
+    if (!answer(handle, fd)) {
+      kernel.reset(fd);
+      return false;
+    }
+    this.#ports += 1;
+    upstream.forget(handle);
+    upstream.connected(peer);
+    if (manner === 'reset') client.abort();
+    return true;
+  }
+}
+
+function shareOf(
+  entries: readonly (readonly [string, UpstreamOptions])[],
+  buffer: BufferConstructor,
+): UpstreamShare {
+  const upstreams = entries.map(([name, { pattern = [], max = UNBOUNDED }]) => ({
+    ...{ name, max, startTls: false, proxied: false },
+    patterns: [pattern].flat().map((text) => patternOf(name, text)),
+  }));
+  return { upstreams, counts: new buffer(UpstreamCounts.bytesFor(upstreams.length)) };
+}
+
+function patternOf(name: string, text: string): Pattern {
+  const pattern = readPattern(text);
+  if (typeof pattern !== 'string') return pattern;
+  throw new WasmpollError('ERR_OPTION', `upstreams.${name}.pattern: '${text}': ${pattern}`);
+}
