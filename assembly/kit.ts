@@ -34,4 +34,5 @@ export {
 } from './kit/surroundings';
 export { levelsBefore, nameOf, patternOf, topicOf } from './kit/topic-names';
 export { covers, isPattern, isTopic, overlaps } from './kit/topics';
+export { releaseWords, takeWord } from './kit/words';
 export { config, input, store };

@@ -13,14 +13,13 @@ import {
   literal,
   Output,
   reply,
-  Session,
   stateSize,
   view,
   viewOf,
 } from './kit';
+import { args, count, fault, Reader, readRequest } from './resp/request';
 import { Client, Flight, Lane } from './resp-cache/lanes';
 import { reading, recall, remember, slotOf, writing, written } from './resp-cache/memory';
-import { args, count, readRequest } from './resp-cache/request';
 
 export * from './guest';
 
@@ -28,7 +27,7 @@ export * from './guest';
 const MOST_FLIGHTS: i32 = 128;
 
 @unmanaged
-class State extends Session {
+class State extends Reader {
   /** Of this instance. */
   client!: Client | null;
   /** 1 + the number of the lane, for a connection to the upstream. */
@@ -157,7 +156,7 @@ function fail(lane: Lane): void {
 function commands(state: State, client: Client): void {
   if (client.flights === 0) state.waits = 0;
   while (input.next()) {
-    readRequest();
+    readRequest(state);
     if (!input.ok()) break;
     if (count === 0) continue;
     run(client);
@@ -167,7 +166,7 @@ function commands(state: State, client: Client): void {
     client.connection.pause();
   }
   if (!input.bad()) return;
-  reply.text('-ERR Protocol error\r\n');
+  reply.text(`-ERR Protocol error: ${fault}\r\n`);
   client.connection.close();
 }
 

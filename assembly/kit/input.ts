@@ -23,10 +23,6 @@ const MINUS: u8 = 0x2d;
 const ZERO: u32 = 0x30;
 /** A number of so many digits fits into 64 bits. */
 const SHORT_DIGITS: usize = 18;
-/** As they lie in memory, the low byte first. */
-const CR_LF: u16 = 0x0a0d;
-/** Of a number that fits into 32 bits. */
-const FEW_DIGITS: usize = 9;
 
 export {
   atMost,
@@ -145,24 +141,6 @@ function anyDecimal(least: i64, greatest: i64): i64 {
   if (standing !== GOOD) return 0;
   moveTo(behind);
   return parsed;
-}
-
-/**
- * A number of at most nine digits, and CR LF behind it, which is skipped: what `line` and `decimal` read, in a
- * fraction of the time. @returns -1 if something else comes, or not all of it is there; then nothing is read
- */
-export function shortDecimal(): i32 {
-  const most = min(at + FEW_DIGITS, end);
-  let to = at;
-  let value = 0;
-  for (; to < most; to += 1) {
-    const digit = <u32>load<u8>(to) - ZERO;
-    if (digit > 9) break;
-    value = 10 * value + <i32>digit;
-  }
-  if (to === at || to + 2 > end || load<u16>(to) !== CR_LF) return -1;
-  moveTo(to + 2);
-  return value;
 }
 
 /** @returns how many bytes come before the text, or -1 when it is not there */

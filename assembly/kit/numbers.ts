@@ -1,6 +1,11 @@
 // Numbers of fixed widths in the input, and those that end by themselves: part of `input`.
 
-import { need, refuse, take } from './message';
+import { at, end, GOOD, moveTo, need, refuse, standing, take } from './message';
+
+const ZERO: u32 = 0x30;
+/** As they lie in memory, the low byte first. */
+const CR_LF: u16 = 0x0a0d;
+const SHORT_DIGITS: usize = 9;
 
 export function uint8(): u32 {
   const from = take(1);
@@ -48,4 +53,23 @@ export function varint(longest: i32 = 5): u32 {
   }
   refuse();
   return 0;
+}
+
+/**
+ * A number of at most nine digits, and CR LF behind it, which is skipped: what `line` and `decimal` read, in a
+ * fraction of the time. @returns -1 if something else comes, or not all of it is there; then nothing is read
+ */
+export function shortDecimal(): i32 {
+  if (standing !== GOOD) return -1;
+  const most = min(at + SHORT_DIGITS, end);
+  let to = at;
+  let value = 0;
+  for (; to < most; to += 1) {
+    const digit = <u32>load<u8>(to) - ZERO;
+    if (digit > 9) break;
+    value = 10 * value + <i32>digit;
+  }
+  if (to === at || to + 2 > end || load<u16>(to) !== CR_LF) return -1;
+  moveTo(to + 2);
+  return value;
 }

@@ -8,7 +8,6 @@ import {
   input,
   Names,
   namesAt,
-  Session,
   STATUS_ABSENT,
   STATUS_CONFLICT,
   STATUS_LIMIT,
@@ -18,10 +17,11 @@ import {
   viewOf,
 } from '../kit';
 import { error, failed } from './answers';
+import { Reader } from './request';
 import { expiryOf, read, remaining } from './value';
 
 @unmanaged
-export class Client extends Session {
+export class Client extends Reader {
   /** Replies of the store that are still to come. */
   pending!: i32;
   /** 1 while reading waits until there are none. */
@@ -34,9 +34,6 @@ export class Client extends Session {
   /** How many there are, and the form of the command. */
   keys!: i32;
   form!: i32;
-  /** Arguments that have not come yet, and where in the message the first of them stands. */
-  left!: i32;
-  scanned!: i32;
   /** Messages that wait until the answer is complete. */
   held!: i32;
   /** What it answers, or counts in. */

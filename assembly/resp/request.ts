@@ -1,7 +1,6 @@
 // Request: one command as it was sent: an array of texts, or a line of words. It knows no command.
 
-import { Bytes, draft, input, view, viewOf } from '../kit';
-import { Client } from './client';
+import { Bytes, input, releaseWords, Session, takeWord, view } from '../kit';
 
 const MAX_ARGUMENTS: i32 = 1024 * 1024;
 const MAX_BULK: i64 = 512 * 1024 * 1024;
@@ -10,10 +9,15 @@ const MAX_INLINE: i32 = 64 * 1024;
 const MAX_WORDS: i32 = 1024;
 /** With more arguments a command that is cut is not read again from its start. */
 const FEW: i32 = 64;
-const APOSTROPHE: i32 = 0x27;
-const QUOTE: i32 = 0x22;
-const BACKSLASH: i32 = 0x5c;
 const DOLLAR: i32 = 0x24;
+
+/** What a state block keeps of a command of which only a part is there. */
+@unmanaged
+export class Reader extends Session {
+  /** Arguments that have not come yet, and where in the message the first of them stands. */
+  left!: i32;
+  scanned!: i32;
+}
 
 /** The arguments; the first is the name. */
 export let args: StaticArray<Bytes> = new StaticArray<Bytes>(64);
@@ -24,23 +28,23 @@ export let second: i32 = 0;
 export let fault: string = '';
 
 /** Reads the next one. `count` is 0 when it is empty. */
-export function readRequest(client: Client): void {
+export function readRequest(reader: Reader): void {
   count = 0;
   second = 0;
-  if (client.left > 0 && !isWhole(client)) return;
+  if (reader.left > 0 && !isWhole(reader)) return;
   fault = 'too big mbulk count string';
-  if (input.skip('*')) readArray(client);
+  if (input.skip('*')) readArray(reader);
   else if (input.ok()) readLine();
 }
 
 // "*" count CRLF, then count times: "$" length CRLF bytes CRLF
-function readArray(client: Client): void {
+function readArray(reader: Reader): void {
   const most = readLength(MAX_ARGUMENTS, 'invalid multibulk length', 'too big mbulk count string');
   for (let i = 0; i < most; i += 1) {
     const from = input.offset();
     const argument = readBulk();
     if (!input.ok()) {
-      if (most > FEW) goesOn(client, most - i, from);
+      if (most > FEW) goesOn(reader, most - i, from);
       return;
     }
     if (i === 1) second = from;
@@ -49,13 +53,13 @@ function readArray(client: Client): void {
 }
 
 /** Whether the rest has come of a command of which a part was there already. Then it is read from its start. */
-function isWhole(client: Client): boolean {
-  input.take(client.scanned);
-  for (; client.left > 0; client.left -= 1) {
+function isWhole(reader: Reader): boolean {
+  input.take(reader.scanned);
+  for (; reader.left > 0; reader.left -= 1) {
     const from = input.offset();
     readBulk();
     if (!input.ok()) {
-      goesOn(client, client.left, from);
+      goesOn(reader, reader.left, from);
       return false;
     }
   }
@@ -63,9 +67,9 @@ function isWhole(client: Client): boolean {
   return true;
 }
 
-function goesOn(client: Client, left: i32, from: i32): void {
-  client.left = left;
-  client.scanned = from;
+function goesOn(reader: Reader, left: i32, from: i32): void {
+  reader.left = left;
+  reader.scanned = from;
 }
 
 /** One argument: "$" length CRLF bytes CRLF */
@@ -107,97 +111,20 @@ function readLength(most: i64, wrong: string, long: string): i32 {
   return <i32>max(length, -1);
 }
 
-// Words, and the end of a line. In quotes a word may have spaces and escapes, as redis-cli has them.
+// Words, and the end of a line.
 function readLine(): void {
   fault = 'too big inline request';
   const line = input.line(MAX_INLINE);
   if (!input.ok()) return;
-  unquoted.length = 0;
-  let at = line.at;
-  const end = line.at + line.length;
-  while (true) {
-    while (at < end && isSpace(load<u8>(at))) at += 1;
-    if (at === end) return;
+  releaseWords();
+  for (let word = takeWord(line); word !== null; word = takeWord(line)) {
     if (count === MAX_WORDS) {
       refused('too big inline request');
       return;
     }
-    const from = at;
-    while (at < end && !isSpace(load<u8>(at)) && !isQuote(load<u8>(at))) at += 1;
-    if (at === end || isSpace(load<u8>(at))) add(view(from, <i32>(at - from)));
-    else {
-      at = readQuoted(from, end);
-      if (at === 0) {
-        refused('unbalanced quotes in request');
-        return;
-      }
-    }
+    add(word);
   }
-}
-
-const isSpace = (byte: i32): boolean => byte === 0x20 || byte === 0x09;
-const isQuote = (byte: i32): boolean => byte === QUOTE || byte === APOSTROPHE;
-
-const word = draft();
-/** Keeps words that were written anew; the input stays as it is, for it may be read again. */
-const unquoted: ArrayBuffer[] = [];
-
-/** A word that has quotes. @returns where it ends, or 0 if a quote is not closed there */
-function readQuoted(from: usize, end: usize): usize {
-  word.clear();
-  let quote: i32 = 0;
-  let at = from;
-  while (at < end) {
-    const byte = <i32>load<u8>(at);
-    if (quote === 0 && isSpace(byte)) break;
-    at += 1;
-    if (quote === 0 && isQuote(byte)) quote = byte;
-    else if (quote !== 0 && byte === quote) {
-      if (at < end && !isSpace(load<u8>(at))) return 0;
-      quote = 0;
-    } else if (quote === QUOTE && byte === BACKSLASH && at < end) at += unescaped(at, end);
-    else if (
-      quote === APOSTROPHE &&
-      byte === BACKSLASH &&
-      at < end &&
-      load<u8>(at) === APOSTROPHE
-    ) {
-      word.uint8(APOSTROPHE);
-      at += 1;
-    } else word.uint8(byte);
-  }
-  if (quote !== 0) return 0;
-  const buffer = word.view().copy();
-  unquoted.push(buffer);
-  add(viewOf(buffer));
-  return at;
-}
-
-/** @returns how many bytes behind the backslash it has */
-function unescaped(at: usize, end: usize): usize {
-  const byte = load<u8>(at);
-  if (byte === 0x78 && at + 2 < end) {
-    const high = hex(load<u8>(at + 1));
-    const low = hex(load<u8>(at + 2));
-    if (high >= 0 && low >= 0) {
-      word.uint8((high << 4) | low);
-      return 3;
-    }
-  }
-  let means = byte;
-  if (byte === 0x6e) means = 0x0a;
-  else if (byte === 0x72) means = 0x0d;
-  else if (byte === 0x74) means = 0x09;
-  else if (byte === 0x62) means = 0x08;
-  else if (byte === 0x61) means = 0x07;
-  word.uint8(means);
-  return 1;
-}
-
-function hex(byte: i32): i32 {
-  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
-  const lower = byte | 0x20;
-  return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1;
+  if (line.length > 0) refused('unbalanced quotes in request');
 }
 
 function add(argument: Bytes): void {

@@ -213,3 +213,47 @@ test.serial('what several clients add at once is all there, and no key is lost',
   server.kill('SIGTERM');
   t.is((await server.exited).code, 0);
 });
+
+/** All that comes back until the server ends the connection. */
+async function untilEnd(port: number, text: string): Promise<string> {
+  const socket = connect(port, '127.0.0.1');
+  let answer = '';
+  socket.setEncoding('latin1').on('data', (part: string) => {
+    answer += part;
+  });
+  socket.write(text, 'latin1');
+  await once(socket, 'close');
+  return answer;
+}
+
+const piece = fc.constantFrom(
+  '"',
+  "'",
+  '\\',
+  'x41',
+  'xg',
+  'n',
+  ' ',
+  '\t',
+  'a',
+  '"a b"',
+  "'c'",
+  '0',
+);
+const line = fc.array(piece, { maxLength: 12 }).map((pieces) => pieces.join(''));
+
+test.serial('lines of words mean what they mean to Redis', async (t) => {
+  if (!has(t, 'redis-server')) return;
+  const server = await EngineServer.redis(t);
+  await fc.assert(
+    fc.asyncProperty(fc.array(line, { maxLength: 5 }), async (lines) => {
+      const text = `${lines.map((words) => `ECHO ${words}\r\n`).join('')}QUIT\r\n`;
+      const theirs = await untilEnd(server.port, text);
+      const peer = (await harness(bundledModule('resp'))).connect();
+      peer.send(text);
+      t.is(Buffer.from(peer.received()).toString('latin1'), theirs);
+      t.is(peer.state, 'ended');
+    }),
+    { numRuns: 120 },
+  );
+});
