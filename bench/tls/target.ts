@@ -24,11 +24,19 @@ const HANDSHAKES = 80;
 // Until V8 has compiled what it will: the first handshakes, which are interpreted, take half as much again.
 const WARM_UP = { small: 40_000, large: 2000, handshakes: 1000 };
 
+// A thread may have ended since it was listed.
+function childrenOf(file: string): string[] {
+  try {
+    return readFileSync(file, 'utf8').trim().split(' ').filter(Boolean);
+  } catch (error) {
+    if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return [];
+    throw error;
+  }
+}
+
 function family(pid: number): number[] {
   const threads = readdirSync(`/proc/${pid}/task`);
-  const children = threads.flatMap((thread) =>
-    readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').trim().split(' ').filter(Boolean),
-  );
+  const children = threads.flatMap((thread) => childrenOf(`/proc/${pid}/task/${thread}/children`));
   return [pid, ...children.flatMap((child) => family(Number(child)))];
 }
 

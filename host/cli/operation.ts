@@ -63,6 +63,17 @@ export class Operation {
     this.#admin?.add(name, server, again);
   }
 
+  /** As `add`, where signals end it by themselves: from now on it is ready. */
+  show(name: string, server: Server, again: Again): void {
+    if (this.#admin === null) return;
+    this.#admin.add(name, server, again);
+    const reload = async (): Promise<void> => {
+      const { protocol, config } = await again();
+      await server.swap(protocol, config === undefined ? {} : { config });
+    };
+    this.#admin.started({ reload, drain: () => void server.close() });
+  }
+
   /** It drains, and is shown no more. */
   remove(name: string): void {
     this.#servers.delete(name);

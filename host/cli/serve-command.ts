@@ -60,7 +60,7 @@ export interface Invocation {
 }
 
 /** What of it is about the process, and not the server. */
-export const operationOf = (flags: ServeFlags): OperationOptions => ({
+export const operationOf = (flags: Omit<ServeFlags, 'workers'>): OperationOptions => ({
   level: flags.logLevel,
   ...(flags.logFormat && { format: flags.logFormat }),
   ...(flags.accessLog && { access: flags.accessLog }),

@@ -64,6 +64,8 @@ export class Builder {
   readonly #options: BuilderOptions;
   readonly #language: Language;
   readonly #asc: Asc | null;
+  /** Builds that somebody waits for. */
+  #wanted = 0;
 
   /** @throws WasmpollError ERR_OPTION for a language that is none, and without its compiler */
   constructor(options: BuilderOptions) {
@@ -74,6 +76,7 @@ export class Builder {
 
   /** Rejects with a WasmpollError, ERR_OPTION, when the compiler is not installed. */
   async build(): Promise<Built> {
+    this.#wanted += 1;
     const { folder, here = process.cwd() } = this.#options;
     const compiled = await this.#compile();
     const { files } = compiled;
@@ -85,10 +88,12 @@ export class Builder {
     return { diagnostics, refused, files, module, ok: refused === null };
   }
 
-  /** Builds for nothing, while nobody waits: the engine runs a compiler faster once it has run before. */
+  /** Builds for nothing, until somebody waits: the engine runs a compiler faster once it has run before. */
   async warm(): Promise<void> {
-    if (this.#asc === null) return;
-    for (let builds = 0; builds < WARM_BUILDS; builds += 1) await this.#compileScript(this.#asc);
+    const wanted = this.#wanted;
+    for (let builds = 0; builds < WARM_BUILDS && this.#wanted === wanted; builds += 1) {
+      if (this.#asc !== null) await this.#compileScript(this.#asc);
+    }
   }
 
   async #compile(): Promise<Pick<Built, 'files' | 'module'> & { said: readonly Diagnostic[] }> {

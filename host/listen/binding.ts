@@ -6,8 +6,8 @@ import type { Policy } from '../policy.ts';
 import { type Adopted, adopt } from './activation.ts';
 import type { Address } from './address.ts';
 import { Listener } from './listener.ts';
-import type { Plan } from './plan.ts';
-import type { ListenSpec } from './spec.ts';
+import { type Plan, parseAll, planAll } from './plan.ts';
+import type { Listen, ListenSpec } from './spec.ts';
 
 export interface Bound {
   readonly listener: Listener;
@@ -35,6 +35,18 @@ export function bindPlan(native: Native, { spec, addresses }: Plan, policy: Poli
       const taken = codeOf(error) === 'EADDRINUSE' && bound.length > 0;
       if (!taken || !chosen || tries === PORT_TRIES) throw error;
     }
+  }
+}
+
+/** Opens all addresses, and closes them again. Sockets that were passed are left alone. Rejects as `bindPlan` throws. */
+export async function tryAll(
+  native: Native,
+  listen: readonly Listen[],
+  policy: Policy,
+): Promise<void> {
+  for (const plan of await planAll(parseAll(listen))) {
+    if (plan.spec.place.kind === 'fd') continue;
+    for (const { listener } of bindPlan(native, plan, policy)) closeQuietly(listener);
   }
 }
 

@@ -2,7 +2,7 @@
 // where they come from.
 
 import { EventEmitter } from 'node:events';
-import { CrashFiles, type CrashObserver } from '../crashes/crash-files.ts';
+import type { CrashFiles, CrashObserver } from '../crashes/crash-files.ts';
 import { messageOf } from '../errors.ts';
 import type { Refused } from '../listen/peer/refusals.ts';
 import type { Policy } from '../policy.ts';
@@ -59,28 +59,30 @@ export class ServerLog implements EngineObserver, CrashObserver {
   readonly #maps = new SourceMaps();
   readonly #tickMs: number;
   readonly #policy: Policy;
-  readonly #crashes: CrashFiles | null;
+  #crashes: CrashFiles | null = null;
   #module = '';
 
   /**
    * @param showsData whether lines show what clients send
-   * @param crashFolder where it is kept in what the guest has failed; nowhere if it is not given
-   * @throws WasmpollError ERR_OPTION when the folder is none
    */
-  constructor(
-    policy: Policy,
-    logger: Logger = silent,
-    showsData = false,
-    crashFolder: string | null = null,
-  ) {
+  constructor(policy: Policy, logger: Logger = silent, showsData = false) {
     this.#policy = policy;
-    this.#crashes = crashFolder === null ? null : new CrashFiles(crashFolder, this);
     this.#logger = logger;
     this.#tickMs = policy.tickMs;
     const say = (count: number): void =>
       this.#logger.warn({ leftOut: count }, `${count} lines left out`);
     this.#limit = new LineLimit(policy.logLinesPerSecond, () => this.leftOut, say);
     this.#shown = showsData ? new Map() : null;
+  }
+
+  /**
+   * From now on it is kept in this folder in what the guest fails.
+   * @throws WasmpollError ERR_OPTION when the folder is none
+   */
+  async keepCrashes(folder: string): Promise<void> {
+    // Few servers keep crashes, and all start as fast as they can.
+    const { CrashFiles } = await import('../crashes/crash-files.ts');
+    this.#crashes = new CrashFiles(folder, this);
   }
 
   /** Lines that the limit has left out. */

@@ -46,7 +46,8 @@ async function start(
   // Listeners with TLS may come later, and the window cannot grow then.
   const policy = securePolicy(fitting);
   const { crashFolder = null } = options;
-  const log = new ServerLog(policy, options.logger, options.logData, crashFolder);
+  const log = new ServerLog(policy, options.logger, options.logData);
+  if (crashFolder !== null) await log.keepCrashes(crashFolder);
   const listening = openListening(native, policy, log, specs);
   signal?.throwIfAborted();
   const listen = await listening.prepare(options.listen);

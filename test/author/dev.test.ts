@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
 import { Author, childrenOf, hasCompiler, keyboard } from '../helpers/authors.ts';
@@ -111,6 +111,48 @@ test.serial(
     t.is(await answer(next, 'd'), '2-d\n');
   },
 );
+
+test.serial('other state blocks are served at once when nobody is connected', async (t) => {
+  const author = await Author.start(t);
+  const running = await author.dev(t);
+  author.change('lines!: i32;', 'lines!: i32;\n  bytes!: i32;');
+  await running.written('stderr', /module swapped/);
+  t.notRegex(running.stderr, /Enter|refused/);
+  const client = await connect(running.address, { owner: t });
+  t.is(await answer(client, 'a'), '1 a\n');
+});
+
+test.serial('a trap leaves a crash file and its module, which are played again', async (t) => {
+  const author = await Author.start(t);
+  const crashes = path.join(author.folder, 'crashes');
+  mkdirSync(crashes);
+  author.change(/client\.lines \+= 1;/, 'client.lines += 1 + 0 / (2 - client.lines);');
+  const running = await author.dev(t, { args: ['--crash-folder', 'crashes'] });
+  const client = await connect(running.address, { owner: t });
+  await client.send('a\nb\nc\n');
+  await running.written('stderr', /was kept/);
+  author.change(SPACE, DASH);
+  await running.written('stderr', /module swapped/);
+  running.kill('SIGINT');
+  await running.exited;
+  const modules = readdirSync(crashes).filter((name) => name.endsWith('.wasm'));
+  t.is(modules.length, 1);
+  const file = path.join('crashes', 'crash-1.json');
+  const replayed = await author.run('replay', file, path.join('crashes', modules[0]!));
+  t.is(replayed.code, 0, replayed.stdout + replayed.stderr);
+  t.regex(replayed.stdout, /^reproduced: divide by zero/);
+});
+
+test.serial('operators may ask how it is doing', async (t) => {
+  const author = await Author.start(t);
+  const args = ['--admin', '127.0.0.1:0', '--log-format', 'json'];
+  const running = await author.dev(t, { args });
+  const [, address] = await running.written('stderr', /"address":"([^"]+)"[^\n]*admin listens/);
+  const health = await fetch(`http://${address}/readyz`);
+  t.is(health.status, 200);
+  const metrics = await (await fetch(`http://${address}/metrics`)).text();
+  t.regex(metrics, /service="redis"/);
+});
 
 test.serial('other state blocks with migrate are taken over, without a question', async (t) => {
   const author = await Author.start(t);
@@ -239,6 +281,8 @@ test.serial('an address that is taken, and a file that is none, end it', async (
   const taken = await author.run('dev', '--listen', running.address);
   t.is(taken.code, 1);
   t.regex(taken.stderr, /^wasmpoll: listen EADDRINUSE/m);
+  // It has not compiled before.
+  t.notRegex(taken.stderr, /built in/);
   rmSync(path.join(author.folder, author.source));
   const { code, stderr } = await author.run('dev', author.source);
   t.is(code, 2);

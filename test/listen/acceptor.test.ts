@@ -186,7 +186,7 @@ test('a limit that leaves no descriptors for connections is refused', async (t) 
     t.log('skipped: there is no prlimit(1)');
     return t.pass();
   }
-  const outcome = await runCli(listen, { prefix: ['prlimit', '--nofile=32'] });
+  const outcome = await runCli(listen, { prefix: ['prlimit', '--nofile=40'] });
   t.is(outcome.code, 1);
   t.is(outcome.stdout, '');
   t.regex(outcome.stderr, /^wasmpoll: .*(descriptors|EMFILE)[^\n]*\n$/);

@@ -128,7 +128,7 @@ test('the tarball has what is needed to run and to write protocols, and nothing 
     page.map((name) => `dist/host/${room}/page/${name}`),
   );
   const docs = (readdirSync(`${root}docs`, { recursive: true }) as string[])
-    .filter((name) => name.includes('.') && !name.startsWith('images/playground-'))
+    .filter((name) => name.includes('.') && !name.startsWith('images/'))
     .map((name) => `docs/${name}`);
   const deploy = readdirSync(`${root}deploy`).flatMap((name) =>
     readdirSync(`${root}deploy/${name}`).map((file) => `deploy/${name}/${file}`),

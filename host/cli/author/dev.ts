@@ -7,6 +7,7 @@ import { parseListen } from '../../listen/spec.ts';
 import { type Policy, resolvePolicy } from '../../policy.ts';
 import { findProject, type Project } from '../../projects/project.ts';
 import {
+  addAdmin,
   addEngines,
   addListen,
   addLogs,
@@ -17,21 +18,12 @@ import {
   refuse,
   refuseRepetition,
 } from '../command-line.ts';
-import { type ConfigFlags, parseSet } from '../config-file.ts';
+import { parseSet } from '../config-file.ts';
 import { flagOf, policyFrom, settingNames } from '../flags.ts';
 import { DEFAULT_ADDRESS, type ServeFlags } from '../serve-command.ts';
 import type { Signals } from '../signals.ts';
 
-export interface DevFlags extends ConfigFlags {
-  listen?: string[];
-  logLevel: string;
-  logFormat?: 'pretty' | 'json';
-  logData?: boolean;
-  accessLog?: string;
-  store?: string;
-  topics?: string;
-  upstream?: NonNullable<ServeFlags['upstream']>;
-}
+export type DevFlags = Omit<ServeFlags, 'workers'>;
 
 /** Does what the arguments say, and leaves the exit status. */
 export async function devMain(args: readonly string[], signals: Signals): Promise<void> {
@@ -74,10 +66,16 @@ function devCommand(): ReturnType<typeof makeCommand> {
   )
     .option('--config-file <PATH>', "what the guest's config gives it (default: none)")
     .option('--set <KEY=VALUE>', 'a line for config; repeatable (default: none)', parseSet)
+    .option(
+      '--crash-folder <FOLDER>',
+      'keeps what callbacks were given in which the guest fails or hangs, and the module, for wasmpoll replay ' +
+        '(default: none)',
+    )
     .allowExcessArguments(false);
   addEngines(command);
   addLogs(command, 'info');
+  addAdmin(command);
   addSettings(command, settingNames);
-  refuseRepetition(command, ['listen', 'set', 'upstream']);
+  refuseRepetition(command, ['listen', 'set', 'upstream', 'admin']);
   return command;
 }

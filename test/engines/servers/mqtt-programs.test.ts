@@ -7,7 +7,7 @@ import { Certificates } from '../../helpers/certificates.ts';
 import { EngineServer } from '../../helpers/engine-servers.ts';
 import { has, startProgram } from '../../helpers/installed.ts';
 import { MqttClient } from '../../helpers/mqtt-client.ts';
-import { type Running, startCli, works } from '../../helpers/process.ts';
+import { type Running, runNode, startCli, works } from '../../helpers/process.ts';
 
 const broker = (t: ExecutionContext, ...more: string[]): Promise<Running> =>
   startCli(t, ['mqtt', '--listen', '127.0.0.1:0', ...more]);
@@ -168,6 +168,19 @@ test.serial(
     await ended(t, server);
   },
 );
+
+test.serial('the load of the bench counts what it was given', async (t) => {
+  const server = await broker(t);
+  const load = fileURLToPath(new URL('../../../bench/protocols/mqtt-load.js', import.meta.url));
+  for (const qos of ['0', '1']) {
+    const words = [`${server.port}`, `${server.pid}`, '2', '3', qos, '0.1'];
+    const { stdout, code } = await runNode([load, ...words]);
+    t.is(code, 0);
+    const told = JSON.parse(stdout) as Record<string, number>;
+    t.true(told.messages! > 0 && told.messages! % 60 === 0 && told.serverNs! > 0);
+  }
+  await ended(t, server);
+});
 
 test.serial('two processes are one broker by NATS', async (t) => {
   if (!has(t, 'nats-server')) return;

@@ -1,0 +1,75 @@
+// The suite of MQTT: messages of 64 bytes from one to one, from one to a hundred, and from a hundred to one, beside
+// mosquitto. mqtt-load.ts is its load.
+
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { cli } from '../../test/helpers/process.ts';
+import { Child, outputOf } from '../load/child.ts';
+import { freePort, listening } from './listening.ts';
+import type { Case, Contender, Pins, Running, Suite } from './suite.ts';
+
+const SECONDS = 0.6;
+const LOAD = fileURLToPath(new URL('./mqtt-load.js', import.meta.url));
+
+interface Told {
+  readonly messages: number;
+  readonly windowNs: number;
+  readonly serverNs: number;
+}
+
+const crowds = [
+  [1, 1],
+  [1, 100],
+  [100, 1],
+] as const;
+
+const cases: Case[] = [0, 1].flatMap((qos) =>
+  crowds.map(([publishers, subscribers]) => ({
+    title: `QoS ${qos}, ${publishers} to ${subscribers}`,
+    measure: async ({ child, port }, { load }) => {
+      const words = [port, child.pid, publishers, subscribers, qos, SECONDS].map(String);
+      const running = new Child([...load, process.execPath, LOAD, ...words]);
+      const { messages, windowNs, serverNs } = JSON.parse(await running.result()) as Told;
+      return { processorNs: serverNs / messages, rate: (messages / windowNs) * 1e9 };
+    },
+  })),
+);
+
+async function startMosquitto(pins: Pins): Promise<Running> {
+  const port = await freePort();
+  const folder = mkdtempSync(join(tmpdir(), 'wasmpoll-bench-'));
+  const file = join(folder, 'mosquitto.conf');
+  const lines = [`listener ${port} 127.0.0.1`, 'allow_anonymous true', 'set_tcp_nodelay true'];
+  writeFileSync(file, [...lines, 'user root', 'log_dest stderr', ''].join('\n'));
+  const child = new Child([...pins.server, 'mosquitto', '-c', file]);
+  await child.shows(/running/, 'stderr');
+  return { child, port };
+}
+
+const mosquitto: Contender = {
+  title: 'mosquitto',
+  missing: async () =>
+    (await outputOf(['sh', '-c', 'command -v mosquitto'])) === null
+      ? 'apt-get install mosquitto'
+      : null,
+  start: startMosquitto,
+};
+
+const wasmpoll = (workers: number): Contender => ({
+  title: `wasmpoll mqtt, workers: ${workers}`,
+  missing: async () => null,
+  start: ({ server }) => {
+    const options = ['--log-level', 'error', '--listen', '127.0.0.1:0', '--workers', `${workers}`];
+    return listening([...server, process.execPath, cli, ...options, 'mqtt']);
+  },
+});
+
+export const mqttSuite: Suite = {
+  name: 'mqtt',
+  unit: 'message',
+  contenders: [mosquitto, wasmpoll(1), wasmpoll(2)],
+  cases,
+  mostTimes: 1,
+};
