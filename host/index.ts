@@ -29,7 +29,7 @@ export type { SharedCounts } from './shared/counts.ts';
 export type { Expectation, Store, StoredValue, TimeToLive } from './shared/member/requests.ts';
 export type { MessageHandler, MessageInfo, Subscription } from './shared/member/subscriptions.ts';
 export type { UpstreamStats, UpstreamsStats } from './upstreams/operator.ts';
-export type { UpstreamOptions, Upstreams, UpstreamTls } from './upstreams/spec/spec.ts';
+export type { UpstreamOptions, Upstreams } from './upstreams/spec/spec.ts';
 export type { TargetStatus } from './upstreams/upstream.ts';
 export type { Stdio } from './wasi/inheritance.ts';
 export type { RunOptions } from './wasi/options.ts';

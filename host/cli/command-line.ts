@@ -69,7 +69,7 @@ export function addEngines(command: Command): void {
     .option(
       '--upstream <NAME=TARGET>',
       'where the guest may connect to by that name: HOST:PORT, unix:PATH, several with commas, or a pattern such ' +
-        'as *.example.com:443; tls:// in front; behind it ?max=100, &connectTimeout=5s, &proxy=v2, ' +
+        'as *.example.com:443; behind it ?max=100, &connectTimeout=5s, &proxy=v2, ' +
         '&allowPrivate=true; repeatable (default: nowhere)',
       parseUpstreamFlag,
     );

@@ -42,7 +42,7 @@ export interface ServeOptions {
   topics?: string;
   /**
    * Where the guest may connect to, by the names that it knows: `{ db: '10.0.0.5:5432' }`, or objects:
-   * `{ targets, pattern, allowPrivate, connectTimeout, max, tls, proxy }`. Nowhere by default.
+   * `{ targets, pattern, allowPrivate, connectTimeout, max, proxy }`. Nowhere by default.
    */
   upstreams?: Upstreams;
   /**

@@ -7,7 +7,6 @@ import { messageOf, WasmpollError } from '../errors.ts';
 import { type Listen, listenOptions } from '../listen/spec.ts';
 import { resolveTls } from '../tls/texts.ts';
 import type { Upstreams } from '../upstreams/spec/spec.ts';
-import { resolvePaths } from '../upstreams/spec/tls.ts';
 import type { Where } from '../values.ts';
 import { Document, DocumentError } from './document.ts';
 import { type ProcessTable, readShape, type ServiceTable } from './shape.ts';
@@ -21,11 +20,7 @@ export interface Service extends ServiceTable {
 
 export interface Services extends Omit<ProcessTable, 'service' | 'upstreams'> {
   readonly services: readonly Service[];
-  /**
-   * Says of a mistake that is found later where in the file its cause stands.
-   * @param service null for the process
-   * @param key or several, with dots in between
-   */
+  /** Says of a mistake that is found later where in the file its cause stands; null is the process. */
   at(service: string | null, key: string, message: string): string;
 }
 
@@ -65,11 +60,8 @@ export function readServices(file: string): Services {
   const services = Object.entries(service).map(([name, table]) =>
     absolute(name, withShared(table, upstreams), file),
   );
-  const at: Services['at'] = (name, key, message) => {
-    const keys = key.split('.');
-    const own = name === null || isShared(service[name]?.upstreams, keys);
-    return told(own ? keys : ['service', name, ...keys], message);
-  };
+  const at: Services['at'] = (name, key, message) =>
+    told(name === null ? [key] : ['service', name, key], message);
   const own = { ...rest, ...(access && { accessLog: access }) };
   return { ...own, services, at };
 }
@@ -79,10 +71,6 @@ function withShared(table: ServiceTable, upstreams: Upstreams | undefined): Serv
   if (upstreams === undefined) return table;
   return { ...table, upstreams: { ...upstreams, ...table.upstreams } };
 }
-
-/** Whether the keys lead to an upstream that is not the service's own. */
-const isShared = (own: Upstreams = {}, [first, name = '']: readonly string[]): boolean =>
-  first === 'upstreams' && !Object.hasOwn(own, name);
 
 function read(file: string): Document {
   try {
@@ -103,14 +91,13 @@ const isJson = (file: string): boolean => path.extname(file) === '.json';
 function absolute(name: string, table: ServiceTable, file: string): Service {
   const from = path.dirname(path.resolve(file));
   // A bundled protocol has a name without a slash; so has a file beside the config, given as ./file.
-  const { protocol, listen, configFile, crashFolder, upstreams } = table as Service;
+  const { protocol, listen, configFile, crashFolder } = table as Service;
   return {
     ...table,
     name,
     listen: listen.map((one) => withPaths(one, from)),
     protocol: protocol.includes('/') ? path.resolve(from, protocol) : protocol,
     ...(configFile === undefined ? {} : { configFile: path.resolve(from, configFile) }),
-    ...(upstreams === undefined ? {} : { upstreams: resolvePaths(upstreams, from) }),
     ...(crashFolder === undefined ? {} : { crashFolder: path.resolve(from, crashFolder) }),
   };
 }

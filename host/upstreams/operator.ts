@@ -41,8 +41,8 @@ export class Operator implements Upstreams {
     const counts = new SharedArrayBuffer(UpstreamCounts.bytesFor(specs.length));
     this.#counts = new UpstreamCounts(counts, specs.length);
     this.#upstreams = specs.map((spec) => new Upstream(spec, ground, report));
-    const upstreams = specs.map(({ name, patterns, max, tls, proxy }) => ({
-      ...{ name, patterns, max: max ?? UNBOUNDED, startTls: tls?.starttls === true },
+    const upstreams = specs.map(({ name, patterns, max, proxy }) => ({
+      ...{ name, patterns, max: max ?? UNBOUNDED, startTls: false },
       proxied: proxy !== null,
     }));
     this.share = { upstreams, counts };

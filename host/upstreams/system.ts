@@ -3,7 +3,6 @@
 
 import { lookup } from 'node:dns/promises';
 import { networkInterfaces } from 'node:os';
-import { WasmpollError } from '../errors.ts';
 import { monotonicMs } from '../kernel/monotonic.ts';
 import { parseIp } from '../listen/peer/ip.ts';
 import { NETWORK_BYTES } from '../listen/peer/networks.ts';
@@ -35,10 +34,6 @@ const lookUp = async (name: string): Promise<string[]> =>
 export function openOperator(upstreams: Upstreams | undefined, log: UpstreamLog): Operator | null {
   const specs = parseUpstreams(upstreams, 'serve(): upstreams');
   if (specs.length === 0) return null;
-  for (const { name, tls } of specs) {
-    if (tls === null) continue;
-    throw new WasmpollError('ERR_OPTION', `serve(): upstreams.${name}.tls: there is no TLS yet`);
-  }
   return new Operator(specs, systemGround(monotonicMs), (upstream, target, failure) => {
     const fields = { upstream, target };
     if (failure === null) log.info(fields, 'upstream: the target works again');

@@ -156,6 +156,21 @@ test('a command for which a connection is needed alone is refused in its turn', 
   t.is(client.text(), '+PONG\r\n');
 });
 
+test('a command that is malformed ends its connection, and no other', async (t) => {
+  const h = await fronting();
+  redis(h);
+  const [first, second] = [h.connect(), h.connect()];
+  for (const wrong of ['*1\r\nGET\r\n', '*x\r\n', '*1\r\n$-1\r\n', '*2000\r\n']) {
+    const client = h.connect();
+    client.send(wrong);
+    t.is(client.text(), '-ERR Protocol error\r\n', wrong);
+    t.is(client.state, 'ended');
+  }
+  first.send('SET a 1\r\n\r\n*0\r\nGET  a\r\n');
+  t.is(first.text(), `+OK\r\n${bulk('1')}`);
+  t.is(second.state, 'open');
+});
+
 test('a client that has much on its way is not read for a while, and nothing is lost', async (t) => {
   const h = await fronting('lanes=1\nttl=0');
   const db = h.upstream('redis');

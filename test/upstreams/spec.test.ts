@@ -5,7 +5,6 @@ import { WasmpollError } from '../../host/errors.ts';
 import { parseNetworks } from '../../host/listen/peer/networks.ts';
 import { parseUpstreams, readUpstreams } from '../../host/upstreams/spec/read.ts';
 import type { Upstreams } from '../../host/upstreams/spec/spec.ts';
-import { resolvePaths } from '../../host/upstreams/spec/tls.ts';
 
 const parse = (upstreams: Upstreams) => parseUpstreams(upstreams, 'upstreams');
 
@@ -20,7 +19,7 @@ function mistakes(upstreams: unknown): string[] {
 
 const DEFAULTS = {
   ...{ targets: [], patterns: [], allowPrivate: false, connectTimeoutMs: 5000 },
-  ...{ max: null, tls: null, proxy: null },
+  ...{ max: null, proxy: null },
 };
 
 test('an upstream is a target, and the rest has defaults', (t) => {
@@ -31,25 +30,22 @@ test('an upstream is a target, and the rest has defaults', (t) => {
 
 test('text says what an object says', (t) => {
   const text =
-    'tls://db.internal:5432,[2001:db8::1]:5432,unix:/run/db.sock?connectTimeout=250ms&max=100&proxy=v2' +
-    '&serverName=db.internal&ca=ca%26.pem&cert=c.pem&key=k.pem&alpn=a,b&min=1.3&starttls=true';
+    'db.internal:5432,[2001:db8::1]:5432,unix:/run/db.sock?connectTimeout=250ms&max=100&proxy=v%32';
   const options = {
     targets: ['db.internal:5432', '[2001:db8::1]:5432', 'unix:/run/db.sock'],
     ...{ connectTimeout: 250, max: 100, proxy: 'v2' as const },
-    tls: {
-      ...{ serverName: 'db.internal', ca: 'ca&.pem', cert: 'c.pem', key: 'k.pem' },
-      ...{ alpn: ['a', 'b'], min: '1.3' as const, starttls: true },
-    },
   };
   t.deepEqual(parse({ db: text }), parse({ db: options }));
-  const { targets, connectTimeoutMs, tls } = parse({ db: text })[0]!;
-  t.deepEqual(targets, [
-    { kind: 'tcp', host: 'db.internal', port: 5432 },
-    { kind: 'tcp', host: '2001:db8::1', port: 5432 },
-    { kind: 'unix', path: '/run/db.sock' },
+  t.deepEqual(parse({ db: text }), [
+    {
+      ...{ ...DEFAULTS, name: 'db', connectTimeoutMs: 250, max: 100, proxy: 2 },
+      targets: [
+        { kind: 'tcp', host: 'db.internal', port: 5432 },
+        { kind: 'tcp', host: '2001:db8::1', port: 5432 },
+        { kind: 'unix', path: '/run/db.sock' },
+      ],
+    },
   ]);
-  t.is(connectTimeoutMs, 250);
-  t.deepEqual(tls, options.tls);
 
   t.deepEqual(
     parse({ any: '*.example.com:443,*.Example.NET:*?allowPrivate=10.0.0.0/8,fd00::/8' }),
@@ -65,13 +61,6 @@ test('text says what an object says', (t) => {
     parse({ any: { pattern: '*:1', allowPrivate: ['10.0.0.0/8'] } })[0]!.allowPrivate,
     parseNetworks(['10.0.0.0/8'], ''),
   );
-});
-
-test('tls = true is TLS with what Node.js trusts, and false is none', (t) => {
-  t.deepEqual(parse({ a: { targets: 'h:1', tls: true } })[0]!.tls, {});
-  t.deepEqual(parse({ a: 'tls://h:1' })[0]!.tls, {});
-  t.is(parse({ a: { targets: 'h:1', tls: false } })[0]!.tls, null);
-  t.is(parse({ a: 'tcp://h:1' })[0]!.tls, null);
 });
 
 const wrong: [upstreams: unknown, ...lines: RegExp[]][] = [
@@ -122,41 +111,13 @@ const wrong: [upstreams: unknown, ...lines: RegExp[]][] = [
   [{ a: 'h:1?max=x' }, /^upstreams\.a\.max: .*, got 'x'$/],
   [{ a: 'h:1?proxy=v3' }, /^upstreams\.a\.proxy: must be v1 or v2, got 'v3'$/],
   [{ a: 'h:1?prox=v2' }, /^upstreams\.a: there is no option 'prox'; proxy is one$/],
-  [{ a: 'h:1?ca=x' }, /^upstreams\.a: there is no option 'ca'; it is for tls:\/\/$/],
   [{ a: 'h:1?max=1&max=2' }, /^upstreams\.a: max is given twice; a list has commas$/],
   [{ a: 'h:1?max' }, /^upstreams\.a: 'max' must be KEY=VALUE$/],
   [
     { a: 'h:1?proxy=%' },
     /^upstreams\.a: '%' has a % that is followed by no two digits; %25 stands/,
   ],
-  [{ a: 'http://h:1' }, /^upstreams\.a: there is no 'http:\/\/'; it begins with tcp:\/\/ or tls:/],
   [{ a: { target: 'h:1' } }, /^upstreams\.a\.target: .*; targets is one$/, /targets are missing/],
-  [{ a: { targets: 'h:1', tls: 7 } }, /^upstreams\.a\.tls: must be true, false or a table, got 7$/],
-  [
-    { a: { targets: 'h:1', tls: { cs: 'x' } } },
-    /^upstreams\.a\.tls\.cs: there is no such key; ca is/,
-  ],
-  [
-    { a: { targets: 'h:1', tls: { ca: 7 } } },
-    /^upstreams\.a\.tls\.ca: must be a path or a PEM text/,
-  ],
-  [
-    { a: { targets: 'h:1', tls: { cert: 'x' } } },
-    /^upstreams\.a\.tls\.cert: key is missing: a cert/,
-  ],
-  [
-    { a: { targets: 'h:1', tls: { key: 'x' } } },
-    /^upstreams\.a\.tls\.key: cert is missing: a cert/,
-  ],
-  [{ a: 'tls://h:1?min=1.1' }, /^upstreams\.a\.tls\.min: must be one of 1\.2, 1\.3, got '1\.1'$/],
-  [{ a: 'tls://h:1?starttls=x' }, /^upstreams\.a\.tls\.starttls: must be true or false, got 'x'$/],
-  [{ a: 'tls://h:1?serverName=-%20' }, /^upstreams\.a\.tls\.serverName: must be a host name or an/],
-  [{ a: 'tls://*:1?serverName=h' }, /^upstreams\.a\.tls\.serverName: the guest names the host/],
-  [{ a: 'tls://unix:/x' }, /^upstreams\.a\.tls: serverName is missing: a Unix socket has no name/],
-  [
-    { a: { targets: 'h:1', tls: { alpn: [7] } } },
-    /^upstreams\.a\.tls\.alpn: must be protocols' nam/,
-  ],
   [{ a: 'h:0', b: 'h:1', c: 'h' }, /^upstreams\.a\.targets: /, /^upstreams\.c\.targets: /],
 ];
 
@@ -180,18 +141,4 @@ test('there is room for 256 upstreams', (t) => {
     Object.fromEntries(Array.from({ length: count }, (_, at) => [`u${at}`, 'h:1']));
   t.deepEqual(mistakes(named(256)), []);
   t.deepEqual(mistakes(named(257)), ['upstreams: has more than 256 upstreams']);
-});
-
-test('paths of certificates are relative to the file, and texts stay texts', (t) => {
-  const pem = '-----BEGIN CERTIFICATE-----\n';
-  const upstreams = {
-    ...{ a: 'tls://h:1?ca=ca.pem&cert=/c.pem&key=k/k.pem', b: 'h:1' },
-    ...{ c: { targets: 'h:1', tls: { ca: pem } }, d: { targets: 'h:1', tls: true } },
-  };
-  t.deepEqual(resolvePaths(upstreams, '/etc/w'), {
-    a: { targets: 'h:1', tls: { ca: '/etc/w/ca.pem', cert: '/c.pem', key: '/etc/w/k/k.pem' } },
-    b: { targets: 'h:1' },
-    c: { targets: 'h:1', tls: { ca: pem } },
-    d: { targets: 'h:1', tls: true },
-  });
 });

@@ -19,9 +19,8 @@ import { MOST_UPSTREAMS } from '../counts.ts';
 import { type Pattern, readPattern } from '../pattern.ts';
 import type { UpstreamOptions, UpstreamSpec, Upstreams } from './spec.ts';
 import { upstreamOptions } from './text.ts';
-import { readTls } from './tls.ts';
 
-const KEYS = [...['targets', 'pattern', 'allowPrivate', 'connectTimeout', 'max', 'tls', 'proxy']];
+const KEYS = [...['targets', 'pattern', 'allowPrivate', 'connectTimeout', 'max', 'proxy']];
 
 const MOST_TARGETS = 64;
 const MOST_CONNECTIONS = 1_048_576;
@@ -106,7 +105,6 @@ class Reading {
       allowPrivate: this.#allowPrivate(options),
       connectTimeoutMs: this.#connectTimeout(options.connectTimeout),
       max: this.#max(options.max),
-      tls: readTls(options, this.bad),
       proxy: this.#proxy(options.proxy),
     };
     return this.#failed ? null : spec;
