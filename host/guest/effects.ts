@@ -2,17 +2,7 @@
 // sends stay queued and the reactor applies the others; when it fails, all of them are taken back.
 // It knows the statuses of guest ABI 1, and neither guest memory nor the kernel.
 
-import {
-  CLOSE_ABORT,
-  CLOSE_GRACEFUL,
-  CLOSE_OUTPUT,
-  STATUS_BOUNDS,
-  STATUS_CLOSED,
-  STATUS_DENIED,
-  STATUS_LIMIT,
-  STATUS_OK,
-  STATUS_STATE,
-} from '../../assembly/abi.ts';
+import * as Abi from '../../assembly/abi.ts';
 import type { Batch } from '../kernel/batch.ts';
 import * as Batches from '../kernel/batch.ts';
 import * as Rows from '../kernel/rows.ts';
@@ -20,35 +10,19 @@ import { TLS_LATER } from '../kernel/tls-access.ts';
 import type { Connections } from '../memory/connections.ts';
 import * as Numbers from '../memory/layout.ts';
 import type { Policy } from '../policy.ts';
+import * as Kinds from './effect-kinds.ts';
 
+const { CLOSE_ABORT, CLOSE_GRACEFUL, CLOSE_OUTPUT, STATUS_BOUNDS, STATUS_CLOSED } = Abi;
+const { STATUS_DENIED, STATUS_LIMIT, STATUS_OK, STATUS_STATE } = Abi;
 const { CLOSING, COLUMNS, CONNECTING, DOOMED, FD, FIN_DUE, FLAGS, GUEST_BUFFER } = Numbers;
 const { HANDSHAKING, LISTENER, OUTBOUND, OUTPUT_BYTES, SPLICED, STAGED_BYTES, STAGED_FLAGS } =
   Numbers;
 const { STAGING_BUFFER, TLS, UNSENDABLE } = Numbers;
-const { KIND_SEND, KIND_TLS_RECV, ROW, ROW_KIND, ROW_LENGTH } = Rows;
+const { KIND_SEND, ROW, ROW_KIND, ROW_LENGTH } = Rows;
 const { ROW_SLOT } = Batches;
-
-// From the flag of a connection to the bit of a row: a send of TLS then takes no branch of its own.
-export const TLS_TO_KIND = Math.clz32(KIND_TLS_RECV) - Math.clz32(TLS);
-
-// Kinds of rows that the kernel skips: what a callback has asked for. None has the bit of sends.
-/** Bytes for a connection that has a backlog: they go behind it. */
-export const EFFECT_APPEND = 16;
-export const EFFECT_CLOSE = 17;
-export const EFFECT_PAUSE = 18;
-export const EFFECT_RESUME = 19;
-export const EFFECT_WANT = 20;
-export const EFFECT_TIMER = 21;
-/** The connection went over its backlog limit. */
-export const EFFECT_LIMIT = 22;
-export const EFFECT_START_TLS = 23;
-export const EFFECT_CONNECT = 24;
-/** With whom in ROW_VALUE, as a slot. */
-export const EFFECT_SPLICE = 25;
-// Kinds from here on belong to no connection, and their columns are their own.
-export const EFFECT_APART = 32;
-/** The metric's number in ROW_SLOT, the value's halves in ROW_VALUE and ROW_BUFFER. */
-export const EFFECT_MEASURE = 32;
+const { EFFECT_APART, EFFECT_APPEND, EFFECT_CLOSE, EFFECT_LIMIT, EFFECT_MEASURE } = Kinds;
+const { EFFECT_PAUSE, EFFECT_RESUME, EFFECT_START_TLS, EFFECT_TIMER, EFFECT_WANT } = Kinds;
+const { TLS_TO_KIND } = Kinds;
 
 // Rows and bytes of earlier callbacks that may wait while a connection's next one runs.
 const CARRIED_ROWS = 256;
@@ -129,16 +103,12 @@ export class Effects {
     const base = slot * COLUMNS;
     const flags = table[base + FLAGS]! | table[base + STAGED_FLAGS]!;
     if ((flags & DOOMED) !== 0) return STATUS_CLOSED;
-    if ((flags & UNSENDABLE) !== 0) return STATUS_STATE;
+    if ((flags & UNSENDABLE) !== 0) return this.#sendLater(slot, flags, offset, length);
     const waiting = table[base + OUTPUT_BYTES]!;
     const backlog = waiting + table[base + STAGED_BYTES]! + length;
     if (length === 0) return backlog;
     if (!this.hasRoom) return STATUS_LIMIT;
-    if (backlog > this.#policy.maxBacklogBytes) {
-      this.ask(EFFECT_LIMIT, slot, 0);
-      table[base + STAGED_FLAGS]! |= DOOMED;
-      return STATUS_LIMIT;
-    }
+    if (backlog > this.#policy.maxBacklogBytes) return this.#tooMuch(slot);
     let buffer = GUEST_BUFFER;
     let from = offset;
     if (this.#bytes + length > this.#policy.maxStagedBytes) return STATUS_LIMIT;
@@ -151,14 +121,39 @@ export class Effects {
     this.#bytes += length;
     this.#waiting += length;
     if (slot !== this.slot) this.plain = false;
-    // Without a descriptor yet it waits, too.
-    if ((waiting | (flags & CONNECTING)) === 0) {
+    if (waiting === 0) {
       const kind = KIND_SEND | ((flags & TLS) >>> TLS_TO_KIND);
       this.#batch.send(slot, table[base + FD]!, buffer, from, length, kind);
     } else {
       this.pending = true;
       this.#batch.effect(EFFECT_APPEND, slot, from, buffer, length);
     }
+    table[base + STAGED_BYTES]! += length;
+    return backlog;
+  }
+
+  #tooMuch(slot: number): number {
+    this.ask(EFFECT_LIMIT, slot, 0);
+    this.#table[slot * COLUMNS + STAGED_FLAGS]! |= DOOMED;
+    return STATUS_LIMIT;
+  }
+
+  // As `send`, to whom nothing can be sent now: what is for one that is being made waits.
+  #sendLater(slot: number, flags: number, offset: number, length: number): number {
+    if ((flags & UNSENDABLE) !== CONNECTING) return STATUS_STATE;
+    const [base, table, from] = [slot * COLUMNS, this.#table, this.#stagingUsed];
+    const backlog = table[base + OUTPUT_BYTES]! + table[base + STAGED_BYTES]! + length;
+    if (length === 0) return backlog;
+    if (!this.hasRoom) return STATUS_LIMIT;
+    if (backlog > this.#policy.maxBacklogBytes) return this.#tooMuch(slot);
+    if (this.#bytes + length > this.#policy.maxStagedBytes) return STATUS_LIMIT;
+    this.#batch.copyNow(GUEST_BUFFER, offset, STAGING_BUFFER, from, length);
+    this.#stagingUsed += length;
+    this.#bytes += length;
+    this.#waiting += length;
+    this.plain = false;
+    this.pending = true;
+    this.#batch.effect(EFFECT_APPEND, slot, from, STAGING_BUFFER, length);
     table[base + STAGED_BYTES]! += length;
     return backlog;
   }

@@ -17,7 +17,8 @@ import type { Policy } from '../policy.ts';
 import type { UpstreamAccess } from '../upstreams/contract.ts';
 import { UpstreamCounts } from '../upstreams/counts.ts';
 import { Directory, type NamedUpstream } from '../upstreams/directory.ts';
-import * as Kinds from './effects.ts';
+import * as Kinds from './effect-kinds.ts';
+import type { Effects } from './effects.ts';
 
 const { ASKED, CLOSING, COLUMNS, CONNECTING, DOOMED, FIN_DUE, FLAGS } = Numbers;
 const { HANDLE, HANDSHAKING, HEADER_BYTES, KNOWN, LINKED, LISTENER, OUTBOUND } = Numbers;
@@ -36,7 +37,7 @@ export class Outbound {
   readonly #table: Int32Array;
   readonly #ties: Int32Array;
   readonly #headers: Headers;
-  readonly #effects: Kinds.Effects;
+  readonly #effects: Effects;
   readonly #opened: Float64Array;
   readonly #now: () => number;
   readonly #most: number;
@@ -47,7 +48,7 @@ export class Outbound {
   /** @param access null where there are no upstreams */
   constructor(
     connections: Connections,
-    effects: Kinds.Effects,
+    effects: Effects,
     headers: Headers,
     { maxStagedSends, maxUpstreams }: Policy,
     clock: { readonly now: number },

@@ -169,7 +169,7 @@ export const GONE = CLOSING | DOOMED;
 /** Any of these, and nothing that comes is for the guest. */
 export const ELSEWHERE = GONE | SPLICED;
 /** Any of these, and a send has to be looked at again. */
-export const UNSENDABLE = CLOSING | FIN_DUE | HANDSHAKING | SPLICED;
+export const UNSENDABLE = CLOSING | FIN_DUE | HANDSHAKING | SPLICED | CONNECTING;
 /** Any of these, and the guest is given no input. */
 export const WITHHELD = PAUSED | BLOCKED | CLOSING | DOOMED | HANDSHAKING | SPLICED;
 

@@ -2,7 +2,7 @@
 // once; what follows from it is the others' affair. It does not know what was asked for and refused.
 
 import { CLOSE_ABORT, CLOSE_GRACEFUL, REASON_GUEST, REASON_LIMIT } from '../../assembly/abi.ts';
-import * as Kinds from '../guest/effects.ts';
+import * as Kinds from '../guest/effect-kinds.ts';
 import * as Batches from '../kernel/batch.ts';
 import * as Rows from '../kernel/rows.ts';
 import * as Numbers from '../memory/layout.ts';

@@ -2,7 +2,7 @@
 // other, an end is passed on, and a backlog holds back whoever fills it. It does not know who has asked for that.
 
 import { REASON_PEER } from '../../assembly/abi.ts';
-import * as Kinds from '../guest/effects.ts';
+import * as Kinds from '../guest/effect-kinds.ts';
 import * as Rows from '../kernel/rows.ts';
 import * as Numbers from '../memory/layout.ts';
 import type { Backlog } from './backlog.ts';
