@@ -2,6 +2,7 @@
 // of instances.
 
 import { messageOf } from '../errors.ts';
+import { LIBRARY } from '../module/source-lines.ts';
 import type { MapOf } from '../module/source-map.ts';
 import { printable } from '../text.ts';
 
@@ -45,9 +46,6 @@ export function placeOf(thrown: unknown, map: MapOf | null): Place | null {
   if (frame === undefined) return null;
   return { map: map.map, offset: Number.parseInt(frame[3]!, 16) + map.shift };
 }
-
-/** What AssemblyScript puts in front of functions from its own library and from packages. */
-const LIBRARY = '~lib/';
 
 // V8 names a function of the module as `at name (wasm://wasm/…)`.
 const FRAME = /at (\S+) \(wasm:/;

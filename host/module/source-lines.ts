@@ -26,7 +26,10 @@ export class SourceLines {
     }
   }
 
-  /** `assembly/echo.ts:12:5` for a place in the module's file, or null. */
+  /**
+   * `assembly/echo.ts:12:5` for a place in the module's file, or null. For one in a library's function that was inlined
+   * also what comes before it: the author's line that has most likely called it.
+   */
   at(offset: number): string | null {
     const places = this.#places;
     let [low, high] = [0, places.length / PLACE];
@@ -36,12 +39,33 @@ export class SourceLines {
       else high = middle;
     }
     if (low === 0) return null;
-    const [, source = 0, line = 0, column = 0] = places.subarray((low - 1) * PLACE, low * PLACE);
+    const inner = low - 1;
+    const line = this.#line(inner);
+    if (line === null) return null;
+    let outer = inner;
+    const first = Math.max(0, inner - INLINED_PLACES);
+    while (outer > first && this.#isLibrary(outer)) outer -= 1;
+    return outer === inner || this.#isLibrary(outer) ? line : `${this.#line(outer)}, in ${line}`;
+  }
+
+  #isLibrary(place: number): boolean {
+    return this.#sources[this.#places[place * PLACE + 1]!]?.startsWith(LIBRARY) !== false;
+  }
+
+  #line(place: number): string | null {
+    const [, source = 0, line = 0, column = 0] = this.#places.subarray(
+      place * PLACE,
+      (place + 1) * PLACE,
+    );
     const name = this.#sources[source];
     return name === undefined ? null : `${printable(name, 256)}:${line + 1}:${column + 1}`;
   }
 }
 
+/** What AssemblyScript puts in front of its own library and of packages. */
+export const LIBRARY = '~lib/';
+/** Further back is another call, or another function. */
+const INLINED_PLACES = 64;
 const PLACE = 4;
 const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 

@@ -27,10 +27,6 @@ export function readPattern(text: string): Pattern | string {
   return { suffix: suffix.toLowerCase(), port: number };
 }
 
-/** Whether what the guest adds fits one of the patterns. */
-export const fits = (patterns: readonly Pattern[], added: string): boolean =>
-  match(patterns, added) !== null;
-
 /**
  * Reads what the guest adds: `HOST`, or `HOST:PORT` where the pattern leaves the port open.
  * @returns null if it is not written so, or none of the patterns allows it

@@ -160,10 +160,10 @@ test('a command that is malformed ends its connection, and no other', async (t) 
   const h = await fronting();
   redis(h);
   const [first, second] = [h.connect(), h.connect()];
-  for (const wrong of ['*1\r\nGET\r\n', '*x\r\n', '*1\r\n$-1\r\n', '*2000\r\n']) {
+  for (const wrong of ['*1\r\nGET\r\n', '*x\r\n', '*1\r\n$-1\r\n', '*99999999\r\n']) {
     const client = h.connect();
     client.send(wrong);
-    t.is(client.text(), '-ERR Protocol error\r\n', wrong);
+    t.regex(client.text(), /^-ERR Protocol error: [^\r\n]+\r\n$/, wrong);
     t.is(client.state, 'ended');
   }
   first.send('SET a 1\r\n\r\n*0\r\nGET  a\r\n');

@@ -3,9 +3,11 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { readHost } from '../../host/upstreams/host-name.ts';
-import { fits, match, type Pattern, readPattern } from '../../host/upstreams/pattern.ts';
+import { match, type Pattern, readPattern } from '../../host/upstreams/pattern.ts';
 
 const pattern = (text: string): Pattern => readPattern(text) as Pattern;
+const fits = (patterns: readonly Pattern[], added: string): boolean =>
+  match(patterns, added) !== null;
 const nameOf = (text: string): string | null => readHost(text)?.name ?? null;
 
 test('a name is read in small letters, and an address as it is', (t) => {
