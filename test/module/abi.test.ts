@@ -62,10 +62,28 @@ const bundled: Record<string, { imports: string[]; exports: string[] }> = {
   },
   resp: {
     imports: [
-      ...['send', 'want', 'close', 'pause', 'resume', 'config', 'metric', 'measure'],
-      ...['wall_clock', 'peer_address', 'store_get', 'store_put', 'store_delete'],
+      ...['close', 'store_get', 'leave', 'join', 'config', 'want', 'wall_clock'],
+      ...['store_put', 'store_delete', 'send', 'resume', 'random', 'publish', 'peer_address'],
+      ...['pause', 'metric', 'measure'],
     ],
-    exports: ['_initialize', 'state_size', 'on_close', 'on_reply'],
+    exports: [
+      ...[
+        '_initialize',
+        'state_size',
+        'on_reply',
+        'on_close',
+        'on_restore',
+        'on_message',
+        'on_missed',
+      ],
+    ],
+  },
+  'resp-cache': {
+    imports: [
+      ...['close', 'measure', 'send', 'now', 'config', 'want', 'resume'],
+      ...['random', 'property', 'pause', 'metric', 'connect'],
+    ],
+    exports: [...['_initialize', 'state_size', 'on_open', 'on_connect', 'on_restore', 'on_close']],
   },
 };
 
