@@ -88,7 +88,13 @@ export class Call {
   #connect(endpoint: Endpoint): number {
     const { native, keepaliveMs } = this.#calls;
     if ('path' in endpoint) return native.connectUnix(endpoint.path);
-    const fd = native.connectTcp(endpoint.address, endpoint.port);
+    let fd: number;
+    try {
+      fd = native.connectTcp(endpoint.address, endpoint.port);
+    } catch {
+      // The interface that the address names is not there.
+      return -native.constants.EINVAL;
+    }
     if (fd < 0) return fd;
     const result = setStreamOptions(native, fd, keepaliveMs);
     if (result < 0) native.close(fd);

@@ -8,6 +8,7 @@ import {
   STATUS_ABSENT,
   STATUS_BOUNDS,
   STATUS_CLOSED,
+  STATUS_DENIED,
   STATUS_STATE,
 } from '../../assembly/abi.ts';
 import { serve } from '../../host/index.ts';
@@ -74,8 +75,12 @@ int32_t on_data(int32_t connection, void *state, const void *data, int32_t lengt
   tell(connection, wasmpoll_store_add(connection, 9, "k", 1, 0.5, 0));
   tell(connection, wasmpoll_store_get(connection, 10, "k", 1));
   tell(connection, wasmpoll_store_delete(connection, 11, "k", 1, 0));
+  tell(connection, wasmpoll_connect(connection, "none", 4, WASMPOLL_CONNECT_LINK));
+  tell(connection, wasmpoll_splice(connection, 0));
   return length;
 }
+WASMPOLL_EXPORT(on_connect)
+void on_connect(int32_t connection, void *state, int32_t parent) {}
 WASMPOLL_EXPORT(on_message)
 void on_message(int32_t connection, void *state, int32_t tag, int32_t flags, const void *topic,
                 int32_t topic_length, const void *data, int32_t data_length) {
@@ -111,6 +116,7 @@ test('every host function is declared for C as the host has it', async (t) => {
     ...[0, 0, 0, 0, STATUS_CLOSED, STATUS_BOUNDS, STATUS_CLOSED],
     ...[STATUS_ABSENT, 0, 0, STATUS_STATE, STATUS_BOUNDS],
     ...[STATUS_BOUNDS, 0, 0, STATUS_CLOSED, 0, 0, 0, 0],
+    ...[STATUS_DENIED, STATUS_CLOSED],
   ];
   const told = String.fromCharCode(...statuses.map((status) => -status));
   const replies = '\x08\0\x09\x001.5\x0a\x001.5\x0b\0';

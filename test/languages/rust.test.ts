@@ -68,7 +68,8 @@ impl Guest for Everything {
             c.join_pattern("#/b", 7), c.join_pattern("r/+", 8), c.join("room", 7), c.leave("none"), c.leave_pattern("r/+"),
             publish("room", "hi", 0), c.store_put(8, "k", "1", None, 0), c.store_put(9, "k", "2", Some(&NO_KEY), 0),
             c.store_add(10, "k", 0.5, 0), c.store_get(11, "k"), c.store_delete(12, "k", None),
-            c.store_delete(13, "k", None),
+            c.store_delete(13, "k", None), connect(Some(c), "none", CONNECT_LINK).err().unwrap_or(0),
+            c.splice(Connection::NONE),
         ];
         self.say(format_args!("data {} {:?} {:?}", state.calls, told, c.property("none")));
         assert!(bytes != [0; 64] && now() > 0.0 && wall_clock() > 0.0);
@@ -106,13 +107,16 @@ impl Migrate for Everything {
         self.say(format_args!("migrate {} {}", version, state.calls));
     }
 }
+impl Upstreams for Everything {
+    fn connected(&mut self, _: Connection, _: &mut State, _: Option<Connection>) { self.say(format_args!("connected")); }
+}
 impl Start for Everything {
     fn start(&mut self) { self.say(format_args!("start")); }
 }
 impl Tick for Everything {
     fn tick(&mut self) { self.say(format_args!("tick")); }
 }
-wasmpoll::export!(Everything, Topics, Store, Migrate, Start, Tick);
+wasmpoll::export!(Everything, Topics, Store, Upstreams, Migrate, Start, Tick);
 `;
 
 test('every host function and callback is there for Rust as the host has it', async (t) => {
@@ -154,7 +158,7 @@ test('every host function and callback is there for Rust as the host has it', as
       STATUS_CLOSED,
     ],
     ...[0, STATUS_STATE, 0, STATUS_BOUNDS, STATUS_BOUNDS, 0, 0, 0, 0],
-    ...[0, 0, 0, 0, 0, 0, 0],
+    ...[0, 0, 0, 0, 0, 0, 0, STATUS_DENIED, STATUS_CLOSED],
   ];
   const said = network.logs.splice(0);
   t.true(said.every(({ level }) => level === LOG_WARN));

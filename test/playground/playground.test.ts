@@ -73,7 +73,7 @@ test('the bundled modules are listed behind those that were named, with their by
   }[];
   t.deepEqual(
     listed.map(({ name }) => name),
-    ['mine.wasm', 'chat', 'echo', 'lines', 'mqtt', 'resp'],
+    ['mine.wasm', 'chat', 'echo', 'lines', 'mqtt', 'proxy', 'resp', 'resp-cache'],
   );
   const bytes = async (at: string) => new Uint8Array(await (await fetch(url + at)).arrayBuffer());
   t.deepEqual(await bytes(listed[0]!.path), new Uint8Array(echoModule()));

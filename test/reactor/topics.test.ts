@@ -134,7 +134,7 @@ const badNames: [what: string, commands: string, status: number][] = [
   ['# stands at the end', 'j . 0 1 #/a;', STATUS_BOUNDS],
   ['# is a whole level', 'j . 0 1 a#;', STATUS_BOUNDS],
   ['+ is a whole level', 'j . 0 1 a+/b;', STATUS_BOUNDS],
-  ['a flag of join that there is not', 'j . 0 2 a;', STATUS_BOUNDS],
+  ['a flag of join that there is not', 'j . 0 8 a;', STATUS_BOUNDS],
   ['a flag of publish that there is not', 'p 4 a b;', STATUS_BOUNDS],
   ['what is published has no +', 'p 0 a/+ b;', STATUS_BOUNDS],
   ['what is published has no #', 'p 0 # b;', STATUS_BOUNDS],
