@@ -155,8 +155,6 @@ test('docs/tutorial.md leads from an empty folder to a server', async (t) => {
 
   const [source] = shown('ts');
   reader.write('src/tally.ts', source!);
-  await running.written('stderr', /press Enter/);
-  keys.enter();
   await running.written('stderr', /module swapped/);
   await reader.talk(second!, running);
   const began = performance.now();
