@@ -16,7 +16,7 @@ import {
   store,
   view,
 } from './kit';
-import { find, packetMost, readConfig } from './mqtt/access';
+import { find, mayBeNobody, packetMost, readConfig } from './mqtt/access';
 import { Client, clientSize, dropWill, end, recall, USER } from './mqtt/client';
 import * as codes from './mqtt/codes';
 import { forget as begin, connect, GIVE_WAY, lastWill, refuse } from './mqtt/connect';
@@ -28,6 +28,8 @@ import { subscribe, unsubscribe } from './mqtt/subscribe';
 export * from './guest';
 
 const CONNECT_MS: i32 = 10_000;
+/** That one callback reads; the host calls again with the rest. */
+const MOST_PACKETS: i32 = 1024;
 
 const VERSION_TOPIC = literal('$SYS/broker/version');
 const VERSION = literal('wasmpoll');
@@ -67,7 +69,8 @@ export function on_data(connection: Connection, client: Client, data: usize, len
   begin();
   let messages = 0;
   client.seen = now();
-  while (input.next()) {
+  // Each may ask for two things or more, of the thousands that a callback may ask for.
+  for (let packets = 0; packets < MOST_PACKETS && input.next(); packets += 1) {
     const first = <i32>input.uint8();
     const size = <i32>input.varint(4);
     if ((first >> 4 === codes.CONNECT) !== (client.level === 0)) fail(codes.PROTOCOL_ERROR);
@@ -166,11 +169,10 @@ export function on_restore(connection: Connection, client: Client): void {
   if (client.level === 0) return;
   count(client);
   const name = recall(client, USER);
-  if (name === null) return;
-  // The list may be another one now.
-  const before = client.user;
-  client.user = find(name);
-  if (before >= 0 && client.user < 0) end(connection, client, codes.NOT_AUTHORIZED);
+  // The list may be another one now. A name that nobody has asked a password for is no user's.
+  if (client.user >= 0 && name !== null) client.user = find(name);
+  else if (mayBeNobody(name)) return;
+  if (client.user < 0) end(connection, client, codes.NOT_AUTHORIZED);
 }
 
 export function on_close(_connection: Connection, client: Client, _reason: i32): void {

@@ -25,6 +25,8 @@ export * from './guest';
 
 /** So many commands of a client may be on their way. */
 const MOST_FLIGHTS: i32 = 128;
+/** That one callback reads of an upstream; the host calls again with the rest. */
+const MOST_REPLIES: i32 = 1024;
 
 @unmanaged
 class State extends Reader {
@@ -105,7 +107,8 @@ export function on_data(connection: Connection, state: State, data: usize, lengt
 }
 
 function replies(connection: Connection, lane: Lane): void {
-  while (input.next()) {
+  // One settles a command, which asks for two things at most, of the thousands that a callback may ask for.
+  for (let left = MOST_REPLIES; left > 0 && input.next(); left -= 1) {
     const from = input.take(0);
     const isBulk = input.skip('$');
     const line = input.line();

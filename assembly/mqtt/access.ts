@@ -110,11 +110,16 @@ export function find(name: Bytes): i32 {
   return NOBODY;
 }
 
+/** Whether a client with this name, or without one, is served without a password. */
+export function mayBeNobody(name: Bytes | null): boolean {
+  return anonymous && (name === null || users.length === 0);
+}
+
 /** @returns the user's place in the list, NOBODY or REFUSED */
 export function login(name: Bytes | null, password: Bytes | null): i32 {
-  if (name === null) return anonymous ? NOBODY : REFUSED;
+  if (name === null) return mayBeNobody(name) ? NOBODY : REFUSED;
   const user = find(name);
-  if (user === NOBODY) return users.length === 0 && anonymous ? NOBODY : REFUSED;
+  if (user === NOBODY) return mayBeNobody(name) ? NOBODY : REFUSED;
   if (password === null) return REFUSED;
   return password.equalsSecret(users[user].password) ? user : REFUSED;
 }

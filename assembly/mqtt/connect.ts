@@ -13,13 +13,13 @@ import {
   reply,
   view,
 } from '../kit';
-import { login, mayWrite, packetMost, REFUSED } from './access';
+import { login, packetMost, REFUSED } from './access';
 import { ALIAS_MOST, Client, ID, RECEIVE_MOST, recall, remember, USER, WILL } from './client';
 import * as codes from './codes';
 import { compose } from './message';
 import * as found from './properties';
 import { fail, OF_CONNECT, OF_WILL, passed, readProperties, text } from './properties';
-import { spread } from './publish';
+import { mayPublish, spread } from './publish';
 
 const USER_FLAG: i32 = 0x80;
 const PASSWORD_FLAG: i32 = 0x40;
@@ -202,7 +202,7 @@ export function lastWill(client: Client): void {
   const topic = part(kept, 6);
   const properties = part(kept, 8 + topic.length);
   const body = kept.slice(10 + topic.length + properties.length);
-  if (!mayWrite(client.user, recall(client, ID), topic)) return;
+  if (!mayPublish(client, topic)) return;
   const retain = (flags & WILL_RETAIN) !== 0;
   const from = client.level === 5 ? client.key : 0;
   const data = compose((flags & WILL_QOS) >> 3, retain, seconds, from, properties, body);

@@ -84,7 +84,7 @@ function unaliased(client: Client, topic: Bytes): Bytes {
   return topic;
 }
 
-const mayPublish = (client: Client, topic: Bytes): boolean =>
+export const mayPublish = (client: Client, topic: Bytes): boolean =>
   !topic.startsWith('$SYS/') &&
   !topic.startsWith('$share/') &&
   mayWrite(client.user, recall(client, ID), topic);

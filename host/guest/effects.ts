@@ -19,9 +19,10 @@ const { HANDSHAKING, LISTENER, OUTBOUND, OUTPUT_BYTES, SPLICED, STAGED_BYTES, ST
   Numbers;
 const { STAGING_BUFFER, TLS, UNSENDABLE } = Numbers;
 const { KIND_SEND, ROW, ROW_KIND, ROW_LENGTH } = Rows;
-const { ROW_SLOT } = Batches;
+const { ROW_SLOT, ROW_VALUE } = Batches;
 const { EFFECT_APART, EFFECT_APPEND, EFFECT_CLOSE, EFFECT_LIMIT, EFFECT_MEASURE } = Kinds;
-const { EFFECT_PAUSE, EFFECT_RESUME, EFFECT_START_TLS, EFFECT_TIMER, EFFECT_WANT } = Kinds;
+const { EFFECT_PAUSE, EFFECT_RESUME, EFFECT_SPLICE, EFFECT_START_TLS, EFFECT_TIMER, EFFECT_WANT } =
+  Kinds;
 const { TLS_TO_KIND } = Kinds;
 
 // Rows and bytes of earlier callbacks that may wait while a connection's next one runs.
@@ -252,6 +253,9 @@ export class Effects {
       if (kind >= EFFECT_APART) continue;
       if (isSend(kind) || kind === EFFECT_APPEND) this.#table[base + STAGED_BYTES] = 0;
       this.#table[base + STAGED_FLAGS] = 0;
+      // The other of the two stands beside it.
+      if (kind !== EFFECT_SPLICE) continue;
+      this.#table[rows[row * ROW + ROW_VALUE]! * COLUMNS + STAGED_FLAGS] = 0;
     }
     for (let row = 0; row < this.mark; row += 1) {
       if (!isSend(rows[row * ROW + ROW_KIND]!)) continue;

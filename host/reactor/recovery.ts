@@ -17,6 +17,7 @@ import {
   HELD,
   KNOWN,
   LINGERING,
+  LINKED,
   LOST,
   MASK,
   OPEN,
@@ -98,7 +99,7 @@ export class Recovery {
       if (!this.#isOpen(slot)) continue;
       const whole = this.#claim(base, scan) && session;
       // Its callback has not returned: nobody was told that it would be there.
-      if ((table[base + FLAGS]! & ASKED) !== 0) table[base + FLAGS]! &= ~KNOWN;
+      if ((table[base + FLAGS]! & ASKED) !== 0) table[base + FLAGS]! &= ~(KNOWN | LINKED);
       const admitted = (table[base + FLAGS]! & ADMITTED) !== 0;
       // What is staged for others while a callback runs is that callback's alone: it goes with it.
       const staged = remains.slot === IN_START_UP && table[base + STAGED_BYTES] !== 0;

@@ -24,6 +24,8 @@ const PRIVATE: readonly Place[] = ['loopback', 'private', 'link-local', 'own'];
 const METADATA = parseNetworks(
   [
     ...['169.254.169.254', '169.254.170.2', '100.100.100.200', '168.63.129.16', '192.0.0.192'],
+    // Credentials of AWS's containers; Scaleway, Tencent.
+    ...['169.254.170.23', '169.254.42.42', 'fd00:42::42', '169.254.0.23'],
     ...['fd00:ec2::/32', 'fd20:ce::254'],
   ],
   'metadata',

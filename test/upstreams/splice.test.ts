@@ -211,6 +211,9 @@ test('a splice of a callback that traps is none', async (t) => {
   await second.closed;
   await client.send('s .,still mine;');
   t.is((await client.readExactly(10)).toString(), 'still mine');
+  // Nor is it for the other of the two.
+  await client.send('s 1,hi;');
+  await server.logged('=2');
 });
 
 test('a frame that is as long as may be is no mistake when it is spliced away', async (t) => {
