@@ -115,6 +115,35 @@ test('a will is published unless its client has said goodbye', async (t) => {
   t.deepEqual(said(to), ['w/d q1 #3: lost']);
 });
 
+test('a will goes to no topic that its client could not publish to', async (t) => {
+  const network = await broker();
+  const to = subscriber(network, 'to', { '$SYS/#': 0, 'left/#': 0 });
+  for (const topic of ['$SYS/broker/version', '$share/a/b', 'left']) {
+    const from = client(network, 'from', { will: { topic, payload: 'mine', retain: true } });
+    to.received();
+    from.reset();
+    t.deepEqual(said(to), topic === 'left' ? ['left q0: mine'] : []);
+  }
+});
+
+test('thousands of small packets in one receive are all published', async (t) => {
+  const network = await broker();
+  const to = subscriber(network, 'to', { t: 0 });
+  const from = client(network, 'from');
+  from.send(Buffer.concat(Array.from({ length: 9000 }, () => mqtt.publish('t', 'x'))));
+  t.is(said(to).length, 9000);
+  t.is(from.state, 'open');
+});
+
+test('a name that nobody has asked a password for is no user after a reload', async (t) => {
+  const network = await broker();
+  const ann = client(network, 'ann', { user: 'ann', password: 'any' });
+  const nobody = client(network, 'nobody');
+  await network.swap(bundledModule('mqtt'), { config: 'user = ann:secret\nanonymous = yes\n' });
+  t.not(ann.state, 'open');
+  t.is(nobody.state, 'open');
+});
+
 test('a client with the same id takes over', async (t) => {
   const network = await broker();
   const will = { topic: 'w', payload: 'lost' };
