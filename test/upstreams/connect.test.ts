@@ -209,6 +209,16 @@ test('the next address is tried when one is refused', async (t) => {
   t.is(db.sockets.length, 1);
 });
 
+test('an address of an interface that is not there costs one attempt', async (t) => {
+  const db = await upstreamPeer(t);
+  const nowhere = { target: 0, address: 'fe80::1%nowhere', port: 1 };
+  const resolve = () => [nowhere, ...(leadsTo(db.address) as never[])];
+  const { server, client } = await scriptedWith(t, [{ name: 'db', resolve }]);
+  await client.send('u .,0,db;');
+  await server.logged('connect 1 0');
+  t.is(db.sockets.length, 1);
+});
+
 /** Connects to a listener whose queue is full: the kernel drops what comes. */
 function blackHole(t: ExecutionContext): string {
   const fd = native.listenTcp('127.0.0.1', 0, false, 0);
