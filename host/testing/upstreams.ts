@@ -129,7 +129,7 @@ function shareOf(
   buffer: BufferConstructor,
 ): UpstreamShare {
   const upstreams = entries.map(([name, { pattern = [], max = UNBOUNDED }]) => ({
-    ...{ name, max, startTls: false, proxied: false },
+    ...{ name, max, proxied: false },
     patterns: [pattern].flat().map((text) => patternOf(name, text)),
   }));
   return { upstreams, counts: new buffer(UpstreamCounts.bytesFor(upstreams.length)) };

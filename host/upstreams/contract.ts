@@ -16,8 +16,6 @@ export interface UpstreamFacts {
   readonly patterns: readonly PatternFacts[];
   /** Connections at a time, over all workers. */
   readonly max: number;
-  /** The guest may begin TLS on its connections. */
-  readonly startTls: boolean;
   /** Somebody wants to know who the parent's peer is. */
   readonly proxied: boolean;
 }
@@ -70,9 +68,7 @@ export type DialFailure =
   /** It has only addresses that the rules forbid. */
   | 'denied'
   /** This machine has no descriptor, port or memory left. */
-  | 'resources'
-  /** The handshake of TLS failed. */
-  | 'tls';
+  | 'resources';
 
 /** Where one attempt goes. The address is numeric, was checked, and is connected to as it stands here. */
 export type Endpoint =

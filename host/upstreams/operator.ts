@@ -42,7 +42,7 @@ export class Operator implements Upstreams {
     this.#counts = new UpstreamCounts(counts, specs.length);
     this.#upstreams = specs.map((spec) => new Upstream(spec, ground, report));
     const upstreams = specs.map(({ name, patterns, max, proxy }) => ({
-      ...{ name, patterns, max: max ?? UNBOUNDED, startTls: false },
+      ...{ name, patterns, max: max ?? UNBOUNDED },
       proxied: proxy !== null,
     }));
     this.share = { upstreams, counts };

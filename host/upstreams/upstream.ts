@@ -13,7 +13,7 @@ import type { UpstreamSpec } from './spec/spec.ts';
 
 /** What upstreams are told by the system. */
 export interface Ground {
-  /** Of operators' names, and of those that guests add: neither can crowd out the other. */
+  /** Of operators' names, and of those that guests add: neither takes the places that the other has. The threads that look them up are the same. */
   readonly targets: Resolver;
   readonly added: Resolver;
   /** Monotonic milliseconds. */

@@ -261,7 +261,7 @@ export class Place {
 
   // The dialer is in another thread: what it was told it knows.
   #upstreams(): UpstreamAccess {
-    const upstream = { name: 'upstream', patterns: [], max: 64, startTls: false, proxied: true };
+    const upstream = { name: 'upstream', patterns: [], max: 64, proxied: true };
     return {
       share: { upstreams: [upstream], counts: this.#counts },
       seat: 1,

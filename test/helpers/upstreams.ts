@@ -163,7 +163,6 @@ class Played implements Upstreams {
         name,
         patterns,
         max,
-        startTls: false,
         proxied: header !== undefined,
       })),
     };

@@ -20,7 +20,7 @@ import { type Pattern, readPattern } from '../pattern.ts';
 import type { UpstreamOptions, UpstreamSpec, Upstreams } from './spec.ts';
 import { upstreamOptions } from './text.ts';
 
-const KEYS = [...['targets', 'pattern', 'allowPrivate', 'connectTimeout', 'max', 'proxy']];
+const KEYS = ['targets', 'pattern', 'allowPrivate', 'connectTimeout', 'max', 'proxy'];
 
 const MOST_TARGETS = 64;
 const MOST_CONNECTIONS = 1_048_576;
