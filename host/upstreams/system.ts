@@ -10,7 +10,7 @@ import { Operator } from './operator.ts';
 import { Resolver } from './resolver.ts';
 import { parseUpstreams } from './spec/read.ts';
 import type { Upstreams } from './spec/spec.ts';
-import type { Ground } from './upstream.ts';
+import type { Ground, Report } from './upstream.ts';
 
 export type { Operator, UpstreamsStats } from './operator.ts';
 
@@ -34,11 +34,15 @@ const lookUp = async (name: string): Promise<string[]> =>
 export function openOperator(upstreams: Upstreams | undefined, log: UpstreamLog): Operator | null {
   const specs = parseUpstreams(upstreams, 'serve(): upstreams');
   if (specs.length === 0) return null;
-  return new Operator(specs, systemGround(monotonicMs), (upstream, target, failure) => {
+  const tell: Report = (upstream, target, failure) => {
     const fields = { upstream, target };
     if (failure === null) log.info(fields, 'upstream: the target works again');
     else log.warn({ ...fields, reason: failure }, 'upstream: the target has failed, and rests');
-  });
+  };
+  // A logger may throw: what has to be done for the connection is done first.
+  return new Operator(specs, systemGround(monotonicMs), (...told) =>
+    queueMicrotask(() => tell(...told)),
+  );
 }
 
 /** @param now monotonic milliseconds */
