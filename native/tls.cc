@@ -89,6 +89,30 @@ TlsOptions ReadOptions(Arguments* arguments, napi_env env, napi_value object) {
   return options;
 }
 
+TlsOutwardOptions ReadOutward(Arguments* arguments, napi_env env, napi_value object) {
+  Properties properties(arguments, env, object);
+  TlsOutwardOptions options;
+  options.host = properties.Text("host");
+  options.ca = properties.Text("ca");
+  options.pair.certificate = properties.Text("cert");
+  options.pair.key = properties.Text("key");
+  options.alpn = properties.Text("alpn");
+  options.oldest = properties.Int("oldest", TLS1_2_VERSION, TLS1_3_VERSION);
+  options.verifies = properties.Int("verifies", 0, 1) != 0;
+  options.resume_ms = properties.Int("tickets", 0, 1);
+  return options;
+}
+
+// Undefined, or what is wrong: { pair, part, why }.
+Napi::Value Told(Napi::Env env, bool right, const TlsFault& fault) {
+  if (right) return env.Undefined();
+  const Napi::Object told = Napi::Object::New(env);
+  told.Set("pair", Integer(env, fault.pair));
+  told.Set("part", fault.part);
+  told.Set("why", fault.why);
+  return told;
+}
+
 // Why there is no TLS, or ''; (what Node says of its OpenSSL).
 Napi::Value Refusal(const Napi::CallbackInfo& info) {
   Arguments arguments(info, "tlsRefusal");
@@ -119,6 +143,11 @@ void Tls::Register(Napi::Env env, Napi::Object exports) {
                                      InstanceMethod<&Tls::Commit>("commit"),
                                      InstanceMethod<&Tls::Discard>("discard"),
                                      InstanceMethod<&Tls::Count>("count"),
+                                     InstanceMethod<&Tls::PrepareUpstream>("prepareUpstream"),
+                                     InstanceMethod<&Tls::Dial>("dial"),
+                                     InstanceMethod<&Tls::Step>("step"),
+                                     InstanceMethod<&Tls::Why>("why"),
+                                     InstanceMethod<&Tls::Drop>("drop"),
                                      InstanceMethod<&Tls::Release>("release"),
                                  }));
   exports.Set("tlsRefusal", Napi::Function::New<Refusal>(env, "tlsRefusal"));
@@ -153,12 +182,56 @@ Napi::Value Tls::Prepare(const Napi::CallbackInfo& info) {
   if (arguments.Failed() || env.IsExceptionPending()) return {};
   const bool prepared = state_->Prepare(listener, options, &fault);
   for (TlsPair& pair : options.pairs) OPENSSL_cleanse(pair.key.data(), pair.key.size());
-  if (prepared) return env.Undefined();
-  const Napi::Object told = Napi::Object::New(env);
-  told.Set("pair", Integer(env, fault.pair));
-  told.Set("part", fault.part);
-  told.Set("why", fault.why);
-  return told;
+  return Told(env, prepared, fault);
+}
+
+// (upstream, options)
+Napi::Value Tls::PrepareUpstream(const Napi::CallbackInfo& info) {
+  Arguments arguments(info, "Tls.prepareUpstream");
+  const Napi::Env env = info.Env();
+  const int upstream = arguments.Int(0, "upstream", 0, INT_MAX);
+  if (!arguments.Failed() && !info[1].IsObject()) arguments.WrongType(1, "options", "an object");
+  if (arguments.Failed()) return {};
+  TlsOutwardOptions options = ReadOutward(&arguments, env, info[1]);
+  if (options.resume_ms != 0) options.resume_ms = state_->ticket_lifetime_ms();
+  TlsFault fault;
+  if (arguments.Failed() || env.IsExceptionPending()) return {};
+  const bool prepared = state_->PrepareOutward(upstream, options, &fault);
+  OPENSSL_cleanse(options.pair.key.data(), options.pair.key.size());
+  return Told(env, prepared, fault);
+}
+
+// (upstream, host, peer, fd). The number of the handshake, or 0.
+Napi::Value Tls::Dial(const Napi::CallbackInfo& info) {
+  Arguments arguments(info, "Tls.dial");
+  const int upstream = arguments.Int(0, "upstream", 0, INT_MAX);
+  const std::string host = arguments.Text(1, "host");
+  const std::string peer = arguments.Text(2, "peer");
+  const int fd = arguments.Int(3, "fd", 0, INT_MAX);
+  if (arguments.Failed()) return {};
+  std::shared_ptr<TlsOutward> outward = state_->OutwardOf(upstream);
+  if (outward == nullptr) return Integer(info.Env(), 0);
+  return Integer(info.Env(), state_->dials()->Begin(std::move(outward), host, peer, fd));
+}
+
+Napi::Value Tls::Step(const Napi::CallbackInfo& info) {
+  Arguments arguments(info, "Tls.step");
+  const int id = arguments.Int(0, "id", 1, INT_MAX);
+  if (arguments.Failed()) return {};
+  return Integer(info.Env(), state_->dials()->Step(id));
+}
+
+Napi::Value Tls::Why(const Napi::CallbackInfo& info) {
+  Arguments arguments(info, "Tls.why");
+  const int id = arguments.Int(0, "id", 1, INT_MAX);
+  if (arguments.Failed()) return {};
+  return Napi::String::New(info.Env(), state_->dials()->Why(id));
+}
+
+void Tls::Drop(const Napi::CallbackInfo& info) {
+  Arguments arguments(info, "Tls.drop");
+  const int id = arguments.Int(0, "id", 1, INT_MAX);
+  if (!arguments.Failed()) state_->dials()->Drop(id);
 }
 
 void Tls::Commit(const Napi::CallbackInfo&) { state_->Commit(); }
@@ -183,6 +256,9 @@ void TlsSeat::Register(Napi::Env env, Napi::Object exports) {
   exports.Set("TlsSeat", DefineClass(env, "TlsSeat",
                                      {
                                          InstanceMethod<&TlsSeat::Open>("open"),
+                                         InstanceMethod<&TlsSeat::Dial>("dial"),
+                                         InstanceMethod<&TlsSeat::Adopt>("adopt"),
+                                         InstanceMethod<&TlsSeat::Drop>("drop"),
                                          InstanceMethod<&TlsSeat::Feed>("feed"),
                                          InstanceMethod<&TlsSeat::Has>("has"),
                                          InstanceMethod<&TlsSeat::Fact>("fact"),
@@ -212,6 +288,46 @@ Napi::Value TlsSeat::Open(const Napi::CallbackInfo& info) {
   const bool made = session != nullptr;
   if (made) sessions_->Set(slot, std::move(session));
   return Napi::Boolean::New(info.Env(), made);
+}
+
+// (slot, handle, upstream, host). Whether there is a session now, with which nothing was said yet.
+Napi::Value TlsSeat::Dial(const Napi::CallbackInfo& info) {
+  Arguments arguments(info, "TlsSeat.dial");
+  const int slot = arguments.Int(0, "slot", 0, INT_MAX - 1);
+  const int handle = arguments.Int(1, "handle", INT_MIN, INT_MAX);
+  const int upstream = arguments.Int(2, "upstream", 0, INT_MAX);
+  const std::string host = arguments.Text(3, "host");
+  if (arguments.Failed()) return {};
+  sessions_->Free(slot);
+  std::shared_ptr<TlsOutward> outward = state_->OutwardOf(upstream);
+  if (outward == nullptr) return Napi::Boolean::New(info.Env(), false);
+  std::unique_ptr<TlsSession> session =
+      TlsSession::MakeOutward(std::move(outward), host, "", handle);
+  const bool made = session != nullptr;
+  if (made) sessions_->Set(slot, std::move(session));
+  return Napi::Boolean::New(info.Env(), made);
+}
+
+// (slot, handle, id). 0: there is no such session; 1: the slot has it; 2: and input waits in it.
+Napi::Value TlsSeat::Adopt(const Napi::CallbackInfo& info) {
+  Arguments arguments(info, "TlsSeat.adopt");
+  const int slot = arguments.Int(0, "slot", 0, INT_MAX - 1);
+  const int handle = arguments.Int(1, "handle", INT_MIN, INT_MAX);
+  const int id = arguments.Int(2, "id", 1, INT_MAX);
+  if (arguments.Failed()) return {};
+  std::unique_ptr<TlsSession> session = state_->dials()->Take(id);
+  if (session == nullptr) return Integer(info.Env(), 0);
+  session->set_handle(handle);
+  const int answer = session->early() ? 2 : 1;
+  sessions_->Set(slot, std::move(session));
+  return Integer(info.Env(), answer);
+}
+
+// (id): a session that no slot takes.
+void TlsSeat::Drop(const Napi::CallbackInfo& info) {
+  Arguments arguments(info, "TlsSeat.drop");
+  const int id = arguments.Int(0, "id", 1, INT_MAX);
+  if (!arguments.Failed()) state_->dials()->Drop(id);
 }
 
 // (slot, view, offset, length)

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "syscall.h"
+#include "tls_tickets.h"
 
 namespace wasmpoll {
 namespace {
@@ -31,6 +32,7 @@ int CauseOf(unsigned long error) {
     case SSL_R_UNSUPPORTED_PROTOCOL:
     case SSL_R_UNKNOWN_PROTOCOL:
     case SSL_R_VERSION_TOO_LOW:
+    case SSL_R_WRONG_SSL_VERSION:
       return kTlsCauseVersion;
     case SSL_R_NO_SHARED_CIPHER:
     case SSL_R_NO_SHARED_SIGNATURE_ALGORITHMS:
@@ -78,21 +80,58 @@ const BIO_METHOD* TlsSession::Method() {
 }
 
 std::unique_ptr<TlsSession> TlsSession::Make(std::shared_ptr<TlsContext> context, int handle) {
-  ERR_clear_error();
-  std::unique_ptr<TlsSession> session(new TlsSession(std::move(context), handle));
-  session->ssl_.reset(SSL_new(session->context_->First()));
+  SSL_CTX* const first = context->First();
+  std::unique_ptr<TlsSession> session(new TlsSession(std::move(context), nullptr, handle));
+  if (!session->Open(first)) return nullptr;
+  SSL_set_accept_state(session->ssl_.get());
+  return session;
+}
+
+std::unique_ptr<TlsSession> TlsSession::MakeOutward(std::shared_ptr<TlsOutward> context,
+                                                    const std::string& host,
+                                                    const std::string& peer, int handle) {
+  TlsOutward* const upstream = context.get();
+  const std::string& aim = host.empty() ? upstream->host() : host;
+  // A certificate was looked at for one host alone.
+  const std::string known = aim + " " + peer;
+  std::unique_ptr<Outward> outward(
+      new Outward{std::move(context), known, TlsTickets::NowMs(), 0, false, ""});
+  std::unique_ptr<TlsSession> session(new TlsSession(nullptr, std::move(outward), handle));
+  if (!session->Open(upstream->context())) return nullptr;
   SSL* const ssl = session->ssl_.get();
+  if (SSL_set_ex_data(ssl, 0, session.get()) != 1 || !upstream->Aim(ssl, aim)) return nullptr;
+  SSL_SESSION* const earlier = upstream->Recall(known, &session->outward_->since_ms);
+  if (earlier != nullptr) {
+    // One that cannot go on is none: all is said anew.
+    SSL_set_session(ssl, earlier);
+    SSL_SESSION_free(earlier);
+  }
+  SSL_set_connect_state(ssl);
+  return session;
+}
+
+bool TlsSession::Open(SSL_CTX* context) {
+  ERR_clear_error();
+  ssl_.reset(SSL_new(context));
+  SSL* const ssl = ssl_.get();
   std::unique_ptr<BIO, OpensslFree> bio(Method() == nullptr ? nullptr : BIO_new(Method()));
-  if (ssl == nullptr || bio == nullptr) return nullptr;
-  BIO_set_data(bio.get(), session.get());
+  if (ssl == nullptr || bio == nullptr) return false;
+  BIO_set_data(bio.get(), this);
   BIO_set_init(bio.get(), 1);
   SSL_set_msg_callback(ssl, Observe);
-  SSL_set_msg_callback_arg(ssl, session.get());
-  SSL_set_accept_state(ssl);
+  SSL_set_msg_callback_arg(ssl, this);
   // For both directions: one reference goes with it.
   SSL_set_bio(ssl, bio.get(), bio.get());
   bio.release();
-  return session;
+  return true;
+}
+
+int TlsSession::Renewed(SSL* ssl, SSL_SESSION* session) {
+  const auto* const self = static_cast<const TlsSession*>(SSL_get_ex_data(ssl, 0));
+  if (self == nullptr || SSL_SESSION_is_resumable(session) != 1) return 0;
+  const Outward& outward = *self->outward_;
+  const int64_t since = SSL_session_reused(ssl) == 1 ? outward.since_ms : outward.begun_ms;
+  return outward.context->Keep(outward.peer, session, since) ? 1 : 0;
 }
 
 TlsSession::~TlsSession() { count_.fetch_sub(1, std::memory_order_relaxed); }
@@ -145,6 +184,10 @@ TlsReceived TlsSession::Receive(int fd, uint8_t* start, int room, uint8_t* buffe
     Tell(&received);
     return received;
   }
+  if (outward_ != nullptr && !outward_->begun) {
+    Begin(&received, wire);
+    return received;
+  }
   received.result = Take(fd, std::min(room - kTlsSlack, kTlsReceive), buffer);
   if (received.result < 0) return received;
   if (received.result == 0) {
@@ -163,7 +206,41 @@ TlsReceived TlsSession::Receive(int fd, uint8_t* start, int room, uint8_t* buffe
   input_ = nullptr;
   left_ = 0;
   wire_ = nullptr;
+  if (!early_.empty()) received.events |= kTlsOver;
   return received;
+}
+
+TlsReceived TlsSession::Step(int fd, uint8_t* buffer, int room, TlsWire* wire) {
+  TlsReceived received;
+  if (!outward_->begun) {
+    Begin(&received, wire);
+    return received;
+  }
+  received.result = Retry([&] { return recv(fd, buffer, room, 0); });
+  if (received.result < 0) return received;
+  if (received.result == 0) {
+    over_ = Over::kTruncated;
+    Tell(&received);
+    return received;
+  }
+  received.received = received.result;
+  received.result = kTlsMore;
+  input_ = buffer;
+  left_ = received.received;
+  wire_ = wire;
+  Shake(&received);
+  if (ready_) early_.assign(input_, input_ + left_);
+  input_ = nullptr;
+  left_ = 0;
+  wire_ = nullptr;
+  return received;
+}
+
+void TlsSession::Begin(TlsReceived* received, TlsWire* wire) {
+  outward_->begun = true;
+  wire_ = wire;
+  Shake(received);
+  wire_ = nullptr;
 }
 
 int TlsSession::Take(int fd, int room, uint8_t* buffer) {
@@ -227,8 +304,19 @@ bool TlsSession::Starves(int result) {
       over_ = Over::kEnded;
       return false;
     default:
-      return Fail(CauseOf(ERR_peek_error()));
+      return FailOf(ERR_peek_error());
   }
+}
+
+bool TlsSession::FailOf(unsigned long error) {
+  const int cause = CauseOf(error);
+  if (outward_ == nullptr) return Fail(cause);
+  const bool judged = ERR_GET_REASON(error) == SSL_R_CERTIFICATE_VERIFY_FAILED;
+  const char* const text = judged
+                               ? X509_verify_cert_error_string(SSL_get_verify_result(ssl_.get()))
+                               : ERR_reason_error_string(error);
+  outward_->why = text == nullptr ? "unknown reason" : text;
+  return Fail(cause == kTlsCauseClient ? kTlsCauseServer : cause);
 }
 
 bool TlsSession::Fail(int cause) {
