@@ -7,7 +7,6 @@
 #include <sys/socket.h>
 
 #include "syscall.h"
-#include "tls_tickets.h"
 
 namespace wasmpoll {
 namespace {
@@ -18,46 +17,6 @@ constexpr int kMostBarren = 32;
 // many records of data. Nobody needs one for less than 2^24 records; RFC 8446, 5.5.
 constexpr int kMostChanges = 32;
 constexpr int kRecordsPerChange = 64;
-
-int CauseOf(unsigned long error) {
-  if (ERR_GET_LIB(error) != ERR_LIB_SSL) return kTlsCauseOther;
-  const int reason = ERR_GET_REASON(error);
-  if (reason >= SSL_AD_REASON_OFFSET) return kTlsCauseAlert;
-  switch (reason) {
-    case SSL_R_HTTP_REQUEST:
-    case SSL_R_HTTPS_PROXY_REQUEST:
-    case SSL_R_WRONG_VERSION_NUMBER:
-    case SSL_R_UNEXPECTED_MESSAGE:
-      return kTlsCauseNotTls;
-    case SSL_R_UNSUPPORTED_PROTOCOL:
-    case SSL_R_UNKNOWN_PROTOCOL:
-    case SSL_R_VERSION_TOO_LOW:
-    case SSL_R_WRONG_SSL_VERSION:
-      return kTlsCauseVersion;
-    case SSL_R_NO_SHARED_CIPHER:
-    case SSL_R_NO_SHARED_SIGNATURE_ALGORITHMS:
-    case SSL_R_NO_SUITABLE_KEY_SHARE:
-    case SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM:
-      return kTlsCauseCipher;
-    case SSL_R_NO_APPLICATION_PROTOCOL:
-      return kTlsCauseAlpn;
-    case SSL_R_CERTIFICATE_VERIFY_FAILED:
-    case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
-      return kTlsCauseClient;
-    case SSL_R_BAD_RECORD_TYPE:
-    case SSL_R_DATA_LENGTH_TOO_LONG:
-    case SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC:
-    case SSL_R_ENCRYPTED_LENGTH_TOO_LONG:
-    case SSL_R_PACKET_LENGTH_TOO_LONG:
-      return kTlsCauseRecord;
-    case SSL_R_RECORD_TOO_SMALL:
-    case SSL_R_TOO_MANY_KEY_UPDATES:
-    case SSL_R_TOO_MANY_WARN_ALERTS:
-      return kTlsCauseFlood;
-    default:
-      return kTlsCauseOther;
-  }
-}
 
 // Or SSL_get_error(3) takes what others have left for the session's. To look is cheaper than to clear.
 void ForgetErrors() {
@@ -87,29 +46,6 @@ std::unique_ptr<TlsSession> TlsSession::Make(std::shared_ptr<TlsContext> context
   return session;
 }
 
-std::unique_ptr<TlsSession> TlsSession::MakeOutward(std::shared_ptr<TlsOutward> context,
-                                                    const std::string& host,
-                                                    const std::string& peer, int handle) {
-  TlsOutward* const upstream = context.get();
-  const std::string& aim = host.empty() ? upstream->host() : host;
-  // A certificate was looked at for one host alone.
-  const std::string known = aim + " " + peer;
-  std::unique_ptr<Outward> outward(
-      new Outward{std::move(context), known, TlsTickets::NowMs(), 0, false, ""});
-  std::unique_ptr<TlsSession> session(new TlsSession(nullptr, std::move(outward), handle));
-  if (!session->Open(upstream->context())) return nullptr;
-  SSL* const ssl = session->ssl_.get();
-  if (SSL_set_ex_data(ssl, 0, session.get()) != 1 || !upstream->Aim(ssl, aim)) return nullptr;
-  SSL_SESSION* const earlier = upstream->Recall(known, &session->outward_->since_ms);
-  if (earlier != nullptr) {
-    // One that cannot go on is none: all is said anew.
-    SSL_set_session(ssl, earlier);
-    SSL_SESSION_free(earlier);
-  }
-  SSL_set_connect_state(ssl);
-  return session;
-}
-
 bool TlsSession::Open(SSL_CTX* context) {
   ERR_clear_error();
   ssl_.reset(SSL_new(context));
@@ -124,14 +60,6 @@ bool TlsSession::Open(SSL_CTX* context) {
   SSL_set_bio(ssl, bio.get(), bio.get());
   bio.release();
   return true;
-}
-
-int TlsSession::Renewed(SSL* ssl, SSL_SESSION* session) {
-  const auto* const self = static_cast<const TlsSession*>(SSL_get_ex_data(ssl, 0));
-  if (self == nullptr || SSL_SESSION_is_resumable(session) != 1) return 0;
-  const Outward& outward = *self->outward_;
-  const int64_t since = SSL_session_reused(ssl) == 1 ? outward.since_ms : outward.begun_ms;
-  return outward.context->Keep(outward.peer, session, since) ? 1 : 0;
 }
 
 TlsSession::~TlsSession() { count_.fetch_sub(1, std::memory_order_relaxed); }
@@ -210,39 +138,6 @@ TlsReceived TlsSession::Receive(int fd, uint8_t* start, int room, uint8_t* buffe
   return received;
 }
 
-TlsReceived TlsSession::Step(int fd, uint8_t* buffer, int room, TlsWire* wire) {
-  TlsReceived received;
-  if (!outward_->begun) {
-    Begin(&received, wire);
-    return received;
-  }
-  received.result = Retry([&] { return recv(fd, buffer, room, 0); });
-  if (received.result < 0) return received;
-  if (received.result == 0) {
-    over_ = Over::kTruncated;
-    Tell(&received);
-    return received;
-  }
-  received.received = received.result;
-  received.result = kTlsMore;
-  input_ = buffer;
-  left_ = received.received;
-  wire_ = wire;
-  Shake(&received);
-  if (ready_) early_.assign(input_, input_ + left_);
-  input_ = nullptr;
-  left_ = 0;
-  wire_ = nullptr;
-  return received;
-}
-
-void TlsSession::Begin(TlsReceived* received, TlsWire* wire) {
-  outward_->begun = true;
-  wire_ = wire;
-  Shake(received);
-  wire_ = nullptr;
-}
-
 int TlsSession::Take(int fd, int room, uint8_t* buffer) {
   if (early_.empty()) return Retry([&] { return recv(fd, buffer, room, 0); });
   const size_t taken = std::min(early_.size(), static_cast<size_t>(room));
@@ -306,17 +201,6 @@ bool TlsSession::Starves(int result) {
     default:
       return FailOf(ERR_peek_error());
   }
-}
-
-bool TlsSession::FailOf(unsigned long error) {
-  const int cause = CauseOf(error);
-  if (outward_ == nullptr) return Fail(cause);
-  const bool judged = ERR_GET_REASON(error) == SSL_R_CERTIFICATE_VERIFY_FAILED;
-  const char* const text = judged
-                               ? X509_verify_cert_error_string(SSL_get_verify_result(ssl_.get()))
-                               : ERR_reason_error_string(error);
-  outward_->why = text == nullptr ? "unknown reason" : text;
-  return Fail(cause == kTlsCauseClient ? kTlsCauseServer : cause);
 }
 
 bool TlsSession::Fail(int cause) {
