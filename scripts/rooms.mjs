@@ -62,7 +62,8 @@ export const rooms = {
     'upstreams/dialer',
   ],
   tls: ['kernel'],
-  upstreams: ['kernel', 'listen/address', 'listen/peer', 'upstreams/spec'],
+  upstreams: ['kernel', 'listen/address', 'listen/peer', 'upstreams/names', 'upstreams/spec'],
+  'upstreams/names': ['kernel/monotonic', 'listen/peer'],
   'upstreams/spec': ['listen/address', 'listen/peer', 'upstreams/counts', 'upstreams/pattern'],
   server: [
     ...['shared', 'shared/member', 'engines', 'kernel', 'module', 'listen', 'listen/peer'],
