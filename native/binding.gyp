@@ -18,7 +18,7 @@
         'decimal.cc', 'epoll.cc', 'error.cc', 'file.cc', 'hash.cc', 'io.cc', 'listener.cc',
         'loop_callback.cc', 'members.cc', 'openssl.cc', 'ownership.cc', 'patterns.cc',
         'peer_table.cc', 'peer_tables.cc', 'peers.cc', 'queue.cc', 'record.cc', 'seat.cc', 'shared.cc',
-        'shared_seat.cc', 'socket.cc', 'state.cc', 'state_commit.cc', 'state_take.cc', 'store.cc',
+        'shared_seat.cc', 'shares.cc', 'socket.cc', 'state.cc', 'state_commit.cc', 'state_take.cc', 'store.cc',
         'stream.cc', 'tls.cc', 'tls_context.cc', 'tls_facts.cc', 'tls_rows.cc', 'tls_session.cc',
         'tls_state.cc', 'tls_tickets.cc', 'topics.cc', 'topics_walk.cc', 'vector.cc', 'watcher.cc',
       ],
