@@ -29,6 +29,7 @@ export interface Calls {
 
 export class Call {
   readonly #calls: Calls;
+  readonly #seat: number;
   readonly #request: DialRequest;
   readonly #answer: (fd: number) => void;
   /** Those that were not tried yet, in order. */
@@ -43,16 +44,20 @@ export class Call {
   #deadline: NodeJS.Timeout | undefined;
   #next: NodeJS.Timeout | undefined;
 
-  /** @param answer is called once, unless it is cancelled, and later than `start` */
-  constructor(calls: Calls, request: DialRequest, answer: (fd: number) => void) {
+  /**
+   * @param seat tells seats from one another
+   * @param answer is called once, unless it is cancelled, and later than `start`
+   */
+  constructor(calls: Calls, seat: number, request: DialRequest, answer: (fd: number) => void) {
     this.#calls = calls;
+    this.#seat = seat;
     this.#request = request;
     this.#answer = answer;
   }
 
   start(): void {
     const { upstreams, hasRoom, beside } = this.#calls;
-    const { upstream, added } = this.#request;
+    const { upstream, added, parent } = this.#request;
     upstreams.dialing(upstream);
     this.#deadline = setTimeout(
       () => this.#finish(-1, 'timeout'),
@@ -62,7 +67,7 @@ export class Call {
       queueMicrotask(() => this.#finish(-1, 'resources'));
       return;
     }
-    const resolved = upstreams.resolve(upstream, added);
+    const resolved = upstreams.resolve(upstream, added, `${this.#seat}/${parent}`);
     if (resolved instanceof Promise) void resolved.then((found) => this.#resolved(found));
     else this.#resolved(resolved);
   }

@@ -38,6 +38,7 @@ export class Dialer {
   /** By the descriptors of their attempts. */
   readonly #calls = new Map<number, Call>();
   readonly #seats = new Set<SeatCalls>();
+  #seatsEver = 0;
   #undelivered: Delivery[] = [];
   #again: NodeJS.Timeout | undefined;
 
@@ -80,8 +81,10 @@ export class Dialer {
 
   /** A seat's own way to it. Its `give` is called later, never by `dial` itself. */
   seat(side: SeatSide): SeatCalls {
+    this.#seatsEver += 1;
     const seat: SeatCalls = new SeatCalls(
       this.#ground,
+      this.#seatsEver,
       side,
       (handle, fd) => this.#deliver({ seat, side, handle, fd }),
       () => this.#forget(seat),

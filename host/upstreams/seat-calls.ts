@@ -20,6 +20,7 @@ export interface SeatSide {
 export class SeatCalls implements SeatDialer {
   readonly room = Number.POSITIVE_INFINITY;
   readonly #calls: Calls;
+  readonly #seat: number;
   readonly #side: SeatSide;
   readonly #answer: (handle: number, fd: number) => void;
   readonly #forget: () => void;
@@ -30,13 +31,16 @@ export class SeatCalls implements SeatDialer {
   #begun = 0;
   #turn: NodeJS.Immediate | undefined;
 
+  /** @param seat tells seats from one another */
   constructor(
     calls: Calls,
+    seat: number,
     side: SeatSide,
     answer: (handle: number, fd: number) => void,
     forget: () => void,
   ) {
     this.#calls = calls;
+    this.#seat = seat;
     this.#side = side;
     this.#answer = answer;
     this.#forget = forget;
@@ -76,7 +80,7 @@ export class SeatCalls implements SeatDialer {
 
   #call(request: DialRequest): void {
     const { handle } = request;
-    const call = new Call(this.#calls, request, (fd) => this.#answer(handle, fd));
+    const call = new Call(this.#calls, this.#seat, request, (fd) => this.#answer(handle, fd));
     this.#open.set(handle, call);
     call.start();
   }

@@ -10,7 +10,7 @@ import { upstreamPeer } from '../helpers/upstream-peer.ts';
 import { leadsTo } from '../helpers/upstreams.ts';
 
 const request = (handle: number): DialRequest => ({
-  ...{ handle, upstream: 0, added: '', peer: '', local: '' },
+  ...{ handle, upstream: 0, parent: 0, added: '', peer: '', local: '' },
 });
 
 async function dialing(t: Parameters<typeof upstreamPeer>[0]) {
