@@ -68,6 +68,16 @@ Napi::Value ConnectUnix(const Napi::CallbackInfo& info) {
   return Integer(info.Env(), Own(info.Env(), Connect(*address)));
 }
 
+Napi::Value Connected(const Napi::CallbackInfo& info) {
+  Arguments arguments(info, "connected");
+  const int fd = arguments.Fd(0);
+  if (arguments.Failed()) return {};
+  sockaddr_storage peer;
+  socklen_t length = sizeof peer;
+  return Integer(info.Env(),
+                 Check(getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &length)));
+}
+
 // One message to a datagram socket that somebody else has bound.
 Napi::Value SendDatagram(const Napi::CallbackInfo& info) {
   Arguments arguments(info, "sendDatagram");
@@ -181,6 +191,7 @@ Napi::Value FileLimit(const Napi::CallbackInfo& info) {
 void RegisterSocket(Napi::Env env, Napi::Object exports) {
   exports.Set("accept", Napi::Function::New<Accept>(env, "accept"));
   exports.Set("connectTcp", Napi::Function::New<ConnectTcp>(env, "connectTcp"));
+  exports.Set("connected", Napi::Function::New<Connected>(env, "connected"));
   exports.Set("connectUnix", Napi::Function::New<ConnectUnix>(env, "connectUnix"));
   exports.Set("sendDatagram", Napi::Function::New<SendDatagram>(env, "sendDatagram"));
   exports.Set("shutdown", Napi::Function::New<Shutdown>(env, "shutdown"));

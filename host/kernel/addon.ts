@@ -66,6 +66,8 @@ export interface NativeCalls extends Required<Pick<Kernel, 'enterPeer'>> {
   groupId(name: string): number;
   /** A descriptor that may still be connecting; EPOLLOUT and SO_ERROR tell how it went. */
   connectTcp(address: string, port: number): Result;
+  /** 0 if it is connected, −ENOTCONN if it is not, or not yet; getpeername(2). */
+  connected(fd: number): Result;
   /** A connected descriptor; −EAGAIN when the listener's queue is full. */
   connectUnix(path: string): Result;
   /** Sends one datagram to the Unix socket of this path; never waits. */

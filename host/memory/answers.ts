@@ -86,3 +86,60 @@ export class Answers {
 }
 
 const placeOf = (index: number): number => FIRST_ENTRY + ((index >>> 0) % ENTRIES) * ENTRY;
+
+/** A request that has no text needs no message between threads, which would cost more than the rest of it. */
+const MOST_ASKS = 1024;
+const ASK = 3;
+const ASKS_WORDS = FIRST_ENTRY + MOST_ASKS * ASK;
+
+/** Requests for connections on their way from a seat's thread to the dialer. */
+export class Asks {
+  /** Size of the memory for it. */
+  static readonly bytes = ASKS_WORDS * 4;
+  readonly #words: Int32Array;
+
+  constructor(buffer: ArrayBufferLike, offset: number) {
+    this.#words = new Int32Array(buffer, offset, ASKS_WORDS);
+  }
+
+  /**
+   * The thread's side.
+   * @returns −1 when there is no room, 1 when the server's thread has to be woken, 0 when it is about to look
+   */
+  put(handle: number, upstream: number, parent: number): number {
+    const words = this.#words;
+    const tail = words[TAIL]!;
+    if (((tail - Atomics.load(words, HEAD)) | 0) >= MOST_ASKS) return -1;
+    const at = askAt(tail);
+    words[at] = handle;
+    words[at + 1] = upstream;
+    words[at + 2] = parent;
+    Atomics.store(words, TAIL, (tail + 1) | 0);
+    // Whoever has not taken the one before will see this one, too.
+    return Atomics.load(words, HEAD) === tail ? 1 : 0;
+  }
+
+  /** The dialer's side: takes all that are there. They have no text, and their parents' peers are for nobody. */
+  each(tell: (request: Plain) => void): void {
+    const words = this.#words;
+    for (let head = words[HEAD]!; head !== Atomics.load(words, TAIL); ) {
+      const at = askAt(head);
+      const [handle, upstream, parent] = [words[at]!, words[at + 1]!, words[at + 2]!];
+      head = (head + 1) | 0;
+      Atomics.store(words, HEAD, head);
+      tell({ handle, upstream, parent, added: '', peer: '', local: '' });
+    }
+  }
+}
+
+/** A request as the dialer has it. */
+interface Plain {
+  readonly handle: number;
+  readonly upstream: number;
+  readonly parent: number;
+  readonly added: '';
+  readonly peer: '';
+  readonly local: '';
+}
+
+const askAt = (index: number): number => FIRST_ENTRY + ((index >>> 0) % MOST_ASKS) * ASK;

@@ -2,7 +2,7 @@
 // guest, which descriptors are on their way, what was counted. It knows the words' protocol only.
 
 import { BLOCK } from '../shared/records.ts';
-import { Answers } from './answers.ts';
+import { Answers, Asks } from './answers.ts';
 import { STATS } from './counts/stats.ts';
 import { Outbox } from './outbox.ts';
 
@@ -31,6 +31,7 @@ const BYTES = (RING + RING_WORDS) * 4;
 const BLOCK_OFFSET = BYTES + STATS * 8;
 const OUTBOX_OFFSET = BLOCK_OFFSET + BLOCK * 4;
 const ANSWERS_OFFSET = OUTBOX_OFFSET + Outbox.bytes;
+const ASKS_OFFSET = ANSWERS_OFFSET + Answers.bytes;
 /** Where the entry of this number lies; numbers wrap around. */
 const entryAt = (index: number): number => RING + ((index >>> 0) % RING_ENTRIES) * ENTRY_WORDS;
 
@@ -77,6 +78,8 @@ export class ControlWords {
   readonly outbox: Uint8Array;
   /** What became of the connections that the worker has asked for. */
   readonly answers: Answers;
+  /** What it asks for. */
+  readonly asks: Asks;
   readonly #words: Int32Array;
   readonly #watched: boolean;
   #sequence: number;
@@ -95,11 +98,12 @@ export class ControlWords {
     this.block = new Int32Array(buffer, BLOCK_OFFSET, BLOCK);
     this.outbox = new Uint8Array(buffer, OUTBOX_OFFSET, Outbox.bytes);
     this.answers = new Answers(buffer, ANSWERS_OFFSET);
+    this.asks = new Asks(buffer, ASKS_OFFSET);
     this.#sequence = this.#words[SEQUENCE]!;
   }
 
   /** Size of a buffer for it. */
-  static readonly bytes = ANSWERS_OFFSET + Answers.bytes;
+  static readonly bytes = ASKS_OFFSET + Asks.bytes;
 
   // The worker's side.
 

@@ -72,8 +72,9 @@ export class Dialing {
     opened[slot] = clock.now;
     times[slot * TIMES + LAST_PROGRESS] = clock.now;
     times[slot * TIMES + OUTPUT_SINCE] = clock.now;
-    flow.watch(slot);
     if (this.#table[base + OUTPUT_BYTES]! > 0) flow.flushBacklog(slot);
+    // Behind that: usually there is no output left to wait for.
+    flow.watch(slot);
     if ((this.#table[base + FLAGS]! & (FIN_DUE | CLOSING)) !== 0) connections.pushClosing(slot);
     deadlines.schedule(slot);
     if ((this.#table[base + FLAGS]! & DOOMED) === 0) endings.begun(slot);

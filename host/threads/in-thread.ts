@@ -75,6 +75,7 @@ export class InThread implements Engine {
         give: (handle, fd) => this.#answer(handle, fd),
         // Whoever waits no more has cancelled it: there is no message that could be late.
         waits: () => true,
+        asked: () => undefined,
         seen: () => undefined,
       }) ?? null;
     if (common.dialer !== null) common.dialer.hasRoom = (more) => this.#load + more <= this.#most;

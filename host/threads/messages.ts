@@ -28,6 +28,8 @@ export interface WorkerData {
   readonly headers: SharedArrayBuffer;
   readonly tls: TlsShare | null;
   readonly upstreams: UpstreamShare | null;
+  /** Rung when the seat has asked for a connection; −1 where there are no upstreams. */
+  readonly bell: number;
   /** As Common has it. */
   readonly peers: number;
   /** Belongs to the seat, registrations included; the eventfd is in it with token 0. */

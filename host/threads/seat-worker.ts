@@ -5,7 +5,7 @@ import type { MessagePort } from 'node:worker_threads';
 import { REASON_SHUTDOWN } from '../../assembly/abi.ts';
 import { messageOf } from '../errors.ts';
 import { CallRecord } from '../guest/call-record.ts';
-import { drainEventFd } from '../kernel/event-fd.ts';
+import { drainEventFd, ringEventFd } from '../kernel/event-fd.ts';
 import { monotonicMs } from '../kernel/monotonic.ts';
 import type { Native } from '../kernel/native.ts';
 import { tlsAccess } from '../kernel/tls-access.ts';
@@ -68,7 +68,7 @@ class SeatWorker {
       seat: native.seat(data.shared.id, data.shared.seat),
       routed: data.shared.routed,
       tls: tlsAccess(native, data.tls, data.shared.seat),
-      upstreams: this.#upstreams(data),
+      upstreams: this.#upstreams(native, data),
       signalled: () => {
         drainEventFd(native, data.eventFd);
         this.#quiet = false;
@@ -83,9 +83,12 @@ class SeatWorker {
   }
 
   // Connections are made in the server's own thread.
-  #upstreams({ upstreams: share, shared }: WorkerData): UpstreamAccess | null {
+  #upstreams(
+    native: Native,
+    { upstreams: share, shared, bell }: WorkerData,
+  ): UpstreamAccess | null {
     if (share === null) return null;
-    const { answers } = this.#control;
+    const { answers, asks } = this.#control;
     return {
       share,
       seat: shared.seat,
@@ -94,7 +97,11 @@ class SeatWorker {
       },
       dial: (request) => {
         answers.asked();
-        this.#tell({ kind: 'dial', request });
+        const { handle, upstream, parent, added, peer } = request;
+        const short = added === '' && peer === '';
+        const put = short ? asks.put(handle, upstream, parent) : -1;
+        if (put < 0) this.#tell({ kind: 'dial', request });
+        else if (put > 0) ringEventFd(native, bell);
       },
       cancel: (handle) => this.#tell({ kind: 'cancel', handle }),
     };

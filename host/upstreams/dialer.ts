@@ -2,6 +2,7 @@
 // knows when to wait and when to try the next address; where an upstream leads the operator's side knows.
 
 import type { Epoll, Watcher } from '../kernel/contract.ts';
+import { drainEventFd, makeEventFd } from '../kernel/event-fd.ts';
 import type { Native } from '../kernel/native.ts';
 import { EVENT } from '../kernel/rows.ts';
 import type { Call, Calls } from './call.ts';
@@ -32,6 +33,8 @@ export class Dialer {
   readonly #native: Native;
   readonly #upstreams: Upstreams;
   readonly #ground: Calls;
+  /** An eventfd: a seat rings it when it has asked for something without a message. */
+  readonly bell: number;
   readonly #epoll: Epoll;
   readonly #watcher: Watcher;
   readonly #events = new Uint32Array(MOST_EVENTS * EVENT);
@@ -41,6 +44,7 @@ export class Dialer {
   #seatsEver = 0;
   #undelivered: Delivery[] = [];
   #again: NodeJS.Timeout | undefined;
+  #closed = false;
 
   /** @throws a SystemError when there is no descriptor left */
   constructor(native: Native, upstreams: Upstreams, keepaliveMs: number) {
@@ -56,13 +60,18 @@ export class Dialer {
       watch: (fd, call) => this.#watch(fd, call),
       unwatch: (fd) => this.#unwatch(fd),
     };
-    this.#epoll = native.epoll();
+    this.bell = makeEventFd(native);
+    let epoll: Epoll | null = null;
     try {
-      this.#watcher = new native.Watcher(this.#epoll.fd, () => this.#turn());
+      epoll = native.epoll();
+      this.#watcher = new native.Watcher(epoll.fd, () => this.#turn());
     } catch (error) {
-      this.#epoll.close();
+      epoll?.close();
+      native.close(this.bell);
       throw error;
     }
+    this.#epoll = epoll;
+    this.#epoll.add(this.bell, native.constants.EPOLLIN, this.bell, 0);
     // What keeps a server's process alive is that it listens.
     this.#watcher.unref();
   }
@@ -107,11 +116,17 @@ export class Dialer {
     // Those that are told of later may be over by what comes before them, and their numbers others'.
     const ready = Array.from({ length: Math.max(0, count) }, (_, index) => {
       const fd = this.#events[index * EVENT]!;
+      if (fd === this.bell) this.#rung();
       return [fd, this.#calls.get(fd)] as const;
     });
     for (const [fd, call] of ready) {
       if (call !== undefined && this.#calls.get(fd) === call) call.told(fd);
     }
+  }
+
+  #rung(): void {
+    drainEventFd(this.#native, this.bell);
+    for (const seat of this.#seats) seat.look();
   }
 
   #deliver(delivery: Delivery): void {
@@ -138,9 +153,12 @@ export class Dialer {
 
   /** Nothing is on its way any more. Idempotent. */
   close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
     for (const seat of this.#seats) seat.close();
     clearTimeout(this.#again);
     this.#watcher.close();
     this.#epoll.close();
+    this.#native.close(this.bell);
   }
 }

@@ -13,6 +13,8 @@ export interface SeatSide {
   give(handle: number, fd: number): boolean;
   /** Whether the connection is to be made still, and no answer for it is on its way. */
   waits(handle: number): boolean;
+  /** Takes what the seat has asked for without a message. */
+  asked(each: (request: DialRequest) => void): void;
   /** One more request has left those that wait to be begun. */
   seen(): void;
 }
@@ -49,6 +51,11 @@ export class SeatCalls implements SeatDialer {
   /** Requests that were not begun. */
   get waiting(): number {
     return this.#waiting.size;
+  }
+
+  /** The seat may have asked for something without a message. */
+  look(): void {
+    this.#side.asked((request) => this.dial(request));
   }
 
   dial(request: DialRequest): void {

@@ -209,6 +209,7 @@ test('the next address is tried when one is refused', async (t) => {
   const { server, client } = await scriptedWith(t, [{ name: 'db', resolve }]);
   await client.send('u .,0,db;');
   await server.logged('connect 1 0');
+  await db.came(1);
   t.is(db.sockets.length, 1);
 });
 
@@ -219,6 +220,7 @@ test('an address of an interface that is not there costs one attempt', async (t)
   const { server, client } = await scriptedWith(t, [{ name: 'db', resolve }]);
   await client.send('u .,0,db;');
   await server.logged('connect 1 0');
+  await db.came(1);
   t.is(db.sockets.length, 1);
 });
 

@@ -66,6 +66,7 @@ test('a connection that is being made when the thread is lost is there for its s
   const socket = await db.came(1);
   await client.send('sent before and after');
   await new Promise((resolve) => socket.once('data', resolve));
+  await db.came(1);
   t.is(db.sockets.length, 1);
   t.is(server.counts.all, 1);
 });
@@ -254,5 +255,6 @@ test('a callback that hangs after it has linked a connection to another client e
   await parent.send('u .,1,db;');
   await server.logged('connect');
   t.is(server.counts.all, 1);
+  await db.came(1);
   t.is(db.sockets.length, 1);
 });

@@ -84,6 +84,7 @@ export class SeatHoldings {
       common.dialer?.seat({
         give: (handle, fd) => this.#answer(handle, fd),
         waits: (handle) => this.#waits(handle),
+        asked: (each) => this.control.asks.each(each),
         seen: () => this.control.answers.seen(),
       }) ?? null;
     // Shared state has it from here on, since other threads ring it.
@@ -103,6 +104,7 @@ export class SeatHoldings {
       headers: this.#headers,
       tls: this.#common.tls,
       upstreams: this.#common.dialer?.share ?? null,
+      bell: this.#common.dialer?.bell ?? -1,
       peers: this.#common.peers,
       epollFd: this.#epoll.fd,
       eventFd: this.#eventFd,
@@ -132,6 +134,7 @@ export class SeatHoldings {
     if (inCallback) this.lost = { slot, reason: hung ? REASON_HUNG : REASON_TRAP };
     else if (hasRecovered) this.lost = NOBODY;
     this.control.reset();
+    this.calls?.look();
     this.control.answers.recount(this.calls?.waiting ?? 0);
     return { inside, inCallback, returned: callbacks !== this.#callbacksAtStart, serving };
   }
