@@ -17,12 +17,14 @@ import {
   view,
 } from './kit';
 import { find, mayBeNobody, packetMost, readConfig } from './mqtt/access';
-import { Client, clientSize, dropWill, end, recall, USER } from './mqtt/client';
+import { Client, clientSize, forgetWill, recall, USER } from './mqtt/client';
 import * as codes from './mqtt/codes';
-import { forget as begin, connect, GIVE_WAY, lastWill, refuse } from './mqtt/connect';
+import { forget as begin, connect, refuse } from './mqtt/connect';
 import { confirm, DROPPED, deliver, fetched, forget, WRITTEN } from './mqtt/deliver';
-import { fail, fault, faultless, OF_DISCONNECT, readProperties } from './mqtt/properties';
+import { disconnect, end, publishWill, stays } from './mqtt/leave';
+import { fail, fault, faultless } from './mqtt/properties';
 import { acknowledged, receive, release } from './mqtt/publish';
+import { GIVES_ALL, hear, remind, SEAT, SITS } from './mqtt/seat';
 import { subscribe, unsubscribe } from './mqtt/subscribe';
 
 export * from './guest';
@@ -64,13 +66,15 @@ export function on_open(connection: Connection, _client: Client): void {
 }
 
 export function on_data(connection: Connection, client: Client, data: usize, length: i32): i32 {
+  if (client.away === 1) return length;
   input.begin(connection, client, data, length);
   faultless();
   begin();
   let messages = 0;
   client.seen = now();
   // Each may ask for two things or more, of the thousands that a callback may ask for.
-  for (let packets = 0; packets < MOST_PACKETS && input.next(); packets += 1) {
+  for (let packets = 0; packets < MOST_PACKETS && client.away === 0; packets += 1) {
+    if (!input.next()) break;
     const first = <i32>input.uint8();
     const size = <i32>input.varint(4);
     if ((first >> 4 === codes.CONNECT) !== (client.level === 0)) fail(codes.PROTOCOL_ERROR);
@@ -107,15 +111,11 @@ function packet(connection: Connection, client: Client, type: i32, flags: i32): 
   } else fail(codes.PROTOCOL_ERROR);
 }
 
-function disconnect(connection: Connection, client: Client): void {
-  let code = 0;
-  if (client.level === 5 && input.rest() > 0) {
-    code = <i32>input.uint8();
-    if (input.rest() > 0) readProperties(OF_DISCONNECT);
-  }
-  if (!input.whole()) return;
-  if (code === 0) dropWill(client);
-  connection.close();
+/** Nothing more comes. @returns 1 if the connection stays */
+export function on_end(connection: Connection, client: Client, _data: usize, _length: i32): i32 {
+  if (!stays(connection, client)) return 0;
+  left(client);
+  return 1;
 }
 
 export function on_message(
@@ -128,13 +128,23 @@ export function on_message(
   data: usize,
   length: i32,
 ): void {
-  if (tag === GIVE_WAY) {
-    end(connection, client, codes.TAKEN_OVER);
+  if (tag === SEAT) {
+    moveOver(connection, client, hear(client, view(data, length)));
     return;
   }
+  if (client.away === 1) return;
   const retained = (flags & MESSAGE_RETAINED) !== 0;
   const name = view(topic, topicLength);
   became(deliver(connection, client, tag, retained, name, view(data, length)));
+}
+
+function moveOver(connection: Connection, client: Client, heard: i32): void {
+  if (heard === SITS) return;
+  // A session that goes on takes back a will that has to wait.
+  if (heard !== GIVES_ALL && min(client.willDelay, client.expiry) > 0) forgetWill(client);
+  client.willDelay = 0;
+  if (client.away === 1) connection.close();
+  else end(connection, client, codes.TAKEN_OVER);
 }
 
 export function on_reply(
@@ -145,6 +155,7 @@ export function on_reply(
   data: usize,
   length: i32,
 ): void {
+  if (client.away === 1) return;
   became(fetched(connection, client, status, store.value(data, length)));
 }
 
@@ -155,11 +166,16 @@ function became(outcome: i32): void {
 
 // A client that relies on its messages hears of it: it connects anew, and knows that some may be missing.
 export function on_missed(connection: Connection, client: Client): void {
-  dropped.add();
-  if (client.reliable === 1) end(connection, client, codes.QUOTA);
+  if (client.away === 0) dropped.add();
+  if (client.reliable === 1 && client.away === 0) end(connection, client, codes.QUOTA);
+  else remind(client);
 }
 
 export function on_timer(connection: Connection, client: Client): void {
+  if (client.away === 1) {
+    connection.close();
+    return;
+  }
   const left = client.silence - <i32>(now() - client.seen);
   if (client.level > 0 && left > 0) connection.timer(left);
   else end(connection, client, codes.KEEP_ALIVE);
@@ -167,22 +183,28 @@ export function on_timer(connection: Connection, client: Client): void {
 
 export function on_restore(connection: Connection, client: Client): void {
   if (client.level === 0) return;
-  count(client);
+  if (client.away === 0) count(client);
   const name = recall(client, USER);
   // The list may be another one now. A name that nobody has asked a password for is no user's.
   if (client.user >= 0 && name !== null) client.user = find(name);
   else if (mayBeNobody(name)) return;
-  if (client.user < 0) end(connection, client, codes.NOT_AUTHORIZED);
+  if (client.user >= 0) return;
+  if (client.away === 1) connection.close();
+  else end(connection, client, codes.NOT_AUTHORIZED);
 }
 
 export function on_close(_connection: Connection, client: Client, _reason: i32): void {
   if (client.level === 0) return;
-  if (client.counted === instance && instance !== 0) {
-    known -= 1;
-    connections.set(known);
-  }
-  lastWill(client);
+  left(client);
+  publishWill(client);
   forget(client);
+}
+
+function left(client: Client): void {
+  if (client.counted !== instance || instance === 0) return;
+  client.counted = 0;
+  known -= 1;
+  connections.set(known);
 }
 
 function count(client: Client): void {

@@ -103,7 +103,7 @@ export function unsubscribe(connection: Connection, client: Client): void {
     if (!isPattern(patternOf(filter))) fail(codes.BAD_FILTER);
     if (!input.ok()) return;
     const share = filter.startsWith(SHARE) ? JOIN_SHARED : 0;
-    connection.leavePattern(joined(filter), share);
+    if (connection.leavePattern(joined(filter), share) < 0) fail(codes.QUOTA);
     const known = dropFilter(client, filter);
     if (client.level === 5) results.uint8(known ? 0 : codes.NO_SUBSCRIPTION);
   }

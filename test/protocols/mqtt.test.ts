@@ -1,44 +1,10 @@
 // The bundled protocol `mqtt` in the harness: who is given what, and what becomes of a client that breaks a rule.
 
 import test from 'ava';
-import {
-  type Harness,
-  type HarnessOptions,
-  harness,
-  type Peer,
-} from '../../host/testing/harness.ts';
 import { bundledModule, leftovers, nothing } from '../helpers/guests.ts';
 import * as mqtt from '../helpers/mqtt.ts';
+import { broker, client, five, said, subscriber } from '../helpers/mqtt-network.ts';
 import { mqttPackets } from '../helpers/mqtt-packets.ts';
-
-const broker = (options: HarnessOptions = {}): Promise<Harness> =>
-  harness(bundledModule('mqtt'), options);
-
-const said = (peer: Peer, level = 4): string[] => mqtt.lines(peer.received(), level);
-
-/** A client that is connected. */
-function client(network: Harness, id: string, options: mqtt.ConnectOptions = {}): Peer {
-  const peer = network.connect();
-  peer.send(mqtt.connect(id, options));
-  const [answer = ''] = said(peer, options.level);
-  if (!/^connack 0 0x0/.test(answer)) throw new Error(answer);
-  return peer;
-}
-
-function subscriber(
-  network: Harness,
-  id: string,
-  filters: Readonly<Record<string, number>>,
-  options: mqtt.ConnectOptions = {},
-  own: mqtt.Properties = [],
-): Peer {
-  const peer = client(network, id, options);
-  peer.send(mqtt.subscribe(1, filters, options.level === 5 ? own : null));
-  peer.received();
-  return peer;
-}
-
-const five: mqtt.ConnectOptions = { level: 5 };
 
 test('each subscriber is given a message once for each subscription, at the lower QoS', async (t) => {
   const network = await broker();
@@ -142,19 +108,6 @@ test('a name that nobody has asked a password for is no user after a reload', as
   await network.swap(bundledModule('mqtt'), { config: 'user = ann:secret\nanonymous = yes\n' });
   t.not(ann.state, 'open');
   t.is(nobody.state, 'open');
-});
-
-test('a client with the same id takes over', async (t) => {
-  const network = await broker();
-  const will = { topic: 'w', payload: 'lost' };
-  const to = subscriber(network, 'to', { w: 0 });
-  const old = client(network, 'same', { level: 5, will });
-  const next = client(network, 'same');
-  t.deepEqual(said(old, 5), ['disconnect 0x8e {reason:another client has this client id now}']);
-  t.is(old.state, 'ended');
-  t.is(next.state, 'open');
-  old.close();
-  t.deepEqual(said(to), ['w q0: lost']);
 });
 
 test('a client keeps its connection by pings, and who is silent loses it', async (t) => {
@@ -269,7 +222,7 @@ const refusals: readonly (readonly [why: string, level: number, bytes: Buffer, a
       mqtt.packet(0x30, Buffer.from([0, 2, 0xc0, 0xaf, 0])),
       /^disconnect 0x81$/,
     ],
-    ['no topic, and no alias', 5, mqtt.publish('', '', { properties: [] }), /^disconnect 0x90/],
+    ['no topic, and no alias', 5, mqtt.publish('', '', { properties: [] }), /^disconnect 0x82/],
     [
       'an alias that is not known',
       5,
