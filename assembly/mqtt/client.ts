@@ -37,6 +37,8 @@ export class Client extends Session {
   user!: i32;
   /** 1 once a message with an acknowledgement may be for it. */
   reliable!: i32;
+  /** Subscriptions to figures of the broker. */
+  listens!: i32;
   /** Subscriptions whose filters are not noted. */
   unknown!: i32;
   /** The instance that has counted it. */

@@ -5,6 +5,7 @@ import { Bytes, Connection, draft, reply, STATUS_OK, store, view, wall_clock } f
 import { waitMost } from './access';
 import { Client, phaseOf, setPhase, WINDOW } from './client';
 import * as codes from './codes';
+import { BYTES_SENT, count } from './figures';
 import { end } from './leave';
 import * as message from './message';
 import { acknowledge, outcome } from './publish';
@@ -90,6 +91,7 @@ function write(
     reply.bytes(message.properties);
   }
   reply.bytes(message.payload).send();
+  count(BYTES_SENT, message.payload.length);
   return WRITTEN;
 }
 

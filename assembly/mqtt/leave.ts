@@ -4,6 +4,7 @@
 import { Bytes, Connection, draft, input, isTopic, publish, reply } from '../kit';
 import { Client, forgetWill, recall, remember, WILL } from './client';
 import * as codes from './codes';
+import { gone } from './figures';
 import { compose } from './message';
 import * as found from './properties';
 import { fail, OF_DISCONNECT, OF_WILL, passed, readProperties, text } from './properties';
@@ -104,6 +105,7 @@ export function stays(connection: Connection, client: Client): boolean {
   const seconds = min(min(client.willDelay, client.expiry), LONGEST_S);
   if (client.level === 0 || seconds === 0 || recall(client, WILL) === null) return false;
   client.away = 1;
+  gone(client);
   connection.timer(<i32>seconds * 1000);
   return true;
 }

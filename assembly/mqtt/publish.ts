@@ -24,6 +24,7 @@ import {
   remember,
 } from './client';
 import * as codes from './codes';
+import { BYTES_RECEIVED, count } from './figures';
 import { compose } from './message';
 import * as found from './properties';
 import { fail, OF_ACK, OF_PUBLISH, passed, readProperties, text } from './properties';
@@ -62,6 +63,7 @@ export function receive(client: Client, flags: i32): boolean {
   if (qos === 2 && code !== 0 && client.level === 5) {
     takeFromRanges(releasesOf(client), RECEIVE_MOST, id);
   }
+  if (code === 0) count(BYTES_RECEIVED, body.length);
   return code === 0;
 }
 

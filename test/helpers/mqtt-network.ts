@@ -38,3 +38,6 @@ export function subscriber(
 }
 
 export const five: mqtt.ConnectOptions = { level: 5 };
+
+/** Keys that the broker has for itself: how many clients there are, and since when it runs. */
+export const figures = 2;
