@@ -62,12 +62,13 @@ async function start(
   const { histograms = false } = options;
   const { table: listeners, peers, tls } = listening;
   const records = crashFolder !== null;
-  const dialer = outside.openDialer(native);
-  const shares = { listeners, peers, routed, histograms, tls, records, dialer };
-  const common = makeCommon(native, policy, shares);
-  const own = new OwnSeat(common, policy, log, outside);
+  let own: OwnSeat | null = null;
   let engine: Engine | null = null;
   try {
+    const dialer = outside.openDialer(native);
+    const shares = { listeners, peers, routed, histograms, tls, records, dialer };
+    const common = makeCommon(native, policy, shares);
+    own = new OwnSeat(common, policy, log, outside);
     await unlessAborted(signal, own.start());
     signal?.throwIfAborted();
     engine =
@@ -84,7 +85,7 @@ async function start(
   } catch (error) {
     listening.abandon();
     await engine?.close();
-    await own.close();
+    await (own ?? outside).close();
     listening.close();
     throw error;
   }

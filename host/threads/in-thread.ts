@@ -70,8 +70,14 @@ export class InThread implements Engine {
         return true;
       }),
     };
-    this.#calls = common.dialer?.seat((handle, fd) => this.#answer(handle, fd)) ?? null;
-    if (common.dialer !== null) common.dialer.hasRoom = () => this.#load <= this.#most;
+    this.#calls =
+      common.dialer?.seat({
+        give: (handle, fd) => this.#answer(handle, fd),
+        // Whoever waits no more has cancelled it: there is no message that could be late.
+        waits: () => true,
+        seen: () => undefined,
+      }) ?? null;
+    if (common.dialer !== null) common.dialer.hasRoom = (more) => this.#load + more <= this.#most;
     const epoll = native.epoll();
     try {
       this.#reactor = this.#makeReactor(module, policy, epoll);
@@ -123,6 +129,7 @@ export class InThread implements Engine {
     return {
       share: dialer.share,
       seat: this.#seat,
+      room: calls.room,
       dial,
       cancel: (handle) => calls.cancel(handle),
     };

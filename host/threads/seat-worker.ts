@@ -16,6 +16,9 @@ import type { FromWorker, ToWorker, WorkerData } from './messages.ts';
 import { OwnLoop } from './own-loop.ts';
 import { WorkerObserver } from './worker-observer.ts';
 
+/** Requests on their way to the server's thread; a guest that asks for more is told LIMIT. */
+const MOST_UNSEEN = 1024;
+
 /** Serves the seat for as long as the thread lives; tells it when it cannot. */
 export function serveSeat(port: MessagePort, native: Native, data: WorkerData): void {
   try {
@@ -82,10 +85,17 @@ class SeatWorker {
   // Connections are made in the server's own thread.
   #upstreams({ upstreams: share, shared }: WorkerData): UpstreamAccess | null {
     if (share === null) return null;
+    const { answers } = this.#control;
     return {
       share,
       seat: shared.seat,
-      dial: (request) => this.#tell({ kind: 'dial', request }),
+      get room() {
+        return MOST_UNSEEN - answers.unseen;
+      },
+      dial: (request) => {
+        answers.asked();
+        this.#tell({ kind: 'dial', request });
+      },
       cancel: (handle) => this.#tell({ kind: 'cancel', handle }),
     };
   }
