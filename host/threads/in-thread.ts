@@ -4,6 +4,7 @@
 import { REASON_SHUTDOWN } from '../../assembly/abi.ts';
 import { WasmpollError } from '../errors.ts';
 import { CallRecord } from '../guest/call-record.ts';
+import { Recorder } from '../guest/recording/recorder.ts';
 import { drainEventFd, makeEventFd } from '../kernel/event-fd.ts';
 import { monotonicMs } from '../kernel/monotonic.ts';
 import type { Native, NativeEpoll } from '../kernel/native.ts';
@@ -94,7 +95,8 @@ export class InThread implements Engine {
   }
 
   #makeReactor(module: GuestModule, policy: Policy, epoll: NativeEpoll): Reactor {
-    const { native, shared, listeners, peers, routed, histograms, tls, records } = this.#common;
+    const { native, shared, listeners, peers, routed, histograms, tls } = this.#common;
+    const { records, recordings } = this.#common;
     const eventFd = makeEventFd(native);
     shared.open(this.#seat, eventFd);
     epoll.add(eventFd, native.constants.EPOLLIN, 0, 0);
@@ -112,6 +114,7 @@ export class InThread implements Engine {
       seat: shared.seat(this.#seat),
       routed,
       record: records ? CallRecord.make(policy) : null,
+      recorder: recordings ? Recorder.make() : null,
       histograms,
       tls: tlsAccess(native, tls, this.#seat),
       signalled: () => {
