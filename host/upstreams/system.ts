@@ -1,13 +1,12 @@
 // System: upstreams on this machine: what it knows of names, of its own addresses, of time and chance; and what a log
 // says. It judges no address.
 
-import { lookup } from 'node:dns/promises';
 import { networkInterfaces } from 'node:os';
 import { monotonicMs } from '../kernel/monotonic.ts';
 import { parseIp } from '../listen/peer/ip.ts';
 import { NETWORK_BYTES } from '../listen/peer/networks.ts';
+import { GUESTS_PLACES, guestNames, targetNames } from './names/system-names.ts';
 import { Operator } from './operator.ts';
-import { Resolver } from './resolver.ts';
 import { parseUpstreams } from './spec/read.ts';
 import type { Upstreams } from './spec/spec.ts';
 import type { Ground } from './upstream.ts';
@@ -23,10 +22,6 @@ export interface UpstreamLog {
 const OWN_KEPT_MS = 5000;
 const WHOLE = 128;
 
-/** hosts(5) and nsswitch.conf(5) hold, and addresses come sorted by RFC 6724. */
-const lookUp = async (name: string): Promise<string[]> =>
-  (await lookup(name, { all: true, verbatim: true })).map(({ address }) => address);
-
 /**
  * @returns null if there are no upstreams: nothing of it is there then
  * @throws WasmpollError ERR_OPTION
@@ -34,6 +29,10 @@ const lookUp = async (name: string): Promise<string[]> =>
 export function openOperator(upstreams: Upstreams | undefined, log: UpstreamLog): Operator | null {
   const specs = parseUpstreams(upstreams, 'serve(): upstreams');
   if (specs.length === 0) return null;
+  if (GUESTS_PLACES === 0 && specs.some(({ patterns }) => patterns.length > 0)) {
+    const why = 'names that guests choose are not looked up: set UV_THREADPOOL_SIZE to 3 or more';
+    log.warn({}, `upstreams: ${why}`);
+  }
   return new Operator(specs, systemGround(monotonicMs), (upstream, target, failure) => {
     const fields = { upstream, target };
     if (failure === null) log.info(fields, 'upstream: the target works again');
@@ -45,8 +44,8 @@ export function openOperator(upstreams: Upstreams | undefined, log: UpstreamLog)
 function systemGround(now: () => number): Ground {
   let [own, until] = [new Uint8Array(0), Number.NEGATIVE_INFINITY];
   return {
-    targets: new Resolver(lookUp, now),
-    added: new Resolver(lookUp, now),
+    targets: targetNames(),
+    added: guestNames(),
     now,
     random: Math.random,
     own: () => {
