@@ -62,8 +62,11 @@ export const rooms = {
     'upstreams/dialer',
   ],
   tls: ['kernel'],
-  upstreams: ['kernel', 'listen/address', 'listen/peer', 'upstreams/spec'],
-  'upstreams/spec': ['listen/address', 'listen/peer', 'upstreams/counts', 'upstreams/pattern'],
+  upstreams: ['kernel', 'listen/address', 'listen/peer', 'tls/outward', 'upstreams/spec'],
+  'upstreams/spec': [
+    ...['listen/address', 'listen/peer', 'tls/options', 'tls/outward'],
+    ...['upstreams/counts', 'upstreams/host-name', 'upstreams/pattern'],
+  ],
   server: [
     ...['shared', 'shared/member', 'engines', 'kernel', 'module', 'listen', 'listen/peer'],
     ...['threads', 'tls', 'crashes', 'upstreams', 'upstreams/spec'],
@@ -124,7 +127,7 @@ export const limits = {
   files: 15,
   filesOf: {
     'cli/author': 16,
-    kernel: 19,
+    kernel: 20,
     memory: 16,
     module: 17,
     reactor: 32,
@@ -146,6 +149,7 @@ export const limits = {
     'host/threads/engine.ts': 12,
     'host/threads/supervisor.ts': 12,
     'host/listen/listening.ts': 13,
+    'host/tls/contexts.ts': 11,
     'host/cli/check.ts': 11,
     'host/cli/invocation.ts': 12,
     'host/cli/author/dev.ts': 11,

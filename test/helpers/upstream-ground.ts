@@ -29,7 +29,7 @@ export function operating(upstreams: Upstreams, names: Names = {}) {
       added: new Resolver(lookUp, now),
       ...{ now, random: () => 0, own: () => own },
     },
-    (...report) => reports.push(report),
+    (upstream, target, failure) => reports.push([upstream, target, failure]),
   );
   return { operator, clock, asked, reports };
 }
