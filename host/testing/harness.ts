@@ -114,7 +114,8 @@ export class Harness {
     this.#upstreams = new Upstreams(upstreams, {
       ...{ kernel: this.#kernel, peers: this.#peers, buffer, now: () => this.#now },
       settle: own.settle,
-      answer: (handle, fd) => this.#reactor.answer(handle, fd),
+      answer: (...given) => this.#reactor.answer(...given),
+      modes: this.#entrance.modes,
     });
     this.#reactor = new Reactor({
       kernel: this.#kernel,
