@@ -41,6 +41,7 @@ export class Outgoing {
     upstreams?.dial({
       handle: this.#table[base + HANDLE]!,
       upstream,
+      parent: this.#ties[slot * TIES + PARENT]!,
       added: new TextDecoder().decode(headers.of(slot, this.#table[base + HEADER_BYTES]!)),
       peer: parent < 0 ? '' : facts.peerAddress(parent),
       local: parent < 0 ? '' : String(facts.property(parent, 'local') ?? ''),

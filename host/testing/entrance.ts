@@ -2,9 +2,10 @@
 
 import type { Loopback } from '../kernel/loopback.ts';
 import { Listeners } from './listeners.ts';
-import { BUFFER_BYTES, type ConnectOptions, LISTENER } from './options.ts';
+import { type ConnectOptions, LISTENER } from './options.ts';
 import { Peer } from './peer.ts';
 import type { Peers } from './peers.ts';
+import { BUFFER_BYTES } from './upstream.ts';
 
 export class Entrance {
   readonly #listeners: Listeners;

@@ -113,9 +113,8 @@ export class Harness {
     this.#entrance = new Entrance(this.#kernel, this.#peers, buffer, own.settle);
     this.#upstreams = new Upstreams(upstreams, {
       ...{ kernel: this.#kernel, peers: this.#peers, buffer, now: () => this.#now },
-      settle: own.settle,
+      ...{ settle: own.settle, modes: this.#entrance.modes },
       answer: (...given) => this.#reactor.answer(...given),
-      modes: this.#entrance.modes,
     });
     this.#reactor = new Reactor({
       kernel: this.#kernel,

@@ -19,9 +19,6 @@ const WALL_CLOCK = 946_684_800_000;
 /** The property `listener` of a connection that was not given another. */
 export const LISTENER = '127.0.0.1:33445';
 
-/** Of a peer's receive buffer, and of the server's. */
-export const BUFFER_BYTES = 16 * 1024 * 1024;
-
 export interface HarnessOptions {
   /**
    * As for `serve()`; the harness starts with room for 64 connections, a pool of 16 MiB, and so many

@@ -4,6 +4,9 @@
 import type { Socket } from '../kernel/loopback-socket.ts';
 import { Peer } from './peer.ts';
 
+/** Of a connection's receive buffer, and of the server's. */
+export const BUFFER_BYTES = 16 * 1024 * 1024;
+
 /** What an upstream of a harness is like; what it does is told to `Harness.upstream()`. */
 export interface UpstreamOptions {
   /** As for `serve()`: the guest names the host. */
@@ -21,17 +24,30 @@ export interface UpstreamOptions {
   readonly tls?: boolean | Readonly<Record<string, string>>;
   /** The guest may begin TLS by `start_tls`; then the peer's part is `Peer.shake()`. */
   readonly starttls?: boolean;
+  /** The version of a PROXY header that comes first, and says for whom the connection is. */
+  readonly proxy?: 'v1' | 'v2';
 }
 
 /** The upstream's end of a connection. */
 export class UpstreamPeer extends Peer {
   /** What the guest has added to the name: `www.example.com`; '' for nothing. */
   readonly added: string;
+  /** With `proxy`, the address of the client for whom the connection is; '' for none. */
+  readonly proxied: string;
+  /** The bytes of the PROXY header, which come first; none without `proxy`. */
+  readonly header: Uint8Array;
 
   /** Use `Upstream.peers`. */
-  constructor(socket: Socket, settle: () => void, added: string) {
+  constructor(
+    socket: Socket,
+    settle: () => void,
+    { added, proxied }: Pick<Request, 'added' | 'proxied'>,
+    header: Uint8Array,
+  ) {
     super(socket, settle);
     this.added = added;
+    this.proxied = proxied;
+    this.header = header;
   }
 }
 
@@ -44,6 +60,9 @@ export type Manner = 'accept' | 'refuse' | 'reset' | 'silence';
 export interface Request {
   readonly handle: number;
   readonly added: string;
+  /** The parent's address, and that of the server's end of it, if a PROXY header is to say so. */
+  readonly proxied: string;
+  readonly local: string;
   readonly askedAt: number;
 }
 
@@ -57,8 +76,10 @@ interface Served {
 export class Upstream {
   /** Every connection that it has accepted, the first one first. */
   readonly peers: UpstreamPeer[] = [];
-  /** How many connections were asked for. */
-  asked = 0;
+  /** What the guest has added to the name for each connection that it has asked for. @internal */
+  readonly hosts: string[] = [];
+  /** What fits into each of the two buffers of its next connections. @internal */
+  bufferBytes: number;
   readonly options: UpstreamOptions;
   readonly #settle: () => void;
   readonly #waiting = new Map<number, Request>();
@@ -70,6 +91,7 @@ export class Upstream {
   /** Use `Harness.upstream()`. */
   constructor(options: UpstreamOptions, settle: () => void) {
     this.options = options;
+    this.bufferBytes = options.bufferBytes ?? BUFFER_BYTES;
     this.#settle = settle;
   }
 
@@ -108,6 +130,11 @@ export class Upstream {
     this.#settle();
   }
 
+  /** How many connections were asked for. */
+  get asked(): number {
+    return this.hosts.length;
+  }
+
   /** Connections that wait to be accepted. */
   get waiting(): number {
     return this.#waiting.size;
@@ -118,7 +145,7 @@ export class Upstream {
   /** @internal */
   ask(request: Request): void {
     if (this.#waiting.has(request.handle)) return;
-    this.asked += 1;
+    this.hosts.push(request.added);
     this.#waiting.set(request.handle, request);
   }
 

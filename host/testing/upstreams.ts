@@ -8,7 +8,7 @@ import { modeIndex, TLS_LATER } from '../kernel/tls-access.ts';
 import type { DialRequest, UpstreamAccess, UpstreamShare } from '../upstreams/contract.ts';
 import { UNBOUNDED, UpstreamCounts } from '../upstreams/counts.ts';
 import { type Pattern, readPattern } from '../upstreams/pattern.ts';
-import { BUFFER_BYTES } from './options.ts';
+import { preamble } from '../upstreams/preamble.ts';
 import type { Peers } from './peers.ts';
 import {
   type Manner,
@@ -69,8 +69,9 @@ export class Upstreams {
     };
   }
 
-  #dial({ handle, upstream, added }: DialRequest): void {
-    this.#list[upstream]!.ask({ handle, added, askedAt: this.#ground.now() });
+  #dial({ handle, upstream, added, peer, local }: DialRequest): void {
+    const askedAt = this.#ground.now();
+    this.#list[upstream]!.ask({ handle, added, proxied: peer, local, askedAt });
   }
 
   /** @throws WasmpollError ERR_OPTION */
@@ -107,16 +108,21 @@ export class Upstreams {
   }
 
   // Where too many answers are on their way, it is tried again after a turn of the reactor.
-  #answer(upstream: Upstream, { handle, added }: Request, manner: Manner): boolean {
+  #answer(upstream: Upstream, request: Request, manner: Manner): boolean {
     const { kernel, peers, answer, settle } = this.#ground;
+    const { handle } = request;
     if (manner === 'refuse') {
       const given = answer(handle, -1, 0);
       if (given) upstream.forget(handle);
       return given;
     }
-    const { bufferBytes = BUFFER_BYTES, tls = false } = upstream.options;
+    const { tls = false } = upstream.options;
+    const header = headerOf(upstream.options, request);
+    // A socket that is new has room for a header.
+    const bufferBytes = Math.max(upstream.bufferBytes, header.length);
     const { fd, client } = kernel.connect(bufferBytes, `192.0.2.1:${this.#ports}`, '127.0.0.1:1');
-    const peer = new UpstreamPeer(client, () => settle(), added);
+    if (header.length > 0) kernel.socket(fd)!.send(header);
+    const peer = new UpstreamPeer(client, () => settle(), request, header);
     peers.expect(handle, peer);
     const facts = typeof tls === 'object' ? tls : {};
     const session = tls === false ? 0 : kernel.seat.offer(facts);
@@ -133,12 +139,17 @@ export class Upstreams {
   }
 }
 
+function headerOf({ proxy }: UpstreamOptions, { proxied, local }: Request): Uint8Array {
+  if (proxy === undefined) return new Uint8Array();
+  return preamble(proxy === 'v1' ? 1 : 2, proxied, local);
+}
+
 function shareOf(
   entries: readonly (readonly [string, UpstreamOptions])[],
   buffer: BufferConstructor,
 ): UpstreamShare {
-  const upstreams = entries.map(([name, { pattern = [], max = UNBOUNDED }]) => ({
-    ...{ name, max, proxied: false },
+  const upstreams = entries.map(([name, { pattern = [], max = UNBOUNDED, proxy }]) => ({
+    ...{ name, max, proxied: proxy !== undefined },
     patterns: [pattern].flat().map((text) => patternOf(name, text)),
   }));
   return { upstreams, counts: new buffer(UpstreamCounts.bytesFor(upstreams.length)) };

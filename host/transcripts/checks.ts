@@ -84,8 +84,8 @@ export function checkRest(client: Client): void {
 const isWanted = (reason: number): boolean => reason === REASON_PEER || reason === REASON_GUEST;
 
 /** How it stands with a connection. */
-export function stateOf({ peer, left }: Client): string {
-  if (left) return 'the client has left';
+export function stateOf({ peer, left, kind }: Client): string {
+  if (left) return `the ${kind} has left`;
   const { state, closeReason } = peer;
   const reason = closeReason === undefined ? '' : ` (${reasonName(closeReason)})`;
   if (state === 'reset') return `the connection was reset${reason}`;

@@ -1,10 +1,12 @@
-// Client: one of those who talk to the guest, in a play. It keeps what has come and was not expected yet, and what did
-// not fit into the guest's buffer. It knows no transcript.
+// Client: one of those who talk to the guest, in a play: a client, or an upstream on one of its connections. It keeps what
+// has come and was not expected yet, and what did not fit into the guest's buffer. It knows no transcript.
 
 import type { Peer } from '../testing/peer.ts';
 
 export class Client {
   readonly name: string;
+  /** What messages call it. */
+  readonly kind: 'client' | 'upstream';
   readonly peer: Peer;
   /** Of the last line that was about it. */
   line = 0;
@@ -19,8 +21,9 @@ export class Client {
   /** What is still to be sent. */
   #waiting: Uint8Array = joined();
 
-  constructor(name: string, peer: Peer) {
+  constructor(name: string, peer: Peer, kind: Client['kind'] = 'client') {
     this.name = name;
+    this.kind = kind;
     this.peer = peer;
   }
 

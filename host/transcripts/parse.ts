@@ -4,12 +4,14 @@ import { WasmpollError } from '../errors.ts';
 import { nearest } from '../nearest.ts';
 import { checkSetting, type Policy, type SettingName, settings } from '../policy.ts';
 import { FORMS, readValue, showValue } from '../units.ts';
-import { meaningOf, uncommented } from './lines.ts';
+import { meaningOf } from './lines.ts';
 import { Mistake } from './mistake.ts';
 import type { Step, Transcript } from './transcript.ts';
+import { readUpstream } from './upstream-lines.ts';
+import { uncommented } from './words.ts';
 
 const NEWLINES: Readonly<Record<string, string>> = { lf: '\n', crlf: '\r\n' };
-const HEADS = /^(newline|config|config-file|setting)(?:[ \t]+(.*))?$/;
+const HEADS = /^(newline|config|config-file|setting|upstream)(?:[ \t]+(.*))?$/;
 
 /**
  * Reads the text of a transcript.
@@ -35,8 +37,8 @@ export function parseTranscript(text: string, name: string): Transcript {
     const advice = 'write > before what the client sends, and < before what must come';
     throw new WasmpollError('ERR_CONFIG', `${name}:1: nothing happens in it; ${advice}`);
   }
-  const { steps, config, configFile, policy } = reading;
-  return { name, steps, config, configFile, policy };
+  const { steps, config, configFile, policy, upstreams } = reading;
+  return { name, steps, config, configFile, policy, upstreams };
 }
 
 class Reading {
@@ -44,13 +46,14 @@ class Reading {
   config: string | null = null;
   configFile: Transcript['configFile'] = null;
   readonly policy: { [name in SettingName]?: number } & Partial<Policy> = {};
+  readonly upstreams: { [name: string]: Transcript['upstreams'][string] } = {};
   #newline = '\n';
 
   /** @throws Mistake */
   take(text: string, line: number): void {
     if (/^\s*(?:#|$)/.test(text)) return;
     const head = HEADS.exec(text);
-    if (head === null) this.steps.push({ line, ...meaningOf(text, this.#newline) });
+    if (head === null) this.steps.push({ line, ...meaningOf(text, this.#newline, this.upstreams) });
     else this.#head(head[1]!, head[2] ?? '', line);
   }
 
@@ -61,6 +64,7 @@ class Reading {
     if (word === 'config') this.config = `${this.config ?? ''}${rest}\n`;
     else if (word === 'config-file') this.#file(rest.trim(), line);
     else if (word === 'setting') this.#setting(uncommented(rest));
+    else if (word === 'upstream') this.#upstream(uncommented(rest));
     else this.#lineEnd(uncommented(rest));
   }
 
@@ -68,6 +72,12 @@ class Reading {
     const newline = NEWLINES[word];
     if (newline === undefined) throw new Mistake('write newline lf or newline crlf');
     this.#newline = newline;
+  }
+
+  #upstream(text: string): void {
+    const [name, options] = readUpstream(text);
+    if (Object.hasOwn(this.upstreams, name)) throw new Mistake(`upstream ${name} is there already`);
+    this.upstreams[name] = options;
   }
 
   #file(path: string, line: number): void {

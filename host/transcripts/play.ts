@@ -7,6 +7,7 @@ import { Client, joined } from './client.ts';
 import { Failed, type Fault } from './fault.ts';
 import { type Manner, numbers, piecesOf } from './manner.ts';
 import type { Step, Transcript } from './transcript.ts';
+import { isManner, UpstreamParts } from './upstream-parts.ts';
 
 /** What the guest logged last says the most. */
 const LOGS_SHOWN = 5;
@@ -18,6 +19,7 @@ export class Play {
   /** How many rounds it took: places for a fresh instance. */
   rounds = 0;
   readonly #clients = new Map<string, Client>();
+  readonly #upstreams: UpstreamParts;
   /** Connections whose client came again. */
   readonly #before: Client[] = [];
   readonly #harness: Harness;
@@ -45,6 +47,7 @@ export class Play {
     this.#manner = manner;
     this.#watch = watch;
     this.#next = numbers(typeof manner.cut === 'string' ? 1 : manner.cut.seed);
+    this.#upstreams = new UpstreamParts(harness, transcript.upstreams, manner.bufferBytes);
     harness.between = () => this.#round();
   }
 
@@ -72,6 +75,7 @@ export class Play {
         while (steps[end]?.kind === 'send' && steps[end]!.client === step.client) end += 1;
       }
       this.#watch(step.line);
+      this.#upstreams.line = step.line;
       this.#freshLeft = MOST_FRESH;
       if (step.kind === 'send') this.#send(steps.slice(at, end));
       else this.#other(step);
@@ -89,10 +93,10 @@ export class Play {
   // All clients leave, and the guest has to stand that as well.
   #end(): void {
     this.#syncAll();
-    const all = [...this.#before, ...this.#clients.values()];
+    const all = [...this.#before, ...this.#all];
     for (const client of all) checkRest(client);
     const { line } = this.#transcript.steps.at(-1)!;
-    for (const client of all) client.leave();
+    for (const client of all) if (!client.left) client.leave();
     this.#checkTraps(line, []);
   }
 
@@ -109,9 +113,16 @@ export class Play {
     }
   }
 
-  /** Everybody reads, and sends what still waits. */
-  #syncAll(): void {
-    for (const client of this.#clients.values()) client.sync();
+  get #all(): Client[] {
+    return [...this.#clients.values(), ...this.#upstreams.connections];
+  }
+
+  /** Everybody reads, and sends what still waits; so do those who come by it. */
+  #syncAll(but: string | null = null): void {
+    for (let count = -1; count !== this.#all.length; ) {
+      count = this.#all.length;
+      for (const client of this.#all) if (client.name !== but) client.sync();
+    }
   }
 
   #round(): void {
@@ -125,7 +136,8 @@ export class Play {
   }
 
   #client(name: string, line: number): Client {
-    const client = this.#clients.get(name) ?? this.#connect(name, {});
+    const client =
+      this.#upstreams.connection(name) ?? this.#clients.get(name) ?? this.#connect(name, {});
     client.line = line;
     return client;
   }
@@ -143,11 +155,12 @@ export class Play {
 
   #send(steps: readonly Step[]): void {
     const [{ client: name, line }] = steps as [Step];
-    for (const other of this.#clients.values()) if (other.name !== name) other.sync();
+    this.#syncAll(name);
     const client = this.#client(name, line);
     if (client.left || client.finished) {
       const what = client.left ? 'has left' : 'sends no more since it has finished';
-      throw new Failed(line, `the client ${what}; write connect first`);
+      const advice = client.kind === 'client' ? '; write connect first' : '';
+      throw new Failed(line, `the ${client.kind} ${what}${advice}`);
     }
     const all = joined(...steps.flatMap((step) => (step.kind === 'send' ? [step.bytes] : [])));
     for (const [index, piece] of piecesOf(all, this.#next, this.#manner.cut).entries()) {
@@ -173,6 +186,10 @@ export class Play {
     }
     if (step.kind === 'connect') {
       this.#comes(step.client, step.options, step.line);
+      return;
+    }
+    if (isManner(step)) {
+      this.#upstreams.play(step);
       return;
     }
     const client = this.#client(step.client, step.line);

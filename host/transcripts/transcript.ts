@@ -4,6 +4,7 @@
 import * as abi from '../../assembly/abi.ts';
 import type { Policy } from '../policy.ts';
 import type { ConnectOptions } from '../testing/options.ts';
+import type { UpstreamOptions } from '../testing/upstream.ts';
 
 /** What one line says. */
 export type Deed =
@@ -20,10 +21,20 @@ export type Deed =
   | { readonly kind: 'closed'; readonly reason: number }
   /** The guest has logged a line with this text, after the last such line. */
   | { readonly kind: 'logs'; readonly text: string }
+  /** The upstream does so from here on, also for who waits: `accept` after so long. */
+  | { readonly kind: 'accept'; readonly afterMs: number }
+  | { readonly kind: 'refuse' | 'silence' | 'reset' }
+  /** The guest has asked for another connection to the upstream, with this host; null for any. */
+  | { readonly kind: 'asked'; readonly host: string | null }
+  /** A PROXY header has come first, and names this client. */
+  | { readonly kind: 'proxied'; readonly address: string }
   /** The clock goes on. */
   | { readonly kind: 'wait'; readonly ms: number };
 
-/** A line, and the client that it is about: '' for the one without a name, and for what is about none. */
+/**
+ * A line, and whom it is about: a client, '' for the one without a name, and for what is about none; or an upstream's
+ * connection, `db` for the first one, `db.2` for the second.
+ */
 export type Step = Deed & { readonly line: number; readonly client: string };
 
 export interface Transcript {
@@ -35,6 +46,8 @@ export interface Transcript {
   /** The path that `config-file` names, as it is written there; null if there is none. */
   readonly configFile: { readonly path: string; readonly line: number } | null;
   readonly policy: Partial<Policy>;
+  /** Those that the transcript plays, by their names. */
+  readonly upstreams: Readonly<Record<string, UpstreamOptions>>;
 }
 
 /** `PEER` for REASON_PEER, and so on. */

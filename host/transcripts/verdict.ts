@@ -51,9 +51,9 @@ export async function judge(
   transcript: Transcript,
   options: VerdictOptions = {},
 ): Promise<Verdict> {
-  const { policy, config: own, name } = transcript;
+  const { policy, config: own, name, upstreams } = transcript;
   const config = options.config ?? own ?? '';
-  const ground = { policy, config, name: options.guest ?? 'guest' };
+  const ground = { policy, config, upstreams, name: options.guest ?? 'guest' };
   const start = await harnesses(source, ground);
   const light = await lightly(source, { ...ground, policy: { ...LIGHT, ...policy } });
   return new Judging(start, light ?? start, transcript, options).verdict(name);

@@ -16,6 +16,8 @@ export interface Calls {
   readonly native: Native;
   readonly upstreams: Upstreams;
   readonly keepaliveMs: number;
+  /** Tells seats from one another. */
+  readonly seat: number;
   readonly hasRoom: () => boolean;
   /** Has `told` called when it is known what became of an attempt. @returns −errno if it cannot */
   readonly watch: (fd: number, call: Call) => number;
@@ -47,8 +49,8 @@ export class Call {
   }
 
   start(): void {
-    const { upstreams, hasRoom } = this.#calls;
-    const { upstream, added } = this.#request;
+    const { upstreams, hasRoom, seat } = this.#calls;
+    const { upstream, added, parent } = this.#request;
     upstreams.dialing(upstream);
     this.#deadline = setTimeout(
       () => this.#finish(-1, 'timeout'),
@@ -58,7 +60,7 @@ export class Call {
       queueMicrotask(() => this.#finish(-1, 'resources'));
       return;
     }
-    const resolved = upstreams.resolve(upstream, added);
+    const resolved = upstreams.resolve(upstream, added, `${seat}/${parent}`);
     if (resolved instanceof Promise) void resolved.then((found) => this.#resolved(found));
     else this.#resolved(resolved);
   }

@@ -35,6 +35,8 @@ export interface DialRequest {
   readonly upstream: number;
   /** What the guest has added to the name, as it was written; '' for nothing. It fits a pattern. */
   readonly added: string;
+  /** The connection in whose favour it is, of the same seat; 0 for none. */
+  readonly parent: number;
   /** If it is `proxied`: the parent's peer and this end of it, `127.0.0.1:80`, `[::1]:80`, `unix:…`; '' for none. */
   readonly peer: string;
   readonly local: string;
@@ -69,7 +71,7 @@ export type DialFailure =
   | 'denied'
   /** It is there, but a handshake of TLS with it came to nothing. */
   | 'tls'
-  /** This machine has no descriptor, port or memory left. */
+  /** This machine has no descriptor, port or memory left, or too many names wait to be looked up. */
   | 'resources';
 
 /** Where one attempt goes. The address is numeric, was checked, and is connected to as it stands here. */
@@ -99,8 +101,9 @@ export interface Upstreams {
   /**
    * Endpoints in the order in which they are tried: the next begins when one has failed, or after 250 ms
    * (RFC 8305). At once where nothing has to be looked up.
+   * @param asker for whom it is: names are looked up for one asker after the other
    */
-  resolve(upstream: number, added: string): Resolved | Promise<Resolved>;
+  resolve(upstream: number, added: string, asker: string): Resolved | Promise<Resolved>;
   /** The PROXY header that goes first, of 536 bytes at most; null for none. */
   header(upstream: number, request: DialRequest): Uint8Array | null;
   /** Begins the handshake with an endpoint that is connected; null where the connection is in clear. */

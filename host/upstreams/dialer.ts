@@ -43,6 +43,7 @@ export class Dialer {
   /** By the descriptors of their attempts. */
   readonly #calls = new Map<number, Call>();
   readonly #seats = new Set<SeatCalls>();
+  #seatsEver = 0;
   #undelivered: Delivery[] = [];
   #again: NodeJS.Timeout | undefined;
 
@@ -77,7 +78,9 @@ export class Dialer {
 
   /** A seat's own way to it. @param give is called later, never by `dial` itself */
   seat(give: Give): SeatCalls {
+    this.#seatsEver += 1;
     const calls: Calls = {
+      seat: this.#seatsEver,
       native: this.#native,
       upstreams: this.#upstreams,
       keepaliveMs: this.#keepaliveMs,

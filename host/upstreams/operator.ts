@@ -77,8 +77,8 @@ export class Operator implements Upstreams {
     return this.#at(upstream).spec.connectTimeoutMs;
   }
 
-  resolve(upstream: number, added: string): Resolved | Promise<Resolved> {
-    return this.#at(upstream).resolve(added);
+  resolve(upstream: number, added: string, asker: string): Resolved | Promise<Resolved> {
+    return this.#at(upstream).resolve(added, asker);
   }
 
   header(upstream: number, { peer, local }: DialRequest): Uint8Array | null {

@@ -1,13 +1,12 @@
 // System: upstreams on this machine: what it knows of names, of its own addresses, of time and chance; and what a log
 // says. It judges no address.
 
-import { lookup } from 'node:dns/promises';
 import { networkInterfaces } from 'node:os';
 import { monotonicMs } from '../kernel/monotonic.ts';
 import { parseIp } from '../listen/peer/ip.ts';
 import { NETWORK_BYTES } from '../listen/peer/networks.ts';
+import { GUESTS_PLACES, guestNames, targetNames } from './names/system-names.ts';
 import { Operator, type Secures } from './operator.ts';
-import { Resolver } from './resolver.ts';
 import { parseUpstreams } from './spec/read.ts';
 import { type SecuredUpstream, securedOf } from './spec/secured.ts';
 import type { Upstreams } from './spec/spec.ts';
@@ -30,10 +29,6 @@ export interface Contexts extends Secures {
 const OWN_KEPT_MS = 5000;
 const WHOLE = 128;
 
-/** hosts(5) and nsswitch.conf(5) hold, and addresses come sorted by RFC 6724. */
-const lookUp = async (name: string): Promise<string[]> =>
-  (await lookup(name, { all: true, verbatim: true })).map(({ address }) => address);
-
 /**
  * @returns null if there are no upstreams: nothing of it is there then
  * @throws WasmpollError ERR_OPTION, or ERR_TLS with the file that is wrong
@@ -45,6 +40,10 @@ export function openOperator(
 ): Operator | null {
   const specs = parseUpstreams(upstreams, 'serve(): upstreams');
   if (specs.length === 0) return null;
+  if (GUESTS_PLACES === 0 && specs.some(({ patterns }) => patterns.length > 0)) {
+    const why = 'names that guests choose are not looked up: set UV_THREADPOOL_SIZE to 3 or more';
+    log.warn({}, `upstreams: ${why}`);
+  }
   contexts.setUpstreams(securedOf(specs));
   const tell: Report = (upstream, target, failure, why) => {
     const fields = { upstream, target };
@@ -61,8 +60,8 @@ export function openOperator(
 function systemGround(now: () => number): Ground {
   let [own, until] = [new Uint8Array(0), Number.NEGATIVE_INFINITY];
   return {
-    targets: new Resolver(lookUp, now),
-    added: new Resolver(lookUp, now),
+    targets: targetNames(),
+    added: guestNames(),
     now,
     random: Math.random,
     own: () => {

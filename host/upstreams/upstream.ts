@@ -5,18 +5,19 @@ import { isIP } from 'node:net';
 import { showAddress } from '../listen/address.ts';
 import { ipText } from '../listen/peer/ip.ts';
 import type { DialFailure, Endpoint, Resolved } from './contract.ts';
+import type { GuestNames } from './names/guest-names.ts';
+import type { TargetNames } from './names/target-names.ts';
 import { match, type Named } from './pattern.ts';
 import { isAllowed } from './reach.ts';
-import type { Resolver } from './resolver.ts';
 import { Rotation } from './rotation.ts';
 import type { UpstreamSpec } from './spec/spec.ts';
 import { hostNamed } from './spec/tls.ts';
 
 /** What upstreams are told by the system. */
 export interface Ground {
-  /** Of operators' names, and of those that guests add: neither takes the places that the other has. The threads that look them up are the same. */
-  readonly targets: Resolver;
-  readonly added: Resolver;
+  /** Names of the operator, and those that guests add. */
+  readonly targets: TargetNames;
+  readonly added: GuestNames;
   /** Monotonic milliseconds. */
   readonly now: () => number;
   /** From 0 to below 1. */
@@ -59,18 +60,21 @@ export class Upstream {
     this.#rotation = new Rotation(spec.targets.length, ground.now, ground.random);
   }
 
-  resolve(added: string): Resolved | Promise<Resolved> {
+  resolve(added: string, asker: string): Resolved | Promise<Resolved> {
     const { patterns } = this.spec;
     if (patterns.length === 0) return this.#resolveTargets();
     const named = match(patterns, added);
-    return named === null ? 'denied' : this.#resolveNamed(named);
+    return named === null ? 'denied' : this.#resolveNamed(named, asker);
   }
 
-  #resolveNamed({ host, port }: Named): Resolved | Promise<Resolved> {
-    const { added } = this.#ground;
+  #resolveNamed({ host, port }: Named, asker: string): Resolved | Promise<Resolved> {
+    const { added, now } = this.#ground;
     const found = host.kind === 'address' ? [host.bytes] : added.kept(host.name);
     if (found !== undefined) return this.#allowed(found, port);
-    return added.resolve(host.name).then((addresses) => this.#allowed(addresses, port));
+    const until = now() + this.spec.connectTimeoutMs;
+    return added
+      .resolve(host.name, asker, until)
+      .then((addresses) => (addresses === null ? 'resources' : this.#allowed(addresses, port)));
   }
 
   #allowed(addresses: readonly Uint8Array[], port: number): Resolved {

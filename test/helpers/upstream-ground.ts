@@ -2,8 +2,10 @@
 
 import { parseNetworks } from '../../host/listen/peer/networks.ts';
 import type { DialFailure, Endpoint } from '../../host/upstreams/contract.ts';
+import { GuestNames } from '../../host/upstreams/names/guest-names.ts';
+import { TargetNames } from '../../host/upstreams/names/target-names.ts';
+import { Turns } from '../../host/upstreams/names/turns.ts';
 import { Operator } from '../../host/upstreams/operator.ts';
-import { Resolver } from '../../host/upstreams/resolver.ts';
 import { parseUpstreams } from '../../host/upstreams/spec/read.ts';
 import type { Upstreams } from '../../host/upstreams/spec/spec.ts';
 
@@ -17,7 +19,7 @@ export function operating(upstreams: Upstreams, names: Names = {}) {
   const lookUp = async (name: string): Promise<readonly string[]> => {
     asked.push(name);
     const found = names[name];
-    if (found === undefined) throw new Error(`getaddrinfo ENOTFOUND ${name}`);
+    if (found === undefined) throw absence(name);
     return typeof found === 'function' ? found() : found;
   };
   const now = () => clock.now;
@@ -25,14 +27,18 @@ export function operating(upstreams: Upstreams, names: Names = {}) {
   const operator = new Operator(
     parseUpstreams(upstreams, 'upstreams'),
     {
-      targets: new Resolver(lookUp, now),
-      added: new Resolver(lookUp, now),
+      targets: new TargetNames(lookUp, now, () => new Promise(() => undefined)),
+      added: new GuestNames(new Turns(lookUp, 1, now), now),
       ...{ now, random: () => 0, own: () => own },
     },
     (upstream, target, failure) => reports.push([upstream, target, failure]),
   );
   return { operator, clock, asked, reports };
 }
+
+/** As getaddrinfo(3) says that there is no such name. */
+export const absence = (name: string): Error =>
+  Object.assign(new Error(`getaddrinfo ENOTFOUND ${name}`), { code: 'ENOTFOUND' });
 
 export const showEndpoint = (endpoint: Endpoint): string =>
   'path' in endpoint ? `unix:${endpoint.path}` : `${endpoint.address} ${endpoint.port}`;

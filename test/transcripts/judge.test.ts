@@ -10,9 +10,13 @@ import { hazard } from '../helpers/hang-or-trap-guest.ts';
 import { forgetful, hasty, judged, lasting } from '../helpers/transcribed.ts';
 
 const both = ['trap', 'swap'] as const;
-const fresh = { echo: [], lines: ['trap'], chat: ['swap'], mqtt: both, resp: both } as const;
+const fresh = {
+  ...({ echo: [], lines: ['trap'], chat: ['swap'], mqtt: both, resp: both } as const),
+  // Who waits for which reply is in the globals of the other one.
+  ...({ proxy: both, 'resp-cache': [] } as const),
+};
 
-for (const name of ['echo', 'lines', 'chat', 'mqtt', 'resp'] as const) {
+for (const name of ['echo', 'lines', 'chat', 'mqtt', 'resp', 'proxy', 'resp-cache'] as const) {
   test(`${name} does what its transcript says, also with a fresh instance at any callback`, async (t) => {
     const file = new URL(`../../../test/transcripts/${name}.txt`, import.meta.url);
     const transcript = parseTranscript(readFileSync(file, 'utf8'), `${name}.txt`);

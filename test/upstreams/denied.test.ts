@@ -33,7 +33,7 @@ async function attempts(
   const { operator, clock } = operating({ any: `*:${port}${options}` }, names);
   const [facts] = operator.share.upstreams;
   const { patterns } = facts!;
-  const resolve = (added: string) => operator.resolve(0, added);
+  const resolve = (added: string) => operator.resolve(0, added, '');
   const server = await outward(t, compiledGuest('scripted'), [{ name: 'any', patterns, resolve }]);
   const client = await connect(server.address, { owner: t });
   for (const host of hosts) await client.send(`u .,0,any:${host};`);

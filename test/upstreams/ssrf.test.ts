@@ -18,7 +18,7 @@ async function endpoints(
 ): Promise<Resolved> {
   // Every name leads there.
   const names = new Proxy({}, { get: () => found });
-  return operating({ any: pattern }, names).operator.resolve(0, added);
+  return operating({ any: pattern }, names).operator.resolve(0, added, '');
 }
 
 const HOSTS = [
@@ -100,7 +100,7 @@ for (const pattern of PATTERNS) {
 test('what is denied is never asked for', async (t) => {
   const { operator, asked } = operating({ any: '*.example.com:443' });
   for (const host of ['127.0.0.1', 'localhost', 'example.com', 'a.example.com.', 'a.example.org']) {
-    t.is(await operator.resolve(0, host), 'denied', host);
+    t.is(await operator.resolve(0, host, ''), 'denied', host);
   }
   t.deepEqual(asked, []);
 });
@@ -121,23 +121,23 @@ test('a name that leads elsewhere at the next look-up is judged anew, and never 
     { any: '*.example.com:443' },
     { 'a.example.com': () => (looks++ % 2 === 0 ? [PUBLIC] : ['127.0.0.1']) },
   );
-  const first = await operator.resolve(0, 'a.example.com');
+  const first = await operator.resolve(0, 'a.example.com', '');
   // An endpoint is numbers: nobody resolves anything between the check and the connection.
   t.deepEqual(first, [{ target: 0, address: PUBLIC, port: 443 }]);
-  t.deepEqual(operator.resolve(0, 'a.example.com'), first as never);
+  t.deepEqual(operator.resolve(0, 'a.example.com', ''), first as never);
   t.is(asked.length, 1);
   clock.now = 30_000;
-  t.is(await operator.resolve(0, 'a.example.com'), 'denied');
-  t.is(operator.resolve(0, 'a.example.com'), 'denied');
+  t.is(await operator.resolve(0, 'a.example.com', ''), 'denied');
+  t.is(operator.resolve(0, 'a.example.com', ''), 'denied');
   clock.now = 60_000;
-  t.deepEqual(await operator.resolve(0, 'a.example.com'), first);
+  t.deepEqual(await operator.resolve(0, 'a.example.com', ''), first);
 });
 
 test('allowPrivate opens its own upstream, and no other', async (t) => {
   const { operator } = operating({
     ...{ shut: '*:443', open: '*:443?allowPrivate=true', some: '*:443?allowPrivate=10.1.0.0/16' },
   });
-  const reach = (upstream: number, host: string) => operator.resolve(upstream, host);
+  const reach = (upstream: number, host: string) => operator.resolve(upstream, host, '');
   t.is(reach(0, '10.1.2.3'), 'denied');
   t.is(showEndpoint((reach(1, '10.1.2.3') as never)[0]), '10.1.2.3 443');
   t.is(showEndpoint((reach(2, '10.1.2.3') as never)[0]), '10.1.2.3 443');

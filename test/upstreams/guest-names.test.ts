@@ -1,9 +1,22 @@
-// Names and their addresses: what is kept, how long, how much of it, and in which order addresses are tried.
+// Names that guests choose, and their addresses: what is kept, how long, how much of it, and in which order addresses
+// are tried.
 
 import test from 'ava';
 import fc from 'fast-check';
 import { ipText, isV4 } from '../../host/listen/peer/ip.ts';
-import { interleaved, Resolver } from '../../host/upstreams/resolver.ts';
+import { interleaved, type LookUp } from '../../host/upstreams/names/addresses.ts';
+import { GuestNames } from '../../host/upstreams/names/guest-names.ts';
+import { Turns } from '../../host/upstreams/names/turns.ts';
+
+const LATER = 1e9;
+
+function namesBy(lookUp: LookUp, now: () => number) {
+  const names = new GuestNames(new Turns(lookUp, 1, now), now);
+  return {
+    kept: (name: string) => names.kept(name),
+    resolve: (name: string) => names.resolve(name, 'one', LATER),
+  };
+}
 
 /** A resolver of the test's own: it answers when it is told to. */
 function scripted() {
@@ -16,7 +29,7 @@ function scripted() {
       answers.push((found) => (found instanceof Error ? reject(found) : resolve(found)));
     });
   };
-  return { asked, answers, clock, resolver: new Resolver(lookUp, () => clock.now) };
+  return { asked, answers, clock, resolver: namesBy(lookUp, () => clock.now) };
 }
 
 const texts = (addresses: readonly Uint8Array[]): string[] => addresses.map(ipText);
@@ -26,17 +39,20 @@ test('a name is looked up once for all who ask at a time, and again after 30 s',
   const found = Promise.all([resolver.resolve('a'), resolver.resolve('a')]);
   t.deepEqual(asked, ['a']);
   answers[0]!(['192.0.2.1', '192.0.2.2']);
-  t.deepEqual((await found).map(texts), Array(2).fill(['192.0.2.1', '192.0.2.2']));
+  t.deepEqual(
+    (await found).map((addresses) => texts(addresses!)),
+    Array(2).fill(['192.0.2.1', '192.0.2.2']),
+  );
   clock.now = 29_999;
   t.deepEqual(texts(resolver.kept('a')!), ['192.0.2.1', '192.0.2.2']);
-  t.deepEqual(texts(await resolver.resolve('a')), ['192.0.2.1', '192.0.2.2']);
+  t.deepEqual(texts((await resolver.resolve('a'))!), ['192.0.2.1', '192.0.2.2']);
   t.is(asked.length, 1);
   clock.now = 30_000;
   t.is(resolver.kept('a'), undefined);
   const again = resolver.resolve('a');
   t.is(asked.length, 2);
   answers[1]!(['192.0.2.3']);
-  t.deepEqual(texts(await again), ['192.0.2.3']);
+  t.deepEqual(texts((await again)!), ['192.0.2.3']);
 });
 
 test('a name that is not there is asked for again after a second', async (t) => {
@@ -56,12 +72,12 @@ test('what is no plain address is left out', async (t) => {
   const { answers, resolver } = scripted();
   const found = resolver.resolve('a');
   answers[0]!(['fe80::1%eth0', '127.1', 'x', '192.0.2.1', '']);
-  t.deepEqual(texts(await found), ['192.0.2.1']);
+  t.deepEqual(texts((await found)!), ['192.0.2.1']);
 });
 
 test('at most 1,024 names are kept, and the oldest go first', async (t) => {
   const asked: string[] = [];
-  const resolver = new Resolver(
+  const resolver = namesBy(
     async (name) => {
       asked.push(name);
       return ['192.0.2.1'];
@@ -75,23 +91,41 @@ test('at most 1,024 names are kept, and the oldest go first', async (t) => {
   t.is(asked.length, 1025);
 });
 
-test('at most 1,024 names are looked up at a time, and those beyond have no addresses', async (t) => {
-  const { asked, answers, resolver } = scripted();
-  const all = Array.from({ length: 1024 }, (_, at) => resolver.resolve(`n${at}`));
-  t.deepEqual(await resolver.resolve('more'), []);
-  t.is(asked.length, 1024);
-  for (const answer of answers) answer(['192.0.2.1']);
-  t.true((await Promise.all(all)).every(({ length }) => length === 1));
-  const later = resolver.resolve('more');
-  answers[1024]!(['192.0.2.9']);
-  t.deepEqual(texts(await later), ['192.0.2.9']);
+test('a name that was not looked up is no answer, and nothing is kept of it', async (t) => {
+  const names = new GuestNames(
+    new Turns(
+      async () => ['192.0.2.1'],
+      0,
+      () => 0,
+    ),
+    () => 0,
+  );
+  t.is(await names.resolve('a', 'one', LATER), null);
+  t.is(names.kept('a'), undefined);
+});
+
+test('askers of two servers are told apart', async (t) => {
+  const asked: string[] = [];
+  const turns = new Turns(
+    (name) => {
+      asked.push(name);
+      return new Promise((resolve) => setImmediate(resolve, []));
+    },
+    1,
+    () => 0,
+  );
+  const [one, other] = [new GuestNames(turns, () => 0), new GuestNames(turns, () => 0)];
+  const flood = ['a', 'b', 'c'].map((name) => one.resolve(name, '1/0', LATER));
+  await other.resolve('mine', '1/0', LATER);
+  t.deepEqual(asked.slice(0, 3), ['a', 'b', 'mine']);
+  await Promise.all(flood);
 });
 
 test('families take turns, beginning with that of the first address', async (t) => {
   const { answers, resolver } = scripted();
   const found = resolver.resolve('a');
   answers[0]!(['2001:db8::1', '2001:db8::2', '192.0.2.1', '2001:db8::1', '192.0.2.2', '192.0.2.3']);
-  t.deepEqual(texts(await found), [
+  t.deepEqual(texts((await found)!), [
     '2001:db8::1',
     '192.0.2.1',
     '2001:db8::2',
