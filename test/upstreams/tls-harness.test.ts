@@ -1,7 +1,14 @@
 // TLS with upstreams in the harness, where ciphertext is plaintext: what a guest finds of it, and how it begins it itself.
 
 import test from 'ava';
-import { REASON_PEER, REASON_TLS, STATUS_DENIED, STATUS_STATE } from '../../assembly/abi.ts';
+import {
+  REASON_CONNECT,
+  REASON_PEER,
+  REASON_TLS,
+  STATUS_DENIED,
+  STATUS_STATE,
+} from '../../assembly/abi.ts';
+import { LoopbackSeat } from '../../host/kernel/loopback-tls.ts';
 import { type Harness, type HarnessOptions, harness } from '../../host/testing/harness.ts';
 import { pattern } from '../helpers/bytes.ts';
 import { bundledModule, compiledGuest } from '../helpers/guests.ts';
@@ -97,4 +104,20 @@ test('start_tls: input of before is not taken for what TLS protects, and silence
   h.advance(100);
   t.is(silent!.closeReason, REASON_TLS);
   t.is(h.stats().errors.TLS_TIMEOUT, 1);
+});
+
+test.serial('without its session nothing of a connection goes out in clear', async (t) => {
+  const { adopt } = LoopbackSeat.prototype;
+  t.teardown(() => {
+    LoopbackSeat.prototype.adopt = adopt;
+  });
+  LoopbackSeat.prototype.adopt = () => 0;
+  const h = await scripted({ db: { tls: true } });
+  const client = h.connect();
+  client.send('u .,0,db;s 1,secret;');
+  const [peer] = h.upstream('db').peers;
+  t.is(peer!.state, 'reset');
+  t.is(peer!.text(), '');
+  t.is(peer!.closeReason, REASON_CONNECT);
+  t.false(lines(h).some((line) => line.startsWith('connect')));
 });

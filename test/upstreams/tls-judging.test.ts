@@ -1,7 +1,8 @@
 // Which servers an upstream by TLS is connected to, and what is said of the others.
 
-import { readFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
+import path from 'node:path';
 import type { TlsOptions } from 'node:tls';
 import test from 'ava';
 import type { UpstreamTlsOptions } from '../../host/tls/outward.ts';
@@ -202,5 +203,40 @@ test('a client certificate is shown to servers that ask for one', async (t) => {
     const { failed } = unknown.server.stats().upstreams.api!;
     t.deepEqual(failed, version === 'TLSv1.2' ? { tls: 1 } : {});
     t.is(unknown.server.stats().tls!.failed.alert, 1);
+  }
+});
+
+test('a reload reads the files again, or changes nothing', async (t) => {
+  const file = path.join(certificates.folder, 'reloaded.crt');
+  copyFileSync(authority.certFile, file);
+  const other = certificates.make('localhost', { by: intermediate });
+  const port = await echoing(t, other);
+  const api = { targets: `127.0.0.1:${port}`, tls: { ca: file, serverName: 'localhost' } };
+  const { server, address } = await front(t, api);
+  const refused = await connect(address, { owner: t });
+  t.is(await refused.closed, 'end');
+  copyFileSync(intermediate.keyFile, file);
+  t.throws(() => server.reloadTls(), {
+    code: 'ERR_TLS',
+    message: /upstream 'api': .*no certificate/,
+  });
+  writeFileSync(file, authority.cert + intermediate.cert);
+  server.reloadTls();
+  const client = await connect(address, { owner: t });
+  await client.send('hello');
+  t.is(String(await client.readExactly(5)), 'hello');
+});
+
+test('what is not verified is warned of, and wrong files are refused at the start', async (t) => {
+  const { lines } = await front(t, { targets: '127.0.0.1:1', tls: { verify: false } });
+  t.regex(lines[0]!.message, /upstream 'api': tls: with verify = false anybody can pretend/);
+  const { certFile: cert } = pair;
+  for (const [tls, message] of [
+    [{ ca: '/not/there' }, /upstream 'api': tls: ca \/not\/there cannot be read/],
+    [{ ca: pair.keyFile }, /has no certificate/],
+    [{ ca, cert, key: authority.keyFile }, /is not the key of the certificate/],
+  ] as const) {
+    const started = front(t, { targets: '127.0.0.1:1', tls });
+    await t.throwsAsync(started, { code: 'ERR_TLS', message });
   }
 });
