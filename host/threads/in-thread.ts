@@ -73,7 +73,7 @@ export class InThread implements Engine {
     };
     this.#calls =
       common.dialer?.seat({
-        give: (handle, fd) => this.#answer(handle, fd),
+        give: (...given) => this.#answer(...given),
         // Whoever waits no more has cancelled it: there is no message that could be late.
         waits: () => true,
         seen: () => undefined,
@@ -138,8 +138,8 @@ export class InThread implements Engine {
     };
   }
 
-  #answer(handle: number, fd: number): boolean {
-    const given = this.#reactor.answer(handle, fd);
+  #answer(handle: number, fd: number, session: number): boolean {
+    const given = this.#reactor.answer(handle, fd, session);
     this.#driver!.schedule();
     return given;
   }

@@ -21,6 +21,8 @@ async function dialing(t: Parameters<typeof upstreamPeer>[0]) {
     connectTimeoutMs: () => 30_000,
     resolve: () => leadsTo(db.address),
     header: () => null,
+    secure: () => null,
+    drop: () => undefined,
     tried: () => undefined,
     dialing: () => undefined,
     dialed: (_, outcome) => void outcomes.push(outcome),
