@@ -1,4 +1,5 @@
-// Stream options: how every TCP connection is set up. It knows numbers of the kernel, and nobody's policy.
+// Stream options: how every TCP connection is set up, and how one to another program begins, or why it could not. It knows
+// numbers of the kernel, and nobody's policy.
 
 import type { Native } from './native.ts';
 
@@ -32,4 +33,30 @@ export function setStreamOptions(native: Native, fd: number, keepaliveMs: number
     if (result < 0) return result;
   }
   return 0;
+}
+
+/** A numeric address, or the path of a Unix socket. */
+type Where = { readonly address: string; readonly port: number } | { readonly path: string };
+
+/** @returns a descriptor that may still be connecting, or −errno; −EAGAIN if the queue of a Unix socket is full */
+export function beginConnecting(native: Native, where: Where, keepaliveMs: number): number {
+  if ('path' in where) return native.connectUnix(where.path);
+  const fd = native.connectTcp(where.address, where.port);
+  if (fd < 0) return fd;
+  const result = setStreamOptions(native, fd, keepaliveMs);
+  if (result < 0) native.close(fd);
+  return result < 0 ? result : fd;
+}
+
+/** @param result −errno */
+export function connectFailure(
+  { constants }: Native,
+  result: number,
+): 'refused' | 'timeout' | 'resources' | 'unreachable' {
+  const { ECONNREFUSED, ENOENT, EMFILE, ENFILE, ENOBUFS, ENOMEM, EADDRNOTAVAIL } = constants;
+  const error = -result;
+  if (error === ECONNREFUSED || error === ENOENT) return 'refused';
+  if (error === constants.ETIMEDOUT) return 'timeout';
+  const lacking = [EMFILE, ENFILE, ENOBUFS, ENOMEM, EADDRNOTAVAIL].includes(error);
+  return lacking ? 'resources' : 'unreachable';
 }

@@ -4,6 +4,7 @@
 import { REASON_SHUTDOWN } from '../../assembly/abi.ts';
 import { WasmpollError } from '../errors.ts';
 import { CallRecord } from '../guest/call-record.ts';
+import { Recorder } from '../guest/recording/recorder.ts';
 import { drainEventFd, makeEventFd } from '../kernel/event-fd.ts';
 import { monotonicMs } from '../kernel/monotonic.ts';
 import type { Native, NativeEpoll } from '../kernel/native.ts';
@@ -72,7 +73,7 @@ export class InThread implements Engine {
     };
     this.#calls =
       common.dialer?.seat({
-        give: (handle, fd) => this.#answer(handle, fd),
+        give: (...given) => this.#answer(...given),
         // Whoever waits no more has cancelled it: there is no message that could be late.
         waits: () => true,
         asked: () => undefined,
@@ -95,7 +96,8 @@ export class InThread implements Engine {
   }
 
   #makeReactor(module: GuestModule, policy: Policy, epoll: NativeEpoll): Reactor {
-    const { native, shared, listeners, peers, routed, histograms, tls, records } = this.#common;
+    const { native, shared, listeners, peers, routed, histograms, tls } = this.#common;
+    const { records, recordings } = this.#common;
     const eventFd = makeEventFd(native);
     shared.open(this.#seat, eventFd);
     epoll.add(eventFd, native.constants.EPOLLIN, 0, 0);
@@ -113,6 +115,7 @@ export class InThread implements Engine {
       seat: shared.seat(this.#seat),
       routed,
       record: records ? CallRecord.make(policy) : null,
+      recorder: recordings ? Recorder.make() : null,
       histograms,
       tls: tlsAccess(native, tls, this.#seat),
       signalled: () => {
@@ -136,8 +139,8 @@ export class InThread implements Engine {
     };
   }
 
-  #answer(handle: number, fd: number): boolean {
-    const given = this.#reactor.answer(handle, fd);
+  #answer(handle: number, fd: number, session: number): boolean {
+    const given = this.#reactor.answer(handle, fd, session);
     this.#driver!.schedule();
     return given;
   }

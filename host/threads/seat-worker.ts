@@ -5,6 +5,7 @@ import type { MessagePort } from 'node:worker_threads';
 import { REASON_SHUTDOWN } from '../../assembly/abi.ts';
 import { messageOf } from '../errors.ts';
 import { CallRecord } from '../guest/call-record.ts';
+import { Recorder } from '../guest/recording/recorder.ts';
 import { drainEventFd, ringEventFd } from '../kernel/event-fd.ts';
 import { monotonicMs } from '../kernel/monotonic.ts';
 import type { Native } from '../kernel/native.ts';
@@ -61,6 +62,7 @@ class SeatWorker {
       control,
       metrics: data.metrics,
       record: data.record === null ? null : new CallRecord(data.record, data.policy),
+      recorder: data.tape === null ? null : Recorder.on(data.tape),
       listeners: data.listeners,
       headers: data.headers,
       peers: data.peers,

@@ -17,12 +17,15 @@ export type { SeatCalls } from './seat-calls.ts';
 const MOST_EVENTS = 64;
 /** So soon it is tried again to hand over what a seat has no room for. */
 const AGAIN_MS = 1;
+/** So long handshakes may take in one turn: each has steps of 0.3 ms, and others wait for the thread. */
+const TURN_MS = 2;
 
 interface Delivery {
   readonly seat: SeatCalls;
   readonly side: SeatSide;
   readonly handle: number;
   readonly fd: number;
+  readonly session: number;
 }
 
 export class Dialer {
@@ -58,6 +61,7 @@ export class Dialer {
       beside: 0,
       hasRoom: (more) => this.hasRoom(more),
       watch: (fd, call) => this.#watch(fd, call),
+      expect: (fd, output) => this.#expect(fd, output),
       unwatch: (fd) => this.#unwatch(fd),
     };
     this.bell = makeEventFd(native);
@@ -95,7 +99,7 @@ export class Dialer {
       this.#ground,
       this.#seatsEver,
       side,
-      (handle, fd) => this.#deliver({ seat, side, handle, fd }),
+      (handle, fd, session) => this.#deliver({ seat, side, handle, fd, session }),
       () => this.#forget(seat),
     );
     this.#seats.add(seat);
@@ -105,6 +109,11 @@ export class Dialer {
   #watch(fd: number, call: Call): number {
     this.#calls.set(fd, call);
     return this.#epoll.add(fd, this.#native.constants.EPOLLOUT, fd, 0);
+  }
+
+  #expect(fd: number, output: boolean): void {
+    const { EPOLLIN, EPOLLOUT } = this.#native.constants;
+    this.#epoll.modify(fd, output ? EPOLLOUT : EPOLLIN, fd, 0);
   }
 
   #unwatch(fd: number): void {
@@ -119,8 +128,11 @@ export class Dialer {
       if (fd === this.bell) this.#rung();
       return [fd, this.#calls.get(fd)] as const;
     });
+    const until = performance.now() + TURN_MS;
     for (const [fd, call] of ready) {
       if (call !== undefined && this.#calls.get(fd) === call) call.told(fd);
+      // The kernel reports the rest again.
+      if (performance.now() > until) return;
     }
   }
 
@@ -130,8 +142,8 @@ export class Dialer {
   }
 
   #deliver(delivery: Delivery): void {
-    const { seat, side, handle, fd } = delivery;
-    if (side.give(handle, fd)) {
+    const { seat, side, handle, fd, session } = delivery;
+    if (side.give(handle, fd, session)) {
       seat.answered(handle);
       return;
     }
@@ -147,8 +159,16 @@ export class Dialer {
   #forget(seat: SeatCalls): void {
     this.#seats.delete(seat);
     const left = this.#undelivered.filter((delivery) => delivery.seat === seat);
-    for (const { fd } of left) if (fd >= 0) this.#native.reset(fd);
+    for (const { fd, session } of left) {
+      this.drop(session);
+      if (fd >= 0) this.#native.reset(fd);
+    }
     this.#undelivered = this.#undelivered.filter((delivery) => delivery.seat !== seat);
+  }
+
+  /** A session of TLS that was handed over, and that its seat has not taken; 0 for none. */
+  drop(session: number): void {
+    if (session !== 0) this.#upstreams.drop(session);
   }
 
   /** Nothing is on its way any more. Idempotent. */

@@ -47,6 +47,7 @@ const NUMBERS: [string, Sort, (value: unknown) => unknown][] = [
   ['closeOnExec fd', 'fd', (x) => loosely(native.closeOnExec)(x)],
   ['enterPeer fd', 'fd', (x) => loosely(native.enterPeer)(1, x, new Uint8Array(16), 0)],
   ['connectTcp port', 'small', (x) => loosely(native.connectTcp)('127.0.0.1', x)],
+  ['connected fd', 'fd', (x) => loosely(native.connected)(x)],
   ['shutdown fd', 'fd', (x) => loosely(native.shutdown)(x, 1)],
   ['shutdown how', 'small', (x) => loosely(native.shutdown)(NO_FD, x)],
   ['close fd', 'fd', (x) => loosely(native.close)(x)],

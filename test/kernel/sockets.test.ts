@@ -261,3 +261,12 @@ test('names of what has none are −errno', (t) => {
   t.is(native.localAddress(spare.fd), -constants.ENOTSOCK);
   t.is(native.peerAddress(NO_FD), -constants.EBADF);
 });
+
+test('a descriptor is connected when its peer is known, and not before', (t) => {
+  const listener = owned(t, native.listenTcp('127.0.0.1', 0, false, 8));
+  const port = portOf(listener);
+  t.is(native.connected(owned(t, native.connectTcp('127.0.0.1', port))), 0);
+  t.is(native.connected(listener), -constants.ENOTCONN);
+  native.close(listener);
+  t.is(native.connected(owned(t, native.connectTcp('127.0.0.1', port))), -constants.ENOTCONN);
+});

@@ -2,7 +2,7 @@
 
 import test from 'ava';
 import { native } from '../../host/kernel/native.ts';
-import { Answers } from '../../host/memory/answers.ts';
+import { Answers, Asks } from '../../host/memory/answers.ts';
 import type { DialFailure, DialRequest, Upstreams } from '../../host/upstreams/contract.ts';
 import { UpstreamCounts } from '../../host/upstreams/counts.ts';
 import { Dialer } from '../../host/upstreams/dialer.ts';
@@ -21,6 +21,8 @@ async function dialing(t: Parameters<typeof upstreamPeer>[0]) {
     connectTimeoutMs: () => 30_000,
     resolve: () => leadsTo(db.address),
     header: () => null,
+    secure: () => null,
+    drop: () => undefined,
     tried: () => undefined,
     dialing: () => undefined,
     dialed: (_, outcome) => void outcomes.push(outcome),
@@ -100,4 +102,29 @@ test('after a thread has ended only requests that are known count as unseen', (t
   t.is(answers.unseen, 4);
   answers.recount(2);
   t.is(answers.unseen, 2);
+});
+
+test('requests without a text go through memory, in their order, and wake whoever has seen all before', (t) => {
+  const asks = new Asks(new SharedArrayBuffer(Asks.bytes), 0);
+  const seen: number[][] = [];
+  const take = (): void => {
+    asks.each(({ handle, upstream, parent }) => seen.push([handle, upstream, parent]));
+  };
+  t.is(asks.put(1, 2, 3), 1);
+  t.is(asks.put(4, 5, 6), 0);
+  take();
+  take();
+  t.is(asks.put(7, 8, 9), 1);
+  take();
+  t.deepEqual(seen, [
+    [1, 2, 3],
+    [4, 5, 6],
+    [7, 8, 9],
+  ]);
+  let fitting = 0;
+  while (asks.put(fitting, 0, 0) >= 0) fitting += 1;
+  t.is(fitting, 1024);
+  take();
+  t.is(seen.at(-1)![0], 1023);
+  t.is(asks.put(1, 1, 1), 1);
 });

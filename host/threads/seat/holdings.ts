@@ -4,6 +4,7 @@
 import { REASON_ERROR, REASON_HUNG, REASON_TRAP } from '../../../assembly/abi.ts';
 import { CallRecord } from '../../guest/call-record.ts';
 import { factsOf } from '../../guest/facts.ts';
+import { Recorder } from '../../guest/recording/recorder.ts';
 import { makeEventFd, ringEventFd } from '../../kernel/event-fd.ts';
 import type { Native, NativeEpoll } from '../../kernel/native.ts';
 import { ControlWords, IN_START_UP } from '../../memory/control-words.ts';
@@ -46,6 +47,8 @@ export class SeatHoldings {
   readonly stats: Stats;
   /** What its thread's callbacks are given; null if nothing is noted. */
   readonly record: CallRecord | null;
+  /** And all that its instance is given; null if nothing is noted. */
+  readonly #recorder: Recorder | null;
   readonly metrics = new Metrics(new SharedArrayBuffer(Metrics.bytes));
   /** Null before the first thread serves. */
   segment: SharedArrayBuffer | null = null;
@@ -70,6 +73,7 @@ export class SeatHoldings {
     this.control = new ControlWords(new SharedArrayBuffer(ControlWords.bytes));
     this.stats = new Stats(this.control.counts);
     this.record = common.records ? CallRecord.make(policy) : null;
+    this.#recorder = common.recordings ? Recorder.make() : null;
     this.#headers = new SharedArrayBuffer(headerBytes(policy));
     this.#epoll = native.epoll();
     try {
@@ -82,7 +86,7 @@ export class SeatHoldings {
     this.number = common.numbers.take();
     this.calls =
       common.dialer?.seat({
-        give: (handle, fd) => this.#answer(handle, fd),
+        give: (...given) => this.#answer(...given),
         waits: (handle) => this.#waits(handle),
         asked: (each) => this.control.asks.each(each),
         seen: () => this.control.answers.seen(),
@@ -100,6 +104,7 @@ export class SeatHoldings {
       metrics: this.metrics.buffer as SharedArrayBuffer,
       histograms: this.#common.histograms,
       record: (this.record?.buffer ?? null) as SharedArrayBuffer | null,
+      tape: (this.#recorder?.tape.buffer ?? null) as SharedArrayBuffer | null,
       listeners: this.#common.listeners.buffer as SharedArrayBuffer,
       headers: this.#headers,
       tls: this.#common.tls,
@@ -155,7 +160,8 @@ export class SeatHoldings {
   // What was noted is of an earlier callback if the thread has ended elsewhere.
   #crash(callback: string): Failure['crash'] {
     const call = this.record?.read() ?? null;
-    return call === null || call.callback !== callback ? null : { call, frames: [] };
+    if (call === null || call.callback !== callback) return null;
+    return { call, frames: [], tape: this.#recorder?.tape.read() ?? null };
   }
 
   /** Descriptors that are open here or on their way. */
@@ -171,8 +177,8 @@ export class SeatHoldings {
     return true;
   }
 
-  #answer(handle: number, fd: number): boolean {
-    const given = this.control.answers.give(handle, fd);
+  #answer(handle: number, fd: number, session: number): boolean {
+    const given = this.control.answers.give(handle, fd, session);
     ringEventFd(this.#native, this.#eventFd);
     return given;
   }
@@ -190,7 +196,9 @@ export class SeatHoldings {
     const { answers } = this.control;
     const placed = new Set(openRows(this.#table).map(([, fd]) => fd));
     for (; answers.look(); answers.done()) {
-      if (answers.fd >= 0 && !placed.has(answers.fd)) this.#native.reset(answers.fd);
+      if (answers.fd < 0 || placed.has(answers.fd)) continue;
+      this.#common.dialer?.drop(answers.session);
+      this.#native.reset(answers.fd);
     }
   }
 
