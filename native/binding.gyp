@@ -17,10 +17,12 @@
         'addon.cc', 'address.cc', 'arguments.cc', 'backend.cc', 'bound.cc', 'constants.cc',
         'decimal.cc', 'epoll.cc', 'error.cc', 'file.cc', 'hash.cc', 'io.cc', 'listener.cc',
         'loop_callback.cc', 'members.cc', 'openssl.cc', 'ownership.cc', 'patterns.cc',
-        'peer_table.cc', 'peer_tables.cc', 'peers.cc', 'queue.cc', 'record.cc', 'seat.cc', 'shared.cc',
-        'shared_seat.cc', 'socket.cc', 'state.cc', 'state_commit.cc', 'state_take.cc', 'store.cc',
-        'stream.cc', 'tls.cc', 'tls_context.cc', 'tls_facts.cc', 'tls_rows.cc', 'tls_session.cc',
-        'tls_state.cc', 'tls_tickets.cc', 'topics.cc', 'topics_walk.cc', 'vector.cc', 'watcher.cc',
+        'peer_table.cc', 'peer_tables.cc', 'peers.cc', 'queue.cc', 'record.cc', 'seat.cc',
+        'shared.cc', 'shared_seat.cc', 'socket.cc', 'state.cc', 'state_commit.cc', 'state_take.cc',
+        'store.cc', 'stream.cc', 'tls.cc', 'tls_causes.cc', 'tls_context.cc', 'tls_dials.cc',
+        'tls_facts.cc', 'tls_material.cc', 'tls_options.cc', 'tls_outward.cc', 'tls_rows.cc',
+        'tls_seat.cc', 'tls_session.cc', 'tls_session_outward.cc', 'tls_state.cc', 'tls_tickets.cc',
+        'topics.cc', 'topics_walk.cc', 'vector.cc', 'watcher.cc',
       ],
       # The last one: in a thread that is being terminated nothing can be thrown, and without it a call
       # that comes just then aborts the process.

@@ -80,7 +80,6 @@ class Io::Batch {
   // Sends what a row has made, unless other ciphertext `waits`.
   // @returns how much is left at the start of the buffer, or −errno
   int Drain(int fd, bool waits, TlsWire* wire) const;
-  void Note(const TlsReceived& received) const;
   // A false answer leaves an exception pending.
   bool FindWire(int index, TlsWire* wire);
 

@@ -22,6 +22,11 @@ class Tls : public Napi::ObjectWrap<Tls> {
   void Commit(const Napi::CallbackInfo& info);
   void Discard(const Napi::CallbackInfo& info);
   void Count(const Napi::CallbackInfo& info);
+  Napi::Value PrepareUpstream(const Napi::CallbackInfo& info);
+  Napi::Value Dial(const Napi::CallbackInfo& info);
+  Napi::Value Step(const Napi::CallbackInfo& info);
+  Napi::Value Why(const Napi::CallbackInfo& info);
+  void Drop(const Napi::CallbackInfo& info);
   void Release(const Napi::CallbackInfo& info);
 
   int id_ = 0;
@@ -36,6 +41,9 @@ class TlsSeat : public Napi::ObjectWrap<TlsSeat> {
 
  private:
   Napi::Value Open(const Napi::CallbackInfo& info);
+  Napi::Value Dial(const Napi::CallbackInfo& info);
+  Napi::Value Adopt(const Napi::CallbackInfo& info);
+  void Drop(const Napi::CallbackInfo& info);
   void Feed(const Napi::CallbackInfo& info);
   Napi::Value Has(const Napi::CallbackInfo& info);
   Napi::Value Fact(const Napi::CallbackInfo& info);

@@ -8,17 +8,10 @@
 #include <vector>
 
 #include "openssl.h"
+#include "tls_material.h"
 #include "tls_tickets.h"
 
 namespace wasmpoll {
-
-// A certificate with its chain, and its key.
-struct TlsPair {
-  // Whom it is for; the first pair's is empty, since it is for all others.
-  std::string name;
-  std::string certificate;
-  std::string key;
-};
 
 enum class TlsClients { kNone, kRequest, kRequire };
 
@@ -34,13 +27,6 @@ struct TlsOptions {
   bool tickets = true;
   // What a ticket is good for: those of another context are none.
   std::string session_context;
-};
-
-// What is wrong with options: with which pair of them, or −1 for the others.
-struct TlsFault {
-  int pair = -1;
-  std::string part;
-  std::string why;
 };
 
 class TlsContext {
@@ -66,7 +52,6 @@ class TlsContext {
   bool Add(const TlsOptions& options, const TlsPair& pair, TlsFault* fault);
   bool Configure(SSL_CTX* context, const TlsOptions& options, TlsFault* fault);
   static bool Trust(SSL_CTX* context, const TlsOptions& options, TlsFault* fault);
-  static bool Use(SSL_CTX* context, const TlsPair& pair, TlsFault* fault);
 
   // Null if the name is no one's.
   SSL_CTX* Find(std::string_view name) const;
@@ -76,6 +61,9 @@ class TlsContext {
                             const unsigned char* offered, unsigned int offered_length, void* self);
   static int PrepareTicket(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher,
                            EVP_MAC_CTX* mac, int encrypts);
+  static int NoteTicket(SSL* ssl, void* self);
+  static SSL_TICKET_RETURN JudgeTicket(SSL* ssl, SSL_SESSION* session, const unsigned char* name,
+                                       size_t name_length, SSL_TICKET_STATUS status, void* self);
 
   std::vector<Named> named_;
   const std::string alpn_;

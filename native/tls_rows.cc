@@ -88,19 +88,6 @@ int Io::Batch::Drain(int fd, bool waits, TlsWire* wire) const {
   return static_cast<int>(left);
 }
 
-// What a receive has brought is counted for the seat. A failure is, when it is told.
-void Io::Batch::Note(const TlsReceived& received) const {
-  TlsSessions* const sessions = io_->sessions_.get();
-  if (received.received > 0) sessions->Count(kTlsBytesIn, received.received);
-  if ((received.events & kTlsReady) != 0) {
-    sessions->Count(kTlsHandshakes, 1);
-    if ((received.events & kTlsResumed) != 0) sessions->Count(kTlsResumptions, 1);
-  }
-  if (received.result == kTlsTruncated) sessions->Count(kTlsTruncations, 1);
-  if (received.result != kTlsFailed) return;
-  sessions->Count(kTlsFailures + (received.events >> kTlsCauseShift), 1);
-}
-
 int Io::Batch::SecureReceive(int index) {
   const Row row(At(index));
   uint8_t* start = nullptr;
@@ -120,7 +107,7 @@ int Io::Batch::SecureReceive(int index) {
   TlsReceived received;
   if (session == nullptr) received.result = kTlsFailed;
   else received = session->Receive(row.fd, start, row.length, io_->received_.get(), &wire);
-  Note(received);
+  io_->sessions_->Note(received);
   // A failed send is told by the next one, of what is left here: what came in before is worth more.
   const int drained = Drain(row.fd, waits, &wire);
   const int left = drained < 0 ? static_cast<int>(wire.used) : drained;

@@ -18,45 +18,6 @@ constexpr int kMostBarren = 32;
 constexpr int kMostChanges = 32;
 constexpr int kRecordsPerChange = 64;
 
-int CauseOf(unsigned long error) {
-  if (ERR_GET_LIB(error) != ERR_LIB_SSL) return kTlsCauseOther;
-  const int reason = ERR_GET_REASON(error);
-  if (reason >= SSL_AD_REASON_OFFSET) return kTlsCauseAlert;
-  switch (reason) {
-    case SSL_R_HTTP_REQUEST:
-    case SSL_R_HTTPS_PROXY_REQUEST:
-    case SSL_R_WRONG_VERSION_NUMBER:
-    case SSL_R_UNEXPECTED_MESSAGE:
-      return kTlsCauseNotTls;
-    case SSL_R_UNSUPPORTED_PROTOCOL:
-    case SSL_R_UNKNOWN_PROTOCOL:
-    case SSL_R_VERSION_TOO_LOW:
-      return kTlsCauseVersion;
-    case SSL_R_NO_SHARED_CIPHER:
-    case SSL_R_NO_SHARED_SIGNATURE_ALGORITHMS:
-    case SSL_R_NO_SUITABLE_KEY_SHARE:
-    case SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM:
-      return kTlsCauseCipher;
-    case SSL_R_NO_APPLICATION_PROTOCOL:
-      return kTlsCauseAlpn;
-    case SSL_R_CERTIFICATE_VERIFY_FAILED:
-    case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
-      return kTlsCauseClient;
-    case SSL_R_BAD_RECORD_TYPE:
-    case SSL_R_DATA_LENGTH_TOO_LONG:
-    case SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC:
-    case SSL_R_ENCRYPTED_LENGTH_TOO_LONG:
-    case SSL_R_PACKET_LENGTH_TOO_LONG:
-      return kTlsCauseRecord;
-    case SSL_R_RECORD_TOO_SMALL:
-    case SSL_R_TOO_MANY_KEY_UPDATES:
-    case SSL_R_TOO_MANY_WARN_ALERTS:
-      return kTlsCauseFlood;
-    default:
-      return kTlsCauseOther;
-  }
-}
-
 // Or SSL_get_error(3) takes what others have left for the session's. To look is cheaper than to clear.
 void ForgetErrors() {
   if (ERR_peek_error() != 0) ERR_clear_error();
@@ -78,21 +39,27 @@ const BIO_METHOD* TlsSession::Method() {
 }
 
 std::unique_ptr<TlsSession> TlsSession::Make(std::shared_ptr<TlsContext> context, int handle) {
+  SSL_CTX* const first = context->First();
+  std::unique_ptr<TlsSession> session(new TlsSession(std::move(context), nullptr, handle));
+  if (!session->Open(first)) return nullptr;
+  SSL_set_accept_state(session->ssl_.get());
+  return session;
+}
+
+bool TlsSession::Open(SSL_CTX* context) {
   ERR_clear_error();
-  std::unique_ptr<TlsSession> session(new TlsSession(std::move(context), handle));
-  session->ssl_.reset(SSL_new(session->context_->First()));
-  SSL* const ssl = session->ssl_.get();
+  ssl_.reset(SSL_new(context));
+  SSL* const ssl = ssl_.get();
   std::unique_ptr<BIO, OpensslFree> bio(Method() == nullptr ? nullptr : BIO_new(Method()));
-  if (ssl == nullptr || bio == nullptr) return nullptr;
-  BIO_set_data(bio.get(), session.get());
+  if (ssl == nullptr || bio == nullptr) return false;
+  BIO_set_data(bio.get(), this);
   BIO_set_init(bio.get(), 1);
   SSL_set_msg_callback(ssl, Observe);
-  SSL_set_msg_callback_arg(ssl, session.get());
-  SSL_set_accept_state(ssl);
+  SSL_set_msg_callback_arg(ssl, this);
   // For both directions: one reference goes with it.
   SSL_set_bio(ssl, bio.get(), bio.get());
   bio.release();
-  return session;
+  return true;
 }
 
 TlsSession::~TlsSession() { count_.fetch_sub(1, std::memory_order_relaxed); }
@@ -145,6 +112,10 @@ TlsReceived TlsSession::Receive(int fd, uint8_t* start, int room, uint8_t* buffe
     Tell(&received);
     return received;
   }
+  if (outward_ != nullptr && !outward_->begun) {
+    Begin(&received, wire);
+    return received;
+  }
   received.result = Take(fd, std::min(room - kTlsSlack, kTlsReceive), buffer);
   if (received.result < 0) return received;
   if (received.result == 0) {
@@ -163,6 +134,7 @@ TlsReceived TlsSession::Receive(int fd, uint8_t* start, int room, uint8_t* buffe
   input_ = nullptr;
   left_ = 0;
   wire_ = nullptr;
+  if (!early_.empty()) received.events |= kTlsOver;
   return received;
 }
 
@@ -227,7 +199,7 @@ bool TlsSession::Starves(int result) {
       over_ = Over::kEnded;
       return false;
     default:
-      return Fail(CauseOf(ERR_peek_error()));
+      return FailOf(ERR_peek_error());
   }
 }
 

@@ -60,18 +60,37 @@ bool TlsState::Prepare(int listener, TlsOptions options, TlsFault* fault) {
   return true;
 }
 
+bool TlsState::PrepareOutward(int upstream, const TlsOutwardOptions& options, TlsFault* fault) {
+  std::shared_ptr<TlsOutward> made = TlsOutward::Make(options, fault);
+  if (made == nullptr) return false;
+  const std::lock_guard<std::mutex> guard(lock_);
+  prepared_upstreams_[upstream] = std::move(made);
+  return true;
+}
+
 void TlsState::Commit() {
   // Destroyed last: contexts that nobody uses any more end outside the lock.
   std::map<int, Listener> before;
+  std::map<int, std::shared_ptr<TlsOutward>> upstreams_before;
   const std::lock_guard<std::mutex> guard(lock_);
   before = listeners_;
+  upstreams_before = upstreams_;
   for (auto& [listener, prepared] : prepared_) listeners_[listener] = std::move(prepared);
+  for (auto& [upstream, prepared] : prepared_upstreams_) upstreams_[upstream] = prepared;
   prepared_.clear();
+  prepared_upstreams_.clear();
 }
 
 void TlsState::Discard() {
   const std::lock_guard<std::mutex> guard(lock_);
   prepared_.clear();
+  prepared_upstreams_.clear();
+}
+
+std::shared_ptr<TlsOutward> TlsState::OutwardOf(int upstream) {
+  const std::lock_guard<std::mutex> guard(lock_);
+  const auto found = upstreams_.find(upstream);
+  return found == upstreams_.end() ? nullptr : found->second;
 }
 
 std::shared_ptr<TlsContext> TlsState::ContextOf(int listener) {
@@ -90,6 +109,7 @@ std::shared_ptr<TlsSessions> TlsState::SessionsOf(int seat) {
 void TlsState::Count(double* columns) {
   std::fill_n(columns, kTlsCounts, 0.0);
   const std::lock_guard<std::mutex> guard(lock_);
+  own_.AddTo(columns);
   for (const auto& [seat, sessions] : seats_) sessions->AddTo(columns);
 }
 

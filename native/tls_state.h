@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tls_context.h"
+#include "tls_dials.h"
 #include "tls_session.h"
 #include "tls_tickets.h"
 
@@ -47,6 +48,17 @@ class TlsSessions {
     std::atomic<double>& count = counts_[column];
     count.store(count.load(std::memory_order_relaxed) + more, std::memory_order_relaxed);
   }
+  // What a receive has brought. A failure is counted when it is told.
+  void Note(const TlsReceived& received) {
+    if (received.received > 0) Count(kTlsBytesIn, received.received);
+    if ((received.events & kTlsReady) != 0) {
+      Count(kTlsHandshakes, 1);
+      if ((received.events & kTlsResumed) != 0) Count(kTlsResumptions, 1);
+    }
+    if (received.result == kTlsTruncated) Count(kTlsTruncations, 1);
+    if (received.result != kTlsFailed) return;
+    Count(kTlsFailures + (received.events >> kTlsCauseShift), 1);
+  }
   void AddTo(double* columns) const {
     for (int column = 0; column < kTlsCounts; ++column) {
       columns[column] += counts_[column].load(std::memory_order_relaxed);
@@ -67,12 +79,18 @@ class TlsState {
 
   // Builds a listener's context and keeps it aside. @returns false with `fault` set
   bool Prepare(int listener, TlsOptions options, TlsFault* fault);
+  // The same for an upstream.
+  bool PrepareOutward(int upstream, const TlsOutwardOptions& options, TlsFault* fault);
+  int64_t ticket_lifetime_ms() const { return tickets_->lifetime_ms(); }
   // All that was prepared takes effect, for those who connect from now on.
   void Commit();
   void Discard();
 
   // Null if the listener has none.
   std::shared_ptr<TlsContext> ContextOf(int listener);
+  // Null if the upstream has none.
+  std::shared_ptr<TlsOutward> OutwardOf(int upstream);
+  TlsDials* dials() { return &dials_; }
   std::shared_ptr<TlsSessions> SessionsOf(int seat);
   void Count(double* columns);
 
@@ -97,7 +115,12 @@ class TlsState {
   const std::shared_ptr<TlsTickets> tickets_;
   std::map<int, Listener> listeners_;
   std::map<int, Listener> prepared_;
+  std::map<int, std::shared_ptr<TlsOutward>> upstreams_;
+  std::map<int, std::shared_ptr<TlsOutward>> prepared_upstreams_;
   std::map<int, std::shared_ptr<TlsSessions>> seats_;
+  // Of the server's thread, which has no seat.
+  TlsSessions own_;
+  TlsDials dials_{&own_};
 };
 
 }  // namespace wasmpoll

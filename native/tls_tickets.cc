@@ -7,12 +7,6 @@
 namespace wasmpoll {
 namespace {
 
-int64_t NowMs() {
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1000000;
-}
-
 // Answers of the callback.
 constexpr int kFailed = -1;
 constexpr int kUnknown = 0;
@@ -20,6 +14,12 @@ constexpr int kGood = 1;
 constexpr int kRenew = 2;
 
 }  // namespace
+
+int64_t TlsTickets::NowMs() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1000000;
+}
 
 TlsTickets::~TlsTickets() = default;
 

@@ -18,6 +18,9 @@ class TlsTickets {
   TlsTickets(const TlsTickets&) = delete;
   TlsTickets& operator=(const TlsTickets&) = delete;
 
+  // The clock of all that has to do with tickets.
+  static int64_t NowMs();
+
   int64_t lifetime_ms() const { return lifetime_ms_; }
 
   // As SSL_CTX_set_tlsext_ticket_key_evp_cb(3) has it. `once`: clients use a ticket once, and need another.

@@ -33,7 +33,14 @@ export const TLS_OVER = 2;
 export const TLS_RESUMED = 4;
 /** Above these bits: why it failed, as a number below TLS_CAUSES. */
 export const TLS_CAUSE_SHIFT = 8;
-export const TLS_CAUSES = 9;
+export const TLS_CAUSES = 10;
+
+/** What a step of a handshake with an upstream answers, besides −errno and the above: it goes on when there is input, */
+export const TLS_DIAL_READS = 0;
+/** or room for output; */
+export const TLS_DIAL_WRITES = 1;
+/** or it is done. */
+export const TLS_DIAL_DONE = 2;
 
 // Columns of what a Tls has counted.
 export const TLS_HANDSHAKES = 0;
@@ -44,4 +51,4 @@ export const TLS_BYTES_IN = 3;
 export const TLS_BYTES_OUT = 4;
 /** As many as there are causes. */
 export const TLS_FAILURES = 5;
-export const TLS_COUNTS = 14;
+export const TLS_COUNTS = 15;
