@@ -62,9 +62,15 @@ export const rooms = {
     'upstreams/dialer',
   ],
   tls: ['kernel'],
-  upstreams: ['kernel', 'listen/address', 'listen/peer', 'upstreams/names', 'upstreams/spec'],
+  upstreams: [
+    ...['kernel', 'listen/address', 'listen/peer', 'tls/outward'],
+    ...['upstreams/names', 'upstreams/spec'],
+  ],
   'upstreams/names': ['kernel/monotonic', 'listen/peer'],
-  'upstreams/spec': ['listen/address', 'listen/peer', 'upstreams/counts', 'upstreams/pattern'],
+  'upstreams/spec': [
+    ...['listen/address', 'listen/peer', 'tls/options', 'tls/outward'],
+    ...['upstreams/counts', 'upstreams/host-name', 'upstreams/pattern'],
+  ],
   server: [
     ...['shared', 'shared/member', 'engines', 'kernel', 'module', 'listen', 'listen/peer'],
     ...['threads', 'tls', 'crashes', 'upstreams', 'upstreams/spec'],
@@ -125,7 +131,7 @@ export const limits = {
   files: 15,
   filesOf: {
     'cli/author': 16,
-    kernel: 19,
+    kernel: 20,
     memory: 16,
     module: 17,
     reactor: 32,
@@ -147,6 +153,7 @@ export const limits = {
     'host/threads/engine.ts': 12,
     'host/threads/supervisor.ts': 12,
     'host/listen/listening.ts': 13,
+    'host/tls/contexts.ts': 11,
     'host/cli/check.ts': 11,
     'host/cli/invocation.ts': 12,
     'host/cli/author/dev.ts': 11,

@@ -2,12 +2,13 @@
 // handle, or none. A thread notes an answer in its table before it takes it out: its successor finds it in either. It
 // knows the words' protocol only.
 
-// Int32 words: two counters, each with one writer; then entries of a handle and a descriptor, −1 for none.
+// Int32 words: two counters, each with one writer; then entries of a handle, a descriptor, −1 for
+// none, and a session of TLS, 0 for none.
 const HEAD = 0;
 const TAIL = 1;
 const FIRST_ENTRY = 16;
 const ENTRIES = 4096;
-const ENTRY = 2;
+const ENTRY = 3;
 const WORDS = FIRST_ENTRY + ENTRIES * ENTRY;
 
 export class Answers {
@@ -17,6 +18,8 @@ export class Answers {
   /** Of the answer that is in front. */
   handle = 0;
   fd = -1;
+  /** The number of its session of TLS; 0 for none. */
+  session = 0;
 
   constructor(buffer: ArrayBufferLike, offset: number) {
     this.#words = new Int32Array(buffer, offset, WORDS);
@@ -31,6 +34,7 @@ export class Answers {
     const at = placeOf(head);
     this.handle = this.#words[at]!;
     this.fd = this.#words[at + 1]!;
+    this.session = this.#words[at + 2]!;
     return true;
   }
 
@@ -42,12 +46,13 @@ export class Answers {
   // The dialer's side.
 
   /** @returns false when too many are on their way; the descriptor stays the caller's then */
-  give(handle: number, fd: number): boolean {
+  give(handle: number, fd: number, session = 0): boolean {
     const tail = this.#words[TAIL]!;
     if (((tail - Atomics.load(this.#words, HEAD)) | 0) >= ENTRIES) return false;
     const at = placeOf(tail);
     this.#words[at] = handle;
     this.#words[at + 1] = fd;
+    this.#words[at + 2] = session;
     Atomics.store(this.#words, TAIL, (tail + 1) | 0);
     return true;
   }

@@ -12,7 +12,12 @@ import type { Policy } from '../policy.ts';
 import type { Shared } from '../shared/contract.ts';
 import type { Member } from '../shared/member/member.ts';
 import { Dialer } from '../upstreams/dialer.ts';
-import { type Operator, openOperator, type UpstreamsStats } from '../upstreams/system.ts';
+import {
+  type Contexts,
+  type Operator,
+  openOperator,
+  type UpstreamsStats,
+} from '../upstreams/system.ts';
 import { type Logger, silent } from './logger.ts';
 import type { ServeOptions } from './options.ts';
 
@@ -44,11 +49,13 @@ export class Outside {
 
   /**
    * Loads what the addresses name; nothing is connected yet.
-   * @throws WasmpollError ERR_OPTION
+   * @param contexts where the upstreams' certificates are kept
+   * @throws WasmpollError ERR_OPTION or ERR_TLS
    */
   static async load(
     options: Pick<ServeOptions, 'store' | 'topics' | 'upstreams' | 'logger'>,
     policy: Policy,
+    contexts: Contexts,
   ): Promise<Outside> {
     const { store, topics, logger = silent } = options;
     return new Outside(
@@ -56,7 +63,7 @@ export class Outside {
       topics === undefined ? null : await openTopics(topics, policy, logger),
       policy,
       logger,
-      openOperator(options.upstreams, logger),
+      openOperator(options.upstreams, contexts, logger),
     );
   }
 

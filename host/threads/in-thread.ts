@@ -70,7 +70,7 @@ export class InThread implements Engine {
         return true;
       }),
     };
-    this.#calls = common.dialer?.seat((handle, fd) => this.#answer(handle, fd)) ?? null;
+    this.#calls = common.dialer?.seat((...given) => this.#answer(...given)) ?? null;
     if (common.dialer !== null) common.dialer.hasRoom = () => this.#load <= this.#most;
     const epoll = native.epoll();
     try {
@@ -128,8 +128,8 @@ export class InThread implements Engine {
     };
   }
 
-  #answer(handle: number, fd: number): boolean {
-    const given = this.#reactor.answer(handle, fd);
+  #answer(handle: number, fd: number, session: number): boolean {
+    const given = this.#reactor.answer(handle, fd, session);
     this.#driver!.schedule();
     return given;
   }

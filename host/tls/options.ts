@@ -113,11 +113,14 @@ function checkChoices(tls: TlsOptions, bad: Bad): void {
 }
 
 function checkAlpn(alpn: unknown, bad: Bad): void {
-  if (alpn === undefined) return;
+  if (alpn === undefined || isAlpn(alpn)) return;
+  throw bad("alpn must be a list of protocols' names, for instance ['http/1.1']");
+}
+
+/** Whether it is a list of protocols' names, and not too long. */
+export function isAlpn(alpn: unknown): alpn is readonly string[] {
   const ascii = (name: unknown): boolean =>
     typeof name === 'string' && /^[\x21-\x7e]+$/.test(name) && name.length <= ALPN_BYTES;
-  if (!Array.isArray(alpn) || alpn.length === 0 || !alpn.every(ascii)) {
-    throw bad("alpn must be a list of protocols' names, for instance ['http/1.1']");
-  }
-  if (alpn.join().length > ALPN_LIST_BYTES) throw bad('alpn has too many names');
+  if (!Array.isArray(alpn) || alpn.length === 0 || !alpn.every(ascii)) return false;
+  return alpn.join().length <= ALPN_LIST_BYTES;
 }

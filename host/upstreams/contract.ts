@@ -69,6 +69,8 @@ export type DialFailure =
   | 'unresolved'
   /** It has only addresses that the rules forbid. */
   | 'denied'
+  /** It is there, but a handshake of TLS with it came to nothing. */
+  | 'tls'
   /** This machine has no descriptor, port or memory left, or too many names wait to be looked up. */
   | 'resources';
 
@@ -76,6 +78,18 @@ export type DialFailure =
 export type Endpoint =
   | { readonly target: number; readonly address: string; readonly port: number }
   | { readonly target: number; readonly path: string };
+
+/** What protects a connection before a seat gets it: the steps of its handshake. */
+export interface Handshake {
+  /** The number of its session, by which a seat takes that. */
+  readonly session: number;
+  /** Receives and sends what it can. @returns whether it waits for input or for room, or how it has ended */
+  step(): 'reads' | 'writes' | 'done' | 'failed';
+  /** Why it has failed, in words. */
+  readonly why: string;
+  /** Nobody wants it any more. */
+  drop(): void;
+}
 
 export type Resolved = readonly Endpoint[] | DialFailure;
 
@@ -92,8 +106,15 @@ export interface Upstreams {
   resolve(upstream: number, added: string, asker: string): Resolved | Promise<Resolved>;
   /** The PROXY header that goes first, of 536 bytes at most; null for none. */
   header(upstream: number, request: DialRequest): Uint8Array | null;
-  /** An attempt has worked, or not: for rests and log lines. One that another overtook is not told. */
-  tried(upstream: number, endpoint: Endpoint, failure: DialFailure | null): void;
+  /** Begins the handshake with an endpoint that is connected; null where the connection is in clear. */
+  secure(upstream: number, added: string, endpoint: Endpoint, fd: number): Handshake | null;
+  /** A session whose handshake is done, and that no seat has taken. */
+  drop(session: number): void;
+  /**
+   * An attempt has worked, or not: for rests and log lines. One that another overtook is not told.
+   * @param why in words, where more is known
+   */
+  tried(upstream: number, endpoint: Endpoint, failure: DialFailure | null, why?: string): void;
   /** A request begins, and it was answered or cancelled: for counts. */
   dialing(upstream: number): void;
   dialed(upstream: number, outcome: DialFailure | 'connected' | 'cancelled'): void;

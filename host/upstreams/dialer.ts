@@ -13,14 +13,20 @@ import { Directory } from './directory.ts';
 const MOST_EVENTS = 64;
 /** So soon it is tried again to hand over what a seat has no room for. */
 const AGAIN_MS = 1;
+/** So long handshakes may take in one turn: each has steps of 0.3 ms, and others wait for the thread. */
+const TURN_MS = 2;
 
-/** Hands a connection to a seat; −1 for none. @returns false when it has no room for more now */
-type Give = (handle: number, fd: number) => boolean;
+/**
+ * Hands a connection to a seat, −1 for none, with the session of TLS that it has, 0 for none.
+ * @returns false when the seat has no room for more now
+ */
+type Give = (handle: number, fd: number, session: number) => boolean;
 
 interface Delivery {
   readonly give: Give;
   readonly handle: number;
   readonly fd: number;
+  readonly session: number;
 }
 
 export class Dialer {
@@ -80,11 +86,12 @@ export class Dialer {
       keepaliveMs: this.#keepaliveMs,
       hasRoom: () => this.hasRoom(),
       watch: (fd, call) => this.#watch(fd, call),
+      expect: (fd, output) => this.#expect(fd, output),
       unwatch: (fd) => this.#unwatch(fd),
     };
     const seat = new SeatCalls(
       calls,
-      (handle, fd) => this.#deliver({ give, handle, fd }),
+      (handle, fd, session) => this.#deliver({ give, handle, fd, session }),
       () => this.#forget(seat, give),
     );
     this.#seats.add(seat);
@@ -94,6 +101,11 @@ export class Dialer {
   #watch(fd: number, call: Call): number {
     this.#calls.set(fd, call);
     return this.#epoll.add(fd, this.#native.constants.EPOLLOUT, fd, 0);
+  }
+
+  #expect(fd: number, output: boolean): void {
+    const { EPOLLIN, EPOLLOUT } = this.#native.constants;
+    this.#epoll.modify(fd, output ? EPOLLOUT : EPOLLIN, fd, 0);
   }
 
   #unwatch(fd: number): void {
@@ -107,13 +119,16 @@ export class Dialer {
       const fd = this.#events[index * EVENT]!;
       return [fd, this.#calls.get(fd)] as const;
     });
+    const until = performance.now() + TURN_MS;
     for (const [fd, call] of ready) {
       if (call !== undefined && this.#calls.get(fd) === call) call.told(fd);
+      // The kernel reports the rest again.
+      if (performance.now() > until) return;
     }
   }
 
   #deliver(delivery: Delivery): void {
-    if (delivery.give(delivery.handle, delivery.fd)) return;
+    if (delivery.give(delivery.handle, delivery.fd, delivery.session)) return;
     this.#undelivered.push(delivery);
     this.#again ??= setTimeout(() => {
       this.#again = undefined;
@@ -126,8 +141,16 @@ export class Dialer {
   #forget(seat: SeatCalls, give: Give): void {
     this.#seats.delete(seat);
     const left = this.#undelivered.filter((delivery) => delivery.give === give);
-    for (const { fd } of left) if (fd >= 0) this.#native.reset(fd);
+    for (const { fd, session } of left) {
+      this.drop(session);
+      if (fd >= 0) this.#native.reset(fd);
+    }
     this.#undelivered = this.#undelivered.filter((delivery) => delivery.give !== give);
+  }
+
+  /** A session of TLS that was handed over, and that its seat has not taken; 0 for none. */
+  drop(session: number): void {
+    if (session !== 0) this.#upstreams.drop(session);
   }
 
   /** Nothing is on its way any more. Idempotent. */
@@ -142,12 +165,16 @@ export class Dialer {
 /** What one seat has asked for. */
 export class SeatCalls implements SeatDialer {
   readonly #calls: Calls;
-  readonly #answer: (handle: number, fd: number) => void;
+  readonly #answer: (handle: number, fd: number, session: number) => void;
   readonly #forget: () => void;
   /** By their handles. */
   readonly #open = new Map<number, Call>();
 
-  constructor(calls: Calls, answer: (handle: number, fd: number) => void, forget: () => void) {
+  constructor(
+    calls: Calls,
+    answer: (handle: number, fd: number, session: number) => void,
+    forget: () => void,
+  ) {
     this.#calls = calls;
     this.#answer = answer;
     this.#forget = forget;
@@ -156,9 +183,9 @@ export class SeatCalls implements SeatDialer {
   dial(request: DialRequest): void {
     const { handle } = request;
     if (this.#open.has(handle)) return;
-    const call = new Call(this.#calls, request, (fd) => {
+    const call = new Call(this.#calls, request, (fd, session) => {
       this.#open.delete(handle);
-      this.#answer(handle, fd);
+      this.#answer(handle, fd, session);
     });
     this.#open.set(handle, call);
     call.start();

@@ -35,6 +35,11 @@ export class Directory {
     return match(facts.patterns, added) === null ? null : { number, facts, added };
   }
 
+  /** The host that a guest has added for the upstream of this number, as certificates have it; '' for none. */
+  host(number: number, added: string): string {
+    return match(this.#upstreams[number]?.patterns ?? [], added)?.host.name ?? '';
+  }
+
   /** '' when there is none of this number. */
   name(number: number): string {
     return this.#upstreams[number]?.name ?? '';

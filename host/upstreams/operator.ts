@@ -5,6 +5,7 @@ import type {
   DialFailure,
   DialRequest,
   Endpoint,
+  Handshake,
   Resolved,
   UpstreamShare,
   Upstreams,
@@ -32,12 +33,36 @@ export interface UpstreamStats {
 /** By the upstreams' names. */
 export type UpstreamsStats = Readonly<Record<string, UpstreamStats>>;
 
+/** Who makes the handshakes of a server. */
+export interface Secures {
+  /** @param peer says who is at the other end: sessions with it may go on */
+  dial(upstream: number, host: string, peer: string, fd: number): Handshake;
+  drop(session: number): void;
+}
+
+const IN_CLEAR: Secures = {
+  dial: () => {
+    throw new Error('upstreams: nobody makes handshakes');
+  },
+  drop: () => undefined,
+};
+
+const peerOf = (endpoint: Endpoint): string =>
+  'path' in endpoint ? endpoint.path : `${endpoint.address} ${endpoint.port}`;
+
 export class Operator implements Upstreams {
   readonly share: UpstreamShare;
   readonly #upstreams: readonly Upstream[];
   readonly #counts: UpstreamCounts;
+  readonly #secures: Secures;
 
-  constructor(specs: readonly UpstreamSpec[], ground: Ground, report: Report) {
+  constructor(
+    specs: readonly UpstreamSpec[],
+    ground: Ground,
+    report: Report,
+    secures: Secures = IN_CLEAR,
+  ) {
+    this.#secures = secures;
     const counts = new SharedArrayBuffer(UpstreamCounts.bytesFor(specs.length));
     this.#counts = new UpstreamCounts(counts, specs.length);
     this.#upstreams = specs.map((spec) => new Upstream(spec, ground, report));
@@ -61,8 +86,19 @@ export class Operator implements Upstreams {
     return proxy === null ? null : preamble(proxy, peer, local);
   }
 
-  tried(upstream: number, endpoint: Endpoint, failure: DialFailure | null): void {
-    this.#at(upstream).tried(endpoint, failure);
+  secure(upstream: number, added: string, endpoint: Endpoint, fd: number): Handshake | null {
+    const { tls } = this.#at(upstream).spec;
+    if (tls === null || tls.starttls === true) return null;
+    const host = this.#at(upstream).hostOf(endpoint, added);
+    return this.#secures.dial(upstream, host, peerOf(endpoint), fd);
+  }
+
+  drop(session: number): void {
+    this.#secures.drop(session);
+  }
+
+  tried(upstream: number, endpoint: Endpoint, failure: DialFailure | null, why = ''): void {
+    this.#at(upstream).tried(endpoint, failure, why);
   }
 
   dialing(upstream: number): void {

@@ -11,6 +11,7 @@ import { match, type Named } from './pattern.ts';
 import { isAllowed } from './reach.ts';
 import { Rotation } from './rotation.ts';
 import type { UpstreamSpec } from './spec/spec.ts';
+import { hostNamed } from './spec/tls.ts';
 
 /** What upstreams are told by the system. */
 export interface Ground {
@@ -26,7 +27,12 @@ export interface Ground {
 }
 
 /** Told when a target begins to fail, and when it works again (null). */
-export type Report = (upstream: string, target: string, failure: DialFailure | null) => void;
+export type Report = (
+  upstream: string,
+  target: string,
+  failure: DialFailure | null,
+  why: string,
+) => void;
 
 export type Outcome = DialFailure | 'connected' | 'cancelled';
 
@@ -129,18 +135,27 @@ export class Upstream {
     return kept?.map((bytes) => ({ target, address: ipText(bytes), port })) ?? null;
   }
 
-  /** What came of an attempt. */
-  tried({ target }: Endpoint, failure: DialFailure | null): void {
-    // Hosts that guests add do not rest; and a shortage here says nothing of the other side.
-    if (this.spec.targets.length > 0 && failure !== 'resources') this.#told(target, failure);
+  /** Whom the certificate must be for at the other end of a connection. */
+  hostOf({ target }: Endpoint, added: string): string {
+    const { patterns, targets, tls } = this.spec;
+    if (tls === null || tls.host !== '') return tls?.host ?? '';
+    if (patterns.length > 0) return match(patterns, added)?.host.name ?? '';
+    const address = targets[target]!;
+    return address.kind === 'tcp' ? (hostNamed(address.host) ?? address.host) : '';
   }
 
-  #told(target: number, failure: DialFailure | null): void {
+  /** What came of an attempt. */
+  tried({ target }: Endpoint, failure: DialFailure | null, why: string): void {
+    // Hosts that guests add do not rest; and a shortage here says nothing of the other side.
+    if (this.spec.targets.length > 0 && failure !== 'resources') this.#told(target, failure, why);
+  }
+
+  #told(target: number, failure: DialFailure | null, why = ''): void {
     const failing = this.#rotation.isFailing(target);
     if (failure === null) this.#rotation.succeeded(target);
     else this.#rotation.failed(target);
     if (failing === this.#rotation.isFailing(target)) return;
-    this.#report(this.spec.name, showAddress(this.spec.targets[target]!), failure);
+    this.#report(this.spec.name, showAddress(this.spec.targets[target]!), failure, why);
   }
 
   dialed(outcome: Outcome): void {

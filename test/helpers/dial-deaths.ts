@@ -18,7 +18,7 @@ export function liveOutward(host: Host, deaths: Deaths): Outcome {
   place.settle();
   place.connect('bulk', 'bulk', 5000);
   place.answer('plain', 'up plain');
-  place.answer('bulk', 'up bulk', 3000);
+  place.answer('bulk', 'up bulk', { bufferBytes: 3000 });
   place.connect('refused', 'refused');
   place.queue('refused', 'to nobody');
   place.settle();

@@ -286,6 +286,18 @@ export class Place {
         this.#live();
         return seat.open(slot, handle);
       },
+      dial: (slot, handle) => {
+        this.#live();
+        return seat.dial(slot, handle);
+      },
+      adopt: (...args) => {
+        this.#live();
+        return seat.adopt(...args);
+      },
+      drop: (session) => {
+        this.#live();
+        seat.drop(session);
+      },
       feed: (...args) => {
         this.#live();
         seat.feed(...args);
@@ -490,8 +502,13 @@ export class Place {
    * The dialer answers what was asked for by a client, if it still is there.
    * @param script of the client, which tells it apart
    * @param name what the upstream's end is called; null if there is no connection
+   * @param secured by TLS, whose handshake is done
    */
-  answer(script: string, name: string | null, bufferBytes = 1 << 20): void {
+  answer(
+    script: string,
+    name: string | null,
+    { bufferBytes = 1 << 20, secured = false }: { bufferBytes?: number; secured?: boolean } = {},
+  ): void {
     const found = [...this.#asked].find(([, request]) => request.peer === `!${script}`);
     if (found === undefined) return;
     const [handle] = found;
@@ -507,14 +524,15 @@ export class Place {
         received: [],
         expected: new Uint8Array(0),
         lost: false,
-        secured: false,
+        secured,
       };
       this.#peers.set(name, peer);
       this.#open.add(fd);
       this.#owner.set(fd, peer);
       this.#upward.add(name);
     }
-    this.#control.answers.give(handle, fd);
+    const session = name !== null && secured ? this.#kernel.seat.offer({}) : 0;
+    this.#control.answers.give(handle, fd, session);
     this.#run(() => this.#reactor.openHanded());
     this.#run(() => this.#reactor.openHanded());
     this.settle();

@@ -180,6 +180,11 @@ class Played implements Upstreams {
     return this.#upstreams[upstream]!.header?.(request) ?? null;
   }
 
+  secure(): null {
+    return null;
+  }
+
+  drop(): void {}
   tried(): void {}
   dialing(): void {}
 

@@ -19,7 +19,7 @@ function mistakes(upstreams: unknown): string[] {
 
 const DEFAULTS = {
   ...{ targets: [], patterns: [], allowPrivate: false, connectTimeoutMs: 5000 },
-  ...{ max: null, proxy: null },
+  ...{ max: null, proxy: null, tls: null },
 };
 
 test('an upstream is a target, and the rest has defaults', (t) => {

@@ -89,7 +89,7 @@ export class SeatHoldings {
     }
     this.#epoll.add(this.#eventFd, native.constants.EPOLLIN, 0, 0);
     this.number = common.numbers.take();
-    this.calls = common.dialer?.seat((handle, fd) => this.#answer(handle, fd)) ?? null;
+    this.calls = common.dialer?.seat((...given) => this.#answer(...given)) ?? null;
     // Shared state has it from here on, since other threads ring it.
     shared.open(this.number, this.#eventFd);
   }
@@ -171,8 +171,8 @@ export class SeatHoldings {
     return true;
   }
 
-  #answer(handle: number, fd: number): boolean {
-    const given = this.control.answers.give(handle, fd);
+  #answer(handle: number, fd: number, session: number): boolean {
+    const given = this.control.answers.give(handle, fd, session);
     ringEventFd(this.#native, this.#eventFd);
     return given;
   }
@@ -182,7 +182,9 @@ export class SeatHoldings {
     const { answers } = this.control;
     const placed = new Set(this.#openRows().map(([, fd]) => fd));
     for (; answers.look(); answers.done()) {
-      if (answers.fd >= 0 && !placed.has(answers.fd)) this.#native.reset(answers.fd);
+      if (answers.fd < 0 || placed.has(answers.fd)) continue;
+      this.#common.dialer?.drop(answers.session);
+      this.#native.reset(answers.fd);
     }
   }
 
