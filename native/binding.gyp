@@ -18,7 +18,7 @@
         'decimal.cc', 'epoll.cc', 'error.cc', 'file.cc', 'hash.cc', 'io.cc', 'listener.cc',
         'loop_callback.cc', 'members.cc', 'openssl.cc', 'ownership.cc', 'patterns.cc',
         'peer_table.cc', 'peer_tables.cc', 'peers.cc', 'queue.cc', 'record.cc', 'seat.cc',
-        'shared.cc', 'shared_seat.cc', 'socket.cc', 'state.cc', 'state_commit.cc', 'state_take.cc',
+        'shared.cc', 'shared_seat.cc', 'shares.cc', 'socket.cc', 'state.cc', 'state_commit.cc', 'state_take.cc',
         'store.cc', 'stream.cc', 'tls.cc', 'tls_causes.cc', 'tls_context.cc', 'tls_dials.cc',
         'tls_facts.cc', 'tls_material.cc', 'tls_options.cc', 'tls_outward.cc', 'tls_rows.cc',
         'tls_seat.cc', 'tls_session.cc', 'tls_session_outward.cc', 'tls_state.cc', 'tls_tickets.cc',

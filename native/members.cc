@@ -15,14 +15,14 @@ void Recipients::Add(int32_t handle, int32_t tag) {
   entry[kEntryTag] = tag;
 }
 
-bool Share::Chooses(uint64_t member, const Message& message, uint64_t before) {
-  for (const Message::Choice& choice : message.choices) {
-    if (choice.share == number) return choice.member == member;
+void Recipients::Offer(int seat, const Member& member) {
+  if (message != nullptr && message->Excludes(seat, member.handle)) return;
+  if (message != nullptr && member.share != nullptr) {
+    const Share::For whom = member.share->Ask(member.number, before, settled);
+    if (whom == Share::For::kForgotten) forgotten.push_back(member.handle);
+    if (whom != Share::For::kThis) return;
   }
-  const size_t count = std::lower_bound(members.begin(), members.end(), before) - members.begin();
-  if (turn >= count) turn = 0;
-  message.choices.push_back({number, members[turn++]});
-  return message.choices.back().member == member;
+  Add(member.handle, member.tag);
 }
 
 Member* MemberList::Find(uint64_t number) {
@@ -56,14 +56,7 @@ bool MemberList::Collect(int seat, uint64_t* after, Recipients* recipients) cons
     if (recipients->Full() || recipients->budget <= 0) return false;
     --recipients->budget;
     *after = number;
-    if (at->number != number) continue;
-    const Message* const message = recipients->message;
-    if (message != nullptr && message->Excludes(seat, at->handle)) continue;
-    if (message != nullptr && at->share != nullptr &&
-        !at->share->Chooses(number, *message, recipients->before)) {
-      continue;
-    }
-    recipients->Add(at->handle, at->tag);
+    if (at->number == number) recipients->Offer(seat, *at);
   }
   return true;
 }

@@ -7,18 +7,9 @@
 #include <vector>
 
 #include "message.h"
+#include "shares.h"
 
 namespace wasmpoll {
-
-// Members of whom one is given each message, in turn. In the order of joining.
-struct Share {
-  uint64_t number = 0;
-  std::vector<uint64_t> members;
-  size_t turn = 0;
-
-  // Whether a message is for this member, of those who have joined before.
-  bool Chooses(uint64_t member, const Message& message, uint64_t before);
-};
 
 struct Member {
   // Of the join; the lists are sorted by it.
@@ -35,13 +26,19 @@ struct Recipients {
   int32_t* entries;
   int count = 0;
   int budget;
-  // Only who has joined before.
+  // Only who has joined before. Of a message: its number.
   uint64_t before = 0;
+  // All seats have done with messages up to this one.
+  uint64_t settled = 0;
   // Who is left out; null for nobody.
   const Message* message = nullptr;
+  // Who may have missed it: nobody knows any more whom it was for.
+  std::vector<int32_t> forgotten = {};
 
   bool Full() const;
   void Add(int32_t handle, int32_t tag);
+  // Adds the member if what is given out is for it.
+  void Offer(int seat, const Member& member);
 };
 
 class MemberList {

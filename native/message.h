@@ -4,19 +4,12 @@
 
 #include <cstring>
 #include <string_view>
-#include <vector>
 
 #include "ref.h"
 
 namespace wasmpoll {
 
 struct Message {
-  // Which member of a share it is for, by their numbers.
-  struct Choice {
-    uint64_t share;
-    uint64_t member;
-  };
-
   std::atomic<uint32_t> refs{1};
   // It has ended a guest.
   std::atomic<bool> poisoned{false};
@@ -27,8 +20,6 @@ struct Message {
   uint32_t data_length = 0;
   // Of the topic.
   uint64_t hash = 0;
-  // Made by the first seat that looks. Belongs to whoever holds the lock of all topics.
-  mutable std::vector<Choice> choices;
 
   static Ref<Message> Make(std::string_view topic, std::string_view data) {
     auto* const message = new (::operator new(sizeof(Message) + topic.size() + data.size())) Message;

@@ -16,11 +16,17 @@ void WriteEntry(const Reply& reply, size_t offset, int32_t* entry) {
 
 void MessageQueue::Append(Item item) {
   waiting_->Add(item.charge());
+  if (item.kind == Waits::kMessage) ++published_;
   items_.Push(std::move(item));
 }
 
 void MessageQueue::Pop() {
-  waiting_->Subtract(items_.front().charge());
+  const Item& front = items_.front();
+  waiting_->Subtract(front.charge());
+  if (front.kind == Waits::kMessage) {
+    --published_;
+    done_ = front.number;
+  }
   items_.Pop();
   started_ = false;
   fresh_ = true;

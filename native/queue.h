@@ -102,6 +102,8 @@ class MessageQueue {
   void Start() { started_ = true; }
   // True once for each front item, and again if more was added to it: it is to be looked at from its start.
   bool Fresh() { return std::exchange(fresh_, false); }
+  // The number of the last message that was taken from here; all, if none waits.
+  uint64_t Settled() const { return published_ == 0 ? UINT64_MAX : done_; }
   void Clear();
 
  private:
@@ -113,6 +115,9 @@ class MessageQueue {
   Line<Item> items_;
   bool started_ = false;
   bool fresh_ = true;
+  // Items of kMessage, and the number of the last one that is gone.
+  size_t published_ = 0;
+  uint64_t done_ = 0;
 };
 
 // Records for the seat that sees to them. Belongs to whoever holds the lock of all topics.

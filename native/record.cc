@@ -10,6 +10,13 @@ int32_t Load(const uint8_t* record, int word) {
 
 constexpr size_t kHead = kRecord * sizeof(int32_t);
 
+// JOIN and LEAVE: what is shared is a pattern, behind its name and a '/'.
+bool HasName(const Record& record) {
+  if (!record.Is(kFlagShared)) return true;
+  const size_t name = record.first.find('/');
+  return record.Is(kFlagPattern) && name != 0 && name < record.first.size() - 1;
+}
+
 }  // namespace
 
 bool ReadRecord(const uint8_t* log, size_t length, size_t at, Record* record) {
@@ -33,7 +40,7 @@ bool ReadRecord(const uint8_t* log, size_t length, size_t at, Record* record) {
   record->first = {bytes, static_cast<size_t>(first)};
   record->second = {bytes + first, static_cast<size_t>(second)};
   record->whole = {reinterpret_cast<const char*>(start), size};
-  return true;
+  return record->IsStore() || record->IsMessage() || record->op == kOpGap || HasName(*record);
 }
 
 int64_t ReadRecords(const uint8_t* log, size_t length, std::vector<Record>* records) {

@@ -80,6 +80,8 @@ class State {
   int TakeReplies(Seat& seat, const Target& target);
   int TakeMessages(Seat& seat, const Target& target);
   int TakeRecords(Seat& seat, const Target& target);
+  // The number of the last message that no seat has to look at any more.
+  uint64_t Settled() const;
   // Whom the front item is for; `*stays` if it has to be looked at again.
   void Find(Seat& seat, Item& item, Recipients* recipients, Found* found, bool* stays);
 

@@ -1,4 +1,6 @@
 // What a seat is given next. One call does a bounded share under the lock, whatever clients have joined.
+#include <algorithm>
+
 #include "state.h"
 
 namespace wasmpoll {
@@ -64,10 +66,11 @@ int State::TakeRecords(Seat& seat, const Target& target) {
 
 int State::TakeMessages(Seat& seat, const Target& target) {
   if (seat.messages.SeemsEmpty()) return 0;
-  Recipients recipients{target.block + kBlockEntries, 0, kTakeSteps, 0, nullptr};
+  Recipients recipients{.entries = target.block + kBlockEntries, .budget = kTakeSteps};
   Found found;
   {
     const Guard guard(lock_);
+    if (topics_.HasShares()) recipients.settled = Settled();
     for (; recipients.count == 0; found = {}) {
       if (seat.messages.empty()) return 0;
       if (recipients.budget <= 0) return kTakeMore;
@@ -80,6 +83,8 @@ int State::TakeMessages(Seat& seat, const Target& target) {
       Find(seat, item, &recipients, &found, &stays);
       --recipients.budget;
       if (recipients.count > 0) seat.messages.Start();
+      for (const int32_t handle : recipients.forgotten) seat.messages.PushGapFor(handle);
+      recipients.forgotten.clear();
       // What is kept may be much: whoever has joined for it takes turns with all that waits.
       const bool walks = item.kind == Waits::kKept || item.kind == Waits::kKeptPattern;
       if (!stays) {
@@ -98,6 +103,14 @@ int State::TakeMessages(Seat& seat, const Target& target) {
   (found.kind == kBlockMissed ? missed_ : delivered_) += recipients.count;
   seat.present.Set(found, recipients.count, target);
   return recipients.count;
+}
+
+uint64_t State::Settled() const {
+  uint64_t least = UINT64_MAX;
+  for (const std::shared_ptr<Seat>& seat : seats_) {
+    if (seat) least = std::min(least, seat->messages.Settled());
+  }
+  return least;
 }
 
 void State::Find(Seat& seat, Item& item, Recipients* recipients, Found* found, bool* stays) {

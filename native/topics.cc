@@ -13,21 +13,32 @@ uint32_t Topics::ChargeOf(std::string_view text, bool pattern) {
   return static_cast<uint32_t>(charge);
 }
 
+uint32_t Topics::ChargeOfShare(std::string_view name) {
+  return static_cast<uint32_t>(kChargeTopic + name.size());
+}
+
+uint32_t Topics::ChargeOf(const Record& join, const Group* group, const Share* share) const {
+  const std::string_view name = join.share();
+  uint32_t charge = ChargeOfMember(!name.empty());
+  if (!name.empty() && share == nullptr) charge += ChargeOfShare(name);
+  const bool first = group == nullptr || group->empty();
+  return charge + (first ? ChargeOf(join.joined(), join.Is(kFlagPattern)) : 0);
+}
+
 bool Topics::Fits(const Record& record, int seat, int joins) {
   int64_t charge = 0;
   if (record.op == kOpJoin) {
     const bool pattern = record.Is(kFlagPattern);
     Group* const group = FindGroup(record.joined(), pattern);
+    const Share* const share = FindShare(group, record.share());
     Connection* const connection = Find(seat, record.handle);
     if (connection != nullptr && group != nullptr) {
-      const Share* const share = FindShare(group, record.share());
       const bool whole = record.share().empty() == (share == nullptr);
       if (whole && Find(connection, group, share) != nullptr) return true;
     }
     const size_t known = connection == nullptr ? 0 : connection->memberships.size();
     if (known + joins >= most_joins_) return false;
-    charge = kChargeMember;
-    if (group == nullptr || group->empty()) charge += ChargeOf(record.joined(), pattern);
+    charge = ChargeOf(record, group, share);
   } else if (record.op == kOpPublish && record.Is(kFlagRetain) && !record.second.empty()) {
     charge = static_cast<int64_t>(kChargeRetained + record.first.size() + record.second.size());
     const Topic* const topic = Find(HashOf(record.first), record.first);
@@ -81,18 +92,8 @@ Topics::Membership* Topics::Find(Connection* connection, const Group* group, con
   return found->group != group || found->share != share ? nullptr : &*found;
 }
 
-Share* Topics::FindShare(const Group* group, std::string_view name) {
-  const auto shares = shares_.find(group);
-  if (name.empty() || shares == shares_.end()) return nullptr;
-  const auto found = shares->second.find(name);
-  return found == shares->second.end() ? nullptr : &found->second;
-}
-
-Share* Topics::AddShare(const Group* group, std::string_view name, uint64_t number) {
-  if (name.empty()) return nullptr;
-  Share& share = shares_[group].try_emplace(std::string(name)).first->second;
-  if (share.number == 0) share.number = number;
-  return &share;
+Share* Topics::FindShare(const Group* group, std::string_view name) const {
+  return name.empty() || group == nullptr ? nullptr : shares_.Find(group, name);
 }
 
 Topics::Seat& Topics::At(int seat) {
@@ -113,7 +114,7 @@ uint64_t Topics::Join(int seat, const Record& record, bool* kept) {
     *kept = static_cast<bool>(topic->kept) && !record.Is(kFlagQuiet);
     group = topic;
   }
-  Share* const share = AddShare(group, record.share(), number);
+  Share* const share = record.share().empty() ? nullptr : shares_.Add(group, record.share());
   Connection* connection = Find(seat, record.handle);
   if (connection == nullptr) {
     connection = new Connection;
@@ -124,17 +125,16 @@ uint64_t Topics::Join(int seat, const Record& record, bool* kept) {
     At(seat).handles.insert(record.handle);
   } else if (Membership* const known = Find(connection, group, share)) {
     group->At(seat)->Find(known->number)->tag = record.tag;
-    known->joined = number;
+    // Quietly joined again, what is retained goes on following the join before.
+    if (!record.Is(kFlagQuiet)) known->joined = number;
     return number;
   }
-  if (group->empty()) {
-    bytes_ += group->charge;
-    ++joined_;
-  }
+  const bool first = share != nullptr && share->empty();
+  bytes_ += ChargeOf(record, group, first ? nullptr : share);
+  if (group->empty()) ++joined_;
   group->Append(seat, {number, record.handle, record.tag, share});
-  if (share != nullptr) share->members.push_back(number);
+  if (share != nullptr) share->Append(number);
   if (pattern) ++At(seat).patterns;
-  bytes_ += kChargeMember;
   ++members_;
   auto& all = connection->memberships;
   all.insert(PlaceOf(&all, group, share), {group, share, number, number});
@@ -162,7 +162,7 @@ void Topics::RemoveMember(int seat, const Membership& membership) {
   group->Remove(seat, membership.number);
   if (membership.share != nullptr) LeaveShare(membership);
   if (group->pattern) --At(seat).patterns;
-  bytes_ -= kChargeMember;
+  bytes_ -= ChargeOfMember(membership.share != nullptr);
   --members_;
   if (!group->empty()) return;
   bytes_ -= group->charge;
@@ -175,12 +175,11 @@ void Topics::RemoveMember(int seat, const Membership& membership) {
 }
 
 void Topics::LeaveShare(const Membership& membership) {
-  std::vector<uint64_t>& members = membership.share->members;
-  members.erase(std::lower_bound(members.begin(), members.end(), membership.number));
-  if (!members.empty()) return;
-  auto& shares = shares_.at(membership.group);
-  std::erase_if(shares, [&](const auto& one) { return &one.second == membership.share; });
-  if (shares.empty()) shares_.erase(membership.group);
+  Share* const share = membership.share;
+  share->Remove(membership.number);
+  if (!share->empty()) return;
+  bytes_ -= ChargeOfShare(share->name);
+  shares_.Remove(share);
 }
 
 void Topics::RemoveConnection(Connection* connection) {
@@ -233,7 +232,7 @@ void Topics::Keep(const Ref<Message>& message, uint64_t number) {
 void Topics::Clear() {
   topics_.Clear([](Topic* topic) { delete topic; });
   patterns_.Clear();
-  shares_ = {};
+  shares_.Clear();
   connections_.Clear([](Connection* connection) { delete connection; });
   seats_ = {};
   kept_ = {};

@@ -2,7 +2,6 @@
 // it is one thread's at a time. Knows connections by seat and handle; must not know queues or threads.
 #pragma once
 
-#include <map>
 #include <set>
 
 #include "patterns.h"
@@ -44,6 +43,7 @@ class Topics {
   // Those who have joined exactly this topic; null if there are none.
   Group* Exact(const Message& message) const { return Find(message.hash, message.topic()); }
   bool HasPatterns(int seat) const;
+  bool HasShares() const { return !shares_.empty(); }
   bool HasMembers(int seat) const { return !HandlesOf(seat).empty(); }
   bool IsMember(int seat, int handle) const { return Find(seat, handle) != nullptr; }
   // Go on from the cursor; true at the end.
@@ -100,6 +100,10 @@ class Topics {
     return Mix(uint64_t{static_cast<uint32_t>(seat)} << 32 | static_cast<uint32_t>(handle));
   }
   static uint32_t ChargeOf(std::string_view text, bool pattern);
+  static uint32_t ChargeOfShare(std::string_view name);
+  static uint32_t ChargeOfMember(bool shared) { return kChargeMember * (shared ? 2 : 1); }
+  // What a JOIN adds.
+  uint32_t ChargeOf(const Record& join, const Group* group, const Share* share) const;
   Topic* Find(uint64_t hash, std::string_view name) const;
   Topic* FindOrAdd(uint64_t hash, std::string_view name);
   Group* FindGroup(std::string_view text, bool pattern);
@@ -107,9 +111,8 @@ class Topics {
   static std::vector<Membership>::iterator PlaceOf(std::vector<Membership>* all, const Group* group,
                                                    const Share* share);
   static Membership* Find(Connection* connection, const Group* group, const Share* share);
-  Share* FindShare(const Group* group, std::string_view name);
-  // Null if it has no name.
-  Share* AddShare(const Group* group, std::string_view name, uint64_t number);
+  // Null if it has no name, or if there is none.
+  Share* FindShare(const Group* group, std::string_view name) const;
   const std::set<int32_t>& HandlesOf(int seat) const;
   Seat& At(int seat);
   Ref<Message> NextMatching(std::string_view pattern, uint64_t before, uint64_t* after,
@@ -127,7 +130,7 @@ class Topics {
   Table<Topic> topics_;
   Patterns patterns_{key_};
   Table<Connection> connections_;
-  std::map<const Group*, std::map<std::string, Share, std::less<>>> shares_;
+  Shares shares_{key_};
   std::vector<Seat> seats_;
   // In the order of numbers; those that are gone go when they are more than half.
   std::vector<Kept> kept_;

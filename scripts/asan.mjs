@@ -23,6 +23,7 @@ const TESTS = [
   ...['epoll/epoll', 'epoll/arguments', 'epoll/async', 'epoll/socket', 'errors'],
   ...['kernel/ownership', 'server/thread-end', 'wasi/thread-end'],
   ...['shared/native', 'shared/threads', 'shared/topics', 'shared/queues', 'shared/store'],
+  'shared/shares',
   ...['tls/rows', 'tls/openssl', 'tls/serve', 'tls/start-tls', 'tls/floods', 'tls/attacks'],
   'tls/later',
   ...['protocols/echo', 'server/embedding', 'wire/closing', 'wire/integrity'],

@@ -1,5 +1,6 @@
 // Runs the programs of test/native, which use what threads share without Node: `npm run test:native`. Two
-// put threads under ThreadSanitizer, one compares what is counted with what is taken.
+// put threads under ThreadSanitizer, one bytes of any kind under AddressSanitizer, and one compares what is counted with
+// what is taken.
 
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -14,6 +15,7 @@ const native = join(root, 'native');
 const PROGRAMS = {
   stress: ['-O1', '-g', '-fsanitize=thread', '-Wl,--wrap=write'],
   peers: ['-O1', '-g', '-fsanitize=thread'],
+  records: ['-O1', '-g', '-fsanitize=address,undefined', '-fno-sanitize-recover=all'],
   memory: ['-O2'],
 };
 

@@ -102,7 +102,7 @@ export interface SharedSeat {
 // What is queued. A message, for each seat that has a member of the topic, or a member of any pattern.
 // Retained messages for a JOIN, in one entry, if its topic has one, or for a pattern if there is any at all:
 // they are taken one by one in the order of their numbers, up to the JOIN's own. That ends when the
-// membership does, and when it is joined again, which starts anew. DIRECT: HANDLE is the receiver, SEAT his
+// membership does, and when it is joined again, which starts anew, but not quietly. DIRECT: HANDLE is the receiver, SEAT his
 // seat; its tag is 0. Replies are not for handle 0. A seat is woken if something was queued (or joined a
 // gap) since a take of its own returned 0, but for the first time only; its own commit counts as the first.
 //

@@ -120,8 +120,8 @@ export const COUNTS = 13;
 // What is charged to the bounds, in bytes: a formula, not what an allocator says, so that each
 // implementation refuses at the same record. Lengths are those of topics, data, keys and values.
 //   groupBytes: a topic that has members: CHARGE_TOPIC + its length; a pattern: CHARGE_LEVEL more for each
-//     of its levels (one, and one for each '/'); each membership: CHARGE_MEMBER; each retained message:
-//     CHARGE_RETAINED + topic + data.
+//     of its levels (one, and one for each '/'); each membership: CHARGE_MEMBER, twice if it is shared; a
+//     share: CHARGE_TOPIC + its name; each retained message: CHARGE_RETAINED + topic + data.
 //   storeBytes: each key: CHARGE_KEY + key + value.
 //   queueBytes: each entry that waits for a seat: CHARGE_ENTRY, and a message topic + data, a reply its
 //     bytes, a record that was routed first + second, retained messages that are to follow a join and a

@@ -22,11 +22,11 @@ export interface Member {
   joined: number;
 }
 
-/** The members of one share, in the order of their joins, and whose turn it is. */
+/** The members of one share, in the order of their joins, and who was chosen last. */
 interface Share {
   readonly number: number;
   readonly members: number[];
-  turn: number;
+  last: number;
 }
 
 /** How far a message has come at a seat: the member who was last. */
@@ -48,14 +48,23 @@ export class Topics {
   /** What a join would add to `bytes`. */
   charge(seat: number, handle: number, name: Name): number {
     if (this.member(seat, handle, name) !== undefined) return 0;
-    return CHARGE_MEMBER + (this.#names.has(groupOf(name)) ? 0 : chargeOf(name));
+    const share = this.#shares.has(keyOf(name)) ? 0 : chargeOfShare(name);
+    return chargeOfMember(name) + share + (this.#names.has(groupOf(name)) ? 0 : chargeOf(name));
   }
 
-  join(seat: number, handle: number, name: Name, tag: number, number: number): void {
+  /** @param quiet what is retained does not follow; what follows a join before goes on */
+  join(
+    seat: number,
+    handle: number,
+    name: Name,
+    tag: number,
+    number: number,
+    quiet: boolean,
+  ): void {
     const known = this.member(seat, handle, name);
     if (known !== undefined) {
       known.tag = tag;
-      known.joined = number;
+      if (!quiet) known.joined = number;
       return;
     }
     this.bytes += this.charge(seat, handle, name);
@@ -75,9 +84,9 @@ export class Topics {
     if (list === undefined || member === undefined) return;
     list.delete(handle);
     if (list.size === 0) lists?.delete(key);
-    if (name.share !== '') this.#leaveShare(key, member.number);
+    if (name.share !== '') this.#leaveShare(name, member.number);
     this.members -= 1;
-    this.bytes -= CHARGE_MEMBER;
+    this.bytes -= chargeOfMember(name);
     const group = groupOf(name);
     const left = this.#names.get(group)! - 1;
     if (left > 0) {
@@ -132,23 +141,25 @@ export class Topics {
     const { choices } = message;
     if (!choices.has(share.number)) {
       const members = share.members.filter((member) => member < message.number);
-      if (share.turn >= members.length) share.turn = 0;
-      choices.set(share.number, members[share.turn]!);
-      share.turn += 1;
+      share.last = members.find((member) => member > share.last) ?? members[0]!;
+      choices.set(share.number, share.last);
     }
     return choices.get(share.number) === number;
   }
 
   #joinShare(key: string, number: number): void {
-    const share = this.#shares.get(key) ?? { number, members: [], turn: 0 };
+    const share = this.#shares.get(key) ?? { number, members: [], last: 0 };
     share.members.push(number);
     this.#shares.set(key, share);
   }
 
-  #leaveShare(key: string, number: number): void {
+  #leaveShare(name: Name, number: number): void {
+    const key = keyOf(name);
     const { members } = this.#shares.get(key)!;
     members.splice(members.indexOf(number), 1);
-    if (members.length === 0) this.#shares.delete(key);
+    if (members.length > 0) return;
+    this.#shares.delete(key);
+    this.bytes -= chargeOfShare(name);
   }
 
   /** Those of each name; none is empty. */
@@ -174,6 +185,10 @@ export const isFor = ({ text, pattern }: Omit<Name, 'share'>, topic: string): bo
 function chargeOf({ text, pattern }: Name): number {
   return CHARGE_TOPIC + text.length + (pattern ? CHARGE_LEVEL * text.split('/').length : 0);
 }
+
+const chargeOfShare = ({ share }: Name): number => (share === '' ? 0 : CHARGE_TOPIC + share.length);
+
+const chargeOfMember = ({ share }: Name): number => CHARGE_MEMBER * (share === '' ? 1 : 2);
 
 function compareNames(a: Name, b: Name): number {
   if (a.pattern !== b.pattern) return a.pattern ? 1 : -1;

@@ -190,7 +190,8 @@ export class Twin implements Shared {
   #join({ seat, queue }: Place, asked: Asked): void {
     const name = nameOf(asked);
     this.#number += 1;
-    this.#topics.join(seat, asked.handle, name, asked.tag, this.#number);
+    const quiet = (asked.flags & FLAG_QUIET) !== 0;
+    this.#topics.join(seat, asked.handle, name, asked.tag, this.#number, quiet);
     if ((asked.flags & (FLAG_QUIET | FLAG_SHARED)) !== 0) return;
     if (this.#retained.concerns(name)) queue.follow(name, asked.handle, this.#number);
   }

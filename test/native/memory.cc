@@ -30,7 +30,7 @@ double ResidentBytes() {
 class Attack {
  public:
   Attack() : state_({kBound, kBound, kBound, 1 << 30}) {
-    state_.Open(0, -1, close);
+    for (const int seat : {0, 1}) state_.Open(seat, -1, close);
     seat_ = state_.At(0);
   }
 
@@ -39,6 +39,13 @@ class Attack {
     log_.Add(fields, first, second);
     log_.Read(&scratch_.records);
     state_.Commit(*seat_, &scratch_, now_++);
+  }
+  // At a seat that takes nothing.
+  void DoElsewhere(const Log::Fields& fields, std::string_view first) {
+    log_.Clear();
+    log_.Add(fields, first, {});
+    log_.Read(&scratch_.records);
+    state_.Commit(*state_.At(1), &scratch_, now_++);
   }
   bool Fits(const Log::Fields& fields, std::string_view first, std::string_view second = {}) {
     log_.Clear();
@@ -121,7 +128,35 @@ int main() {
     attack->Fill([](int index) { return Join(index); }, one);
     const int members = static_cast<int>(attack->Count(kCountMembers));
     for (int handle = 1; handle <= members; handle += 2) attack->LeaveAll(handle);
-  }, 96 << 20);
+  }, 100 << 20);
+  const int shared = kFlagPattern | kFlagShared;
+  Measure("members of one share", kCountGroupBytes, [&](Attack* attack) {
+    attack->Fill([&](int index) { return Join(index, shared); }, [](int) { return std::string("s/a"); });
+  });
+  Measure("shares of one member, who is the same", kCountGroupBytes, [&](Attack* attack) {
+    attack->Fill([&](int) { return Join(1, shared); }, [](int index) { return Name(index) + "/a"; });
+  });
+  Measure("shares with names of 1,000 bytes", kCountGroupBytes, [&](Attack* attack) {
+    attack->Fill([&](int) { return Join(1, shared); },
+                 [](int index) { return std::string(990, 's') + Name(index) + "/a"; });
+  });
+  Measure("retained messages that shares have chosen for", kCountGroupBytes, [&](Attack* attack) {
+    for (int index = 1; index <= 1000; ++index) attack->Do(Join(1, shared), Name(index) + "/#");
+    for (int index = 1; index <= 10000; ++index) {
+      attack->Do({kOpPublish, 0, 0, kFlagRetain}, Name(index), "data");
+      attack->Take();
+    }
+  });
+  Measure("choices of shares that a stuck seat holds", kCountQueueBytes, [&](Attack* attack) {
+    for (int index = 1; index <= 1000; ++index) {
+      attack->Do(Join(1, shared), Name(index) + "/#");
+      attack->DoElsewhere(Join(1, shared), Name(index) + "/#");
+    }
+    for (int index = 1; index <= 10000; ++index) {
+      attack->Do({kOpPublish}, "a", "data");
+      attack->Take();
+    }
+  }, 32 << 20);
   Measure("patterns of one level", kCountGroupBytes, [](Attack* attack) {
     attack->Fill([](int) { return Join(1, kFlagPattern); }, Name);
   });

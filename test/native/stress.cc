@@ -97,6 +97,7 @@ class Thread {
       case 3:
         return log_.Add({kOpPublish, handle, 0, kFlagRetain | kFlagOthers}, topic, random_() % 2 ? id : "");
       case 4:
+        if (random_() % 4 != 0) return log_.Add({kOpJoin, handle, 1, kFlagPattern | kFlagShared}, "s/topic/+");
         state_->LeaveAll(*seat_, handle);
         return;
       default:
