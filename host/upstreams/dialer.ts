@@ -35,8 +35,9 @@ export class Dialer {
   readonly #native: Native;
   readonly #upstreams: Upstreams;
   readonly #ground: Calls;
-  readonly #epoll: Epoll;
-  readonly #watcher: Watcher;
+  #epoll!: Epoll;
+  /** Null as long as nothing can be asked for; there is no epoll then, either. */
+  #watcher: Watcher | null = null;
   readonly #events = new Uint32Array(MOST_EVENTS * EVENT);
   /** By the descriptors of their attempts. */
   readonly #calls = new Map<number, Call>();
@@ -60,9 +61,15 @@ export class Dialer {
       expect: (fd, output) => this.#expect(fd, output),
       unwatch: (fd) => this.#unwatch(fd),
     };
-    this.#epoll = native.epoll();
+    if (upstreams.share.upstreams.length > 0) this.open();
+  }
+
+  /** There are upstreams, or will be in a moment. Idempotent. @throws a SystemError when there is no descriptor left */
+  open(): void {
+    if (this.#watcher !== null) return;
+    this.#epoll = this.#native.epoll();
     try {
-      this.#watcher = new native.Watcher(this.#epoll.fd, () => this.#turn());
+      this.#watcher = new this.#native.Watcher(this.#epoll.fd, () => this.#turn());
     } catch (error) {
       this.#epoll.close();
       throw error;
@@ -73,12 +80,10 @@ export class Dialer {
 
   /** A seat of this number is gone, with all that it had. */
   left(seat: number): void {
-    const { counts, upstreams } = this.share;
-    const none = upstreams.map(() => 0);
-    new UpstreamCounts(counts, upstreams.length).recount(seat, none);
+    new UpstreamCounts(this.share.counts).recount(seat);
   }
 
-  /** What threads are given. */
+  /** What threads are given, as it is now. */
   get share(): Upstreams['share'] {
     return this.#upstreams.share;
   }
@@ -160,6 +165,7 @@ export class Dialer {
   close(): void {
     for (const seat of this.#seats) seat.close();
     clearTimeout(this.#again);
+    if (this.#watcher === null) return;
     this.#watcher.close();
     this.#epoll.close();
   }
