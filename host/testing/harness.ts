@@ -24,15 +24,13 @@ import {
 import type { Peer } from './peer.ts';
 import { Peers } from './peers.ts';
 import { Program } from './program.ts';
+import { makeNotes, recordingsOf } from './recordings.ts';
 import type { Upstream } from './upstream.ts';
 import { Upstreams } from './upstreams.ts';
 
 export { StoreError, WasmpollError } from '../errors.ts';
-export type { GuestMetric, GuestMetrics, Histogram, Snapshot } from '../memory/counts/stats.ts';
-export type { ModuleSource } from '../module/protocol-module.ts';
 export type { Policy } from '../policy.ts';
 export type { Failure } from '../reactor/observer.ts';
-export type { SharedCounts } from '../shared/counts.ts';
 export type { Inspection } from './inspection.ts';
 export type { ConnectOptions, HarnessOptions, HarnessStats, LogLine } from './options.ts';
 export { Peer } from './peer.ts';
@@ -89,7 +87,7 @@ export class Harness {
   /** Use `harness()`. */
   constructor(
     module: Awaited<ReturnType<typeof loadModule>>,
-    { policy, config, buffer, random, wallClock, engines, upstreams }: HarnessGround,
+    { policy, config, buffer, random, wallClock, engines, upstreams, record }: HarnessGround,
   ) {
     this.#policy = policy;
     this.#module = module;
@@ -107,21 +105,17 @@ export class Harness {
       failure: (error) => this.traps.push(String(error)),
       log: (level, text) => limit.admit() && this.logs.push({ level, text }) > 0,
     };
+    const now = (): number => this.#now;
     const own = { wake: () => this.#reactor.wake(), settle: () => this.settle() };
-    this.#program = new Program(policy, () => this.#now, own, engines, this);
+    this.#program = new Program(policy, now, own, engines, this);
     this.store = this.#program.store;
     this.#entrance = new Entrance(this.#kernel, this.#peers, buffer, own.settle);
     this.#upstreams = new Upstreams(upstreams, {
-      ...{ kernel: this.#kernel, peers: this.#peers, buffer, now: () => this.#now },
-      settle: own.settle,
+      ...{ kernel: this.#kernel, peers: this.#peers, buffer, now, settle: own.settle },
       answer: (handle, fd) => this.#reactor.answer(handle, fd),
     });
     this.#reactor = new Reactor({
-      kernel: this.#kernel,
-      module: { ...module, config },
-      policy,
-      observer,
-      now: () => this.#now,
+      ...{ kernel: this.#kernel, module: { ...module, config }, policy, observer, now },
       wallNow: () => wallClock + this.#now,
       random,
       listeners: this.#entrance.buffer,
@@ -129,9 +123,15 @@ export class Harness {
       buffer,
       seat: this.#program.seat,
       routed: engines.store !== undefined,
+      ...(record && makeNotes(policy, buffer)),
       upstreams: this.#upstreams.access,
       signalled: () => this.#reactor.openHanded(),
     });
+  }
+
+  /** With the option `record`: texts for `replayRecording`, one for each failure; the same once a minute. */
+  get recordings(): readonly string[] {
+    return recordingsOf(this.failures, this.#module.name, this.#policy);
   }
 
   /** The virtual clock, in milliseconds. */
@@ -243,7 +243,7 @@ export class Harness {
     this.settle();
   }
 
-  /** Runs turns until nothing is ready. Every other method does so itself. */
+  /** Runs turns until nothing is ready, as every other method does. */
   settle(): void {
     if (this.#settling) return;
     this.#settling = true;

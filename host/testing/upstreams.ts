@@ -56,6 +56,7 @@ export class Upstreams {
     return {
       share,
       seat: SEAT,
+      room: Number.POSITIVE_INFINITY,
       dial: (request) => this.#dial(request),
       cancel: (handle) => {
         for (const upstream of this.#list) upstream.forget(handle);

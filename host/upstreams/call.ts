@@ -7,15 +7,21 @@ import type { DialFailure, DialRequest, Endpoint, Resolved, Upstreams } from './
 
 /** So long an attempt is alone before the next begins beside it; RFC 8305, 5. */
 const ATTEMPT_DELAY_MS = 250;
+/** Side by side. Each takes a descriptor; one that gives way to a third has had twice the time above. */
+const MOST_ATTEMPTS = 2;
+/** A queue that is full has room as soon as its server gets a turn; it is looked at again later and later. */
+const FIRST_PAUSE_MS = 2;
+const LONGEST_PAUSE_MS = 100;
 
-/** What a call is made with. */
+/** What calls are made with. */
 export interface Calls {
   readonly native: Native;
   readonly upstreams: Upstreams;
   readonly keepaliveMs: number;
-  /** Tells seats from one another. */
-  readonly seat: number;
-  readonly hasRoom: () => boolean;
+  /** Attempts that are beside another of the same call. */
+  beside: number;
+  /** Whether there is room for so many descriptors more, those of calls not counted. */
+  readonly hasRoom: (more: number) => boolean;
   /** Has `told` called when it is known what became of an attempt. @returns −errno if it cannot */
   readonly watch: (fd: number, call: Call) => number;
   readonly unwatch: (fd: number) => void;
@@ -23,37 +29,45 @@ export interface Calls {
 
 export class Call {
   readonly #calls: Calls;
+  readonly #seat: number;
   readonly #request: DialRequest;
   readonly #answer: (fd: number) => void;
   /** Those that were not tried yet, in order. */
-  #endpoints: readonly Endpoint[] = [];
-  /** What is on its way, by its descriptor. */
+  #endpoints: Endpoint[] = [];
+  /** Those whose queues are full. */
+  #full: Endpoint[] = [];
+  #pauseMs = FIRST_PAUSE_MS;
+  /** What is on its way, by its descriptor; the oldest is the first. */
   readonly #attempts = new Map<number, Endpoint>();
   #failure: DialFailure = 'unreachable';
   #over = false;
   #deadline: NodeJS.Timeout | undefined;
   #next: NodeJS.Timeout | undefined;
 
-  /** @param answer is called once, unless it is cancelled, and later than `start` */
-  constructor(calls: Calls, request: DialRequest, answer: (fd: number) => void) {
+  /**
+   * @param seat tells seats from one another
+   * @param answer is called once, unless it is cancelled, and later than `start`
+   */
+  constructor(calls: Calls, seat: number, request: DialRequest, answer: (fd: number) => void) {
     this.#calls = calls;
+    this.#seat = seat;
     this.#request = request;
     this.#answer = answer;
   }
 
   start(): void {
-    const { upstreams, hasRoom, seat } = this.#calls;
+    const { upstreams, hasRoom, beside } = this.#calls;
     const { upstream, added, parent } = this.#request;
     upstreams.dialing(upstream);
     this.#deadline = setTimeout(
       () => this.#finish(-1, 'timeout'),
       upstreams.connectTimeoutMs(upstream),
     );
-    if (!hasRoom()) {
+    if (!hasRoom(beside)) {
       queueMicrotask(() => this.#finish(-1, 'resources'));
       return;
     }
-    const resolved = upstreams.resolve(upstream, added, `${seat}/${parent}`);
+    const resolved = upstreams.resolve(upstream, added, `${this.#seat}/${parent}`);
     if (resolved instanceof Promise) void resolved.then((found) => this.#resolved(found));
     else this.#resolved(resolved);
   }
@@ -64,39 +78,64 @@ export class Call {
       queueMicrotask(() => this.#finish(-1, found));
       return;
     }
-    this.#endpoints = found;
+    this.#endpoints = [...found];
     this.#tryNext();
   }
 
   #tryNext(): void {
     clearTimeout(this.#next);
-    const [endpoint, ...rest] = this.#endpoints;
-    this.#endpoints = rest;
-    if (endpoint === undefined) {
-      if (this.#attempts.size === 0) queueMicrotask(() => this.#finish(-1, this.#failure));
+    if (this.#endpoints.length === 0) this.#tryFull();
+    else if (this.#attempts.size > 0 && !this.#calls.hasRoom(this.#calls.beside + 1)) this.#later();
+    else this.#try(this.#endpoints.shift()!);
+  }
+
+  #later(): void {
+    this.#next = setTimeout(() => this.#tryNext(), ATTEMPT_DELAY_MS);
+  }
+
+  #tryFull(): void {
+    if (this.#full.length > 0) {
+      const ms = this.#pauseMs;
+      this.#pauseMs = Math.min(LONGEST_PAUSE_MS, 2 * ms);
+      this.#next = setTimeout(() => {
+        this.#endpoints = this.#full.splice(0);
+        this.#tryNext();
+      }, ms);
+    } else if (this.#attempts.size === 0) {
+      queueMicrotask(() => this.#finish(-1, this.#failure));
+    }
+  }
+
+  #try(endpoint: Endpoint): void {
+    const fd = this.#connect(endpoint);
+    if (fd === -this.#calls.native.constants.EAGAIN) {
+      this.#full.push(endpoint);
+      this.#tryNext();
       return;
     }
-    const fd = this.#connect(endpoint);
     if (fd < 0) {
       this.#failed(endpoint, fd);
       return;
     }
-    this.#attempts.set(fd, endpoint);
-    if (rest.length > 0) this.#next = setTimeout(() => this.#tryNext(), ATTEMPT_DELAY_MS);
+    const [oldest] = this.#attempts.keys();
+    if (this.#attempts.size === MOST_ATTEMPTS) this.#hangUp(oldest!);
+    this.#note(() => this.#attempts.set(fd, endpoint));
+    if (this.#endpoints.length + this.#full.length > 0) this.#later();
     const watched = this.#calls.watch(fd, this);
     if (watched < 0) this.#drop(fd, watched);
+  }
+
+  // Attempts change.
+  #note(change: () => unknown): void {
+    const before = Math.max(0, this.#attempts.size - 1);
+    change();
+    this.#calls.beside += Math.max(0, this.#attempts.size - 1) - before;
   }
 
   #connect(endpoint: Endpoint): number {
     const { native, keepaliveMs } = this.#calls;
     if ('path' in endpoint) return native.connectUnix(endpoint.path);
-    let fd: number;
-    try {
-      fd = native.connectTcp(endpoint.address, endpoint.port);
-    } catch {
-      // The interface that the address names is not there.
-      return -native.constants.EINVAL;
-    }
+    const fd = native.connectTcp(endpoint.address, endpoint.port);
     if (fd < 0) return fd;
     const result = setStreamOptions(native, fd, keepaliveMs);
     if (result < 0) native.close(fd);
@@ -128,7 +167,7 @@ export class Call {
   }
 
   #hangUp(fd: number): void {
-    this.#attempts.delete(fd);
+    this.#note(() => this.#attempts.delete(fd));
     this.#calls.unwatch(fd);
     this.#calls.native.reset(fd);
   }
@@ -157,11 +196,11 @@ export class Call {
     const won = this.#attempts.get(fd);
     // Those that had their time, and said nothing.
     if (outcome === 'timeout') {
-      for (const endpoint of this.#attempts.values())
+      for (const endpoint of [...this.#attempts.values(), ...this.#full])
         upstreams.tried(upstream, endpoint, 'timeout');
     }
     if (won !== undefined) {
-      this.#attempts.delete(fd);
+      this.#note(() => this.#attempts.delete(fd));
       this.#calls.unwatch(fd);
       upstreams.tried(upstream, won, null);
     }

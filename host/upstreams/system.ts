@@ -9,7 +9,7 @@ import { GUESTS_PLACES, guestNames, targetNames } from './names/system-names.ts'
 import { Operator } from './operator.ts';
 import { parseUpstreams } from './spec/read.ts';
 import type { Upstreams } from './spec/spec.ts';
-import type { Ground } from './upstream.ts';
+import type { Ground, Report } from './upstream.ts';
 
 export type { Operator, UpstreamsStats } from './operator.ts';
 
@@ -33,11 +33,15 @@ export function openOperator(upstreams: Upstreams | undefined, log: UpstreamLog)
     const why = 'names that guests choose are not looked up: set UV_THREADPOOL_SIZE to 3 or more';
     log.warn({}, `upstreams: ${why}`);
   }
-  return new Operator(specs, systemGround(monotonicMs), (upstream, target, failure) => {
+  const tell: Report = (upstream, target, failure) => {
     const fields = { upstream, target };
     if (failure === null) log.info(fields, 'upstream: the target works again');
     else log.warn({ ...fields, reason: failure }, 'upstream: the target has failed, and rests');
-  });
+  };
+  // A logger may throw: what has to be done for the connection is done first.
+  return new Operator(specs, systemGround(monotonicMs), (...told) =>
+    queueMicrotask(() => tell(...told)),
+  );
 }
 
 /** @param now monotonic milliseconds */
