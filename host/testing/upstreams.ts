@@ -62,6 +62,7 @@ export class Upstreams {
     return {
       share,
       seat: SEAT,
+      room: Number.POSITIVE_INFINITY,
       dial: (request) => this.#dial(request),
       cancel: (handle) => {
         for (const upstream of this.#list) upstream.forget(handle);
@@ -152,7 +153,7 @@ function shareOf(
     ...{ name, max, proxied: proxy !== undefined },
     patterns: [pattern].flat().map((text) => patternOf(name, text)),
   }));
-  return { upstreams, counts: new buffer(UpstreamCounts.bytesFor(upstreams.length)) };
+  return { upstreams, counts: UpstreamCounts.make(buffer, upstreams.length) };
 }
 
 function patternOf(name: string, text: string): Pattern {
