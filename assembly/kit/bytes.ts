@@ -2,9 +2,21 @@
 // allocation; it knows neither connections nor messages.
 
 import { isFloat, parsed, readDecimal, readFloat } from './decimal';
-import { isLike, isUtf8, matched, search, searchText, sizeOf, utf8Bound, writeUtf8 } from './text';
+import {
+  copyBytes,
+  isLike,
+  isUtf8,
+  matched,
+  search,
+  searchText,
+  sizeOf,
+  utf8Bound,
+  writeUtf8,
+} from './text';
 
 const SPACE: u8 = 0x20;
+/** All bits but the one that tells upper case from lower case. */
+const ANY_CASE: u8 = 0xdf;
 
 // 0    4
 // | at | length |
@@ -36,7 +48,12 @@ export class Bytes {
   /** Whether they are this ASCII text, which is in lower case, in any case. */
   like(lowerCase: string): boolean {
     const units = changetype<usize>(lowerCase);
-    return this.length === sizeOf(units) && isLike(this.at, this.length, units);
+    const at = this.at;
+    const length = this.length;
+    if (length !== sizeOf(units)) return false;
+    // Most texts that it is compared with differ in the first letter.
+    if (length > 0 && ((load<u8>(at) ^ load<u8>(units)) & ANY_CASE) !== 0) return false;
+    return likeAny(at, length, units);
   }
 
   equals(other: Bytes): boolean {
@@ -133,14 +150,14 @@ export class Bytes {
   /** @returns a view of a copy that lives for ever: for what is read once, such as a configuration */
   keep(): Bytes {
     const made = everlasting(this.length);
-    this.copyTo(made.at);
+    copyBytes(made.at, this.at, this.length);
     return made;
   }
 
   /** @returns a buffer of its own, which is allocated */
   copy(): ArrayBuffer {
     const buffer = new ArrayBuffer(this.length);
-    this.copyTo(changetype<usize>(buffer));
+    copyBytes(changetype<usize>(buffer), this.at, this.length);
     return buffer;
   }
 
@@ -153,18 +170,18 @@ export class Bytes {
 // Views lie in chunks, each with the address of the next one in front. A message may need any number;
 // the chunks stay. Outside of messages nothing says when a view ends, so there the first chunk is a ring.
 const CHUNK: usize = 256 * offsetof<Bytes>();
-const first: usize = chunk();
-let current: usize = first;
+const first: usize = memory.data(2048);
 let free: usize = first + offsetof<Bytes>();
-/** The end of the current one. */
+/** The end of the chunk in which they are made. */
 let chunkEnd: usize = first + CHUNK;
 let growing: boolean = false;
 
 /** A view of `length` bytes at an address. */
 export function view(at: usize, length: i32): Bytes {
-  if (free === chunkEnd) turn();
-  const made = changetype<Bytes>(free);
-  free += offsetof<Bytes>();
+  let place = free;
+  if (place === chunkEnd) place = turned();
+  free = place + offsetof<Bytes>();
+  const made = changetype<Bytes>(place);
   made.at = at;
   made.length = length;
   return made;
@@ -172,7 +189,12 @@ export function view(at: usize, length: i32): Bytes {
 
 /** A view of a buffer; it does not keep the buffer from being collected. */
 export function viewOf(buffer: ArrayBuffer): Bytes {
-  return view(changetype<usize>(buffer), buffer.byteLength);
+  return viewAt(changetype<usize>(buffer));
+}
+
+/** A buffer has its size in front of it. As an address nobody has to note it: see `text.ts`. */
+function viewAt(buffer: usize): Bytes {
+  return view(buffer, load<i32>(buffer - sizeof<i32>()));
 }
 
 /** A view of a text as UTF-8 that lives for ever: for constants, outside of all functions. */
@@ -189,25 +211,30 @@ function everlasting(length: i32): Bytes {
   return made;
 }
 
-/** All views end. @param message a message begins, for which there are as many as it takes */
-export function releaseViews(message: boolean): void {
-  growing = message;
-  current = first;
+/** All views end. */
+export function releaseViews(): void {
   free = first + offsetof<Bytes>();
   chunkEnd = first + CHUNK;
 }
 
-function turn(): void {
-  if (growing) {
-    if (load<usize>(current) === 0) store<usize>(current, chunk());
-    current = load<usize>(current);
-    chunkEnd = current + CHUNK;
-  }
-  free = current + offsetof<Bytes>();
+/** @param whether messages are read now, each of which may need any number of views */
+export function growViews(whether: boolean): void {
+  growing = whether;
 }
 
-function chunk(): usize {
-  const made = heap.alloc(CHUNK);
-  store<usize>(made, 0);
-  return made;
+/** @returns the first place of the next chunk, or of the same again */
+function turn(): usize {
+  const chunk = chunkEnd - CHUNK;
+  if (!growing) return chunk + offsetof<Bytes>();
+  if (load<usize>(chunk) === 0) {
+    const made = heap.alloc(CHUNK);
+    store<usize>(made, 0);
+    store<usize>(chunk, made);
+  }
+  chunkEnd = load<usize>(chunk) + CHUNK;
+  return chunkEnd - CHUNK + offsetof<Bytes>();
 }
+
+// What is seldom needed is called by what it is: see text.ts.
+const turned: () => usize = turn;
+const likeAny: (at: usize, length: i32, units: usize) => boolean = isLike;

@@ -7,6 +7,9 @@ const EXPONENT: u8 = 0x65;
 const LOWER: u8 = 0x20;
 const ZERO: u32 = 0x30;
 const MOST: u64 = <u64>i64.MAX_VALUE;
+const NINE_DIGITS: u64 = 1_000_000_000;
+/** A number of so many digits fits into 64 bits. */
+const SHORT_DIGITS: usize = 18;
 
 /** The most bytes that a number of 64 bits has, with its sign. */
 export const DECIMAL_BOUND: i32 = 20;
@@ -26,7 +29,7 @@ export function readDecimal(at: usize, end: usize): usize {
   for (; to < end; to += 1) {
     const digit = <u32>load<u8>(to) - ZERO;
     if (digit > 9) break;
-    if (value > MOST / 10) return 0;
+    if (to - start >= SHORT_DIGITS && value > MOST / 10) return 0;
     value = value * 10 + <u64>digit;
   }
   if (to === start || value > MOST + <u64>negative) return 0;
@@ -39,22 +42,42 @@ export function readDecimal(at: usize, end: usize): usize {
  * @returns how many they are
  */
 export function writeDecimal(value: i64, target: usize): i32 {
-  const negative = value < 0;
-  if (negative) store<u8>(target, MINUS);
-  const start = target + <usize>negative;
-  let rest: u64 = negative ? -value : value;
-  let end = start + 1;
-  for (let bound: u64 = 10; rest >= bound; bound *= 10) {
-    end += 1;
-    if (end - start === <usize>DECIMAL_BOUND - 1) break;
+  let at = target;
+  if (value < 0) {
+    store<u8>(at, MINUS);
+    at += 1;
   }
-  let to = end;
-  while (rest > u32.MAX_VALUE) {
-    store<u8>(--to, <u8>(rest % 10) + <u8>ZERO);
-    rest /= 10;
+  const size: u64 = value < 0 ? -value : value;
+  if (size < NINE_DIGITS) return <i32>(writeFew(<u32>size, at) - target);
+  const rest = size / NINE_DIGITS;
+  if (rest < NINE_DIGITS) at = writeFew(<u32>rest, at);
+  else {
+    at = writeFew(<u32>(rest / NINE_DIGITS), at);
+    writeDigits(<u32>(rest % NINE_DIGITS), at, at + 9);
+    at += 9;
   }
-  for (let low = <u32>rest; to > start; low /= 10) store<u8>(--to, <u8>(low % 10) + <u8>ZERO);
-  return <i32>(end - target);
+  writeDigits(<u32>(size % NINE_DIGITS), at, at + 9);
+  return <i32>(at + 9 - target);
+}
+
+/** At most nine digits, without zeros in front. @returns the address behind them */
+function writeFew(value: u32, at: usize): usize {
+  let end = at + 1;
+  for (let bound: u32 = 10; value >= bound && bound < <u32>NINE_DIGITS; bound *= 10) end += 1;
+  writeDigits(value, at, end);
+  return end;
+}
+
+/** The last digits of a number, as many as there is room for. */
+function writeDigits(value: u32, at: usize, end: usize): void {
+  while (end - at >= 2) {
+    const pair = value % 100;
+    value /= 100;
+    end -= 2;
+    // The first digit lies in the low byte.
+    store<u16>(end, ((pair / 10) | ((pair % 10) << 8)) + 0x3030);
+  }
+  if (end > at) store<u8>(at, (value % 10) + ZERO);
 }
 
 /** Whether it is a number, as JSON has them, though zeros may be in front. */

@@ -13,6 +13,7 @@ import {
   need,
   refuse,
   searched,
+  searching,
   searchOn,
   standing,
 } from './message';
@@ -45,9 +46,14 @@ export * from './parts';
 
 export function bytes(length: i32): Bytes {
   const from = at;
-  if (<usize>length > end - from && !need(length)) return view(from, 0);
+  if (<usize>length > end - from) return none(length);
   moveTo(from + length);
   return view(from, length);
+}
+
+function noBytes(length: i32): Bytes {
+  need(length);
+  return view(at, 0);
 }
 
 /** Up to the end of a line, LF or CR LF, of which `longest` bytes may come before the LF. */
@@ -61,7 +67,16 @@ export function line(longest: i32 = i32.MAX_VALUE): Bytes {
 
 /** Up to an ASCII text, not an empty one, which is skipped. With more than `longest` bytes before it, the message is bad. */
 export function until(text: string, longest: i32 = i32.MAX_VALUE): Bytes {
-  return untilUnits(changetype<usize>(text), longest);
+  const units = changetype<usize>(text);
+  const from = at;
+  if (sizeOf(units) === 1 && !searching) {
+    const found = search(from, end, load<u8>(units));
+    if (found !== end && <i32>(found - from) <= longest && load<u16>(units) < 0x80) {
+      moveTo(found + 1);
+      return view(from, <i32>(found - from));
+    }
+  }
+  return untilUnits(units, longest);
 }
 
 function untilUnits(units: usize, longest: i32): Bytes {
@@ -76,28 +91,29 @@ function untilUnits(units: usize, longest: i32): Bytes {
 /** Skips an ASCII text, if it comes next. @returns whether it does */
 export function skip(text: string): boolean {
   const units = changetype<usize>(text);
-  return skipsFew(units) || skips(units);
+  return skipsFew(units) || skipsAny(units);
 }
 
 /** Skips an ASCII text. If something else comes, the message is bad. */
 export function expect(text: string): void {
   const units = changetype<usize>(text);
-  if (!skipsFew(units) && !skips(units) && standing === GOOD) refuse();
+  if (!skipsFew(units)) expectsAny(units);
 }
 
-/** Skips one unit, or two, if they come next: most texts that are asked for have no more. It calls nothing, so it is inlined. */
+function expectUnits(units: usize): void {
+  if (!skips(units) && standing === GOOD) refuse();
+}
+
+/** Skips one unit, or two, if they come next and are ASCII: most texts that are asked for have no more. */
 function skipsFew(units: usize): boolean {
   const from = at;
   const size = sizeOf(units);
-  if (<usize>size > end - from) return false;
-  if (size === 2) {
-    const two = <u32>load<u16>(from);
-    const wide = (two | (two << 8)) & 0x00ff_00ff;
-    if (wide !== load<u32>(units) || (wide & 0x0080_0080) !== 0) return false;
-  } else {
-    const byte = load<u8>(from);
-    if (size !== 1 || <u16>byte !== load<u16>(units) || byte >= 0x80) return false;
-  }
+  if (size > 2 || end - from < 2) return false;
+  const two = <u32>load<u16>(from);
+  const wide = (two | (two << 8)) & 0x00ff_00ff;
+  // Of one unit, the other is shifted out.
+  const differ = ((wide ^ load<u32>(units)) | (wide & 0x0080_0080)) << (32 - 16 * size);
+  if (differ !== 0) return false;
   moveTo(from + size);
   return true;
 }
@@ -116,16 +132,18 @@ function skips(units: usize): boolean {
  * comes, the message is bad.
  */
 export function decimal(least: i64, greatest: i64): i64 {
-  const far = min(end, at + SHORT_DIGITS);
+  const from = at;
+  const far = end;
   let value: i64 = 0;
-  let to = at;
+  let to = from;
   for (; to < far; to += 1) {
     const digit = <u32>load<u8>(to) - ZERO;
     if (digit > 9) break;
     value = value * 10 + <i64>digit;
   }
-  if (to === at || to === far || value < least || value > greatest) {
-    return anyDecimal(least, greatest);
+  const size = to - from;
+  if (size - 1 >= SHORT_DIGITS || to === far || value < least || value > greatest) {
+    return decimalAny(least, greatest);
   }
   moveTo(to);
   return value;
@@ -162,3 +180,9 @@ function distance(units: usize, size: i32, longest: i32): i32 {
   else searchOn(from);
   return -1;
 }
+
+// What is seldom needed is called by what it is: see text.ts.
+const none: (length: i32) => Bytes = noBytes;
+const skipsAny: (units: usize) => boolean = skips;
+const expectsAny: (units: usize) => void = expectUnits;
+const decimalAny: (least: i64, greatest: i64) => i64 = anyDecimal;

@@ -3,7 +3,7 @@
 
 import { STATUS_LIMIT } from '../abi';
 import * as raw from '../wasmpoll';
-import { releaseViews } from './bytes';
+import { growViews, releaseViews } from './bytes';
 import { Connection, Session } from './connection';
 import { reply } from './output';
 
@@ -34,7 +34,9 @@ export let framed: boolean = false;
 let halted: boolean = false;
 let most: i32 = i32.MAX_VALUE;
 /** The session says how far a search of this message came. */
-let searching: boolean = false;
+export let searching: boolean = false;
+/** Nothing but reading has happened since the message began, so `next` has nothing to settle. */
+let plain: boolean = false;
 
 /** First in `on_data`, with what it was given; in `on_end`, too, if you read there. A guest without state has no session. */
 export function begin(to: Connection, state: Session | null, data: usize, length: i32): void {
@@ -50,6 +52,8 @@ export function begin(to: Connection, state: Session | null, data: usize, length
   framed = false;
   halted = false;
   searching = state !== null && state.searched > 0;
+  plain = !searching;
+  growViews(true);
   reply.attach(connection);
 }
 
@@ -59,14 +63,24 @@ export function begin(to: Connection, state: Session | null, data: usize, length
  *   connection was closed or paused, or when 64 KiB are unsent. The rest is kept, and comes again
  */
 export function next(): boolean {
+  const from = at;
+  if (!plain || from === start || from === last || reply.unsent >= UNSENT_BYTES) return settled();
+  start = from;
+  end = most < <i32>(last - from) ? from + most : last;
+  releaseViews();
+  return true;
+}
+
+function settle(): boolean {
   const before = start;
   pass();
   // Who has read nothing would read nothing again.
   if (standing !== GOOD || halted || at === last) return false;
   if (entered && (start === before || reply.unsent >= UNSENT_BYTES)) return false;
   entered = true;
+  plain = !searching;
   end = most < <i32>(last - at) ? at + most : last;
-  releaseViews(true);
+  releaseViews();
   return true;
 }
 
@@ -99,7 +113,8 @@ export function finish(): i32 {
   reply.flush();
   reply.attach(0);
   connection = 0;
-  releaseViews(false);
+  releaseViews();
+  growViews(false);
   return <i32>(start - base);
 }
 
@@ -110,7 +125,9 @@ export function atMost(bytes: i32): void {
 
 /** Stops reading messages of this connection, in this callback. */
 export function halt(handle: i32): void {
-  if (handle === connection) halted = true;
+  if (handle !== connection) return;
+  halted = true;
+  plain = false;
 }
 
 /** @returns how many bytes are there to be read: to the end of the frame, or of what has come */
@@ -130,9 +147,11 @@ export function rewind(): void {
 
 /** Whether so many bytes are there. If not, the message is read again when they are. */
 export function need(bytes: i32): boolean {
-  if (standing !== GOOD) return false;
-  if (bytes >= 0 && bytes <= <i32>(end - at)) return true;
-  lacks(bytes < 0 ? bytes : <i32>(at - start) + bytes);
+  return (standing === GOOD && <usize>bytes <= end - at) || lacking(bytes);
+}
+
+function lack(bytes: i32): boolean {
+  if (standing === GOOD) lacks(bytes < 0 ? bytes : <i32>(at - start) + bytes);
   return false;
 }
 
@@ -145,13 +164,14 @@ export function frame(bytes: i32): boolean {
   if (!need(bytes)) return false;
   end = at + bytes;
   framed = true;
+  plain = false;
   return true;
 }
 
 /** @returns the address of the next so many bytes, which are skipped; 0 if they are not there */
 export function take(length: i32): usize {
   const from = at;
-  if (<usize>length > end - from && !need(length)) return 0;
+  if (<usize>length > end - from) return <usize>lacking(length);
   at = from + length;
   return from;
 }
@@ -189,7 +209,12 @@ function lacks(bytes: i32): void {
 function stop(how: i32): void {
   standing = how;
   end = at;
+  plain = false;
 }
+
+// What is seldom needed is called by what it is: see text.ts.
+const settled: () => boolean = settle;
+const lacking: (bytes: i32) => boolean = lack;
 
 /** @returns how far this search came when less of the message was there */
 export function searched(): usize {

@@ -1,45 +1,25 @@
-// Output: bytes that are put together to be sent: `reply` in a buffer of one size that is sent on when
-// it is full, and drafts that grow. It knows what a connection's number is, and no input.
+// Output: bytes that are put together to be sent: `reply`, and drafts. It knows how things are written, and no input.
 
-import { CLOSE_ABORT, STATUS_LIMIT } from '../abi';
-import * as raw from '../wasmpoll';
 import { Bytes, view } from './bytes';
 import { Connection } from './connection';
-import { DECIMAL_BOUND, writeDecimal } from './decimal';
-import { areAscii, copyBytes, fewUnits, packed, sizeOf, utf8Bound, writeUtf8 } from './text';
+import { LARGE_BYTES, Room } from './room';
+import { areAscii, copyBytes, packed, sizeOf } from './text';
 
-/** As much as may be unsent before the next message waits: each time that it is sent costs a call of the host. */
-const REPLY_BYTES: i32 = 64 * 1024;
+/**
+ * As much as may be unsent before the next message waits, and one more answer: each time that it is sent costs a call
+ * of the host.
+ */
+const REPLY_BYTES: i32 = 64 * 1024 + LARGE_BYTES;
 const DRAFT_BYTES: i32 = 256;
-/** A piece of so many bytes goes out from where it lies: to copy it costs more than another call. */
-const LARGE_BYTES: i32 = 4096;
+const ZERO: u32 = 0x30;
 
 /** Use `reply`, or `draft()`. All methods that write return the output, to write on. */
 @unmanaged
-export class Output {
-  private start: usize;
-  /** Where the next byte is written. */
-  private at: usize;
-  /** The end of the room that there is. */
-  private limit: usize;
-  private grows: boolean;
-  /** Whom it is sent to; 0 for nobody. */
-  private target: i32;
-  /** Whose input is being read. */
-  private home: i32;
-  /** What is unsent of `home`, as far as it is known, without what is in the buffer. */
-  private backlog: i32;
-
-  constructor(capacity: i32, grows: boolean) {
-    this.start = heap.alloc(capacity);
-    this.limit = this.start + capacity;
-    this.grows = grows;
-    this.attach(0);
-  }
-
-  /** Bytes that are in it. */
-  get length(): i32 {
-    return <i32>(this.at - this.start);
+export class Output extends Room {
+  /** For `reply` and `draft`: what it is before all else. */
+  prepared(capacity: i32, grows: boolean): Output {
+    this.prepare(capacity, grows);
+    return this;
   }
 
   /** What is in a draft; it ends when the draft is written on. */
@@ -52,32 +32,15 @@ export class Output {
   }
 
   /** For `text`. Four units or less are taken at once: a string has room for as many, even if it is shorter. */
-  units(from: usize): Output {
+  private units(from: usize): Output {
     const size = sizeOf(from);
     const at = this.at;
-    if (at + utf8Bound(max(size, 4)) > this.limit) return this.longUnits(from, size);
-    if (size <= 4) {
-      const four = fewUnits(from, size);
+    const four = load<u64>(from);
+    if (size > 4 || at + 4 > this.limit || !areAscii(four)) anyText(this, from);
+    else {
       store<u32>(at, packed(four));
-      if (areAscii(four)) {
-        this.at = at + size;
-        return this;
-      }
+      this.at = at + size;
     }
-    this.at = at + writeUtf8(from, size, at);
-    return this;
-  }
-
-  private longUnits(from: usize, size: i32): Output {
-    const bound = utf8Bound(size);
-    if (this.grows || bound <= <i32>(this.limit - this.start)) {
-      const at = this.makeRoom(bound);
-      this.at = at + writeUtf8(from, size, at);
-      return this;
-    }
-    const bytes = heap.alloc(bound);
-    this.memory(bytes, writeUtf8(from, size, bytes));
-    heap.free(bytes);
     return this;
   }
 
@@ -90,8 +53,17 @@ export class Output {
   }
 
   decimal(value: i64): Output {
-    const at = this.room(DECIMAL_BOUND);
-    this.at = at + writeDecimal(value, at);
+    const at = this.at;
+    const digits = <u32>value;
+    if (<u64>value >= 100 || at + 2 > this.limit) anyDecimal(this, value);
+    else if (digits < 10) {
+      store<u8>(at, ZERO + digits);
+      this.at = at + 1;
+    } else {
+      // The first one lies in the low byte.
+      store<u16>(at, ZERO + digits / 10 + ((ZERO + (digits % 10)) << 8));
+      this.at = at + 2;
+    }
     return this;
   }
 
@@ -176,81 +148,37 @@ export class Output {
     this.target = this.home;
   }
 
-  /** For `input`: from here on all goes to this connection. What is not sent yet is lost. */
-  attach(connection: i32): void {
-    this.at = this.start;
-    this.backlog = 0;
-    this.home = connection;
-    this.target = connection;
-  }
-
-  /** For `Connection`: whether it is written to this one now. */
-  isFor(connection: i32): boolean {
-    return this.target === connection;
-  }
-
-  /** For `input`: bytes that its connection has not been sent yet, as far as it is known. */
-  get unsent(): i32 {
-    return this.backlog + this.length;
-  }
-
-  /** Sends what is in the buffer. */
-  flush(): void {
-    const length = this.length;
-    if (length > 0) this.push(this.start, length);
-    this.at = this.start;
-  }
-
   private memory(from: usize, length: i32): Output {
-    if (length >= LARGE_BYTES && !this.grows) {
-      this.flush();
-      this.push(from, length);
-      return this;
+    const at = this.at;
+    if (length >= LARGE_BYTES || at + length > this.limit) anyMemory(this, from, length);
+    else if (length <= 16 && length >= 8) {
+      const last = length - 8;
+      store<u64>(at, load<u64>(from));
+      store<u64>(at + last, load<u64>(from + last));
+      this.at = at + length;
+    } else {
+      copy(at, from, length);
+      this.at = at + length;
     }
-    const at = this.room(length);
-    copyBytes(at, from, length);
-    this.at = at + length;
     return this;
   }
-
-  /** @returns where there is room for so many bytes */
-  @inline
-  private room(bytes: i32): usize {
-    const at = this.at;
-    return at + bytes > this.limit ? this.makeRoom(bytes) : at;
-  }
-
-  private makeRoom(bytes: i32): usize {
-    if (!this.grows) this.flush();
-    else {
-      const used = this.length;
-      const capacity = max(2 * <i32>(this.limit - this.start), used + bytes);
-      this.start = heap.realloc(this.start, capacity);
-      this.limit = this.start + capacity;
-      this.at = this.start + used;
-    }
-    return this.at;
-  }
-
-  // A stream with a hole in it is worse than none.
-  private push(at: usize, length: i32): void {
-    const target = this.target;
-    if (target === 0) return;
-    const backlog = raw.send(target, at, length);
-    if (backlog === STATUS_LIMIT) raw.close(target, CLOSE_ABORT);
-    else if (target === this.home) this.backlog = backlog;
-  }
 }
+
+// What is seldom needed is called by what it is: see text.ts.
+const copy: (to: usize, from: usize, length: i32) => void = copyBytes;
+const anyText = (room: Room, units: usize): void => room.anyUnits(units);
+const anyMemory = (room: Room, from: usize, length: i32): void => room.anyMemory(from, length);
+const anyDecimal = (room: Room, value: i64): void => room.anyDecimal(value);
 
 /**
  * The answer to the connection whose input is read, from `input.begin` to `input.finish`, which sends
  * it. In other callbacks: `reply.to(connection).text('…').send()`. What is written to nobody is dropped.
  */
-export const reply: Output = new Output(REPLY_BYTES, false);
+export const reply: Output = changetype<Output>(memory.data(32)).prepared(REPLY_BYTES, false);
 
 /** An output that grows, and is sent when the author says so. Make it outside of all functions. */
 export function draft(): Output {
-  return new Output(DRAFT_BYTES, true);
+  return new Output().prepared(DRAFT_BYTES, true);
 }
 
 const spare: Output = draft();

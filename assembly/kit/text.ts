@@ -19,6 +19,10 @@ export const ENDS: i32 = -2;
 
 // A string is passed on as the address of its UTF-16 units, of which `changetype` makes no call. As a string it would be
 // noted on the collector's stack in each function that it goes through, which costs more than most comparisons.
+//
+// The compiler puts a short function into all that call it, if it calls none by its name; the engine does so with none.
+// So the short way of what is done for each message calls none, and what is seldom needed is called by what it is: as a
+// constant that is a function, with locals as arguments, since of other values the collector's stack is told.
 
 /** How many units a string has: its size in bytes is in front of it (assemblyscript.org/runtime.html, memory layout). */
 export function sizeOf(units: usize): i32 {
@@ -38,15 +42,22 @@ export function writeUtf8(units: usize, size: i32, target: usize): i32 {
   let from = units;
   let to = target;
   let all: u64 = 0;
-  for (const end = units + ((<usize>(size & ~3)) << 1); from < end; from += 8, to += 4) {
-    const four = load<u64>(from);
+  if (size >= 4) {
+    const last = units + ((<usize>size) << 1) - 8;
+    for (; from < last; from += 8, to += 4) {
+      const four = load<u64>(from);
+      all |= four;
+      store<u32>(to, packed(four));
+    }
+    const four = load<u64>(last);
     all |= four;
-    store<u32>(to, packed(four));
-  }
-  for (const end = units + ((<usize>size) << 1); from < end; from += 2, to += 1) {
-    const one = load<u16>(from);
-    all |= <u64>one;
-    store<u8>(to, <u8>one);
+    store<u32>(target + size - 4, packed(four));
+  } else {
+    for (const end = units + ((<usize>size) << 1); from < end; from += 2, to += 1) {
+      const one = load<u16>(from);
+      all |= <u64>one;
+      store<u8>(to, <u8>one);
+    }
   }
   if (areAscii(all)) return size;
   return <i32>String.UTF8.encodeUnsafe(units, size, target);
@@ -105,16 +116,18 @@ export function matched(at: usize, length: i32, units: usize, size: i32): i32 {
 
 /** Whether so many bytes are these units, which are ASCII in lower case, in any case. */
 export function isLike(at: usize, length: i32, units: usize): boolean {
+  if (length === 0) return true;
+  if (length < 4) {
+    // What is before them is shifted out. It is always there: nothing lies at the first addresses of memory.
+    const bytes = load<u32>(at + length - 4) >> (32 - 8 * length);
+    return areLike(widened(bytes), fewUnits(units, length));
+  }
   let from = units;
-  for (const end = at + (length & ~3); at < end; at += 4, from += 8) {
+  const last = at + length - 4;
+  for (; at < last; at += 4, from += 8) {
     if (!areLike(widened(load<u32>(at)), load<u64>(from))) return false;
   }
-  if ((length & 2) !== 0) {
-    if (!areLike(widened(<u32>load<u16>(at)), <u64>load<u32>(from))) return false;
-    at += 2;
-    from += 4;
-  }
-  return (length & 1) === 0 || areLike(<u64>load<u8>(at), <u64>load<u16>(from));
+  return areLike(widened(load<u32>(last)), load<u64>(units + 2 * length - 8));
 }
 
 /** Whether four bytes, each in 16 bits, are four units: the same, or what is lower case in the units is upper case. */

@@ -66,24 +66,24 @@ function inline(): void {
 function run(): void {
   const name = unchecked(args[0]);
   if (name.like('ping')) {
-    if (count > 1) bulk(args[1]);
+    if (count > 1) bulk(unchecked(args[1]));
     else reply.text('+PONG\r\n');
   } else if (name.like('echo')) {
-    if (takes(2)) bulk(args[1]);
+    if (takes(2)) bulk(unchecked(args[1]));
   } else if (name.like('set')) {
     if (count < 3) arity();
     else {
-      store.set(args[1], args[2].copy());
+      store.set(unchecked(args[1]), unchecked(args[2]).copy());
       reply.text('+OK\r\n');
     }
   } else if (name.like('get')) {
-    if (takes(2)) value(store.get(args[1], null));
+    if (takes(2)) value(store.get(unchecked(args[1]), null));
   } else if (name.like('del')) {
     let gone = 0;
-    for (let i = 1; i < count; i++) if (store.delete(args[i])) gone++;
+    for (let i = 1; i < count; i++) if (store.delete(unchecked(args[i]))) gone++;
     integer(gone);
   } else if (name.like('incr')) {
-    if (takes(2)) increment(args[1]);
+    if (takes(2)) increment(unchecked(args[1]));
   } else if (name.like('command')) {
     reply.text('*0\r\n');
   } else if (name.like('config')) {
@@ -92,12 +92,12 @@ function run(): void {
 }
 
 function configuration(): void {
-  if (count < 3 || !args[1].like('get')) {
+  if (count < 3 || !unchecked(args[1]).like('get')) {
     reply.text('+OK\r\n');
     return;
   }
   reply.text('*2\r\n');
-  bulk(args[2]);
+  bulk(unchecked(args[2]));
   reply.text('$0\r\n\r\n');
 }
 
