@@ -1,28 +1,17 @@
 // MQTT: READ THIS FIRST. A broker for MQTT 3.1, 3.1.1 and 5.0 on the topics that all connections share. docs/mqtt.md
 // says what there is. Sections are those of the specification of 5.0.
 
-import {
-  Connection,
-  Counter,
-  Gauge,
-  input,
-  literal,
-  MESSAGE_RETAINED,
-  now,
-  PUBLISH_RETAIN,
-  publish,
-  random,
-  reply,
-  store,
-  view,
-} from './kit';
+import { Connection, input, MESSAGE_RETAINED, now, reply, store, view } from './kit';
 import { find, mayBeNobody, packetMost, readConfig } from './mqtt/access';
-import { Client, clientSize, dropWill, end, recall, USER } from './mqtt/client';
+import { Client, clientSize, forgetWill, recall, USER } from './mqtt/client';
 import * as codes from './mqtt/codes';
-import { forget as begin, connect, GIVE_WAY, lastWill, refuse } from './mqtt/connect';
+import { forget as begin, connect, refuse } from './mqtt/connect';
 import { confirm, DROPPED, deliver, fetched, forget, WRITTEN } from './mqtt/deliver';
-import { fail, fault, faultless, OF_DISCONNECT, readProperties } from './mqtt/properties';
+import * as figures from './mqtt/figures';
+import { disconnect, end, publishWill, stays } from './mqtt/leave';
+import { fail, fault, faultless } from './mqtt/properties';
 import { acknowledged, receive, release } from './mqtt/publish';
+import { GIVES_ALL, hear, remind, SEAT, SITS } from './mqtt/seat';
 import { subscribe, unsubscribe } from './mqtt/subscribe';
 
 export * from './guest';
@@ -31,23 +20,8 @@ const CONNECT_MS: i32 = 10_000;
 /** That one callback reads; the host calls again with the rest. */
 const MOST_PACKETS: i32 = 1024;
 
-const VERSION_TOPIC = literal('$SYS/broker/version');
-const VERSION = literal('wasmpoll');
-
-let connections!: Gauge;
-let received!: Counter;
-let sent!: Counter;
-let dropped!: Counter;
-
-/** Of this instance, and how many clients it knows. */
-let instance: u32 = 0;
-let known: i32 = 0;
-
 export function _initialize(): void {
-  connections = new Gauge('clients');
-  received = new Counter('messages_received');
-  sent = new Counter('messages_sent');
-  dropped = new Counter('messages_dropped');
+  figures.declare();
   readConfig();
 }
 
@@ -56,7 +30,7 @@ export function state_size(): i32 {
 }
 
 export function on_start(): void {
-  publish(VERSION_TOPIC, VERSION, PUBLISH_RETAIN);
+  figures.begin();
 }
 
 export function on_open(connection: Connection, _client: Client): void {
@@ -64,13 +38,15 @@ export function on_open(connection: Connection, _client: Client): void {
 }
 
 export function on_data(connection: Connection, client: Client, data: usize, length: i32): i32 {
+  if (client.away === 1) return length;
   input.begin(connection, client, data, length);
   faultless();
   begin();
   let messages = 0;
   client.seen = now();
   // Each may ask for two things or more, of the thousands that a callback may ask for.
-  for (let packets = 0; packets < MOST_PACKETS && input.next(); packets += 1) {
+  for (let packets = 0; packets < MOST_PACKETS && client.away === 0; packets += 1) {
+    if (!input.next()) break;
     const first = <i32>input.uint8();
     const size = <i32>input.varint(4);
     if ((first >> 4 === codes.CONNECT) !== (client.level === 0)) fail(codes.PROTOCOL_ERROR);
@@ -79,7 +55,8 @@ export function on_data(connection: Connection, client: Client, data: usize, len
     if (first >> 4 !== codes.PUBLISH) packet(connection, client, first >> 4, first & 15);
     else if (receive(client, first & 15)) messages += 1;
   }
-  if (messages > 0) received.add(messages);
+  if (messages > 0) figures.count(figures.RECEIVED, messages);
+  figures.sum(client.seen);
   if (input.bad()) {
     if (client.level === 0) refuse(fault);
     end(connection, client, fault);
@@ -103,19 +80,13 @@ function packet(connection: Connection, client: Client, type: i32, flags: i32): 
   } else if (type === codes.DISCONNECT) disconnect(connection, client);
   else if (type === codes.CONNECT) {
     connect(connection, client);
-    if (client.level > 0) count(client);
+    if (client.level > 0) figures.arrived(client);
   } else fail(codes.PROTOCOL_ERROR);
 }
 
-function disconnect(connection: Connection, client: Client): void {
-  let code = 0;
-  if (client.level === 5 && input.rest() > 0) {
-    code = <i32>input.uint8();
-    if (input.rest() > 0) readProperties(OF_DISCONNECT);
-  }
-  if (!input.whole()) return;
-  if (code === 0) dropWill(client);
-  connection.close();
+/** Nothing more comes. @returns 1 if the connection stays */
+export function on_end(connection: Connection, client: Client, _data: usize, _length: i32): i32 {
+  return stays(connection, client) ? 1 : 0;
 }
 
 export function on_message(
@@ -128,66 +99,79 @@ export function on_message(
   data: usize,
   length: i32,
 ): void {
-  if (tag === GIVE_WAY) {
-    end(connection, client, codes.TAKEN_OVER);
+  if (tag === SEAT) {
+    moveOver(connection, client, hear(client, view(data, length)));
     return;
   }
+  if (client.away === 1) return;
   const retained = (flags & MESSAGE_RETAINED) !== 0;
   const name = view(topic, topicLength);
   became(deliver(connection, client, tag, retained, name, view(data, length)));
 }
 
+function moveOver(connection: Connection, client: Client, heard: i32): void {
+  if (heard === SITS) return;
+  // A session that goes on takes back a will that has to wait.
+  if (heard !== GIVES_ALL && min(client.willDelay, client.expiry) > 0) forgetWill(client);
+  client.willDelay = 0;
+  if (client.away === 1) connection.close();
+  else end(connection, client, codes.TAKEN_OVER);
+}
+
 export function on_reply(
   connection: Connection,
   client: Client,
-  _tag: i32,
+  tag: i32,
   status: i32,
   data: usize,
   length: i32,
 ): void {
-  became(fetched(connection, client, status, store.value(data, length)));
+  const found = store.value(data, length);
+  if (client.away === 1 || figures.replied(connection, tag, status, found)) return;
+  became(fetched(connection, client, status, found));
 }
 
 function became(outcome: i32): void {
-  if (outcome === WRITTEN) sent.add();
-  else if (outcome === DROPPED) dropped.add();
+  if (outcome === WRITTEN) figures.count(figures.SENT);
+  else if (outcome === DROPPED) figures.count(figures.DROPPED);
 }
 
 // A client that relies on its messages hears of it: it connects anew, and knows that some may be missing.
 export function on_missed(connection: Connection, client: Client): void {
-  dropped.add();
-  if (client.reliable === 1) end(connection, client, codes.QUOTA);
+  if (client.away === 0) figures.count(figures.DROPPED);
+  if (client.reliable === 1 && client.away === 0) end(connection, client, codes.QUOTA);
+  else remind(client);
 }
 
 export function on_timer(connection: Connection, client: Client): void {
+  if (client.away === 1) {
+    connection.close();
+    return;
+  }
   const left = client.silence - <i32>(now() - client.seen);
-  if (client.level > 0 && left > 0) connection.timer(left);
-  else end(connection, client, codes.KEEP_ALIVE);
+  if (client.level === 0 || (client.silence > 0 && left <= 0)) {
+    end(connection, client, codes.KEEP_ALIVE);
+    return;
+  }
+  if (client.listens > 0) figures.takeTurn(connection);
+  connection.timer(figures.nextLook(client, left));
 }
 
 export function on_restore(connection: Connection, client: Client): void {
   if (client.level === 0) return;
-  count(client);
+  if (client.away === 0) figures.restored(client);
   const name = recall(client, USER);
   // The list may be another one now. A name that nobody has asked a password for is no user's.
   if (client.user >= 0 && name !== null) client.user = find(name);
   else if (mayBeNobody(name)) return;
-  if (client.user < 0) end(connection, client, codes.NOT_AUTHORIZED);
+  if (client.user >= 0) return;
+  if (client.away === 1) connection.close();
+  else end(connection, client, codes.NOT_AUTHORIZED);
 }
 
 export function on_close(_connection: Connection, client: Client, _reason: i32): void {
   if (client.level === 0) return;
-  if (client.counted === instance && instance !== 0) {
-    known -= 1;
-    connections.set(known);
-  }
-  lastWill(client);
+  if (client.away === 0) figures.gone(client);
+  publishWill(client);
   forget(client);
-}
-
-function count(client: Client): void {
-  if (instance === 0) instance = load<u32>(random(4).at) | 1;
-  client.counted = instance;
-  known += 1;
-  connections.set(known);
 }

@@ -1,24 +1,14 @@
 // Client: what is kept of a connection. It lies in the state block, so a new instance goes on with it; its
 // subscriptions are memberships, which the host keeps.
 
-import {
-  Bytes,
-  Connection,
-  draft,
-  dropNote,
-  keepNote,
-  note,
-  rangesSize,
-  reply,
-  Session,
-  stateSize,
-} from '../kit';
-import { DISCONNECT, reasonOf } from './codes';
+import { Bytes, dropNote, keepNote, note, rangesSize, Session, stateSize } from '../kit';
 
 @unmanaged
 export class Client extends Session {
   /** Which no other connection has: it marks what this client publishes, and what waits for it. */
   key!: u64;
+  /** When it has connected, by `wall_clock`. */
+  since!: f64;
   /** When it last sent something, by `now`. */
   seen!: f64;
   /** Messages with an acknowledgement have numbers: the oldest one that is not done, and the next one. */
@@ -36,12 +26,19 @@ export class Client extends Session {
   level!: i32;
   /** After so many milliseconds without a packet it is gone; 0 for never. */
   silence!: i32;
+  /** How many seconds its session is to last without it, and its will to wait. */
+  expiry!: u32;
+  willDelay!: u32;
+  /** 1 once it is gone, and its connection stays for the will. */
+  away!: i32;
   /** The longest packet that it takes. */
   packetMost!: i32;
   /** In the list of users; -1 for nobody. */
   user!: i32;
   /** 1 once a message with an acknowledgement may be for it. */
   reliable!: i32;
+  /** Subscriptions to figures of the broker. */
+  listens!: i32;
   /** Subscriptions whose filters are not noted. */
   unknown!: i32;
   /** The instance that has counted it. */
@@ -125,24 +122,5 @@ export const recall = (client: Client, key: u8): Bytes | null =>
 export const remember = (client: Client, key: u8, bytes: Bytes): boolean =>
   keepNote(behind(client) + NOTES, NOTES_BYTES, key, bytes);
 
-export const dropWill = (client: Client): void =>
+export const forgetWill = (client: Client): void =>
   dropNote(behind(client) + NOTES, NOTES_BYTES, WILL);
-
-const said = draft();
-
-/** Ends the connection; MQTT 5.0 is told why. */
-export function end(connection: Connection, client: Client, code: i32): void {
-  if (client.level === 5) {
-    const why = said.clear().text(reasonOf(code)).view();
-    const tells = why.length > 0 && why.length + 7 <= client.packetMost;
-    reply.to(connection).uint8(DISCONNECT << 4);
-    reply.varint(tells ? why.length + 5 : 1).uint8(code);
-    if (tells)
-      reply
-        .varint(why.length + 3)
-        .uint8(0x1f)
-        .bytes16(why);
-    reply.send();
-  }
-  connection.close();
-}

@@ -1,25 +1,13 @@
-// Connect: sections 3.1 and 3.2: who a client is, what it may, and its last will. A client with the same id gives
-// way, in whatever worker it is: both are members of one topic, and this one says so to those who were before.
+// Connect: sections 3.1 and 3.2: who a client is, and what it and the broker take from each other.
 
-import {
-  Bytes,
-  Connection,
-  draft,
-  input,
-  isTopic,
-  PUBLISH_OTHERS,
-  publish,
-  random,
-  reply,
-  view,
-} from '../kit';
+import { Bytes, Connection, draft, input, random, reply, view } from '../kit';
 import { login, packetMost, REFUSED } from './access';
-import { ALIAS_MOST, Client, ID, RECEIVE_MOST, recall, remember, USER, WILL } from './client';
+import { ALIAS_MOST, Client, ID, RECEIVE_MOST, remember, USER } from './client';
 import * as codes from './codes';
-import { compose } from './message';
+import { readWill } from './leave';
 import * as found from './properties';
-import { fail, OF_CONNECT, OF_WILL, passed, readProperties, text } from './properties';
-import { mayPublish, spread } from './publish';
+import { fail, OF_CONNECT, readProperties, text } from './properties';
+import { takeSeat } from './seat';
 
 const USER_FLAG: i32 = 0x80;
 const PASSWORD_FLAG: i32 = 0x40;
@@ -27,9 +15,6 @@ const WILL_RETAIN: i32 = 0x20;
 const WILL_QOS: i32 = 0x18;
 const WILL_FLAG: i32 = 0x04;
 const CLEAN: i32 = 0x02;
-
-/** The tag of the membership by which it hears that it is to give way; no subscription has it. */
-export const GIVE_WAY: i32 = -1;
 
 /** The level of the CONNECT that is read, as far as it is known. */
 export let speaks: i32 = 0;
@@ -73,35 +58,16 @@ function readRest(client: Client): void {
   client.openMost = found.receiveMaximum > 0 ? found.receiveMaximum : 0xffff;
   const most = found.packetMaximum;
   client.packetMost = most > 0 ? <i32>min(most, <u32>i32.MAX_VALUE) : i32.MAX_VALUE;
-  if (found.method) fail(codes.BAD_AUTHENTICATION);
-  persists = speaks === 5 && found.sessionExpiry > 0;
+  if (found.has(found.METHOD)) fail(codes.BAD_AUTHENTICATION);
+  else if (found.has(found.AUTH_DATA)) fail(codes.PROTOCOL_ERROR);
+  client.expiry = found.sessionExpiry;
   id = text();
-  if (will) readWill(client);
+  if (will) readWill(client, flags, speaks);
   user = (flags & USER_FLAG) !== 0 ? text() : null;
   password = (flags & PASSWORD_FLAG) !== 0 ? input.bytes16() : null;
 }
 
-let persists: boolean = false;
 let assigned: boolean = false;
-const will = draft();
-
-function readWill(client: Client): void {
-  if (speaks === 5) readProperties(OF_WILL);
-  else found.noProperties();
-  const topic = text();
-  const body = input.bytes16();
-  if (!isTopic(topic)) fail(codes.BAD_TOPIC);
-  will
-    .clear()
-    .uint8(flags)
-    .uint32le(<u32>min(found.expiry, u32.MAX_VALUE));
-  will
-    .uint8(found.expiry >= 0 ? 1 : 0)
-    .bytes16(topic)
-    .bytes16(passed.view())
-    .bytes(body);
-  if (input.ok() && !remember(client, WILL, will.view())) fail(codes.QUOTA);
-}
 
 function greet(connection: Connection, client: Client, level: i32): void {
   assigned = id.length === 0;
@@ -123,18 +89,16 @@ function greet(connection: Connection, client: Client, level: i32): void {
     fail(codes.QUOTA);
     return;
   }
-  const seat = seatOf(id);
-  if (connection.join(seat, GIVE_WAY) < 0) {
+  client.key = load<u64>(random(8).at);
+  if (!takeSeat(connection, client, id, (flags & CLEAN) !== 0)) {
     fail(codes.QUOTA);
     return;
   }
-  publish(seat, view(0, 0), PUBLISH_OTHERS);
-  client.key = load<u64>(random(8).at);
   client.level = level;
   // 1.5 times, in milliseconds.
   client.silence = keepAlive * 1500;
   connection.timer(client.silence);
-  accept(level);
+  accept(client, level);
 }
 
 const name = draft();
@@ -146,14 +110,9 @@ function named(chance: Bytes): Bytes {
   return name.view();
 }
 
-const place = draft();
-
-/** A topic for each client id: no client can name one with U+0000 in it. */
-const seatOf = (id: Bytes): Bytes => place.clear().text('$\0client/').bytes(id).view();
-
 const offer = draft();
 
-function accept(level: i32): void {
+function accept(client: Client, level: i32): void {
   if (level < 5) {
     reply
       .uint8(codes.CONNACK << 4)
@@ -163,7 +122,7 @@ function accept(level: i32): void {
   }
   offer.clear().uint8(0x21).uint16(RECEIVE_MOST).uint8(0x22).uint16(ALIAS_MOST);
   offer.uint8(0x27).uint32(packetMost);
-  if (persists) offer.uint8(0x11).uint32(0);
+  if (client.expiry > 0) offer.uint8(0x11).uint32(0);
   if (assigned) offer.uint8(0x12).bytes16(id);
   reply.uint8(codes.CONNACK << 4).uint8(offer.length + 3);
   reply.uint16(0).uint8(offer.length).bytes(offer.view());
@@ -191,25 +150,4 @@ export function refuse(code: i32): void {
         .uint8(0)
         .uint8(old);
   }
-}
-
-/** It is gone, and has not said that it goes. */
-export function lastWill(client: Client): void {
-  const kept = recall(client, WILL);
-  if (kept === null) return;
-  const flags = kept.byte(0);
-  const seconds = kept.byte(5) === 0 ? -1 : <i64>load<u32>(kept.at, 1);
-  const topic = part(kept, 6);
-  const properties = part(kept, 8 + topic.length);
-  const body = kept.slice(10 + topic.length + properties.length);
-  if (!mayPublish(client, topic)) return;
-  const retain = (flags & WILL_RETAIN) !== 0;
-  const from = client.level === 5 ? client.key : 0;
-  const data = compose((flags & WILL_QOS) >> 3, retain, seconds, from, properties, body);
-  spread(topic, data, retain, body.length === 0);
-}
-
-function part(bytes: Bytes, at: i32): Bytes {
-  const length = <i32>bswap<u16>(load<u16>(bytes.at + at));
-  return bytes.slice(at + 2, at + 2 + length);
 }

@@ -3,8 +3,10 @@
 
 import { Bytes, Connection, draft, reply, STATUS_OK, store, view, wall_clock } from '../kit';
 import { waitMost } from './access';
-import { Client, end, phaseOf, setPhase, WINDOW } from './client';
+import { Client, phaseOf, setPhase, WINDOW } from './client';
 import * as codes from './codes';
+import { BYTES_SENT, count } from './figures';
+import { end } from './leave';
 import * as message from './message';
 import { acknowledge, outcome } from './publish';
 
@@ -89,6 +91,7 @@ function write(
     reply.bytes(message.properties);
   }
   reply.bytes(message.payload).send();
+  count(BYTES_SENT, message.payload.length);
   return WRITTEN;
 }
 
@@ -163,8 +166,12 @@ function fetch(connection: Connection, client: Client): void {
   while (client.asked < client.held && client.open + client.asked < client.openMost) {
     if (client.next - client.oldest + client.asked >= <u64>(WINDOW - 1)) return;
     const key = keyOf(client, client.heldFrom + client.asked);
-    if (store.get(connection, 0, key) !== STATUS_OK) return;
-    client.asked += 1;
+    if (store.get(connection, 0, key) === STATUS_OK) client.asked += 1;
+    else {
+      // Nothing would come that asks again.
+      if (client.asked + client.open === 0) end(connection, client, codes.QUOTA);
+      return;
+    }
   }
 }
 

@@ -22,9 +22,9 @@ const CONTENT: i32 = 0x03;
 const RESPONSE: i32 = 0x08;
 const CORRELATION: i32 = 0x09;
 const SUBSCRIPTION: i32 = 0x0b;
-const SESSION_EXPIRY: i32 = 0x11;
-const METHOD: i32 = 0x15;
-const AUTH_DATA: i32 = 0x16;
+export const SESSION_EXPIRY: i32 = 0x11;
+export const METHOD: i32 = 0x15;
+export const AUTH_DATA: i32 = 0x16;
 const PROBLEM: i32 = 0x17;
 const WILL_DELAY: i32 = 0x18;
 const RESPONSE_INFO: i32 = 0x19;
@@ -64,16 +64,18 @@ export let willDelay: u32 = 0;
 export let receiveMaximum: i32 = 0;
 export let packetMaximum: u32 = 0;
 export let alias: i32 = 0;
-export let method: boolean = false;
 /** Seconds; -1 without one. */
 export let expiry: i64 = -1;
 /** What is passed on. */
 export const passed = draft();
+let seen: u64 = 0;
+
+export const has = (id: i32): boolean => (seen & bit(id)) !== 0;
 
 export function noProperties(): void {
   subscription = sessionExpiry = willDelay = packetMaximum = 0;
   receiveMaximum = alias = 0;
-  method = false;
+  seen = 0;
   expiry = -1;
   passed.clear();
 }
@@ -83,12 +85,11 @@ export function readProperties(allowed: u64): void {
   noProperties();
   const size = <i32>input.varint(4);
   const end = input.rest() - size;
-  let seen: u64 = 0;
   while (input.rest() > end && input.ok()) {
     const from = input.bytes(0).at;
     const id = <i32>input.uint8();
     if (id > 63 || (allowed & bit(id)) === 0) fail(MALFORMED);
-    else if ((seen & bit(id)) !== 0 && id !== USER) fail(PROTOCOL_ERROR);
+    else if (has(id) && id !== USER) fail(PROTOCOL_ERROR);
     else {
       seen |= bit(id);
       readOne(id);
@@ -104,7 +105,6 @@ function readOne(id: i32): void {
     text();
   } else if (id === CONTENT || id === METHOD || id === REASON) {
     text();
-    if (id === METHOD) method = true;
   } else if (id === RESPONSE) {
     if (!isTopic(text())) fail(PROTOCOL_ERROR);
   } else if (id === CORRELATION || id === AUTH_DATA) input.bytes16();

@@ -24,6 +24,7 @@ import {
   remember,
 } from './client';
 import * as codes from './codes';
+import { BYTES_RECEIVED, count } from './figures';
 import { compose } from './message';
 import * as found from './properties';
 import { fail, OF_ACK, OF_PUBLISH, passed, readProperties, text } from './properties';
@@ -58,9 +59,11 @@ export function receive(client: Client, flags: i32): boolean {
   if (code === codes.QUOTA && (client.level < 5 || qos === 0)) fail(code);
   else if (qos === 1) acknowledge(client, codes.PUBACK, id, code);
   else if (qos === 2) acknowledge(client, codes.PUBREC, id, code);
+  // It was just added, so there is room for what is left.
   if (qos === 2 && code !== 0 && client.level === 5) {
     takeFromRanges(releasesOf(client), RECEIVE_MOST, id);
   }
+  if (code === 0) count(BYTES_RECEIVED, body.length);
   return code === 0;
 }
 
@@ -74,13 +77,13 @@ export function numbered(): i32 {
 /** What the topic stands for: a number may stand for it from now on, or already does. */
 function unaliased(client: Client, topic: Bytes): Bytes {
   const alias = found.alias;
-  if (alias === 0) return topic;
+  const key = <u8>(ALIAS + alias);
   if (alias > ALIAS_MOST) fail(codes.BAD_ALIAS);
   else if (topic.length === 0) {
-    const known = recall(client, <u8>(ALIAS + alias));
+    const known = alias > 0 ? recall(client, key) : null;
     if (known !== null) return known;
     fail(codes.PROTOCOL_ERROR);
-  } else if (isTopic(topic) && !remember(client, <u8>(ALIAS + alias), topic)) fail(codes.QUOTA);
+  } else if (alias > 0 && isTopic(topic) && !remember(client, key, topic)) fail(codes.QUOTA);
   return topic;
 }
 
@@ -100,8 +103,8 @@ function put(client: Client, topic: Bytes, qos: i32, flags: i32, body: Bytes): i
 /** An empty message that is retained ends what was; the host says so to nobody, so the members get it besides. */
 export function spread(topic: Bytes, data: Bytes, retain: boolean, empty: boolean): i32 {
   if (!retain || !empty) return publish(topic, data, retain ? PUBLISH_RETAIN : 0);
-  publish(topic, data.slice(0, 0), PUBLISH_RETAIN);
-  return publish(topic, data);
+  const status = publish(topic, data.slice(0, 0), PUBLISH_RETAIN);
+  return status < 0 ? status : publish(topic, data);
 }
 
 /** PUBREL */

@@ -15,6 +15,7 @@ import { mayRead } from './access';
 import { addFilter, Client, dropFilter, ID, recall } from './client';
 import * as codes from './codes';
 import { AS_PUBLISHED, ID_SHIFT, NO_LOCAL, QOS } from './deliver';
+import { concerns, nextLook, tell } from './figures';
 import * as found from './properties';
 import { fail, OF_SUBSCRIBE, OF_UNSUBSCRIBE, readProperties, text } from './properties';
 import { numbered } from './publish';
@@ -31,6 +32,8 @@ const SHARE: string = '$share/';
 const SLASH: u8 = 0x2f;
 
 const results = draft();
+/** One of the filters is about figures of the broker. */
+let listens: boolean = false;
 
 export function subscribe(connection: Connection, client: Client): void {
   const id = numbered();
@@ -39,6 +42,7 @@ export function subscribe(connection: Connection, client: Client): void {
   else found.noProperties();
   const subscription = found.subscription;
   results.clear();
+  listens = false;
   while (input.ok() && (input.rest() > 0 || results.length === 0)) {
     const filter = text();
     const options = <i32>input.uint8();
@@ -49,7 +53,11 @@ export function subscribe(connection: Connection, client: Client): void {
     const code = join(connection, client, filter, options, subscription);
     results.uint8(fifth || code < 0x80 ? code : codes.UNSPECIFIED);
   }
-  if (input.whole()) answer(client, codes.SUBACK, id);
+  if (!input.whole()) return;
+  answer(client, codes.SUBACK, id);
+  if (!listens) return;
+  tell(connection);
+  connection.timer(nextLook(client, client.silence));
 }
 
 /** @returns the QoS that is granted, or a code */
@@ -78,6 +86,10 @@ function join(
     return codes.QUOTA;
   }
   if (qos > 0) client.reliable = 1;
+  if (concerns(pattern)) {
+    listens = true;
+    if (!known) client.listens += 1;
+  }
   return qos;
 }
 
@@ -103,8 +115,9 @@ export function unsubscribe(connection: Connection, client: Client): void {
     if (!isPattern(patternOf(filter))) fail(codes.BAD_FILTER);
     if (!input.ok()) return;
     const share = filter.startsWith(SHARE) ? JOIN_SHARED : 0;
-    connection.leavePattern(joined(filter), share);
+    if (connection.leavePattern(joined(filter), share) < 0) fail(codes.QUOTA);
     const known = dropFilter(client, filter);
+    if (known && client.listens > 0 && concerns(patternOf(filter))) client.listens -= 1;
     if (client.level === 5) results.uint8(known ? 0 : codes.NO_SUBSCRIPTION);
   }
   if (input.whole()) answer(client, codes.UNSUBACK, id);

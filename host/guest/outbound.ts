@@ -14,7 +14,7 @@ import type { Connections } from '../memory/connections.ts';
 import type { Headers } from '../memory/headers.ts';
 import * as Numbers from '../memory/layout.ts';
 import type { Policy } from '../policy.ts';
-import type { UpstreamAccess } from '../upstreams/contract.ts';
+import type { UpstreamAccess, UpstreamShare } from '../upstreams/contract.ts';
 import { UpstreamCounts } from '../upstreams/counts.ts';
 import { Directory, type NamedUpstream } from '../upstreams/directory.ts';
 import * as Kinds from './effect-kinds.ts';
@@ -66,8 +66,13 @@ export class Outbound {
     this.#asked = new Int32Array(access === null ? 0 : maxStagedSends);
     const share = access?.share;
     this.directory = share === undefined ? null : new Directory(share);
-    this.counts =
-      share === undefined ? null : new UpstreamCounts(share.counts, share.upstreams.length);
+    this.counts = share === undefined ? null : new UpstreamCounts(share.counts);
+  }
+
+  /** The operator has changed what there is. */
+  update(share: UpstreamShare): void {
+    this.counts?.adopt(share.counts);
+    this.directory?.update(share);
   }
 
   /**
@@ -83,7 +88,8 @@ export class Outbound {
     if (status !== STATUS_OK) return status;
     if (named.added.length > this.#headers.stride || !this.#effects.hasRoom) return STATUS_LIMIT;
     descend(FRAMES);
-    const { seat } = this.#access!;
+    const { seat, room } = this.#access!;
+    if (this.#askedCount >= room) return STATUS_LIMIT;
     if (!this.counts!.take(seat, named.number, named.facts.max, this.#most)) return STATUS_LIMIT;
     const slot = this.#take(parent, named, flags);
     if (slot < 0) {

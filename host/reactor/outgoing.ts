@@ -33,19 +33,24 @@ export class Outgoing {
   }
 
   #dial(slot: number): void {
-    const { connections, facts, headers, upstreams } = this.#parts;
+    const { connections, facts, outbound, upstreams } = this.#parts;
     const base = slot * COLUMNS;
     const upstream = this.#table[base + LISTENER]!;
-    const proxied = upstreams?.share.upstreams[upstream]?.proxied === true;
+    const proxied = outbound.directory?.isProxied(upstream) === true;
     const parent = proxied ? connections.current(this.parent(slot)) : -1;
     upstreams?.dial({
       handle: this.#table[base + HANDLE]!,
       upstream,
       parent: this.#ties[slot * TIES + PARENT]!,
-      added: new TextDecoder().decode(headers.of(slot, this.#table[base + HEADER_BYTES]!)),
+      added: this.#added(slot),
       peer: parent < 0 ? '' : facts.peerAddress(parent),
       local: parent < 0 ? '' : String(facts.property(parent, 'local') ?? ''),
     });
+  }
+
+  #added(slot: number): string {
+    const length = this.#table[slot * COLUMNS + HEADER_BYTES]!;
+    return length === 0 ? '' : new TextDecoder().decode(this.#parts.headers.of(slot, length));
   }
 
   /** The handle of the connection in whose favour it was made; 0 if there is none, or not any more. */
@@ -76,7 +81,7 @@ export class Outgoing {
   recover(): void {
     const { connections, outbound, upstreams } = this.#parts;
     if (upstreams === null) return;
-    const open = upstreams.share.upstreams.map(() => 0);
+    const open = Array.from({ length: outbound.counts!.size }, () => 0);
     this.count = 0;
     for (let slot = 0; slot < connections.end; slot += 1) {
       const base = slot * COLUMNS;

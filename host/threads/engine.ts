@@ -105,17 +105,20 @@ export interface Common {
   readonly histograms: boolean;
   /** It is noted what callbacks are given, in case that they fail. */
   readonly records: boolean;
+  /** And all that instances are given, from their start on. */
+  readonly recordings: boolean;
 }
 
 export const makeCommon = (
   native: Native,
   limits: SharedLimits,
   options: Pick<Common, 'listeners' | 'peers' | 'routed' | 'histograms'> &
-    Partial<Pick<Common, 'tls' | 'records' | 'dialer'>>,
+    Partial<Pick<Common, 'tls' | 'records' | 'recordings' | 'dialer'>>,
 ): Common => ({
   tls: null,
   dialer: null,
   records: false,
+  recordings: false,
   ...options,
   native,
   shared: native.shared(limits),
@@ -174,6 +177,8 @@ export interface Engine {
   swap(module: GuestModule, drain: boolean): Promise<void>;
   /** Puts other limits in force, also for threads that come later. */
   adjust(limits: LiveSettings): void;
+  /** The operator has changed the upstreams that there are; threads that come later learn it from the dialer. */
+  setUpstreams(share: Dialer['share']): void;
   /** Closes each connection once it is quiet; `quiet` is called when none is left. */
   drain(): void;
   /** Aborts every connection. */

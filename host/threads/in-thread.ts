@@ -4,6 +4,7 @@
 import { REASON_SHUTDOWN } from '../../assembly/abi.ts';
 import { WasmpollError } from '../errors.ts';
 import { CallRecord } from '../guest/call-record.ts';
+import { Recorder } from '../guest/recording/recorder.ts';
 import { drainEventFd, makeEventFd } from '../kernel/event-fd.ts';
 import { monotonicMs } from '../kernel/monotonic.ts';
 import type { Native, NativeEpoll } from '../kernel/native.ts';
@@ -14,7 +15,7 @@ import type { GuestModule } from '../module/protocol-module.ts';
 import type { LiveSettings, Policy } from '../policy.ts';
 import type { Observer } from '../reactor/observer.ts';
 import { Reactor } from '../reactor/reactor.ts';
-import type { DialRequest, UpstreamAccess } from '../upstreams/contract.ts';
+import type { DialRequest, UpstreamAccess, UpstreamShare } from '../upstreams/contract.ts';
 import type { SeatCalls } from '../upstreams/dialer.ts';
 
 import type { Common, Engine, EngineObserver, EngineStats, Interests } from './engine.ts';
@@ -70,8 +71,14 @@ export class InThread implements Engine {
         return true;
       }),
     };
-    this.#calls = common.dialer?.seat((handle, fd) => this.#answer(handle, fd)) ?? null;
-    if (common.dialer !== null) common.dialer.hasRoom = () => this.#load <= this.#most;
+    this.#calls =
+      common.dialer?.seat({
+        give: (...given) => this.#answer(...given),
+        // Whoever waits no more has cancelled it: there is no message that could be late.
+        waits: () => true,
+        seen: () => undefined,
+      }) ?? null;
+    if (common.dialer !== null) common.dialer.hasRoom = (more) => this.#load + more <= this.#most;
     const epoll = native.epoll();
     try {
       this.#reactor = this.#makeReactor(module, policy, epoll);
@@ -88,7 +95,8 @@ export class InThread implements Engine {
   }
 
   #makeReactor(module: GuestModule, policy: Policy, epoll: NativeEpoll): Reactor {
-    const { native, shared, listeners, peers, routed, histograms, tls, records } = this.#common;
+    const { native, shared, listeners, peers, routed, histograms, tls } = this.#common;
+    const { records, recordings } = this.#common;
     const eventFd = makeEventFd(native);
     shared.open(this.#seat, eventFd);
     epoll.add(eventFd, native.constants.EPOLLIN, 0, 0);
@@ -106,6 +114,7 @@ export class InThread implements Engine {
       seat: shared.seat(this.#seat),
       routed,
       record: records ? CallRecord.make(policy) : null,
+      recorder: recordings ? Recorder.make() : null,
       histograms,
       tls: tlsAccess(native, tls, this.#seat),
       signalled: () => {
@@ -123,13 +132,14 @@ export class InThread implements Engine {
     return {
       share: dialer.share,
       seat: this.#seat,
+      room: calls.room,
       dial,
       cancel: (handle) => calls.cancel(handle),
     };
   }
 
-  #answer(handle: number, fd: number): boolean {
-    const given = this.#reactor.answer(handle, fd);
+  #answer(handle: number, fd: number, session: number): boolean {
+    const given = this.#reactor.answer(handle, fd, session);
     this.#driver!.schedule();
     return given;
   }
@@ -238,6 +248,10 @@ export class InThread implements Engine {
   adjust(limits: LiveSettings): void {
     this.#reactor.adjust(limits);
     this.#driver!.schedule();
+  }
+
+  setUpstreams(share: UpstreamShare): void {
+    this.#reactor.setUpstreams(share);
   }
 
   drain(): void {

@@ -23,6 +23,8 @@ export interface WorkerData {
   readonly histograms: boolean;
   /** For a CallRecord; null if nothing is noted. */
   readonly record: SharedArrayBuffer | null;
+  /** For a Tape; null if nothing is noted. */
+  readonly tape: SharedArrayBuffer | null;
   /** For a ListenerTable, and for Headers. */
   readonly listeners: SharedArrayBuffer;
   readonly headers: SharedArrayBuffer;
@@ -58,6 +60,7 @@ export type ToWorker =
   | { readonly kind: 'observe' }
   | { readonly kind: 'drain' }
   | { readonly kind: 'adjust'; readonly limits: LiveSettings }
+  | { readonly kind: 'upstreams'; readonly share: UpstreamShare }
   /** A connection is to be ended: gracefully, or by a reset. */
   | { readonly kind: 'disconnect'; readonly handle: number; readonly abort: boolean }
   /** All that has come so far is to be served, and told back with `looked`. */

@@ -51,7 +51,7 @@ export class Supervisor implements Engine {
       draining: this.#retired.keys(),
     }));
     this.#threads = new SpareThread(common.native);
-    if (common.dialer !== null) common.dialer.hasRoom = () => this.#admission.hasRoom;
+    if (common.dialer !== null) common.dialer.hasRoom = (more) => this.#admission.hasRoom(more);
     this.roster = new SeatRoster(common, () => this.#all);
     this.#tally = new Tally((errno) => common.native.errorName(errno));
   }
@@ -234,6 +234,10 @@ export class Supervisor implements Engine {
   adjust(limits: LiveSettings): void {
     for (const policy of [this.#policy, this.#share]) Object.assign(policy, limits);
     for (const seat of this.#all) seat.post({ kind: 'adjust', limits });
+  }
+
+  setUpstreams(share: Parameters<Engine['setUpstreams']>[0]): void {
+    for (const seat of this.#all) seat.post({ kind: 'upstreams', share });
   }
 
   drain(): void {
