@@ -35,6 +35,8 @@ export interface ReactorOptions extends Omit<Materials, 'control'> {
  * Getters: `deadline`, `connections`, `snapshot`.
  */
 export class Reactor {
+  /** The operator has changed the upstreams that there are. Connections go on as they are. */
+  readonly setUpstreams: Parts['outbound']['update'] = (to) => this.#parts.outbound.update(to);
   readonly #parts: Parts;
   readonly #works: Works;
   readonly #turn: Turn;

@@ -16,6 +16,7 @@ import {
   type Contexts,
   type Operator,
   openOperator,
+  setUpstreams,
   type UpstreamsStats,
 } from '../upstreams/system.ts';
 import { type Logger, silent } from './logger.ts';
@@ -24,12 +25,15 @@ import type { ServeOptions } from './options.ts';
 export type { EnginesStats } from '../engines/router.ts';
 export type { UpstreamsStats } from '../upstreams/system.ts';
 
+type UpstreamsOption = NonNullable<ServeOptions['upstreams']>;
+
 export class Outside {
   readonly #store: Engine<Performer> | null;
   readonly #bus: Engine<BusEngine> | null;
   readonly #policy: Policy;
   readonly #logger: Logger;
-  readonly #operator: Operator | null;
+  readonly #operator: Operator;
+  readonly #contexts: Contexts;
   #dialer: Dialer | null = null;
   #router: Router | null = null;
 
@@ -38,9 +42,10 @@ export class Outside {
     bus: Engine<BusEngine> | null,
     policy: Policy,
     logger: Logger,
-    operator: Operator | null,
+    contexts: Contexts,
   ) {
-    this.#operator = operator;
+    this.#operator = openOperator(contexts, logger);
+    this.#contexts = contexts;
     this.#logger = logger;
     this.#store = store;
     this.#bus = bus;
@@ -57,14 +62,32 @@ export class Outside {
     policy: Policy,
     contexts: Contexts,
   ): Promise<Outside> {
-    const { store, topics, logger = silent } = options;
-    return new Outside(
+    const { store, topics, upstreams = {}, logger = silent } = options;
+    const outside = new Outside(
       store === undefined ? null : await openStore(store, policy, logger),
       topics === undefined ? null : await openTopics(topics, policy, logger),
       policy,
       logger,
-      openOperator(options.upstreams, contexts, logger),
+      contexts,
     );
+    outside.#setUpstreams(upstreams, 'serve(): upstreams');
+    return outside;
+  }
+
+  #setUpstreams(upstreams: UpstreamsOption, called: string): void {
+    setUpstreams(this.#operator, upstreams, called, this.#contexts, this.#logger);
+  }
+
+  /**
+   * Guests may connect to these from now on, and to nothing else.
+   * @returns what threads are to be told
+   * @throws WasmpollError ERR_OPTION or ERR_TLS, a SystemError when there is no descriptor left; nothing has changed then
+   */
+  setUpstreams(upstreams: UpstreamsOption): Operator['share'] {
+    if (Object.keys(upstreams).length > 0) this.#dialer?.open();
+    this.#setUpstreams(upstreams, 'setUpstreams(): upstreams');
+    this.#dialer?.directory.update(this.#operator.share);
+    return this.#operator.share;
   }
 
   /** Requests to the store are seen to by an engine. */
@@ -77,17 +100,16 @@ export class Outside {
   }
 
   /**
-   * Who connects to upstreams; null if there are none.
+   * Who connects to upstreams.
    * @throws a SystemError when there is no descriptor left
    */
-  openDialer(native: Native): Dialer | null {
-    if (this.#operator === null) return null;
+  openDialer(native: Native): Dialer {
     this.#dialer = new Dialer(native, this.#operator, this.#policy.keepaliveMs);
     return this.#dialer;
   }
 
   get upstreams(): UpstreamsStats {
-    return this.#operator?.stats ?? {};
+    return this.#operator.stats;
   }
 
   /**

@@ -153,7 +153,7 @@ function shareOf(
     ...{ name, max, proxied: proxy !== undefined },
     patterns: [pattern].flat().map((text) => patternOf(name, text)),
   }));
-  return { upstreams, counts: new buffer(UpstreamCounts.bytesFor(upstreams.length)) };
+  return { upstreams, counts: UpstreamCounts.make(buffer, upstreams.length) };
 }
 
 function patternOf(name: string, text: string): Pattern {

@@ -15,7 +15,7 @@ import type { GuestModule } from '../module/protocol-module.ts';
 import type { LiveSettings, Policy } from '../policy.ts';
 import type { Observer } from '../reactor/observer.ts';
 import { Reactor } from '../reactor/reactor.ts';
-import type { DialRequest, UpstreamAccess } from '../upstreams/contract.ts';
+import type { DialRequest, UpstreamAccess, UpstreamShare } from '../upstreams/contract.ts';
 import type { SeatCalls } from '../upstreams/dialer.ts';
 
 import type { Common, Engine, EngineObserver, EngineStats, Interests } from './engine.ts';
@@ -249,6 +249,10 @@ export class InThread implements Engine {
   adjust(limits: LiveSettings): void {
     this.#reactor.adjust(limits);
     this.#driver!.schedule();
+  }
+
+  setUpstreams(share: UpstreamShare): void {
+    this.#reactor.setUpstreams(share);
   }
 
   drain(): void {

@@ -30,7 +30,7 @@ export interface WorkerData {
   readonly headers: SharedArrayBuffer;
   readonly tls: TlsShare | null;
   readonly upstreams: UpstreamShare | null;
-  /** Rung when the seat has asked for a connection; −1 where there are no upstreams. */
+  /** Rung when the seat has asked for a connection; −1 if there were no upstreams when the thread started. */
   readonly bell: number;
   /** As Common has it. */
   readonly peers: number;
@@ -62,6 +62,7 @@ export type ToWorker =
   | { readonly kind: 'observe' }
   | { readonly kind: 'drain' }
   | { readonly kind: 'adjust'; readonly limits: LiveSettings }
+  | { readonly kind: 'upstreams'; readonly share: UpstreamShare }
   /** A connection is to be ended: gracefully, or by a reset. */
   | { readonly kind: 'disconnect'; readonly handle: number; readonly abort: boolean }
   /** All that has come so far is to be served, and told back with `looked`. */

@@ -100,7 +100,7 @@ class SeatWorker {
       dial: (request) => {
         answers.asked();
         const { handle, upstream, parent, added, peer } = request;
-        const short = added === '' && peer === '';
+        const short = added === '' && peer === '' && bell >= 0;
         const put = short ? asks.put(handle, upstream, parent) : -1;
         if (put < 0) this.#tell({ kind: 'dial', request });
         else if (put > 0) ringEventFd(native, bell);
@@ -130,7 +130,8 @@ class SeatWorker {
     else if (message.kind === 'adjust') {
       this.#reactor.adjust(message.limits);
       this.#loop.schedule();
-    } else if (message.kind === 'prepare') this.#prepare(message.module);
+    } else if (message.kind === 'upstreams') this.#reactor.setUpstreams(message.share);
+    else if (message.kind === 'prepare') this.#prepare(message.module);
     else if (message.kind === 'discard') this.#reactor.discard();
     else if (message.kind === 'commit') {
       this.#reactor.commit(message.module, message.states);

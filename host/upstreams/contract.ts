@@ -1,6 +1,8 @@
 // Upstreams, as both sides see them: those who ask for connections (guests, through their reactor), the dialer that
 // makes them, and the operator's side, which knows where they lead. Types only.
 
+import type { CountBuffers } from './counts.ts';
+
 /** Which hosts a guest may add: `*.example.com:443`. */
 export interface PatternFacts {
   /** What the host ends in, with its dot; empty for any host. */
@@ -12,6 +14,8 @@ export interface PatternFacts {
 /** What every thread knows of an upstream. */
 export interface UpstreamFacts {
   readonly name: string;
+  /** The operator has taken it away: its connections go on, and no more are made. */
+  readonly isGone?: boolean;
   /** Empty: the guest adds nothing. Otherwise it says `name:HOST`, or `name:HOST:PORT`. */
   readonly patterns: readonly PatternFacts[];
   /** Connections at a time, over all workers. */
@@ -20,11 +24,11 @@ export interface UpstreamFacts {
   readonly proxied: boolean;
 }
 
-/** What threads are given; it can be cloned. An upstream's number is its place in the list. */
+/** What threads are given; it can be cloned. An upstream's number is its place in the list, for as long as a server lives. */
 export interface UpstreamShare {
   readonly upstreams: readonly UpstreamFacts[];
   /** For an UpstreamCounts: who has how many. */
-  readonly counts: ArrayBufferLike;
+  readonly counts: CountBuffers;
 }
 
 /** A connection that a guest has asked for, and whose callback has returned. */
@@ -54,6 +58,7 @@ export interface SeatDialer {
 
 /** What a reactor is given where there are upstreams. */
 export interface UpstreamAccess extends SeatDialer {
+  /** As it is at the start. */
   readonly share: UpstreamShare;
   /** The seat's number in the counts. */
   readonly seat: number;
@@ -97,6 +102,7 @@ export type Resolved = readonly Endpoint[] | DialFailure;
 
 /** The operator's side, in the server's thread. Nothing here throws or rejects. */
 export interface Upstreams {
+  /** As it is now. */
   readonly share: UpstreamShare;
   /** How long one connection may take from the request on, resolving included. */
   connectTimeoutMs(upstream: number): number;

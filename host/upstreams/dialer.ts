@@ -36,10 +36,11 @@ export class Dialer {
   readonly #native: Native;
   readonly #upstreams: Upstreams;
   readonly #ground: Calls;
-  /** An eventfd: a seat rings it when it has asked for something without a message. */
-  readonly bell: number;
-  readonly #epoll: Epoll;
-  readonly #watcher: Watcher;
+  /** An eventfd: a seat rings it when it has asked for something without a message. −1 as long as there is no epoll. */
+  bell = -1;
+  #epoll!: Epoll;
+  /** Null as long as nothing can be asked for; there is no epoll then, either. */
+  #watcher: Watcher | null = null;
   readonly #events = new Uint32Array(MOST_EVENTS * EVENT);
   /** By the descriptors of their attempts. */
   readonly #calls = new Map<number, Call>();
@@ -64,30 +65,36 @@ export class Dialer {
       expect: (fd, output) => this.#expect(fd, output),
       unwatch: (fd) => this.#unwatch(fd),
     };
-    this.bell = makeEventFd(native);
+    if (upstreams.share.upstreams.length > 0) this.open();
+  }
+
+  /** There are upstreams, or will be in a moment. Idempotent. @throws a SystemError when there is no descriptor left */
+  open(): void {
+    if (this.#watcher !== null) return;
+    const native = this.#native;
+    const bell = makeEventFd(native);
     let epoll: Epoll | null = null;
     try {
       epoll = native.epoll();
       this.#watcher = new native.Watcher(epoll.fd, () => this.#turn());
     } catch (error) {
       epoll?.close();
-      native.close(this.bell);
+      native.close(bell);
       throw error;
     }
     this.#epoll = epoll;
-    this.#epoll.add(this.bell, native.constants.EPOLLIN, this.bell, 0);
+    this.bell = bell;
+    epoll.add(bell, native.constants.EPOLLIN, bell, 0);
     // What keeps a server's process alive is that it listens.
     this.#watcher.unref();
   }
 
   /** A seat of this number is gone, with all that it had. */
   left(seat: number): void {
-    const { counts, upstreams } = this.share;
-    const none = upstreams.map(() => 0);
-    new UpstreamCounts(counts, upstreams.length).recount(seat, none);
+    new UpstreamCounts(this.share.counts).recount(seat);
   }
 
-  /** What threads are given. */
+  /** What threads are given, as it is now. */
   get share(): Upstreams['share'] {
     return this.#upstreams.share;
   }
@@ -177,6 +184,7 @@ export class Dialer {
     this.#closed = true;
     for (const seat of this.#seats) seat.close();
     clearTimeout(this.#again);
+    if (this.#watcher === null) return;
     this.#watcher.close();
     this.#epoll.close();
     this.#native.close(this.bell);

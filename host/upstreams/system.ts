@@ -29,22 +29,8 @@ export interface Contexts extends Secures {
 const OWN_KEPT_MS = 5000;
 const WHOLE = 128;
 
-/**
- * @returns null if there are no upstreams: nothing of it is there then
- * @throws WasmpollError ERR_OPTION, or ERR_TLS with the file that is wrong
- */
-export function openOperator(
-  upstreams: Upstreams | undefined,
-  contexts: Contexts,
-  log: UpstreamLog,
-): Operator | null {
-  const specs = parseUpstreams(upstreams, 'serve(): upstreams');
-  if (specs.length === 0) return null;
-  if (GUESTS_PLACES === 0 && specs.some(({ patterns }) => patterns.length > 0)) {
-    const why = 'names that guests choose are not looked up: set UV_THREADPOOL_SIZE to 3 or more';
-    log.warn({}, `upstreams: ${why}`);
-  }
-  contexts.setUpstreams(securedOf(specs));
+/** Of a server whose guests may connect nowhere yet. */
+export function openOperator(contexts: Contexts, log: UpstreamLog): Operator {
   const tell: Report = (upstream, target, failure, why) => {
     const fields = { upstream, target };
     if (failure === null) log.info(fields, 'upstream: the target works again');
@@ -55,7 +41,28 @@ export function openOperator(
   };
   // A logger may throw: what has to be done for the connection is done first.
   const later: Report = (...told) => queueMicrotask(() => tell(...told));
-  return new Operator(specs, systemGround(monotonicMs), later, contexts);
+  return new Operator([], systemGround(monotonicMs), later, contexts);
+}
+
+/**
+ * These are the upstreams from now on.
+ * @param called how messages begin
+ * @throws WasmpollError ERR_OPTION, or ERR_TLS with the file that is wrong; nothing has changed then
+ */
+export function setUpstreams(
+  operator: Operator,
+  upstreams: Upstreams,
+  called: string,
+  contexts: Contexts,
+  log: UpstreamLog,
+): void {
+  const specs = operator.numbered(parseUpstreams(upstreams, called));
+  contexts.setUpstreams(securedOf(specs));
+  operator.setUpstreams(specs);
+  if (GUESTS_PLACES === 0 && specs.some((spec) => (spec?.patterns.length ?? 0) > 0)) {
+    const why = 'names that guests choose are not looked up: set UV_THREADPOOL_SIZE to 3 or more';
+    log.warn({}, `upstreams: ${why}`);
+  }
 }
 
 /** @param now monotonic milliseconds */

@@ -15,7 +15,7 @@ import { headerBytes, type Policy } from '../../host/policy.ts';
 import type { Reactor } from '../../host/reactor/reactor.ts';
 import type { Remains } from '../../host/reactor/recovery.ts';
 import type { DialRequest, UpstreamAccess } from '../../host/upstreams/contract.ts';
-import type { UpstreamCounts } from '../../host/upstreams/counts.ts';
+import type { CountBuffers, UpstreamCounts } from '../../host/upstreams/counts.ts';
 import { difference, pattern } from './bytes.ts';
 import { pagesIn } from './pool-units.ts';
 import { steppedHost } from './statement-steps.ts';
@@ -160,7 +160,7 @@ export class Place {
   readonly #secured: boolean;
   readonly #modes = new Int32Array(3);
   /** Of one upstream. */
-  readonly #counts: SharedArrayBuffer;
+  readonly #counts: CountBuffers;
   /** What guests have asked for that was not answered, by handle. */
   readonly #asked = new Map<number, DialRequest>();
 
@@ -169,7 +169,7 @@ export class Place {
     this.#secured = secured;
     if (secured) this.#modes.set([TLS_AT_ONCE, TLS_AT_ONCE, TLS_LATER]);
     this.#kernel = new host.Loopback();
-    this.#counts = new SharedArrayBuffer(host.UpstreamCounts.bytesFor(1));
+    this.#counts = host.UpstreamCounts.make(SharedArrayBuffer, 1);
     this.#deaths = [...deaths];
     this.#control = new host.ControlWords(new SharedArrayBuffer(host.ControlWords.bytes));
     this.#epoll = this.#kernel.epoll();
@@ -702,7 +702,7 @@ export class Place {
     const finished = this.#control.finishedCount;
     const handed = this.#peers.size - this.#upward.size;
     if (finished !== handed) this.faults.push(`${finished} of ${handed} counted as finished`);
-    const { all } = new this.#host.UpstreamCounts(this.#counts, 1);
+    const { all } = new this.#host.UpstreamCounts(this.#counts);
     if (all !== 0) this.faults.push(`${all} connections to upstreams are counted at the end`);
     return { steps, deaths: this.died, lost, forgotten: this.forgotten, faults: this.faults };
   }

@@ -10,5 +10,9 @@ export interface SecuredUpstream {
   readonly tls: UpstreamTls;
 }
 
-export const securedOf = (specs: readonly UpstreamSpec[]): SecuredUpstream[] =>
-  specs.flatMap(({ name, tls }, number) => (tls === null ? [] : [{ number, name, tls }]));
+/** @param specs by their numbers; null where there is none */
+export const securedOf = (specs: readonly (UpstreamSpec | null)[]): SecuredUpstream[] =>
+  specs.flatMap((spec, number) => {
+    const { name, tls = null } = spec ?? {};
+    return name === undefined || tls === null ? [] : [{ number, name, tls }];
+  });
