@@ -135,6 +135,7 @@ export const limits = {
     memory: 16,
     module: 17,
     reactor: 32,
+    server: 16,
     testing: 18,
     'wasi/preview1': 20,
   },
