@@ -333,7 +333,7 @@ export const settings = {
     min: 64 * KiB,
     max: 1024 * MiB,
     unit: 'bytes',
-    why: 'topics, members and retained messages of the whole server',
+    why: 'topics, members and retained messages of the whole server; retained ones take three quarters of it at most',
   },
   queueBytes: {
     default: 16 * MiB,

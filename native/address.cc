@@ -1,6 +1,7 @@
 // sockaddr_in, sockaddr_in6 and sockaddr_un to and from text.
 #include "address.h"
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
@@ -75,25 +76,27 @@ std::string UnixText(const Address& address) {
 
 }  // namespace
 
-std::optional<Address> ParseIp(const std::string& text, uint16_t port) {
+int ParseIp(const std::string& text, uint16_t port, Address* address) {
+  // Neither a host nor the name of an interface has one, and C would not see what is behind it.
+  if (text.find('\0') != std::string::npos) return -EINVAL;
   sockaddr_in v4{};
   if (inet_pton(AF_INET, text.c_str(), &v4.sin_addr) == 1) {
     v4.sin_family = AF_INET;
     v4.sin_port = htons(port);
-    return From(v4);
+    *address = From(v4);
+    return 0;
   }
   sockaddr_in6 v6{};
   const size_t percent = text.find('%');
+  if (inet_pton(AF_INET6, text.substr(0, percent).c_str(), &v6.sin6_addr) != 1) return -EINVAL;
   if (percent != std::string::npos) {
     v6.sin6_scope_id = ScopeOf(text.substr(percent + 1));
-    if (v6.sin6_scope_id == 0) return std::nullopt;
-  }
-  if (inet_pton(AF_INET6, text.substr(0, percent).c_str(), &v6.sin6_addr) != 1) {
-    return std::nullopt;
+    if (v6.sin6_scope_id == 0) return -ENODEV;
   }
   v6.sin6_family = AF_INET6;
   v6.sin6_port = htons(port);
-  return From(v6);
+  *address = From(v6);
+  return 0;
 }
 
 std::optional<Address> UnixAddress(const std::string& path) {

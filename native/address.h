@@ -18,8 +18,9 @@ struct Address {
   int family() const { return storage.ss_family; }
 };
 
-// Numeric IPv4, or numeric IPv6 with an optional `%interface`; nothing for anything else.
-std::optional<Address> ParseIp(const std::string& text, uint16_t port);
+// Numeric IPv4, or numeric IPv6 with an optional `%interface`. Answers 0, −ENODEV if there is no such interface, or
+// −EINVAL for anything else.
+int ParseIp(const std::string& text, uint16_t port, Address* address);
 
 // Sixteen bytes of address, IPv4 as ::ffff:a.b.c.d, and two of port, the high one first.
 constexpr size_t kPeerBytes = 18;

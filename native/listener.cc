@@ -47,18 +47,18 @@ Napi::Value ListenTcp(const Napi::CallbackInfo& info) {
   const int v6only = arguments.Boolean(2, "v6only");
   const int backlog = arguments.Int(3, "backlog", 0, INT_MAX);
   if (arguments.Failed()) return {};
-  const auto address = ParseIp(host, static_cast<uint16_t>(port));
-  if (!address) {
+  Address address;
+  if (ParseIp(host, static_cast<uint16_t>(port), &address) < 0) {
     arguments.OutOfRange("address must be a numeric IPv4 or IPv6 address, got '" + host + "'");
     return {};
   }
-  const bool v6 = address->family() == AF_INET6;
-  Descriptor fd(Check(socket(address->family(), kStream, 0)));
+  const bool v6 = address.family() == AF_INET6;
+  Descriptor fd(Check(socket(address.family(), kStream, 0)));
   int error = fd.get();
   if (error >= 0) error = Switch(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1);
   // Set either way, since the default is a sysctl (net.ipv6.bindv6only).
   if (error >= 0 && v6) error = Switch(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, v6only);
-  if (error >= 0) error = BindAndListen(fd.get(), *address, backlog);
+  if (error >= 0) error = BindAndListen(fd.get(), address, backlog);
   if (error < 0) {
     const std::string shown = v6 ? "[" + host + "]" : host;
     ThrowSystem(info.Env(), "listen", error, shown + ":" + std::to_string(port));

@@ -1,6 +1,7 @@
 // All calls answer a result or −errno.
 #include "socket.h"
 
+#include <cerrno>
 #include <climits>
 #include <string>
 
@@ -46,12 +47,13 @@ Napi::Value ConnectTcp(const Napi::CallbackInfo& info) {
   Arguments arguments(info, "connectTcp");
   const std::string host = arguments.Text(0, "address");
   const int port = arguments.Int(1, "port", 0, kHighestPort);
-  const auto address = ParseIp(host, static_cast<uint16_t>(port));
-  if (!arguments.Failed() && !address) {
+  Address address;
+  const int parsed = ParseIp(host, static_cast<uint16_t>(port), &address);
+  if (!arguments.Failed() && parsed == -EINVAL) {
     arguments.OutOfRange("address must be a numeric IPv4 or IPv6 address, got '" + host + "'");
   }
   if (arguments.Failed()) return {};
-  return Integer(info.Env(), Own(info.Env(), Connect(*address)));
+  return Integer(info.Env(), parsed < 0 ? parsed : Own(info.Env(), Connect(address)));
 }
 
 Napi::Value ConnectUnix(const Napi::CallbackInfo& info) {

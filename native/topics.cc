@@ -4,6 +4,12 @@
 #include <algorithm>
 
 namespace wasmpoll {
+namespace {
+
+// Of all that there is room for, what retained messages may take: the rest is for who joins.
+constexpr double kKeptShare = 0.75;
+
+}  // namespace
 
 Topics::Topics(double bytes, int joins) : limit_(bytes), most_joins_(joins) {}
 
@@ -25,30 +31,41 @@ uint32_t Topics::ChargeOf(const Record& join, const Group* group, const Share* s
   return charge + (first ? ChargeOf(join.joined(), join.Is(kFlagPattern)) : 0);
 }
 
+uint32_t Topics::ChargeAlone(const Membership& membership) {
+  const Share* const share = membership.share;
+  const uint32_t charge = ChargeOfMember(share != nullptr) + membership.group->charge;
+  return charge + (share == nullptr ? 0 : ChargeOfShare(share->name));
+}
+
 bool Topics::Fits(const Record& record, int seat, int joins) {
-  int64_t charge = 0;
-  if (record.op == kOpJoin) {
-    const bool pattern = record.Is(kFlagPattern);
-    Group* const group = FindGroup(record.joined(), pattern);
-    const Share* const share = FindShare(group, record.share());
-    Connection* const connection = Find(seat, record.handle);
-    if (connection != nullptr && group != nullptr) {
-      const bool whole = record.share().empty() == (share == nullptr);
-      if (whole && Find(connection, group, share) != nullptr) return true;
-    }
-    const size_t known = connection == nullptr ? 0 : connection->memberships.size();
-    if (known + joins >= most_joins_) return false;
-    charge = ChargeOf(record, group, share);
-  } else if (record.op == kOpPublish && record.Is(kFlagRetain) && !record.second.empty()) {
-    charge = static_cast<int64_t>(kChargeRetained + record.first.size() + record.second.size());
-    const Topic* const topic = Find(HashOf(record.first), record.first);
-    if (topic != nullptr && topic->kept) {
-      charge -= static_cast<int64_t>(kChargeRetained + topic->kept->length());
-    }
-  } else {
-    return true;
+  if (record.op == kOpJoin) return FitsJoin(record, seat, joins);
+  return record.op != kOpPublish || !record.Is(kFlagRetain) || record.second.empty() || FitsKept(record);
+}
+
+bool Topics::FitsJoin(const Record& record, int seat, int joins) {
+  Group* const group = FindGroup(record.joined(), record.Is(kFlagPattern));
+  const Share* const share = FindShare(group, record.share());
+  Connection* const connection = Find(seat, record.handle);
+  if (connection != nullptr && group != nullptr) {
+    const bool whole = record.share().empty() == (share == nullptr);
+    if (whole && Find(connection, group, share) != nullptr) return true;
   }
-  return static_cast<double>(static_cast<int64_t>(bytes_) + charge) <= limit_;
+  const size_t known = connection == nullptr ? 0 : connection->memberships.size();
+  if (known + joins >= most_joins_) return false;
+  const double left = limit_ - static_cast<double>(bytes_ + ChargeOf(record, group, share));
+  return left >= (connection == nullptr ? 0 : static_cast<double>(connection->charge));
+}
+
+bool Topics::FitsKept(const Record& record) const {
+  int64_t charge = static_cast<int64_t>(kChargeRetained + record.first.size() + record.second.size());
+  const Topic* const topic = Find(HashOf(record.first), record.first);
+  if (topic != nullptr && topic->kept) {
+    charge -= static_cast<int64_t>(kChargeRetained + topic->kept->length());
+  }
+  const auto fits = [charge](uint64_t bytes, double limit) {
+    return static_cast<double>(static_cast<int64_t>(bytes) + charge) <= limit;
+  };
+  return charge <= 0 || (fits(bytes_, limit_) && fits(kept_bytes_, limit_ * kKeptShare));
 }
 
 Topics::Topic* Topics::Find(uint64_t hash, std::string_view name) const {
@@ -137,7 +154,9 @@ uint64_t Topics::Join(int seat, const Record& record, bool* kept) {
   if (pattern) ++At(seat).patterns;
   ++members_;
   auto& all = connection->memberships;
-  all.insert(PlaceOf(&all, group, share), {group, share, number, number});
+  const Membership membership{group, share, number, number};
+  all.insert(PlaceOf(&all, group, share), membership);
+  connection->charge += ChargeAlone(membership);
   return number;
 }
 
@@ -150,6 +169,7 @@ void Topics::Leave(int seat, const Record& record) {
   if (share == nullptr && !record.share().empty()) return;
   Membership* const membership = Find(connection, group, share);
   if (membership == nullptr) return;
+  connection->charge -= ChargeAlone(*membership);
   RemoveMember(seat, *membership);
   auto& all = connection->memberships;
   all.erase(all.begin() + (membership - all.data()));
@@ -202,7 +222,9 @@ void Topics::Prune(Topic* topic) {
 
 void Topics::Unkeep(Topic* topic) {
   if (!topic->kept) return;
-  bytes_ -= kChargeRetained + topic->kept->length();
+  const uint64_t charge = kChargeRetained + topic->kept->length();
+  bytes_ -= charge;
+  kept_bytes_ -= charge;
   topic->kept = {};
   const auto found = std::lower_bound(
       kept_.begin(), kept_.end(), topic->kept_number,
@@ -226,7 +248,9 @@ void Topics::Keep(const Ref<Message>& message, uint64_t number) {
   topic->kept = message;
   topic->kept_number = number;
   kept_.push_back({number, topic});
-  bytes_ += kChargeRetained + message->length();
+  const uint64_t charge = kChargeRetained + message->length();
+  bytes_ += charge;
+  kept_bytes_ += charge;
 }
 
 void Topics::Clear() {
@@ -237,7 +261,7 @@ void Topics::Clear() {
   seats_ = {};
   kept_ = {};
   unkept_ = members_ = joined_ = 0;
-  bytes_ = 0;
+  bytes_ = kept_bytes_ = 0;
 }
 
 }  // namespace wasmpoll

@@ -83,6 +83,8 @@ class Topics {
     int handle = 0;
     // Sorted by the addresses of the group and the share.
     std::vector<Membership> memberships;
+    // What they would be charged if they were all there is.
+    uint64_t charge = 0;
   };
   struct Kept {
     uint64_t number;
@@ -104,6 +106,10 @@ class Topics {
   static uint32_t ChargeOfMember(bool shared) { return kChargeMember * (shared ? 2 : 1); }
   // What a JOIN adds.
   uint32_t ChargeOf(const Record& join, const Group* group, const Share* share) const;
+  // What a membership is charged if it is the only one.
+  static uint32_t ChargeAlone(const Membership& membership);
+  bool FitsJoin(const Record& record, int seat, int joins);
+  bool FitsKept(const Record& record) const;
   Topic* Find(uint64_t hash, std::string_view name) const;
   Topic* FindOrAdd(uint64_t hash, std::string_view name);
   Group* FindGroup(std::string_view text, bool pattern);
@@ -138,8 +144,9 @@ class Topics {
   size_t members_ = 0;
   // Topics and patterns with members.
   size_t joined_ = 0;
-  // As host/shared/records.ts says.
+  // As host/shared/records.ts says: all, and retained messages.
   uint64_t bytes_ = 0;
+  uint64_t kept_bytes_ = 0;
 };
 
 template <typename Stays>

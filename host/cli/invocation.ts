@@ -2,6 +2,7 @@
 // and turns what went wrong into one line and an exit status: 0 drained, 1 could not run, 2 wrong usage.
 
 import { messageOf, WasmpollError } from '../errors.ts';
+import { lacksDescriptors } from '../kernel/descriptors.ts';
 import { resolveProtocol } from '../module/source.ts';
 import { authorCommand } from './author/commands.ts';
 import { complain, FAILED, leaveMissingFolder, refuse } from './command-line.ts';
@@ -71,6 +72,8 @@ export async function main(signals: Signals): Promise<void> {
   try {
     await run(invocation, signals);
   } catch (error) {
+    // Also a module of this program may not have been opened, which is told where the first one is loaded.
+    if (lacksDescriptors(error)) throw error;
     complain(messageOf(error));
     process.exitCode = FAILED;
   }

@@ -1,4 +1,4 @@
-// Crash files: where crashes are kept, one a file. It is bounded in number and in time, it writes while others are
+// Crash files: where crashes are kept, one a file, in one of two forms. It is bounded in number and in time, it writes while others are
 // served, and whatever is wrong with the folder is told and disturbs nothing.
 
 import { accessSync, constants, statSync } from 'node:fs';
@@ -8,6 +8,7 @@ import { messageOf, WasmpollError } from '../errors.ts';
 import { monotonicMs } from '../kernel/monotonic.ts';
 import { REPEAT_MS, Repeats } from '../rate-limit.ts';
 import { type Crash, crashText } from './crash.ts';
+import { type RecordedCrash, recordedText } from './recorded-crash.ts';
 
 const MOST_FILES = 10;
 /** A draft that is older belongs to a process that is gone. */
@@ -23,8 +24,31 @@ export interface CrashObserver {
   lost(why: string): void;
 }
 
-export class CrashFiles {
+/** What a file is called, and what is in it. */
+export interface Form<Kept extends Crash> {
+  readonly kind: string;
+  file(number: number): string;
+  text(kept: Kept): string;
+}
+
+export const CRASH: Form<Crash> = {
+  kind: 'crash files',
+  file: (number) => `crash-${number}.json`,
+  text: crashText,
+};
+
+export const RECORDING: Form<RecordedCrash> = {
+  kind: 'recordings',
+  file: (number) => `recording-${number}.jsonl`,
+  text: recordedText,
+};
+
+export type CallFiles = CrashFiles<Crash>;
+export type RecordingFiles = CrashFiles<RecordedCrash>;
+
+export class CrashFiles<Kept extends Crash> {
   readonly #folder: string;
+  readonly #form: Form<Kept>;
   readonly #observer: CrashObserver;
   readonly #repeats = new Repeats(REPEAT_MS, monotonicMs);
   readonly #losses = new Repeats(REPEAT_MS, monotonicMs);
@@ -32,14 +56,15 @@ export class CrashFiles {
   #busy = false;
 
   /** @throws WasmpollError ERR_OPTION when there is no such folder, or it cannot be written to */
-  constructor(folder: string, observer: CrashObserver) {
+  constructor(folder: string, form: Form<Kept>, observer: CrashObserver) {
     this.#folder = path.resolve(folder);
+    this.#form = form;
     this.#observer = observer;
     checkCrashFolder(this.#folder);
   }
 
   /** Keeps it, unless the same was kept a moment ago. Never throws. */
-  take(crash: Crash): void {
+  take(crash: Kept): void {
     if (this.#busy || !this.#repeats.admit(`${crash.call.callback}: ${crash.reason}`)) return;
     this.#busy = true;
     void this.#keep(crash).finally(() => {
@@ -47,20 +72,21 @@ export class CrashFiles {
     });
   }
 
-  async #keep(crash: Crash): Promise<void> {
+  async #keep(crash: Kept): Promise<void> {
     try {
       let text = '';
       for (let number = 1; number <= MOST_FILES; number += 1) {
-        const file = path.join(this.#folder, `crash-${number}.json`);
+        const file = path.join(this.#folder, this.#form.file(number));
         if (await isThere(file)) continue;
         // Not before there is a place: it takes milliseconds of the thread that accepts.
-        text ||= crashText(crash);
+        text ||= this.#form.text(crash);
         if (await write(file, text)) {
           this.#observer.kept(file);
           return;
         }
       }
-      this.#lose(`${this.#folder} has ${MOST_FILES} crash files; remove those that are settled`);
+      const { kind } = this.#form;
+      this.#lose(`${this.#folder} has ${MOST_FILES} ${kind}; remove those that are settled`);
     } catch (error) {
       this.#lose(messageOf(error));
     }
@@ -71,11 +97,14 @@ export class CrashFiles {
   }
 }
 
-/** @throws WasmpollError ERR_OPTION when there is no such folder, or it cannot be written to */
-export function checkCrashFolder(folder: string | undefined): void {
+/**
+ * @param option whose value it is
+ * @throws WasmpollError ERR_OPTION when there is no such folder, or it cannot be written to
+ */
+export function checkCrashFolder(folder: string | undefined, option = 'crashFolder'): void {
   if (folder === undefined) return;
   const bad = (why: string): WasmpollError =>
-    new WasmpollError('ERR_OPTION', `crashFolder '${folder}': ${why}`);
+    new WasmpollError('ERR_OPTION', `${option} '${folder}': ${why}`);
   const found = statSync(folder, { throwIfNoEntry: false });
   if (found === undefined) throw bad('there is no such folder; make it');
   if (!found.isDirectory()) throw bad('it is no folder');

@@ -2,11 +2,13 @@
 // what such a file says of its module, and nothing of crashes.
 
 import { createHash } from 'node:crypto';
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { open, readdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { checkCrashFolder } from './crash-files.ts';
 
-const CRASH = /^crash-\d+\.json$/;
+const CRASH = /^(?:crash-\d+\.json|recording-\d+\.jsonl)$/;
+/** What a file says of its module stands in front. */
+const FRONT_BYTES = 4096;
 /** So many digits of the digest tell the modules of one author apart. */
 const DIGEST_DIGITS = 12;
 
@@ -44,9 +46,19 @@ export class CrashModules {
   async #drop({ file, sha256 }: { readonly file: string; readonly sha256: string }): Promise<void> {
     for (const name of await readdir(this.#folder)) {
       if (!CRASH.test(name)) continue;
-      const text = await readFile(path.join(this.#folder, name), 'utf8').catch(() => '');
+      const text = await frontOf(path.join(this.#folder, name)).catch(() => '');
       if (text.includes(`"${sha256}"`)) return;
     }
     await rm(file, { force: true });
+  }
+}
+
+async function frontOf(file: string): Promise<string> {
+  const handle = await open(file);
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(FRONT_BYTES), 0, FRONT_BYTES, 0);
+    return buffer.toString('utf8', 0, bytesRead);
+  } finally {
+    await handle.close();
   }
 }

@@ -4,6 +4,7 @@
 import { messageOf, WasmpollError } from '../errors.ts';
 import type { RecordedCall } from '../guest/recorded-call.ts';
 import { type Policy, resolvePolicy } from '../policy.ts';
+import { base64Of, fromBase64, fromHex, hexOf, list, number, table, text } from './fields.ts';
 
 const FORMAT = 'wasmpoll-crash-1';
 
@@ -57,8 +58,6 @@ export function readCrash(text: string): Crash {
   }
 }
 
-type Table = Readonly<Record<string, unknown>>;
-
 function crashFrom(value: unknown): Crash {
   const file = table(value, 'it');
   if (file.format !== FORMAT) throw new Error(`its format is not ${FORMAT}`);
@@ -89,46 +88,3 @@ function crashFrom(value: unknown): Crash {
     },
   };
 }
-
-function table(value: unknown, what: string): Table {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Table;
-  throw new Error(`${what} must be an object`);
-}
-
-function text(value: unknown, what: string): string {
-  if (typeof value === 'string') return value;
-  throw new Error(`${what} must be a text`);
-}
-
-function number(value: unknown, what: string): number {
-  if (typeof value === 'number') return value;
-  throw new Error(`${what} must be a number`);
-}
-
-function list(value: unknown, what: string): readonly unknown[] {
-  if (Array.isArray(value)) return value;
-  throw new Error(`${what} must be a list`);
-}
-
-const hexOf = (bytes: Uint8Array): string =>
-  Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
-
-function fromHex(hex: string): Uint8Array {
-  if (!/^(?:[\da-f]{2})*$/i.test(hex)) throw new Error('state.hex must be hexadecimal');
-  return Uint8Array.from(hex.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
-}
-
-/** A call takes no more arguments than the stack has room for. */
-const CHUNK = 8192;
-
-// Node and browsers have these two; they take characters up to 255 for bytes.
-function base64Of(bytes: Uint8Array): string {
-  let text = '';
-  for (let at = 0; at < bytes.length; at += CHUNK) {
-    text += String.fromCharCode(...bytes.subarray(at, at + CHUNK));
-  }
-  return btoa(text);
-}
-
-const fromBase64 = (text: string): Uint8Array =>
-  Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));

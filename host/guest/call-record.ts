@@ -3,6 +3,7 @@
 // somebody wants it.
 
 import type { Clock } from '../kernel/clock.ts';
+import type { BufferConstructor } from '../kernel/contract.ts';
 import * as Words from '../memory/control-words.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
 import type { Policy } from '../policy.ts';
@@ -51,9 +52,9 @@ export class CallRecord {
   }
 
   /** One that other threads may have as well. */
-  static make(policy: Policy): CallRecord {
+  static make(policy: Policy, buffer: BufferConstructor = SharedArrayBuffer): CallRecord {
     const bytes = STATE_AT + policy.maxStateBytes + policy.crashBytes;
-    return new CallRecord(new SharedArrayBuffer(bytes), policy);
+    return new CallRecord(new buffer(bytes), policy);
   }
 
   /** The last callback that was entered; null if there was none. */

@@ -4,6 +4,7 @@ import type { Batch } from '../kernel/batch.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Connections } from '../memory/connections.ts';
 import type { Metrics } from '../memory/counts/metrics.ts';
+import type { Gate } from './calls/gate.ts';
 import type { Effects } from './effects.ts';
 import type { Facts } from './facts.ts';
 import type { Outbound } from './outbound.ts';
@@ -16,6 +17,8 @@ export interface Environment {
   readonly random: (bytes: Uint8Array) => void;
   /** One line, fit to be shown; the level is one of LOG_…. */
   readonly log: (level: number, text: string) => void;
+  /** What the instance is given to import in the place of these; they themselves when not given. */
+  readonly around?: (imports: WebAssembly.Imports, gate: Gate) => WebAssembly.Imports;
 }
 
 /** There once the start-up is over. */

@@ -84,7 +84,9 @@ export class Guest {
     this.gate = this.#calls.gate;
     this.memory = this.gate.memory;
     try {
-      const instance = new WebAssembly.Instance(module.module, this.#calls.imports());
+      const imports = this.#calls.imports();
+      const given = environment.around?.(imports, this.gate) ?? imports;
+      const instance = new WebAssembly.Instance(module.module, given);
       const { exports } = instance;
       this.memory.attach(exports.memory as WebAssembly.Memory);
       optional<Callback0>(exports, '_initialize')?.();

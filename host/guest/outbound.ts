@@ -88,7 +88,8 @@ export class Outbound {
     if (status !== STATUS_OK) return status;
     if (named.added.length > this.#headers.stride || !this.#effects.hasRoom) return STATUS_LIMIT;
     descend(FRAMES);
-    const { seat } = this.#access!;
+    const { seat, room } = this.#access!;
+    if (this.#askedCount >= room) return STATUS_LIMIT;
     if (!this.counts!.take(seat, named.number, named.facts.max, this.#most)) return STATUS_LIMIT;
     const slot = this.#take(parent, named, flags);
     if (slot < 0) {

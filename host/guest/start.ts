@@ -9,6 +9,7 @@ import type { Policy } from '../policy.ts';
 import type { CallRecord } from './call-record.ts';
 import { Guest } from './guest.ts';
 import type { Environment } from './guest-host.ts';
+import type { Recorder } from './recording/recorder.ts';
 
 export type { Guest } from './guest.ts';
 
@@ -19,6 +20,8 @@ export interface Ground {
   readonly environment: Environment;
   /** Where it is noted what callbacks are given; null if nobody wants to know. */
   readonly record: CallRecord | null;
+  /** Notes all that instances are given; null if nobody wants to know. */
+  readonly recorder: Recorder | null;
 }
 
 /** What ground is made from. */
@@ -34,6 +37,7 @@ export interface GroundOptions {
   /** Fills at most 64 KiB; with bytes fit for keys when not given. */
   readonly random?: (bytes: Uint8Array) => void;
   readonly record?: CallRecord | null;
+  readonly recorder?: Recorder | null;
 }
 
 export function makeGround({
@@ -44,6 +48,7 @@ export function makeGround({
   wallNow,
   random,
   record,
+  recorder,
 }: GroundOptions): Ground {
   const stats = new Stats(control.counts);
   const environment: Environment = {
@@ -53,16 +58,18 @@ export function makeGround({
       if (!observer.log(level, text)) stats.logDropped();
     },
   };
-  return { policy, control, environment, record: record ?? null };
+  return { policy, control, environment, record: record ?? null, recorder: recorder ?? null };
 }
 
 /** Starts an instance; as long as that takes the worker counts as inside the guest. */
 export function startGuest(module: GuestModule, ground: Ground): Guest {
-  const { policy, control, environment, record } = ground;
+  const { policy, control, environment, record, recorder } = ground;
   control.enter(IN_START_UP, START_UP);
   try {
-    const guest = new Guest(module, policy, environment);
+    const session = recorder?.begin(environment.clock);
+    const guest = new Guest(module, policy, session?.noting(environment) ?? environment);
     record?.follow(guest, module, environment.clock);
+    session?.follow(guest, policy.receiveWindowBytes);
     return guest;
   } finally {
     control.leave();

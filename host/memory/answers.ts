@@ -1,11 +1,14 @@
 // Answers: what became of the connections that a seat has asked for, on the way to its thread: a descriptor for a
-// handle, or none. A thread notes an answer in its table before it takes it out: its successor finds it in either. It
-// knows the words' protocol only.
+// handle, or none; and how many requests are on the way to the dialer. A thread notes an answer in its table before it
+// takes it out: its successor finds it in either. It knows the words' protocol only.
 
-// Int32 words: two counters, each with one writer; then entries of a handle, a descriptor, −1 for
+// Int32 words: four counters, each with one writer; then entries of a handle, a descriptor, −1 for
 // none, and a session of TLS, 0 for none.
 const HEAD = 0;
 const TAIL = 1;
+/** Requests that the thread has made, and those that the dialer has looked at. */
+const ASKED = 2;
+const SEEN = 3;
 const FIRST_ENTRY = 16;
 const ENTRIES = 4096;
 const ENTRY = 3;
@@ -43,7 +46,36 @@ export class Answers {
     Atomics.store(this.#words, HEAD, (this.#words[HEAD]! + 1) | 0);
   }
 
+  /** A request is on its way. */
+  asked(): void {
+    Atomics.store(this.#words, ASKED, (this.#words[ASKED]! + 1) | 0);
+  }
+
+  /** Requests that the dialer has not looked at. */
+  get unseen(): number {
+    return (this.#words[ASKED]! - Atomics.load(this.#words, SEEN)) | 0;
+  }
+
   // The dialer's side.
+
+  /** It has looked at a request. */
+  seen(): void {
+    Atomics.store(this.#words, SEEN, (this.#words[SEEN]! + 1) | 0);
+  }
+
+  /** The thread is gone, and so many of its requests are known and not looked at: no others are on their way. */
+  recount(unseen: number): void {
+    Atomics.store(this.#words, ASKED, (this.#words[SEEN]! + unseen) | 0);
+  }
+
+  /** Whether there is one for the handle that the thread has not taken out. */
+  has(handle: number): boolean {
+    const tail = this.#words[TAIL]!;
+    for (let at = Atomics.load(this.#words, HEAD); at !== tail; at = (at + 1) | 0) {
+      if (this.#words[placeOf(at)] === handle) return true;
+    }
+    return false;
+  }
 
   /** @returns false when too many are on their way; the descriptor stays the caller's then */
   give(handle: number, fd: number, session = 0): boolean {

@@ -4,6 +4,7 @@ import {
   AWAITING,
   CLOSING,
   COLUMNS,
+  CONNECTING,
   DOOMED,
   FLAGS,
   HANDLE,
@@ -30,6 +31,10 @@ function flagsOf(table: Int32Array, connections: number, handle: number): number
 export const isOpen = (table: Int32Array, connections: number, handle: number): boolean =>
   (flagsOf(table, connections, handle) & (OPEN | CLOSING | LINGERING | DOOMED | BEFORE)) === OPEN;
 
-/** Whether a handle names a connection that still has a descriptor to close. Any thread may ask. */
+/** Whether a handle names a connection that has, or will have, a descriptor to close. Any thread may ask. */
 export const isThere = (table: Int32Array, connections: number, handle: number): boolean =>
   (flagsOf(table, connections, handle) & (OPEN | DOOMED)) === OPEN;
+
+/** Whether a handle names a connection that is to be made still. Any thread may ask. */
+export const isAwaited = (table: Int32Array, connections: number, handle: number): boolean =>
+  (flagsOf(table, connections, handle) & (OPEN | CONNECTING | DOOMED)) === (OPEN | CONNECTING);

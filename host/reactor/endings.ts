@@ -30,6 +30,7 @@ export class Endings {
   readonly #stats: Parts['stats'];
   readonly #control: Parts['control'];
   readonly #record: Parts['record'];
+  readonly #recorder: Parts['recorder'];
   readonly #repeats: Repeats;
   /** By slot, while endings are told: who has reset a connection cannot be asked who it was. */
   readonly #peers: string[] = [];
@@ -43,6 +44,7 @@ export class Endings {
     this.#stats = parts.stats;
     this.#control = parts.control;
     this.#record = parts.record;
+    this.#recorder = parts.recorder;
     this.#repeats = new Repeats(REPEAT_MS, () => parts.clock.now);
   }
 
@@ -108,6 +110,7 @@ export class Endings {
   #crash(callback: string, why: string, thrown: unknown): Failure['crash'] {
     if (this.#record === null || !this.#repeats.admit(`${callback}: ${why}`)) return null;
     const call = this.#record.read();
-    return call === null || call.callback !== callback ? null : { call, frames: framesOf(thrown) };
+    if (call === null || call.callback !== callback) return null;
+    return { call, frames: framesOf(thrown), tape: this.#recorder?.tape.read() ?? null };
   }
 }

@@ -10,7 +10,8 @@ import type { Works } from './wiring.ts';
 
 const { CLOSING, COLUMNS, DECLINED, DOOMED, DRAINED, ELSEWHERE, ENDED, END_TOLD, FD } = Numbers;
 const { FIN_DUE, FLAGS, GONE, GUEST_BUFFER, HANDLE, HELD, HELD_BYTES, HELD_SINCE } = Numbers;
-const { LAST_PROGRESS, MANY_BYTES, RECEIVED, SLOTS, TIMES, TURN, TURN_LIMIT, WANT } = Numbers;
+const { LAST_PROGRESS, MANY_BYTES, PAUSED, RECEIVED, SLOTS, TIMES, TURN, TURN_LIMIT, WANT } =
+  Numbers;
 const { WITHHELD } = Numbers;
 const { ROW, ROW_RESULT } = Rows;
 const { FAILED } = Answers;
@@ -162,7 +163,8 @@ export class Input {
     const left = total - consumed;
     if (left === 0) return;
     if (consumed > 0 || held === 0) this.#holdingSince(slot);
-    const declined = (this.#table[base + FLAGS]! & (DECLINED | ELSEWHERE)) === DECLINED;
+    // Who has paused it has not said yet what becomes of it.
+    const declined = (this.#table[base + FLAGS]! & (DECLINED | PAUSED | ELSEWHERE)) === DECLINED;
     if (declined && left >= this.#maxFrameBytes) {
       this.#stats.error('FRAME');
       this.#lifecycle.finish(slot, REASON_FRAME);

@@ -40,6 +40,8 @@ export interface Kept {
   readonly call: RecordedCall;
   /** The guest's functions that it was in, the innermost first. */
   readonly frames: readonly string[];
+  /** All that the instance was given, as `Tape.read` gives it; null if nobody wants to know. */
+  readonly tape: Uint8Array<ArrayBuffer> | null;
 }
 
 /** What happens to connections and the guest, for those who watch. Null costs nothing. */

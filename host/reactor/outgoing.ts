@@ -33,7 +33,7 @@ export class Outgoing {
   }
 
   #dial(slot: number): void {
-    const { connections, facts, headers, outbound, upstreams } = this.#parts;
+    const { connections, facts, outbound, upstreams } = this.#parts;
     const base = slot * COLUMNS;
     const upstream = this.#table[base + LISTENER]!;
     const proxied = outbound.directory?.isProxied(upstream) === true;
@@ -42,10 +42,15 @@ export class Outgoing {
       handle: this.#table[base + HANDLE]!,
       upstream,
       parent: this.#ties[slot * TIES + PARENT]!,
-      added: new TextDecoder().decode(headers.of(slot, this.#table[base + HEADER_BYTES]!)),
+      added: this.#added(slot),
       peer: parent < 0 ? '' : facts.peerAddress(parent),
       local: parent < 0 ? '' : String(facts.property(parent, 'local') ?? ''),
     });
+  }
+
+  #added(slot: number): string {
+    const length = this.#table[slot * COLUMNS + HEADER_BYTES]!;
+    return length === 0 ? '' : new TextDecoder().decode(this.#parts.headers.of(slot, length));
   }
 
   /** The handle of the connection in whose favour it was made; 0 if there is none, or not any more. */

@@ -96,9 +96,11 @@ export class Splicing {
     const table = this.#table;
     const partner = this.#partnerOf(slot);
     const base = partner * COLUMNS;
-    // In a moment they are the guest's.
+    // When the partner is over they are the guest's. It may take its time; what comes until then waits in the kernel.
     if (partner < 0 || (table[base + FLAGS]! & GONE) !== 0) {
       if (total > held) this.#backlog.hold(slot, window + held, total - held);
+      table[slot * COLUMNS + FLAGS]! |= PAUSED;
+      this.#flow.watch(slot);
       return;
     }
     if (held > 0) this.#backlog.retain(slot, window, held, total, total);

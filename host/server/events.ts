@@ -2,7 +2,7 @@
 // where they come from.
 
 import { EventEmitter } from 'node:events';
-import type { CrashFiles, CrashObserver } from '../crashes/crash-files.ts';
+import type { CallFiles, CrashObserver, RecordingFiles } from '../crashes/crash-files.ts';
 import { messageOf } from '../errors.ts';
 import type { Refused } from '../listen/peer/refusals.ts';
 import type { Policy } from '../policy.ts';
@@ -59,7 +59,8 @@ export class ServerLog implements EngineObserver, CrashObserver {
   readonly #maps = new SourceMaps();
   readonly #tickMs: number;
   readonly #policy: Policy;
-  #crashes: CrashFiles | null = null;
+  #crashes: CallFiles | null = null;
+  #recordings: RecordingFiles | null = null;
   #module = '';
 
   /**
@@ -76,13 +77,15 @@ export class ServerLog implements EngineObserver, CrashObserver {
   }
 
   /**
-   * From now on it is kept in this folder in what the guest fails.
-   * @throws WasmpollError ERR_OPTION when the folder is none
+   * From now on it is kept in these folders in what the guest fails: callbacks, and all that an instance was given.
+   * @throws WasmpollError ERR_OPTION when a folder is none
    */
-  async keepCrashes(folder: string): Promise<void> {
+  async keepCrashes(crashes: string | undefined, recordings: string | undefined): Promise<void> {
+    if (crashes === undefined && recordings === undefined) return;
     // Few servers keep crashes, and all start as fast as they can.
-    const { CrashFiles } = await import('../crashes/crash-files.ts');
-    this.#crashes = new CrashFiles(folder, this);
+    const { CRASH, CrashFiles, RECORDING } = await import('../crashes/crash-files.ts');
+    if (crashes !== undefined) this.#crashes = new CrashFiles(crashes, CRASH, this);
+    if (recordings !== undefined) this.#recordings = new CrashFiles(recordings, RECORDING, this);
   }
 
   /** Lines that the limit has left out. */
@@ -131,10 +134,12 @@ export class ServerLog implements EngineObserver, CrashObserver {
   restart({ why, callback, connection, peer, place, crash }: Failure): void {
     const source = place === null ? null : this.#maps.lineAt(place);
     if (crash !== null) {
-      const { call, frames } = crash;
+      const { call, frames, tape } = crash;
       const module = { name: this.#module, sha256: call.sha256 };
       const policy = this.#policy;
-      this.#crashes?.take({ module, reason: why, source, frames, connection, policy, call });
+      const kept = { module, reason: why, source, frames, connection, policy, call };
+      this.#crashes?.take(kept);
+      if (tape !== null) this.#recordings?.take({ ...kept, tape });
     }
     if (this.#limit.admit()) {
       const fields = Object.entries({ reason: why, callback, source, id: connection, peer });

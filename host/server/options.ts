@@ -50,6 +50,12 @@ export interface ServeOptions {
    * sent, for `wasmpoll replay`. At most ten files, the same once a minute. Off by default.
    */
   crashFolder?: string;
+  /**
+   * A folder that is there, for development: with each failure all is kept in it that the instance was given from its
+   * start on, at most 16 MiB, with what users have sent and the configuration. Noting it costs time in each callback, and
+   * each worker 16 MiB. Off by default.
+   */
+  recordFolder?: string;
   /** Counts how long callbacks take, and connections last: `stats().histograms`. False by default. */
   histograms?: boolean;
   /** Begins the drain, as `close()` does. */
@@ -69,7 +75,8 @@ export interface SwapOptions {
 
 const OPTIONS = [
   ...['protocol', 'listen', 'workers', 'policy', 'config', 'store', 'topics'],
-  ...['upstreams', 'crashFolder', 'histograms', 'signal', 'logger', 'logData'],
+  ...['upstreams', 'crashFolder', 'recordFolder', 'histograms', 'signal'],
+  ...['logger', 'logData'],
 ];
 
 /** @throws WasmpollError ERR_OPTION, naming the option and what it must be */
@@ -105,9 +112,11 @@ export function checkOptions(options: ServeOptions): void {
   if (options.logData !== undefined && typeof options.logData !== 'boolean') {
     bad('logData must be true or false');
   }
-  const { crashFolder } = options;
-  if (crashFolder !== undefined && (typeof crashFolder !== 'string' || crashFolder === '')) {
-    bad('crashFolder must be the path of a folder');
+  const { crashFolder, recordFolder } = options;
+  for (const [name, folder] of Object.entries({ crashFolder, recordFolder })) {
+    if (folder !== undefined && (typeof folder !== 'string' || folder === '')) {
+      bad(`${name} must be the path of a folder`);
+    }
   }
   if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) {
     bad('signal must be an AbortSignal');

@@ -45,9 +45,9 @@ async function start(
   const specs = parseAll(options.listen);
   // Listeners with TLS may come later, and the window cannot grow then.
   const policy = securePolicy(fitting);
-  const { crashFolder = null } = options;
+  const { crashFolder, recordFolder } = options;
   const log = new ServerLog(policy, options.logger, options.logData);
-  if (crashFolder !== null) await log.keepCrashes(crashFolder);
+  await log.keepCrashes(crashFolder, recordFolder);
   const listening = openListening(native, policy, log, specs);
   signal?.throwIfAborted();
   const listen = await listening.prepare(options.listen);
@@ -61,13 +61,15 @@ async function start(
   const routed = outside.hasStore;
   const { histograms = false } = options;
   const { table: listeners, peers, tls } = listening;
-  const records = crashFolder !== null;
-  const dialer = outside.openDialer(native);
-  const shares = { listeners, peers, routed, histograms, tls, records, dialer };
-  const common = makeCommon(native, policy, shares);
-  const own = new OwnSeat(common, policy, log, outside);
+  const recordings = recordFolder !== undefined;
+  const records = recordings || crashFolder !== undefined;
+  let own: OwnSeat | null = null;
   let engine: Engine | null = null;
   try {
+    const dialer = outside.openDialer(native);
+    const shares = { listeners, peers, routed, histograms, tls, records, recordings, dialer };
+    const common = makeCommon(native, policy, shares);
+    own = new OwnSeat(common, policy, log, outside);
     await unlessAborted(signal, own.start());
     signal?.throwIfAborted();
     engine =
@@ -84,7 +86,7 @@ async function start(
   } catch (error) {
     listening.abandon();
     await engine?.close();
-    await own.close();
+    await (own ?? outside).close();
     listening.close();
     throw error;
   }

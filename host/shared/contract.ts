@@ -50,9 +50,11 @@ export interface SharedSeat {
   bind(log: Uint8Array, block: Int32Array): void;
   /**
    * What the record at `at` of the log would meet now: STATUS_OK, or STATUS_LIMIT for what is over a bound:
-   * a JOIN (maxJoins, groupBytes), a retained PUBLISH with data (groupBytes, the message it replaces
-   * deducted), a store record that is routed (queueBytes of that seat). Nothing changes, and `commit` does
-   * not look again. Joining once more costs nothing.
+   * a JOIN (maxJoins, groupBytes), a retained PUBLISH with data (groupBytes, and three quarters of it for all
+   * that is retained), a store record that is routed (queueBytes of that seat). Nothing changes, and `commit`
+   * does not look again. Joining once more costs nothing. After a JOIN as much of groupBytes must be left as
+   * the connection's other memberships would be charged alone: it takes no more than it leaves. Of a retained
+   * message the one that it replaces is deducted, and one that adds nothing is not refused.
    * @param joins joins of the same connection that stand before it in the log
    */
   check(at: number, joins: number): number;

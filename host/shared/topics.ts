@@ -52,6 +52,16 @@ export class Topics {
     return chargeOfMember(name) + share + (this.#names.has(groupOf(name)) ? 0 : chargeOf(name));
   }
 
+  /** What the memberships of a connection would be charged if they were all there is. */
+  own(seat: number, handle: number): number {
+    return this.#lists(seat)
+      .flatMap((list) => list.get(handle) ?? [])
+      .reduce(
+        (sum, { name }) => sum + chargeOfMember(name) + chargeOfShare(name) + chargeOf(name),
+        0,
+      );
+  }
+
   /** @param quiet what is retained does not follow; what follows a join before goes on */
   join(
     seat: number,

@@ -28,6 +28,8 @@ const {
   OP_PUBLISH,
 } = Records;
 
+/** Of all that there is room for, what retained messages may take: the rest is for who joins. */
+const KEPT_SHARE = 0.75;
 /** Stands for no seat. */
 const NOBODY = -1;
 
@@ -144,21 +146,24 @@ export class Twin implements Shared {
 
   #check({ seat }: Place, asked: Asked, joins: number): number {
     const { op, handle, flags } = asked;
-    const group = (charge: number) =>
-      this.#groupBytes + charge <= this.#limits.groupBytes ? STATUS_OK : STATUS_LIMIT;
+    const { groupBytes } = this.#limits;
+    const status = (fits: boolean) => (fits ? STATUS_OK : STATUS_LIMIT);
     if (op === OP_JOIN) {
       const name = nameOf(asked);
       if (this.#topics.member(seat, handle, name) !== undefined) return STATUS_OK;
       if (this.#topics.joins(seat, handle) + joins >= this.#limits.maxJoins) return STATUS_LIMIT;
-      return group(this.#topics.charge(seat, handle, name));
+      const left = groupBytes - this.#groupBytes - this.#topics.charge(seat, handle, name);
+      return status(left >= this.#topics.own(seat, handle));
     }
     if (op === OP_PUBLISH) {
       const data = dataOf(asked).length;
       if ((flags & FLAG_RETAIN) === 0 || data === 0) return STATUS_OK;
-      return group(this.#retained.charge(asked.name, data));
+      const charge = this.#retained.charge(asked.name, data);
+      const fits = this.#retained.bytes + charge <= groupBytes * KEPT_SHARE;
+      return status(charge <= 0 || (fits && this.#groupBytes + charge <= groupBytes));
     }
     const route = isStore(op) ? this.#places.get(this.#storeSeat) : undefined;
-    return route === undefined || route.queue.fits(chargeOf(asked)) ? STATUS_OK : STATUS_LIMIT;
+    return status(route === undefined || route.queue.fits(chargeOf(asked)));
   }
 
   #perform(place: Place, asked: Asked, now: number): number {

@@ -24,15 +24,13 @@ import {
 import type { Peer } from './peer.ts';
 import { Peers } from './peers.ts';
 import { Program } from './program.ts';
+import { makeNotes, recordingsOf } from './recordings.ts';
 import type { Upstream } from './upstream.ts';
 import { Upstreams } from './upstreams.ts';
 
 export { StoreError, WasmpollError } from '../errors.ts';
-export type { GuestMetric, GuestMetrics, Histogram, Snapshot } from '../memory/counts/stats.ts';
-export type { ModuleSource } from '../module/protocol-module.ts';
 export type { Policy } from '../policy.ts';
 export type { Failure } from '../reactor/observer.ts';
-export type { SharedCounts } from '../shared/counts.ts';
 export type { Inspection } from './inspection.ts';
 export type { ConnectOptions, HarnessOptions, HarnessStats, LogLine } from './options.ts';
 export { Peer } from './peer.ts';
@@ -89,12 +87,13 @@ export class Harness {
   /** Use `harness()`. */
   constructor(
     module: Awaited<ReturnType<typeof loadModule>>,
-    { policy, config, buffer, random, wallClock, engines, upstreams }: HarnessGround,
+    { policy, config, buffer, random, wallClock, engines, upstreams, record }: HarnessGround,
   ) {
     this.#policy = policy;
     this.#module = module;
     this.#config = config;
-    const limit = new RateLimit(policy.logLinesPerSecond, () => this.#now);
+    const now = (): number => this.#now;
+    const limit = new RateLimit(policy.logLinesPerSecond, now);
     const observer: Observer = {
       open: (connection) => this.#peers.opened(connection),
       data: null,
@@ -108,30 +107,31 @@ export class Harness {
       log: (level, text) => limit.admit() && this.logs.push({ level, text }) > 0,
     };
     const own = { wake: () => this.#reactor.wake(), settle: () => this.settle() };
-    this.#program = new Program(policy, () => this.#now, own, engines, this);
+    this.#program = new Program(policy, now, own, engines, this);
     this.store = this.#program.store;
     this.#entrance = new Entrance(this.#kernel, this.#peers, buffer, own.settle);
+    const { modes } = this.#entrance;
     this.#upstreams = new Upstreams(upstreams, {
-      ...{ kernel: this.#kernel, peers: this.#peers, buffer, now: () => this.#now },
-      settle: own.settle,
-      answer: (handle, fd) => this.#reactor.answer(handle, fd),
+      ...{ ...own, now, kernel: this.#kernel, peers: this.#peers, buffer, modes },
+      answer: (...given) => this.#reactor.answer(...given),
     });
     this.#reactor = new Reactor({
-      kernel: this.#kernel,
-      module: { ...module, config },
-      policy,
-      observer,
-      now: () => this.#now,
-      wallNow: () => wallClock + this.#now,
-      random,
+      ...{ kernel: this.#kernel, module: { ...module, config }, policy, observer, now },
+      ...{ wallNow: () => wallClock + this.#now, random },
       listeners: this.#entrance.buffer,
-      tls: { place: { id: 1, seat: 0 }, seat: this.#kernel.seat, modes: this.#entrance.modes },
+      tls: { place: { id: 1, seat: 0 }, seat: this.#kernel.seat, modes },
       buffer,
       seat: this.#program.seat,
       routed: engines.store !== undefined,
+      ...(record && makeNotes(policy, buffer)),
       upstreams: this.#upstreams.access,
       signalled: () => this.#reactor.openHanded(),
     });
+  }
+
+  /** With the option `record`: texts for `replayRecording`, one for each failure; the same once a minute. */
+  get recordings(): readonly string[] {
+    return recordingsOf(this.failures, this.#module.name, this.#policy);
   }
 
   /** The virtual clock, in milliseconds. */
@@ -243,7 +243,7 @@ export class Harness {
     this.settle();
   }
 
-  /** Runs turns until nothing is ready. Every other method does so itself. */
+  /** Runs turns until nothing is ready, as every other method does. */
   settle(): void {
     if (this.#settling) return;
     this.#settling = true;

@@ -2,6 +2,15 @@
 // Node.
 
 export { type Crash, readCrash } from '../crashes/crash.ts';
+export { type CrashRecording, isRecording, readRecording } from '../crashes/recorded-crash.ts';
+export type { GuestMetric, GuestMetrics, Histogram, Snapshot } from '../memory/counts/stats.ts';
+export type { ModuleSource } from '../module/protocol-module.ts';
+export type { SharedCounts } from '../shared/counts.ts';
 export * from './harness.ts';
-export { type Replayed, replay } from './replay.ts';
+export {
+  type Replayed,
+  type ReplayedRecording,
+  replay,
+  replayRecording,
+} from './replay.ts';
 export { Upstream, type UpstreamOptions, UpstreamPeer } from './upstream.ts';

@@ -41,6 +41,8 @@ export interface HarnessOptions {
   wallClock?: number;
   /** Where connections are kept; ArrayBuffer by default, which every page has. */
   buffer?: BufferConstructor;
+  /** Notes all that the guest is given: `Harness.recordings`. False by default. */
+  record?: boolean;
 }
 
 /** What another module comes with. */
@@ -90,11 +92,12 @@ export interface HarnessGround {
   readonly wallClock: number;
   readonly engines: Engines;
   readonly upstreams: UpstreamsOptions;
+  readonly record: boolean;
 }
 
 /** @throws WasmpollError ERR_POLICY or ERR_OPTION */
 export function resolveOptions(options: HarnessOptions): HarnessGround {
-  const { buffer = ArrayBuffer, seed = 1, wallClock = WALL_CLOCK } = options;
+  const { buffer = ArrayBuffer, seed = 1, wallClock = WALL_CLOCK, record = false } = options;
   const small = { maxConnections: 64, poolBytes: 16 * 1024 * 1024, logLinesPerSecond: 1_000_000 };
   const policy = resolvePolicy({ ...small, ...options.policy });
   const config = configBytes(options.config);
@@ -102,7 +105,7 @@ export function resolveOptions(options: HarnessOptions): HarnessGround {
   if (store !== undefined && !(store instanceof TestStore)) throw wrong('store', 'TestStore');
   if (topics !== undefined && !(topics instanceof TestBus)) throw wrong('topics', 'TestBus');
   const engines = { store, topics };
-  return { policy, config, buffer, random: seeded(seed), wallClock, engines, upstreams };
+  return { policy, config, buffer, random: seeded(seed), wallClock, engines, upstreams, record };
 }
 
 const wrong = (option: string, what: string): WasmpollError =>

@@ -1,8 +1,11 @@
-// Replay: a crash file is played again on a harness. It knows the order of the steps; what the file says is crash.ts's.
+// Replay: a crash file is played again on a harness, and a recording to an instance alone. It knows the order of the
+// steps; what the files say is crash.ts's and recorded-crash.ts's.
 
 import { type Crash, isCut, readCrash } from '../crashes/crash.ts';
+import { type CrashRecording, readRecording } from '../crashes/recorded-crash.ts';
 import { WasmpollError } from '../errors.ts';
-import type { ModuleSource } from '../module/protocol-module.ts';
+import { play } from '../guest/recording/player.ts';
+import { loadModule, type ModuleSource } from '../module/protocol-module.ts';
 import { type Harness, harness } from './harness.ts';
 
 export interface Replayed {
@@ -54,6 +57,40 @@ export async function replay(
   network.repeat(connection, call);
   const found = [...network.traps];
   return { reproduced: found.includes(expected), expected, found, harness: network };
+}
+
+export interface ReplayedRecording extends Omit<Replayed, 'harness'> {
+  /** Where the guest did another thing than it had done, in words; null if it did all the same. */
+  readonly diverged: string | null;
+  /** Lines that it has logged. */
+  readonly logs: readonly { readonly level: number; readonly text: string }[];
+}
+
+/**
+ * Gives an instance all that another one was given, from its start to the callback in which that one failed. Host
+ * functions answer what they have answered. A guest that hung hangs again, and this with it.
+ * @param recording the text of the file
+ * @throws WasmpollError ERR_OPTION for what is no recording, or not all of one; ERR_MODULE for another module
+ */
+export async function replayRecording(
+  recording: string | CrashRecording,
+  source: ModuleSource,
+): Promise<ReplayedRecording> {
+  const read = typeof recording === 'string' ? readRecording(recording) : recording;
+  const { module, reason: expected, policy, entries, complete, callback } = read;
+  if (!complete) {
+    throw new WasmpollError(
+      'ERR_OPTION',
+      'the recording lacks its end: the instance was given more than there is room for',
+    );
+  }
+  await checkModule(source, module);
+  const played = play(await loadModule(source, policy, module.name), policy, entries);
+  const { failure, diverged, logs } = played;
+  const found = failure === null ? [] : [failure];
+  // Of on_start the server says more than why it has failed.
+  const reproduced = failure !== null && expected.endsWith(failure) && played.callback === callback;
+  return { reproduced, expected, found, diverged, logs };
 }
 
 async function checkModule(source: ModuleSource, { name, sha256 }: Crash['module']): Promise<void> {

@@ -57,10 +57,10 @@ export class Admission {
     return total < this.most && chosen?.holdings.hand(fd, listener) === true;
   }
 
-  /** Whether those who are there, with those whom they have asked for, are not too many. */
-  get hasRoom(): boolean {
+  /** Whether those who are there, with those whom they have asked for, and so many more are not too many. */
+  hasRoom(more: number): boolean {
     const { open, draining } = this.#seats();
-    let total = 0;
+    let total = more;
     for (const { holdings } of [...open, ...draining]) total += holdings.load;
     return total <= this.most;
   }

@@ -107,17 +107,20 @@ export interface Common {
   readonly histograms: boolean;
   /** It is noted what callbacks are given, in case that they fail. */
   readonly records: boolean;
+  /** And all that instances are given, from their start on. */
+  readonly recordings: boolean;
 }
 
 export const makeCommon = (
   native: Native,
   limits: SharedLimits,
   options: Pick<Common, 'listeners' | 'peers' | 'routed' | 'histograms'> &
-    Partial<Pick<Common, 'tls' | 'records' | 'dialer'>>,
+    Partial<Pick<Common, 'tls' | 'records' | 'recordings' | 'dialer'>>,
 ): Common => ({
   tls: null,
   dialer: null,
   records: false,
+  recordings: false,
   ...options,
   native,
   shared: native.shared(limits),

@@ -4,6 +4,7 @@
 import { REASON_SHUTDOWN } from '../../assembly/abi.ts';
 import { WasmpollError } from '../errors.ts';
 import { CallRecord } from '../guest/call-record.ts';
+import { Recorder } from '../guest/recording/recorder.ts';
 import { drainEventFd, makeEventFd } from '../kernel/event-fd.ts';
 import { monotonicMs } from '../kernel/monotonic.ts';
 import type { Native, NativeEpoll } from '../kernel/native.ts';
@@ -70,8 +71,14 @@ export class InThread implements Engine {
         return true;
       }),
     };
-    this.#calls = common.dialer?.seat((...given) => this.#answer(...given)) ?? null;
-    if (common.dialer !== null) common.dialer.hasRoom = () => this.#load <= this.#most;
+    this.#calls =
+      common.dialer?.seat({
+        give: (...given) => this.#answer(...given),
+        // Whoever waits no more has cancelled it: there is no message that could be late.
+        waits: () => true,
+        seen: () => undefined,
+      }) ?? null;
+    if (common.dialer !== null) common.dialer.hasRoom = (more) => this.#load + more <= this.#most;
     const epoll = native.epoll();
     try {
       this.#reactor = this.#makeReactor(module, policy, epoll);
@@ -88,7 +95,8 @@ export class InThread implements Engine {
   }
 
   #makeReactor(module: GuestModule, policy: Policy, epoll: NativeEpoll): Reactor {
-    const { native, shared, listeners, peers, routed, histograms, tls, records } = this.#common;
+    const { native, shared, listeners, peers, routed, histograms, tls } = this.#common;
+    const { records, recordings } = this.#common;
     const eventFd = makeEventFd(native);
     shared.open(this.#seat, eventFd);
     epoll.add(eventFd, native.constants.EPOLLIN, 0, 0);
@@ -106,6 +114,7 @@ export class InThread implements Engine {
       seat: shared.seat(this.#seat),
       routed,
       record: records ? CallRecord.make(policy) : null,
+      recorder: recordings ? Recorder.make() : null,
       histograms,
       tls: tlsAccess(native, tls, this.#seat),
       signalled: () => {
@@ -123,6 +132,7 @@ export class InThread implements Engine {
     return {
       share: dialer.share,
       seat: this.#seat,
+      room: calls.room,
       dial,
       cancel: (handle) => calls.cancel(handle),
     };

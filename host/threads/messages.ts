@@ -23,6 +23,8 @@ export interface WorkerData {
   readonly histograms: boolean;
   /** For a CallRecord; null if nothing is noted. */
   readonly record: SharedArrayBuffer | null;
+  /** For a Tape; null if nothing is noted. */
+  readonly tape: SharedArrayBuffer | null;
   /** For a ListenerTable, and for Headers. */
   readonly listeners: SharedArrayBuffer;
   readonly headers: SharedArrayBuffer;

@@ -5,6 +5,7 @@ import type { MessagePort } from 'node:worker_threads';
 import { REASON_SHUTDOWN } from '../../assembly/abi.ts';
 import { messageOf } from '../errors.ts';
 import { CallRecord } from '../guest/call-record.ts';
+import { Recorder } from '../guest/recording/recorder.ts';
 import { drainEventFd } from '../kernel/event-fd.ts';
 import { monotonicMs } from '../kernel/monotonic.ts';
 import type { Native } from '../kernel/native.ts';
@@ -15,6 +16,9 @@ import type { UpstreamAccess } from '../upstreams/contract.ts';
 import type { FromWorker, ToWorker, WorkerData } from './messages.ts';
 import { OwnLoop } from './own-loop.ts';
 import { WorkerObserver } from './worker-observer.ts';
+
+/** Requests on their way to the server's thread; a guest that asks for more is told LIMIT. */
+const MOST_UNSEEN = 1024;
 
 /** Serves the seat for as long as the thread lives; tells it when it cannot. */
 export function serveSeat(port: MessagePort, native: Native, data: WorkerData): void {
@@ -58,6 +62,7 @@ class SeatWorker {
       control,
       metrics: data.metrics,
       record: data.record === null ? null : new CallRecord(data.record, data.policy),
+      recorder: data.tape === null ? null : Recorder.on(data.tape),
       listeners: data.listeners,
       headers: data.headers,
       peers: data.peers,
@@ -82,10 +87,17 @@ class SeatWorker {
   // Connections are made in the server's own thread.
   #upstreams({ upstreams: share, shared }: WorkerData): UpstreamAccess | null {
     if (share === null) return null;
+    const { answers } = this.#control;
     return {
       share,
       seat: shared.seat,
-      dial: (request) => this.#tell({ kind: 'dial', request }),
+      get room() {
+        return MOST_UNSEEN - answers.unseen;
+      },
+      dial: (request) => {
+        answers.asked();
+        this.#tell({ kind: 'dial', request });
+      },
       cancel: (handle) => this.#tell({ kind: 'cancel', handle }),
     };
   }

@@ -51,7 +51,7 @@ export class Supervisor implements Engine {
       draining: this.#retired.keys(),
     }));
     this.#threads = new SpareThread(common.native);
-    if (common.dialer !== null) common.dialer.hasRoom = () => this.#admission.hasRoom;
+    if (common.dialer !== null) common.dialer.hasRoom = (more) => this.#admission.hasRoom(more);
     this.roster = new SeatRoster(common, () => this.#all);
     this.#tally = new Tally((errno) => common.native.errorName(errno));
   }

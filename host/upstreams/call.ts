@@ -8,17 +8,23 @@ import { Shaking } from './shaking.ts';
 
 /** So long an attempt is alone before the next begins beside it; RFC 8305, 5. */
 const ATTEMPT_DELAY_MS = 250;
+/** Side by side. Each takes a descriptor; one that gives way to a third has had twice the time above. */
+const MOST_ATTEMPTS = 2;
+/** A queue that is full has room as soon as its server gets a turn; it is looked at again later and later. */
+const FIRST_PAUSE_MS = 2;
+const LONGEST_PAUSE_MS = 100;
 /** And so long once it is connected: a handshake takes two or three times as long as that did. */
 const HANDSHAKE_DELAY_MS = 1000;
 
-/** What a call is made with. */
+/** What calls are made with. */
 export interface Calls {
   readonly native: Native;
   readonly upstreams: Upstreams;
   readonly keepaliveMs: number;
-  /** Tells seats from one another. */
-  readonly seat: number;
-  readonly hasRoom: () => boolean;
+  /** Attempts that are beside another of the same call. */
+  beside: number;
+  /** Whether there is room for so many descriptors more, those of calls not counted. */
+  readonly hasRoom: (more: number) => boolean;
   /** Has `told` called when it is known what became of an attempt. @returns −errno if it cannot */
   readonly watch: (fd: number, call: Call) => number;
   /** What it is to be called for from here on: when there is room for output, or else when there is input. */
@@ -28,39 +34,52 @@ export interface Calls {
 
 export class Call {
   readonly #calls: Calls;
+  readonly #seat: number;
   readonly #request: DialRequest;
   readonly #answer: (fd: number, session: number) => void;
   readonly #shaking: Shaking;
   /** Those that were not tried yet, in order. */
-  #endpoints: readonly Endpoint[] = [];
-  /** What is on its way, by its descriptor. */
+  #endpoints: Endpoint[] = [];
+  /** Those whose queues are full. */
+  #full: Endpoint[] = [];
+  #pauseMs = FIRST_PAUSE_MS;
+  /** What is on its way, by its descriptor; the oldest is the first. */
   readonly #attempts = new Map<number, Endpoint>();
   #failure: DialFailure = 'unreachable';
   #over = false;
   #deadline: NodeJS.Timeout | undefined;
   #next: NodeJS.Timeout | undefined;
 
-  /** @param answer is called once, unless it is cancelled, and later than `start` */
-  constructor(calls: Calls, request: DialRequest, answer: (fd: number, session: number) => void) {
+  /**
+   * @param seat tells seats from one another
+   * @param answer is called once, unless it is cancelled, and later than `start`
+   */
+  constructor(
+    calls: Calls,
+    seat: number,
+    request: DialRequest,
+    answer: (fd: number, session: number) => void,
+  ) {
     this.#calls = calls;
+    this.#seat = seat;
     this.#request = request;
     this.#shaking = new Shaking(calls, request);
     this.#answer = answer;
   }
 
   start(): void {
-    const { upstreams, hasRoom, seat } = this.#calls;
+    const { upstreams, hasRoom, beside } = this.#calls;
     const { upstream, added, parent } = this.#request;
     upstreams.dialing(upstream);
     this.#deadline = setTimeout(
       () => this.#finish(-1, 'timeout'),
       upstreams.connectTimeoutMs(upstream),
     );
-    if (!hasRoom()) {
+    if (!hasRoom(beside)) {
       queueMicrotask(() => this.#finish(-1, 'resources'));
       return;
     }
-    const resolved = upstreams.resolve(upstream, added, `${seat}/${parent}`);
+    const resolved = upstreams.resolve(upstream, added, `${this.#seat}/${parent}`);
     if (resolved instanceof Promise) void resolved.then((found) => this.#resolved(found));
     else this.#resolved(resolved);
   }
@@ -71,39 +90,68 @@ export class Call {
       queueMicrotask(() => this.#finish(-1, found));
       return;
     }
-    this.#endpoints = found;
+    this.#endpoints = [...found];
     this.#tryNext();
   }
 
   #tryNext(): void {
     clearTimeout(this.#next);
-    const [endpoint, ...rest] = this.#endpoints;
-    this.#endpoints = rest;
-    if (endpoint === undefined) {
-      if (this.#attempts.size === 0) queueMicrotask(() => this.#finish(-1, this.#failure));
+    if (this.#endpoints.length === 0) this.#tryFull();
+    else if (this.#attempts.size > 0 && !this.#calls.hasRoom(this.#calls.beside + 1)) {
+      this.#later(ATTEMPT_DELAY_MS);
+    } else if (!this.#makeWay()) this.#later(HANDSHAKE_DELAY_MS);
+    else this.#try(this.#endpoints.shift()!);
+  }
+
+  // The oldest gives way, but not one that has answered, and is amid its handshake.
+  #makeWay(): boolean {
+    if (this.#attempts.size < MOST_ATTEMPTS) return true;
+    const oldest = [...this.#attempts.keys()].find((fd) => !this.#shaking.has(fd));
+    if (oldest !== undefined) this.#hangUp(oldest);
+    return oldest !== undefined;
+  }
+
+  #tryFull(): void {
+    if (this.#full.length > 0) {
+      const ms = this.#pauseMs;
+      this.#pauseMs = Math.min(LONGEST_PAUSE_MS, 2 * ms);
+      this.#next = setTimeout(() => {
+        this.#endpoints = this.#full.splice(0);
+        this.#tryNext();
+      }, ms);
+    } else if (this.#attempts.size === 0) {
+      queueMicrotask(() => this.#finish(-1, this.#failure));
+    }
+  }
+
+  #try(endpoint: Endpoint): void {
+    const fd = this.#connect(endpoint);
+    if (fd === -this.#calls.native.constants.EAGAIN) {
+      this.#full.push(endpoint);
+      this.#tryNext();
       return;
     }
-    const fd = this.#connect(endpoint);
     if (fd < 0) {
       this.#failed(endpoint, this.#failureOf(fd));
       return;
     }
-    this.#attempts.set(fd, endpoint);
-    if (rest.length > 0) this.#later(ATTEMPT_DELAY_MS);
+    this.#note(() => this.#attempts.set(fd, endpoint));
+    if (this.#endpoints.length + this.#full.length > 0) this.#later(ATTEMPT_DELAY_MS);
     const watched = this.#calls.watch(fd, this);
     if (watched < 0) this.#drop(fd, this.#failureOf(watched));
+  }
+
+  // Attempts change.
+  #note(change: () => unknown): void {
+    const before = Math.max(0, this.#attempts.size - 1);
+    change();
+    this.#calls.beside += Math.max(0, this.#attempts.size - 1) - before;
   }
 
   #connect(endpoint: Endpoint): number {
     const { native, keepaliveMs } = this.#calls;
     if ('path' in endpoint) return native.connectUnix(endpoint.path);
-    let fd: number;
-    try {
-      fd = native.connectTcp(endpoint.address, endpoint.port);
-    } catch {
-      // The interface that the address names is not there.
-      return -native.constants.EINVAL;
-    }
+    const fd = native.connectTcp(endpoint.address, endpoint.port);
     if (fd < 0) return fd;
     const result = setStreamOptions(native, fd, keepaliveMs);
     if (result < 0) native.close(fd);
@@ -123,7 +171,7 @@ export class Call {
     else if (!this.#shaking.begin(fd, this.#attempts.get(fd)!)) this.#finish(fd, 'connected');
     else {
       clearTimeout(this.#next);
-      if (this.#endpoints.length > 0) this.#later(HANDSHAKE_DELAY_MS);
+      if (this.#endpoints.length + this.#full.length > 0) this.#later(HANDSHAKE_DELAY_MS);
       this.#shake(fd);
     }
   }
@@ -155,7 +203,7 @@ export class Call {
   }
 
   #hangUp(fd: number): void {
-    this.#attempts.delete(fd);
+    this.#note(() => this.#attempts.delete(fd));
     this.#shaking.drop(fd);
     this.#calls.unwatch(fd);
     this.#calls.native.reset(fd);
@@ -188,10 +236,11 @@ export class Call {
         const why = this.#shaking.has(fd) ? 'in its TLS handshake' : '';
         upstreams.tried(upstream, endpoint, 'timeout', why);
       }
+      for (const endpoint of this.#full) upstreams.tried(upstream, endpoint, 'timeout');
     }
     const session = this.#shaking.take(fd);
     if (won !== undefined) {
-      this.#attempts.delete(fd);
+      this.#note(() => this.#attempts.delete(fd));
       this.#calls.unwatch(fd);
       upstreams.tried(upstream, won, null);
     }

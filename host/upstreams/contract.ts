@@ -46,8 +46,10 @@ export interface DialRequest {
   readonly local: string;
 }
 
-/** Whoever makes connections for one seat. Each request is answered once, unless it is cancelled. */
+/** Whoever makes connections for one seat. Each request is answered once, unless nobody waits for it. */
 export interface SeatDialer {
+  /** So many more requests can be made now. */
+  readonly room: number;
   /** One for the same handle that is not answered yet is the same request. */
   dial(request: DialRequest): void;
   /** The answer is not wanted any more; it may come all the same. */

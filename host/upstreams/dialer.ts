@@ -4,10 +4,13 @@
 import type { Epoll, Watcher } from '../kernel/contract.ts';
 import type { Native } from '../kernel/native.ts';
 import { EVENT } from '../kernel/rows.ts';
-import { Call, type Calls } from './call.ts';
-import type { DialRequest, SeatDialer, Upstreams } from './contract.ts';
+import type { Call, Calls } from './call.ts';
+import type { Upstreams } from './contract.ts';
 import { UpstreamCounts } from './counts.ts';
 import { Directory } from './directory.ts';
+import { SeatCalls, type SeatSide } from './seat-calls.ts';
+
+export type { SeatCalls } from './seat-calls.ts';
 
 // More wait in the kernel, which reports them again.
 const MOST_EVENTS = 64;
@@ -16,27 +19,22 @@ const AGAIN_MS = 1;
 /** So long handshakes may take in one turn: each has steps of 0.3 ms, and others wait for the thread. */
 const TURN_MS = 2;
 
-/**
- * Hands a connection to a seat, −1 for none, with the session of TLS that it has, 0 for none.
- * @returns false when the seat has no room for more now
- */
-type Give = (handle: number, fd: number, session: number) => boolean;
-
 interface Delivery {
-  readonly give: Give;
+  readonly seat: SeatCalls;
+  readonly side: SeatSide;
   readonly handle: number;
   readonly fd: number;
   readonly session: number;
 }
 
 export class Dialer {
-  /** Whether there is room for one more, of clients and upstreams together. */
-  hasRoom: () => boolean = () => true;
+  /** Whether there is room for so many more, of clients and upstreams together. */
+  hasRoom: (more: number) => boolean = () => true;
   /** What the upstreams are called. */
   readonly directory: Directory;
   readonly #native: Native;
   readonly #upstreams: Upstreams;
-  readonly #keepaliveMs: number;
+  readonly #ground: Calls;
   #epoll!: Epoll;
   /** Null as long as nothing can be asked for; there is no epoll then, either. */
   #watcher: Watcher | null = null;
@@ -53,7 +51,16 @@ export class Dialer {
     this.#native = native;
     this.#upstreams = upstreams;
     this.directory = new Directory(upstreams.share);
-    this.#keepaliveMs = keepaliveMs;
+    this.#ground = {
+      native,
+      upstreams,
+      keepaliveMs,
+      beside: 0,
+      hasRoom: (more) => this.hasRoom(more),
+      watch: (fd, call) => this.#watch(fd, call),
+      expect: (fd, output) => this.#expect(fd, output),
+      unwatch: (fd) => this.#unwatch(fd),
+    };
     if (upstreams.share.upstreams.length > 0) this.open();
   }
 
@@ -81,23 +88,15 @@ export class Dialer {
     return this.#upstreams.share;
   }
 
-  /** A seat's own way to it. @param give is called later, never by `dial` itself */
-  seat(give: Give): SeatCalls {
+  /** A seat's own way to it. Its `give` is called later, never by `dial` itself. */
+  seat(side: SeatSide): SeatCalls {
     this.#seatsEver += 1;
-    const calls: Calls = {
-      seat: this.#seatsEver,
-      native: this.#native,
-      upstreams: this.#upstreams,
-      keepaliveMs: this.#keepaliveMs,
-      hasRoom: () => this.hasRoom(),
-      watch: (fd, call) => this.#watch(fd, call),
-      expect: (fd, output) => this.#expect(fd, output),
-      unwatch: (fd) => this.#unwatch(fd),
-    };
-    const seat = new SeatCalls(
-      calls,
-      (handle, fd, session) => this.#deliver({ give, handle, fd, session }),
-      () => this.#forget(seat, give),
+    const seat: SeatCalls = new SeatCalls(
+      this.#ground,
+      this.#seatsEver,
+      side,
+      (handle, fd, session) => this.#deliver({ seat, side, handle, fd, session }),
+      () => this.#forget(seat),
     );
     this.#seats.add(seat);
     return seat;
@@ -133,7 +132,11 @@ export class Dialer {
   }
 
   #deliver(delivery: Delivery): void {
-    if (delivery.give(delivery.handle, delivery.fd, delivery.session)) return;
+    const { seat, side, handle, fd, session } = delivery;
+    if (side.give(handle, fd, session)) {
+      seat.answered(handle);
+      return;
+    }
     this.#undelivered.push(delivery);
     this.#again ??= setTimeout(() => {
       this.#again = undefined;
@@ -143,14 +146,14 @@ export class Dialer {
     }, AGAIN_MS);
   }
 
-  #forget(seat: SeatCalls, give: Give): void {
+  #forget(seat: SeatCalls): void {
     this.#seats.delete(seat);
-    const left = this.#undelivered.filter((delivery) => delivery.give === give);
+    const left = this.#undelivered.filter((delivery) => delivery.seat === seat);
     for (const { fd, session } of left) {
       this.drop(session);
       if (fd >= 0) this.#native.reset(fd);
     }
-    this.#undelivered = this.#undelivered.filter((delivery) => delivery.give !== give);
+    this.#undelivered = this.#undelivered.filter((delivery) => delivery.seat !== seat);
   }
 
   /** A session of TLS that was handed over, and that its seat has not taken; 0 for none. */
@@ -165,46 +168,5 @@ export class Dialer {
     if (this.#watcher === null) return;
     this.#watcher.close();
     this.#epoll.close();
-  }
-}
-
-/** What one seat has asked for. */
-export class SeatCalls implements SeatDialer {
-  readonly #calls: Calls;
-  readonly #answer: (handle: number, fd: number, session: number) => void;
-  readonly #forget: () => void;
-  /** By their handles. */
-  readonly #open = new Map<number, Call>();
-
-  constructor(
-    calls: Calls,
-    answer: (handle: number, fd: number, session: number) => void,
-    forget: () => void,
-  ) {
-    this.#calls = calls;
-    this.#answer = answer;
-    this.#forget = forget;
-  }
-
-  dial(request: DialRequest): void {
-    const { handle } = request;
-    if (this.#open.has(handle)) return;
-    const call = new Call(this.#calls, request, (fd, session) => {
-      this.#open.delete(handle);
-      this.#answer(handle, fd, session);
-    });
-    this.#open.set(handle, call);
-    call.start();
-  }
-
-  cancel(handle: number): void {
-    this.#open.get(handle)?.cancel();
-    this.#open.delete(handle);
-  }
-
-  /** The seat is gone: nothing is answered any more. Idempotent. */
-  close(): void {
-    for (const handle of [...this.#open.keys()]) this.cancel(handle);
-    this.#forget();
   }
 }

@@ -39,7 +39,9 @@ export function openOperator(contexts: Contexts, log: UpstreamLog): Operator {
       log.warn({ ...fields, ...reasons }, 'upstream: the target has failed, and rests');
     }
   };
-  return new Operator([], systemGround(monotonicMs), tell, contexts);
+  // A logger may throw: what has to be done for the connection is done first.
+  const later: Report = (...told) => queueMicrotask(() => tell(...told));
+  return new Operator([], systemGround(monotonicMs), later, contexts);
 }
 
 /**

@@ -9,6 +9,7 @@ import { crowd, evening, sharingHost } from '../../dist/test/helpers/delivery-de
 import { liveOutward } from '../../dist/test/helpers/dial-deaths.js';
 import { bundledModule, compiledGuest, scriptedModule } from '../../dist/test/helpers/guests.js';
 import { storm } from '../../dist/test/helpers/kills-under-load.js';
+import { mqttStorm } from '../../dist/test/helpers/mqtt-storm.js';
 import { respStorm } from '../../dist/test/helpers/resp-storm.js';
 import { sharingModule } from '../../dist/test/helpers/sharing.js';
 import { hostOfDeaths, live } from '../../dist/test/helpers/thread-deaths.js';
@@ -115,6 +116,18 @@ for (const kinds of [['end'], ['trap', 'trap', 'hang']]) {
   say(
     `${tenth} times ${kinds.join(', ')} in resp: ${commands} commands compared, ${lost} connections lost, ` +
       `${faults.length} faults`,
+  );
+  process.stdout.write(shown(faults));
+}
+for (const kinds of [['end'], ['trap', 'trap', 'hang']]) {
+  const options = { rounds: tenth, publishers: 6, subscribers: 6, workers: 2, seed, kinds };
+  const report = await mqttStorm(options);
+  const most = kinds.includes('end') ? 2 * tenth : 0;
+  const faults = [...report.faults, ...report.told];
+  failed ||= faults.length > 0 || report.lost > most;
+  say(
+    `${tenth} times ${kinds.join(', ')} in mqtt: ${report.acknowledged} messages acknowledged, ` +
+      `${report.compared} compared, ${report.lost} connections lost, ${faults.length} faults`,
   );
   process.stdout.write(shown(faults));
 }

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
 import { Author, childrenOf, hasCompiler, keyboard } from '../helpers/authors.ts';
@@ -141,6 +141,50 @@ test.serial('a trap leaves a crash file and its module, which are played again',
   const replayed = await author.run('replay', file, path.join('crashes', modules[0]!));
   t.is(replayed.code, 0, replayed.stdout + replayed.stderr);
   t.regex(replayed.stdout, /^reproduced: divide by zero/);
+});
+
+test.serial('with --record a fault comes again that a crash file does not hold', async (t) => {
+  const author = await Author.start(t);
+  const globals = author.text
+    .replace('const LONGEST_LINE', 'let lines = 0;\nconst LONGEST_LINE')
+    .replace('client.lines += 1;', 'lines += 1;\n    client.lines += 1 + 0 / (3 - lines);');
+  author.save(globals);
+  mkdirSync(path.join(author.folder, 'crashes'));
+  const running = await author.dev(t, { args: ['--record', '--crash-folder', 'crashes'] });
+  const [one, two] = [
+    await connect(running.address, { owner: t }),
+    await connect(running.address, { owner: t }),
+  ];
+  t.is(await answer(one, 'a'), '1 a\n');
+  t.is(await answer(two, 'b'), '1 b\n');
+  await one.send('c\n');
+  await running.written('stderr', /(?:was kept[\s\S]*){2}/);
+  running.kill('SIGINT');
+  await running.exited;
+  const files = readdirSync(path.join(author.folder, 'crashes')).sort();
+  t.deepEqual(files.slice(0, 2), ['crash-1.json', 'recording-1.jsonl']);
+  const [crash, recording, module] = files.map((name) => path.join('crashes', name));
+  t.is(statSync(path.join(author.folder, recording!)).mode & 0o777, 0o600);
+  const again = await author.run('replay', recording!, module!);
+  t.regex(again.stdout, /^reproduced: divide by zero in .*, in on_data\n {2}at src\/redis\.ts:\d+/);
+  t.is(again.code, 0, again.stderr);
+  const alone = await author.run('replay', crash!, module!);
+  t.regex(alone.stdout, /^not reproduced: .*wasmpoll dev --record keeps all that/s);
+  t.is(alone.code, 3);
+});
+
+test.serial('recordings have a folder of the project if there is no other', async (t) => {
+  const author = await Author.start(t);
+  author.change(/client\.lines \+= 1;/, 'client.lines += 1 / (1 - line.length);');
+  const running = await author.dev(t, { args: ['--record'] });
+  const client = await connect(running.address, { owner: t });
+  await client.send('a\n');
+  await running.written('stderr', /recording-1\.jsonl/);
+  running.kill('SIGINT');
+  await running.exited;
+  const records = path.join(author.folder, 'build', 'records');
+  t.is(statSync(records).mode & 0o777, 0o700);
+  t.is(readdirSync(records).length, 2, 'and the module');
 });
 
 test.serial('operators may ask how it is doing', async (t) => {

@@ -40,6 +40,15 @@ test('a flag without its value is refused by name', async (t) => {
   await misuse(t, ['--grace='], /--grace must be a time .*, got ''; see --help/);
 });
 
+test('with too few descriptors the start fails in one line, which says what to do', async (t) => {
+  for (const limit of [24, 30]) {
+    const prefix = ['sh', '-c', `ulimit -n ${limit}; exec "$@"`, 'sh'];
+    const line =
+      /there are too few file descriptors; raise their number, see ulimit -n 1024 \(EMFILE/;
+    refused(t, await runCli(listen, { prefix }), 1, line);
+  }
+});
+
 test('an argument too many is refused', async (t) => {
   await misuse(
     t,

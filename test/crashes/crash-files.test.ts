@@ -14,9 +14,9 @@ import {
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { type Server, serve } from '../../host/index.ts';
-import { replay } from '../../host/testing/index.ts';
+import { replay, replayRecording } from '../../host/testing/index.ts';
 import { connect } from '../helpers/client.ts';
-import { small } from '../helpers/guests.ts';
+import { compiledGuest, small } from '../helpers/guests.ts';
 import { hazard } from '../helpers/hang-or-trap-guest.ts';
 import { overeating } from '../helpers/overeating.ts';
 import { runCli, startCli, temporary, withoutPrivileges } from '../helpers/process.ts';
@@ -112,6 +112,42 @@ for (const workers of [1, 2]) {
     t.is(code, 0);
   });
 }
+
+for (const workers of [0, 1]) {
+  test(`with workers: ${workers} a recording has what both connections did, for its owner alone`, async (t) => {
+    const folder = temporary(t);
+    const { server, log, address } = await serving(t, temporary(t), {
+      ...{ workers, recordFolder: folder, protocol: compiledGuest('scripted') },
+    });
+    const witness = await connect(address, { owner: t });
+    await witness.send('G 5;s .,x;');
+    await witness.readExactly(1);
+    await fails(address, 'G 2;T;');
+    await log.has(2);
+    await server.drain();
+    t.deepEqual(readdirSync(folder), ['recording-1.jsonl']);
+    const file = path.join(folder, 'recording-1.jsonl');
+    t.is(statSync(file).mode & 0o777, 0o600);
+    const text = readFileSync(file, 'utf8');
+    t.is(text.match(/"callback":"on_open"/g)?.length, 2);
+    t.true(text.includes('"text":"G 5;s .,x;"'));
+    const { reproduced, diverged } = await replayRecording(text, compiledGuest('scripted'));
+    t.deepEqual([reproduced, diverged], [true, null]);
+  });
+}
+
+test('of a hang there is a recording, though its thread is gone, and it hangs again', async (t) => {
+  const folder = temporary(t);
+  const { log, address } = await serving(t, temporary(t), { recordFolder: folder });
+  await fails(address, 'Hxyz');
+  await log.has(2);
+  const module = path.join(folder, 'hazard.wasm');
+  writeFileSync(module, hazard());
+  const args = ['replay', path.join(folder, 'recording-1.jsonl'), module, '--timeout', '2s'];
+  const { code, stdout } = await runCli(args);
+  t.regex(stdout, /^reproduced: a callback did not return within 200 ms, in on_data\n$/);
+  t.is(code, 0);
+});
 
 test('the same is kept once, other things up to ten times, and everybody else is served meanwhile', async (t) => {
   const folder = temporary(t);

@@ -264,6 +264,7 @@ export class Place {
     const upstream = { name: 'upstream', patterns: [], max: 64, proxied: true };
     return {
       share: { upstreams: [upstream], counts: this.#counts },
+      room: Number.POSITIVE_INFINITY,
       seat: 1,
       dial: (request) => {
         this.#live();

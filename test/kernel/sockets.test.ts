@@ -57,15 +57,24 @@ test('addresses that are not numeric are refused', (t) => {
     '1.2.3.4 ',
     ':::',
     '[::1]',
-    '::1%',
-    '::1%none',
+    '127.0.0.1%lo',
+    '127.0.0.1\0',
+    '::1%lo\0',
+    '\0',
   ];
-  for (const address of [...bad, '127.0.0.1%lo', '::1%99999999999', '127.0.0.1\0', '\0']) {
+  for (const address of bad) {
     outOfRange(t, () => native.listenTcp(address, 0, false, 1));
     outOfRange(t, () => native.connectTcp(address, 1));
   }
   outOfRange(t, () => native.listenTcp('127.0.0.1', 65536, false, 1));
   outOfRange(t, () => native.connectTcp('127.0.0.1', 65536));
+});
+
+test('an address of an interface that is not there is ENODEV, and nothing can listen there', (t) => {
+  for (const address of ['::1%', '::1%none', '::1%99999999999']) {
+    outOfRange(t, () => native.listenTcp(address, 0, false, 1));
+    t.is(native.errorName(native.connectTcp(address, 1)), 'ENODEV');
+  }
 });
 
 test('a listener that cannot be made throws an error in the form of Node', (t) => {

@@ -159,7 +159,8 @@ test('nobody comes into a room that has no room left, and those who are in it go
   const { network, members } = await roomWith({ groupBytes: 65_536 }, 'ann', 'bob');
   const heard: string[] = [];
   network.subscribe('chat', (data) => heard.push(Buffer.from(data).toString()));
-  network.publish('other', 'x'.repeat(64_000), { retain: true });
+  network.publish('other', 'x'.repeat(48_000), { retain: true });
+  for (let at = 10; at < 21; at += 1) network.subscribe('x'.repeat(1000) + at, () => undefined);
   const crowd = Array.from({ length: 20 }, (_, index) => join(network, `m${index}`));
   const last = crowd.at(-1)!;
   t.is(last.text(), 'name? * the room is full\n');

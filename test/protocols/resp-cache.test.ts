@@ -5,8 +5,12 @@ import { type Harness, harness } from '../../host/testing/harness.ts';
 import type { UpstreamPeer } from '../../host/testing/index.ts';
 import { bundledModule } from '../helpers/guests.ts';
 
-const fronting = (config = ''): Promise<Harness> =>
-  harness(bundledModule('resp-cache'), { config, upstreams: { redis: {} } });
+const fronting = (config = '', maxConnections = 64): Promise<Harness> =>
+  harness(bundledModule('resp-cache'), {
+    config,
+    policy: { maxConnections },
+    upstreams: { redis: {} },
+  });
 
 const bulk = (text: string): string => `$${text.length}\r\n${text}\r\n`;
 const array = (...words: string[]): string => `*${words.length}\r\n${words.map(bulk).join('')}`;
@@ -200,4 +204,122 @@ test('a fresh instance goes on with those who wait for nothing', async (t) => {
   redis(h);
   idle.send(array('SET', 'a', '1') + array('GET', 'a'));
   t.is(idle.text(), `+OK\r\n${bulk('1')}`);
+});
+
+test('a reply that is longer than a frame is passed on in pieces, and others are served behind it', async (t) => {
+  const h = await fronting('lanes=1');
+  const [first, second] = [h.connect(), h.connect()];
+  first.send(array('GET', 'long') + array('GET', 'short'));
+  second.send(array('GET', 'other'));
+  const [peer] = h.upstream('redis').peers;
+  const long = bulk('0123456789'.repeat(100_000));
+  for (let at = 0; at < long.length; at += 70_000) peer!.send(long.slice(at, at + 70_000));
+  peer!.send(bulk('s') + bulk('o'));
+  t.is(first.text(), long + bulk('s'));
+  t.is(second.text(), bulk('o'));
+  // It is not remembered: the next one asks again.
+  second.send(array('GET', 'long'));
+  t.is(peer!.text().split(array('GET', 'long')).length - 1, 2);
+  t.deepEqual(h.traps, []);
+});
+
+test('a client that leaves in the middle of a long reply costs the others nothing', async (t) => {
+  const h = await fronting('lanes=1');
+  const [first, second] = [h.connect(), h.connect()];
+  first.send(array('GET', 'long'));
+  second.send(array('GET', 'other'));
+  const [peer] = h.upstream('redis').peers;
+  const long = bulk('x'.repeat(400_000));
+  peer!.send(long.slice(0, 150_000));
+  t.is(first.text().length, 150_000);
+  first.reset();
+  peer!.send(long.slice(150_000) + bulk('o'));
+  t.is(second.text(), bulk('o'));
+});
+
+test('a client that has a part of a reply is cut off when the rest will not come', async (t) => {
+  const h = await fronting('lanes=1');
+  const [first, second] = [h.connect(), h.connect()];
+  first.send(array('GET', 'long'));
+  second.send(array('GET', 'other'));
+  const [peer] = h.upstream('redis').peers;
+  peer!.send(bulk('x'.repeat(400_000)).slice(0, 150_000));
+  peer!.reset();
+  t.is(first.state, 'reset');
+  t.regex(second.text(), /^-ERR the upstream is gone/);
+});
+
+test('what one client writes is no more at a time than an upstream can be behind with', async (t) => {
+  const h = await fronting('lanes=1');
+  const [writer, other] = [h.connect(), h.connect()];
+  const db = h.upstream('redis');
+  const value = 'v'.repeat(100_000);
+  const writes = 120;
+  for (let at = 0; at < writes; at += 1) writer.send(array('SET', `k${at}`, value));
+  other.send(array('GET', 'mine'));
+  const [peer] = db.peers;
+  let asked = 0;
+  for (let round = 0; asked < writes && round < writes; round += 1) {
+    const text = peer!.text();
+    t.true(text.length <= 512 * 1024, `${text.length} bytes at a time`);
+    for (const [command] of text.matchAll(/\*\d\r/g)) {
+      peer!.send(command === '*3\r' ? '+OK\r\n' : bulk('served'));
+      if (command === '*3\r') asked += 1;
+    }
+  }
+  t.is(writer.text(), '+OK\r\n'.repeat(writes));
+  t.is(other.text(), bulk('served'));
+  t.is(db.peers.length, 1);
+});
+
+test('all clients find room in the end, however many wait for a lane', async (t) => {
+  const h = await fronting('lanes=1\nttl=0', 256);
+  const clients = Array.from({ length: 200 }, () => h.connect());
+  for (const [at, client] of clients.entries()) {
+    client.send(Array.from({ length: 20 }, (_, each) => array('GET', `${at}-${each}`)).join(''));
+  }
+  // Some have gone by the time that it is their turn.
+  const leavers = clients.filter((_, at) => at % 7 === 3);
+  for (const client of leavers) client.reset();
+  const [peer] = h.upstream('redis').peers;
+  for (let round = 0; round < 20; round += 1) {
+    const asked = peer!.text().split('*2\r\n').length - 1;
+    t.true(asked <= 1024);
+    // All at once: one callback is given a thousand replies.
+    peer!.send(bulk('v').repeat(asked));
+  }
+  for (const client of clients) {
+    if (!leavers.includes(client)) t.is(client.text(), bulk('v').repeat(20));
+  }
+  t.deepEqual(h.traps, []);
+});
+
+test('when a lane is lost all who had a command in it are told, and those who waited for room go on', async (t) => {
+  const h = await fronting('lanes=1\nttl=0', 256);
+  const clients = Array.from({ length: 100 }, () => h.connect());
+  for (const [at, client] of clients.entries()) {
+    client.send(Array.from({ length: 20 }, (_, each) => array('GET', `${at}-${each}`)).join(''));
+  }
+  const db = h.upstream('redis');
+  db.peers[0]!.reset();
+  for (let round = 0; round < 5; round += 1) {
+    const asked = db.peers[1]!.text().split('*2\r\n').length - 1;
+    db.peers[1]!.send(bulk('v').repeat(asked));
+  }
+  const texts = clients.map((client) => client.text());
+  const told = texts.join('').split('-ERR the upstream is gone').length - 1;
+  const served = texts.join('').split(bulk('v')).length - 1;
+  t.is(told, 1024);
+  t.is(told + served, 2000);
+  t.deepEqual(h.traps, []);
+});
+
+test('an upstream that answers what nobody has asked is given up', async (t) => {
+  const h = await fronting('lanes=1');
+  const client = h.connect();
+  client.send(array('GET', 'a'));
+  const [peer] = h.upstream('redis').peers;
+  peer!.send(bulk('1') + bulk('2'));
+  t.is(client.text(), bulk('1'));
+  t.is(peer!.state, 'reset');
 });

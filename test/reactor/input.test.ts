@@ -388,3 +388,16 @@ test('consuming one byte a call of a window works at any window size', async (t)
   peer.send(text);
   t.is(peer.text(), text);
 });
+
+test('a guest that takes nothing of a whole frame and pauses keeps the connection until it resumes', async (t) => {
+  const server = await scripted();
+  const peer = open(server, 'm 3,0;e d{P .;}');
+  const other = server.connect();
+  peer.send('x'.repeat(200_000));
+  t.is(peer.state, 'open');
+  t.is(server.inspect(peer.connection)?.heldBytes, 128 * 1024);
+  // It is asked again, and pauses again.
+  other.send('R 0;');
+  t.is(peer.state, 'open');
+  t.deepEqual(server.traps, []);
+});

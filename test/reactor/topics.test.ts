@@ -170,10 +170,10 @@ test('maxJoins is a bound for one connection, at once and in one callback', asyn
 test('groupBytes bounds members and what is retained', async (t) => {
   const server = await sharing({ policy: { groupBytes: 64 * 1024 } });
   const peer = server.connect();
-  t.deepEqual(runs(server, peer, 'p 1 a *60000;').statuses, [OK]);
-  t.deepEqual(runs(server, peer, 'p 1 b *60000;').statuses, [STATUS_LIMIT]);
+  t.deepEqual(runs(server, peer, 'p 1 a *40000;').statuses, [OK]);
+  t.deepEqual(runs(server, peer, 'p 1 b *40000;').statuses, [STATUS_LIMIT]);
   // What it replaces makes room.
-  t.deepEqual(runs(server, peer, 'p 1 a *60001;').statuses, [OK]);
+  t.deepEqual(runs(server, peer, 'p 1 a *40001;').statuses, [OK]);
   let joined = 0;
   while (joined < 100 && runs(server, peer, `j . 0 0 topic-${joined};`).statuses[0] === OK) {
     joined += 1;

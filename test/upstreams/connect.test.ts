@@ -1,6 +1,9 @@
 // Connections to upstreams over real sockets, in the server's own thread and in workers: what a guest asks for, and what
 // it hears.
 
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { native } from '../../host/kernel/native.ts';
 import { type Client, connect as connectClient } from '../helpers/client.ts';
@@ -317,4 +320,88 @@ test('a timer of an upstream runs while it connects', async (t) => {
   await client.send('u .,0,db;t 1,1;');
   await server.logged('timer 1');
   t.is(server.counts.all, 1);
+});
+
+/** How many sockets of this machine wait for an answer of that address. */
+function asking(address: string): number {
+  const port = Number(address.split(':')[1]).toString(16).padStart(4, '0').toUpperCase();
+  const asked = (line: string): boolean => {
+    const [, , , remote, state] = ` ${line}`.split(/\s+/);
+    return state === '02' && remote!.endsWith(`:${port}`);
+  };
+  return readFileSync('/proc/net/tcp', 'utf8').split('\n').filter(asked).length;
+}
+
+test('a connection takes two descriptors at most, and still gets to the last of many addresses', async (t) => {
+  const holes = [blackHole(t), blackHole(t), blackHole(t), blackHole(t)];
+  const before = holes.map(asking);
+  const db = await upstreamPeer(t);
+  const resolve = () => [...holes, db.address].flatMap((address) => leadsTo(address) as never[]);
+  const { server, client } = await scriptedWith(t, [{ name: 'db', resolve }]);
+  await client.send('u .,0,db;');
+  let most = 0;
+  await server.until(() => {
+    const now = holes.reduce((sum, hole, at) => sum + asking(hole) - before[at]!, 0);
+    most = Math.max(most, now);
+    return server.logs.some((line) => line.startsWith('connect 1'));
+  });
+  t.is(most, 2);
+});
+
+test('where there is no room for a second attempt beside the first, none is made', async (t) => {
+  const hole = blackHole(t);
+  const db = await upstreamPeer(t);
+  const resolve = () => [hole, db.address].flatMap((address) => leadsTo(address) as never[]);
+  const { server, client } = await scriptedWith(t, [{ name: 'db', resolve, timeoutMs: 700 }], {
+    policy: { maxConnections: 2 },
+  });
+  await client.send('u .,0,db;');
+  await server.logged('close 1 13');
+  t.deepEqual(server.outcomes, ['timeout']);
+  t.is(db.sockets.length, 0);
+});
+
+/** A Unix listener whose queue is full. @returns its address, and what lets all in who wait there */
+function crowded(t: ExecutionContext): { address: string; letIn: () => number } {
+  const folder = mkdtempSync(path.join(tmpdir(), 'wasmpoll-crowded-'));
+  const name = path.join(folder, 'a.sock');
+  const descriptors = [native.listenUnix(name, 0o600, 0)];
+  for (let fd = native.connectUnix(name); fd >= 0; fd = native.connectUnix(name)) {
+    descriptors.push(fd);
+  }
+  t.teardown(() => {
+    for (const each of descriptors) native.close(each);
+    rmSync(folder, { recursive: true });
+  });
+  const letIn = (): number => {
+    const fd = native.accept(descriptors[0]!);
+    if (fd >= 0) descriptors.push(fd);
+    return fd;
+  };
+  return { address: `unix:${name}`, letIn };
+}
+
+test('a Unix socket whose queue is full is tried again until there is room', async (t) => {
+  const { address, letIn } = crowded(t);
+  const { server, client } = await scriptedWith(t, [to('db', address)]);
+  await client.send('u .,0,db;');
+  await server.until(() => server.counts.all === 1);
+  t.deepEqual(server.outcomes, []);
+  await server.until(() => letIn() < 0 && server.outcomes.length > 0);
+  t.deepEqual(server.outcomes, ['connected']);
+  await server.logged('connect 1 0');
+});
+
+test('while the queue of a Unix socket is full the next target is tried, and a full one alone is a timeout', async (t) => {
+  const { address } = crowded(t);
+  const db = await upstreamPeer(t);
+  const resolve = () => [address, db.address].flatMap((each) => leadsTo(each) as never[]);
+  const { server, client } = await scriptedWith(t, [
+    { name: 'both', resolve },
+    { ...to('full', address), timeoutMs: 50 },
+  ]);
+  await client.send('u .,0,both;u .,0,full;');
+  await server.logged('connect 1 0');
+  await server.logged('close 2 13');
+  t.deepEqual(server.outcomes, ['connected', 'timeout']);
 });

@@ -177,3 +177,82 @@ test('what was received of a reset upstream is still told', async (t) => {
   await server.until(() => server.counts.all === 0);
   t.deepEqual(server.counts.moved(0), { bytesIn: 0, bytesOut: 1 });
 });
+
+for (const workers of [0, 1]) {
+  test(`a guest that asks for connections and gives them up keeps nothing else from its turn, with workers: ${workers}`, async (t) => {
+    const db = await upstreamPeer(t);
+    let [turn, inTurn, most, begun] = [0, 0, 0, 0];
+    const resolve = () => {
+      if (inTurn === 0) {
+        setImmediate(() => {
+          turn += 1;
+          inTurn = 0;
+        });
+      }
+      inTurn += 1;
+      begun += 1;
+      most = Math.max(most, inTurn);
+      return leadsTo(db.address);
+    };
+    const server = await outward(t, compiledGuest('fickle'), [{ name: 'db', resolve }], {
+      workers,
+    });
+    const [flooder, other] = [
+      await connectClient(server.address, { owner: t }),
+      await connectClient(server.address, { owner: t }),
+    ];
+    await flooder.send('!');
+    const cancelled = () => server.outcomes.length;
+    await server.until(() => cancelled() > 5000);
+    await other.send('served');
+    t.is((await other.readExactly(6)).toString(), 'served');
+    await flooder.send('!');
+    await server.until(() => server.counts.all === 0);
+    await other.send('again');
+    t.is((await other.readExactly(5)).toString(), 'again');
+    // In a turn of the event loop no more are begun than take a moment, and the rest cost no connection.
+    t.true(most <= 64, `${most} in one turn`);
+    t.log(`${cancelled()} cancelled, ${begun} begun, in ${turn} turns`);
+    t.deepEqual(server.restarts, []);
+  });
+}
+
+test('a guest that has asked for more than the server has looked at is told LIMIT', async (t) => {
+  const server = await outward(
+    t,
+    compiledGuest('fickle'),
+    [{ name: 'db', resolve: () => 'refused' }],
+    { workers: 1 },
+  );
+  const client = await connectClient(server.address, { owner: t });
+  await client.send('!');
+  // The thread of the server stands still, as if it had much else to do.
+  while (!server.logs.includes('LIMIT')) {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
+    await new Promise(setImmediate);
+  }
+  t.true(server.engine.snapshot().connections.open >= 1);
+});
+
+test('a callback that hangs after it has linked a connection to another client ends that client not', async (t) => {
+  const db = await upstreamPeer(t);
+  const upstream = { name: 'db', resolve: () => leadsTo(db.address) };
+  const server = await outward(t, scripted(), [upstream], { workers: 1, policy: quick });
+  const [parent, hangs] = [
+    await connectClient(server.address, { owner: t }),
+    await connectClient(server.address, { owner: t }),
+  ];
+  await parent.send('s .,first;');
+  t.is((await parent.readExactly(5)).toString(), 'first');
+  await hangs.send('u 0,1,db;* 2000000000{}');
+  await hangs.closed;
+  await server.until(() => server.restarts.length === 1);
+  t.is(server.counts.all, 0);
+  await parent.send('s .,alive;');
+  t.is((await parent.readExactly(5)).toString(), 'alive');
+  // A link of its own is made as if the other had never been.
+  await parent.send('u .,1,db;');
+  await server.logged('connect');
+  t.is(server.counts.all, 1);
+  t.is(db.sockets.length, 1);
+});

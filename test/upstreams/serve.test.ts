@@ -7,6 +7,7 @@ import test, { type ExecutionContext } from 'ava';
 import { serve } from '../../host/index.ts';
 import { parseProxyHeader } from '../../host/listen/peer/proxy-header.ts';
 import { connect } from '../helpers/client.ts';
+import { runScript } from '../helpers/process.ts';
 
 /** Greets each connection with its name, and keeps what comes. */
 async function listening(t: ExecutionContext, name: string) {
@@ -82,4 +83,36 @@ test('an upstream that wants a PROXY header is told who the client is', async (t
   t.is(header.destination, server.addresses[0]!);
   t.is(String(came().subarray(header.length)), 'hello');
   return undefined;
+});
+
+test('a logger that throws costs no connection, and none is left over', async (t) => {
+  const index = new URL('../../host/index.js', import.meta.url).href;
+  const [a, b] = [await listening(t, 'a'), await listening(t, 'b')];
+  await new Promise((resolve) => a.server.close(resolve));
+  const { code, stdout, stderr } = await runScript(`
+    import { connect } from 'node:net';
+    import { serve } from ${JSON.stringify(index)};
+    let thrown = 0;
+    process.on('uncaughtException', () => { thrown += 1; });
+    const fail = () => { throw new Error('the disk is full'); };
+    const server = await serve({
+      protocol: 'proxy',
+      listen: '127.0.0.1:0',
+      config: 'upstream=db',
+      upstreams: { db: '${a.address},${b.address}' },
+      logger: { debug() {}, info: fail, warn: fail, error: fail },
+    });
+    const [host, port] = server.addresses[0].split(':');
+    for (const wanted of 'bbb') {
+      const socket = connect(Number(port), host);
+      const greeting = await new Promise((resolve) => socket.once('data', resolve));
+      if (String(greeting) !== wanted) console.log('got', String(greeting));
+      const over = new Promise((resolve) => socket.once('close', resolve));
+      socket.resetAndDestroy();
+      await over;
+    }
+    while (server.stats().upstreams.db.open > 0) await new Promise(setImmediate);
+    console.log(thrown > 0, server.stats().upstreams.db.connecting);
+    process.exit();`);
+  t.deepEqual({ code, stdout, stderr }, { code: 0, stdout: 'true 0\n', stderr: '' });
 });

@@ -3,6 +3,7 @@
 
 import { createHash } from 'node:crypto';
 import test, { type ExecutionContext } from 'ava';
+import { harness } from '../../host/testing/harness.ts';
 import { type Client, connect as connectClient } from '../helpers/client.ts';
 import { bundledModule, compiledGuest } from '../helpers/guests.ts';
 import { received, upstreamPeer } from '../helpers/upstream-peer.ts';
@@ -231,4 +232,29 @@ test('a frame that is as long as may be is no mistake when it is spliced away', 
   client.end();
   const { bytes: got } = await received(await upstream.came(1));
   t.is(digest(got), digest(bytes));
+});
+
+test('whose partner takes its time to close waits for that in the kernel, and nothing turns in vain', async (t) => {
+  const h = await harness(compiledGuest('scripted'), { upstreams: { db: { bufferBytes: 4096 } } });
+  const client = h.connect();
+  client.send('u .,0,db;');
+  client.send('j 0,1;');
+  client.send('x'.repeat(20_000));
+  const second = h.connect();
+  second.send('x 1,0;');
+  let turns = 0;
+  h.between = () => {
+    turns += 1;
+    if (turns > 1000) throw new Error('it turns in vain');
+  };
+  // More than the window holds.
+  client.send('y'.repeat(400_000));
+  h.between = null;
+  t.true(turns < 100, `${turns} turns`);
+  // What came meanwhile is the guest's when the other is over.
+  const [db] = h.upstream('db').peers;
+  while (db!.text() !== '');
+  db!.end();
+  t.true(h.logs.some(({ text }) => text.startsWith('close 1')));
+  t.true(h.logs.some(({ text }) => text.startsWith('data 0 yyy')));
 });

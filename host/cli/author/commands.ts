@@ -8,7 +8,7 @@ type Main = (args: readonly string[], signals: Signals) => Promise<void>;
 const commands: Readonly<Record<string, () => Promise<Main>>> = {
   new: async () => (await import('./new.ts')).newMain,
   build: async () => (await import('./build.ts')).buildMain,
-  dev: async () => (await import('./dev.ts')).devMain,
+  dev: async () => (await import('./dev/command.ts')).devMain,
   replay: async () => (await import('./replay.ts')).replayMain,
   playground: async () => (await import('./playground.ts')).playgroundMain,
   test: async () => (await import('./test.ts')).testMain,

@@ -4,23 +4,13 @@
 import { REASON_ERROR, REASON_HUNG, REASON_TRAP } from '../../../assembly/abi.ts';
 import { CallRecord } from '../../guest/call-record.ts';
 import { factsOf } from '../../guest/facts.ts';
+import { Recorder } from '../../guest/recording/recorder.ts';
 import { makeEventFd, ringEventFd } from '../../kernel/event-fd.ts';
 import type { Native, NativeEpoll } from '../../kernel/native.ts';
 import { ControlWords, IN_START_UP } from '../../memory/control-words.ts';
 import { Metrics } from '../../memory/counts/metrics.ts';
 import { Stats } from '../../memory/counts/stats.ts';
-import { isOpen, isThere } from '../../memory/handles.ts';
-import {
-  COLUMNS,
-  DOOMED,
-  FD,
-  FLAGS,
-  HANDLE,
-  LOST,
-  MASK,
-  OPEN,
-  REASON,
-} from '../../memory/layout.ts';
+import { COLUMNS, DOOMED, FD, FLAGS, HANDLE, LOST, MASK, REASON } from '../../memory/layout.ts';
 import { headerBytes, type Policy } from '../../policy.ts';
 import type { SeatCalls } from '../../upstreams/dialer.ts';
 import {
@@ -31,6 +21,8 @@ import {
   interestsOf,
   type Receiver,
 } from '../engine.ts';
+
+import { awaitedRows, isAwaited, isOpen, isThere, openRows } from './open-rows.ts';
 
 export type { Failure } from '../engine.ts';
 
@@ -55,6 +47,8 @@ export class SeatHoldings {
   readonly stats: Stats;
   /** What its thread's callbacks are given; null if nothing is noted. */
   readonly record: CallRecord | null;
+  /** And all that its instance is given; null if nothing is noted. */
+  readonly #recorder: Recorder | null;
   readonly metrics = new Metrics(new SharedArrayBuffer(Metrics.bytes));
   /** Null before the first thread serves. */
   segment: SharedArrayBuffer | null = null;
@@ -79,6 +73,7 @@ export class SeatHoldings {
     this.control = new ControlWords(new SharedArrayBuffer(ControlWords.bytes));
     this.stats = new Stats(this.control.counts);
     this.record = common.records ? CallRecord.make(policy) : null;
+    this.#recorder = common.recordings ? Recorder.make() : null;
     this.#headers = new SharedArrayBuffer(headerBytes(policy));
     this.#epoll = native.epoll();
     try {
@@ -89,7 +84,12 @@ export class SeatHoldings {
     }
     this.#epoll.add(this.#eventFd, native.constants.EPOLLIN, 0, 0);
     this.number = common.numbers.take();
-    this.calls = common.dialer?.seat((...given) => this.#answer(...given)) ?? null;
+    this.calls =
+      common.dialer?.seat({
+        give: (...given) => this.#answer(...given),
+        waits: (handle) => this.#waits(handle),
+        seen: () => this.control.answers.seen(),
+      }) ?? null;
     // Shared state has it from here on, since other threads ring it.
     shared.open(this.number, this.#eventFd);
   }
@@ -103,6 +103,7 @@ export class SeatHoldings {
       metrics: this.metrics.buffer as SharedArrayBuffer,
       histograms: this.#common.histograms,
       record: (this.record?.buffer ?? null) as SharedArrayBuffer | null,
+      tape: (this.#recorder?.tape.buffer ?? null) as SharedArrayBuffer | null,
       listeners: this.#common.listeners.buffer as SharedArrayBuffer,
       headers: this.#headers,
       tls: this.#common.tls,
@@ -136,6 +137,7 @@ export class SeatHoldings {
     if (inCallback) this.lost = { slot, reason: hung ? REASON_HUNG : REASON_TRAP };
     else if (hasRecovered) this.lost = NOBODY;
     this.control.reset();
+    this.control.answers.recount(this.calls?.waiting ?? 0);
     return { inside, inCallback, returned: callbacks !== this.#callbacksAtStart, serving };
   }
 
@@ -155,7 +157,8 @@ export class SeatHoldings {
   // What was noted is of an earlier callback if the thread has ended elsewhere.
   #crash(callback: string): Failure['crash'] {
     const call = this.record?.read() ?? null;
-    return call === null || call.callback !== callback ? null : { call, frames: [] };
+    if (call === null || call.callback !== callback) return null;
+    return { call, frames: [], tape: this.#recorder?.tape.read() ?? null };
   }
 
   /** Descriptors that are open here or on their way. */
@@ -177,10 +180,18 @@ export class SeatHoldings {
     return given;
   }
 
+  // Looked for in this order: a thread notes an answer in its table before it takes it out.
+  #waits(handle: number): boolean {
+    if (this.control.answers.has(handle)) return false;
+    const table = this.#table;
+    // The first thread has asked before it said where its table is.
+    return table === null || isAwaited(table, this.policy.maxConnections, handle);
+  }
+
   // Whoever goes on with the rows asks again.
   #dropAnswers(): void {
     const { answers } = this.control;
-    const placed = new Set(this.#openRows().map(([, fd]) => fd));
+    const placed = new Set(openRows(this.#table).map(([, fd]) => fd));
     for (; answers.look(); answers.done()) {
       if (answers.fd < 0 || placed.has(answers.fd)) continue;
       this.#common.dialer?.drop(answers.session);
@@ -197,7 +208,7 @@ export class SeatHoldings {
     this.#resetStray();
     this.#dropAnswers();
     const { control } = this;
-    const fds = this.#openRows();
+    const fds = openRows(this.#table);
     // Linux gives out the lowest number that is free: by and large, the highest are the newest.
     const doomed = [...fds].sort(([, a], [, b]) => b - a);
     let count = 0;
@@ -207,7 +218,7 @@ export class SeatHoldings {
     }
     const rows = doomed.slice(0, most - count);
     for (const [slot, fd] of rows) this.#doom(slot, fd);
-    control.recount(fds.length - rows.length);
+    control.recount(fds.length - rows.length + awaitedRows(this.#table));
   }
 
   // As Lifecycle hangs up; what is marked first stands even if the process ends here.
@@ -226,7 +237,7 @@ export class SeatHoldings {
   #resetStray(): void {
     const { taken } = this.control;
     if (taken < 0) return;
-    if (!this.#openRows().some(([, fd]) => fd === taken)) this.#native.reset(taken);
+    if (!openRows(this.#table).some(([, fd]) => fd === taken)) this.#native.reset(taken);
     this.control.placed();
   }
 
@@ -248,16 +259,6 @@ export class SeatHoldings {
     return new Int32Array(this.segment, 0, this.policy.maxConnections * COLUMNS);
   }
 
-  #openRows(): [slot: number, fd: number][] {
-    const [table, rows] = [this.#table, [] as [number, number][]];
-    if (table === null) return rows;
-    for (let slot = 0; slot < this.policy.maxConnections; slot += 1) {
-      const fd = table[slot * COLUMNS + FD]!;
-      if ((table[slot * COLUMNS + FLAGS]! & OPEN) !== 0 && fd >= 0) rows.push([slot, fd]);
-    }
-    return rows;
-  }
-
   /** Closes everything; connections that are left are reset. No thread may be there. */
   close(): void {
     const { control } = this;
@@ -265,7 +266,7 @@ export class SeatHoldings {
     this.#resetStray();
     this.#dropAnswers();
     for (let fd = control.take(); fd >= 0; fd = control.take()) this.#native.close(fd);
-    for (const [, fd] of this.#openRows()) this.#native.reset(fd);
+    for (const [, fd] of openRows(this.#table)) this.#native.reset(fd);
     this.#epoll.close();
     this.#common.dialer?.left(this.number);
     this.#common.shared.close(this.number);

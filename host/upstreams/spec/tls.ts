@@ -1,6 +1,6 @@
 // Tls: what an operator says of TLS towards an upstream, and what is wrong with it. It reads no file.
 
-import { isAlpn } from '../../tls/options.ts';
+import { alpnFault } from '../../tls/options.ts';
 import { UPSTREAM_TLS_KEYS, type UpstreamTls, type UpstreamTlsOptions } from '../../tls/outward.ts';
 import { checkKeys, isTable, isText, shown, type Where } from '../../values.ts';
 import { readHost } from '../host-name.ts';
@@ -31,7 +31,9 @@ export function readUpstreamTls(
     bad(['tls', ...where], message);
   };
   checkKeys(options, UPSTREAM_TLS_KEYS, [], wrong);
-  const tls = options as UpstreamTlsOptions;
+  const { alpn } = options;
+  const list = typeof alpn === 'string' ? { alpn: [alpn] } : {};
+  const tls: UpstreamTlsOptions = { ...options, ...list };
   checkTexts(tls, wrong);
   checkChoices(tls, wrong);
   const host = hostOf(tls, hosts, wrong);
@@ -61,9 +63,8 @@ function checkChoices(tls: UpstreamTlsOptions, wrong: Bad): void {
     if (tls[name] === undefined || typeof tls[name] === 'boolean') continue;
     wrong([name], `must be true or false, got ${shown(tls[name])}`);
   }
-  if (tls.alpn !== undefined && !isAlpn(tls.alpn)) {
-    wrong(['alpn'], "must be a list of protocols' names, for instance ['http/1.1']");
-  }
+  const fault = tls.alpn === undefined ? null : alpnFault(tls.alpn);
+  if (fault !== null) wrong(['alpn'], fault);
 }
 
 // Whom certificates must be for where nothing else is known of a connection.

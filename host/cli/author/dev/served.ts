@@ -3,16 +3,16 @@
 
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
-import { type Built, writeModule } from '../../compiler/build.ts';
-import { CrashModules } from '../../crashes/crash-modules.ts';
-import { messageOf, TakeoverError, WasmpollError } from '../../errors.ts';
-import type { Policy } from '../../policy.ts';
-import { serve } from '../../server/serve.ts';
-import type { Server } from '../../server/server.ts';
-import { report } from '../command-line.ts';
-import { readConfig } from '../config-file.ts';
-import type { Operation } from '../operation.ts';
-import type { DevFlags } from './dev.ts';
+import { type Built, writeModule } from '../../../compiler/build.ts';
+import { CrashModules } from '../../../crashes/crash-modules.ts';
+import { messageOf, TakeoverError, WasmpollError } from '../../../errors.ts';
+import type { Policy } from '../../../policy.ts';
+import { serve } from '../../../server/serve.ts';
+import type { Server } from '../../../server/server.ts';
+import { report } from '../../command-line.ts';
+import { readConfig } from '../../config-file.ts';
+import type { Operation } from '../../operation.ts';
+import type { DevFlags } from './command.ts';
 
 export type ServedOptions = Omit<DevFlags, 'listen'> & {
   readonly listen: readonly string[];
@@ -35,14 +35,22 @@ export class Served {
   #file: string | null = null;
   /** A module that cannot take over the connections there are. */
   #other: Other | null = null;
+  readonly #records: string | null;
   readonly #modules: CrashModules | null;
 
-  constructor(options: ServedOptions, operation: Operation, scratch: string) {
+  /** @param records where recordings are kept; null if nothing is recorded */
+  constructor(
+    options: ServedOptions,
+    operation: Operation,
+    scratch: string,
+    records: string | null,
+  ) {
     this.#options = options;
     this.#operation = operation;
     this.#scratch = scratch;
-    const { crashFolder } = options;
-    this.#modules = crashFolder === undefined ? null : new CrashModules(crashFolder);
+    this.#records = records;
+    const kept = records ?? options.crashFolder;
+    this.#modules = kept === undefined ? null : new CrashModules(kept);
   }
 
   get isThere(): boolean {
@@ -86,6 +94,7 @@ export class Served {
       ...(topics && { topics }),
       ...(upstream && { upstreams: upstream }),
       ...(crashFolder && { crashFolder }),
+      ...(this.#records && { recordFolder: this.#records }),
       histograms: this.#operation.isWatched,
     });
     this.#server = server;

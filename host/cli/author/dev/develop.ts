@@ -2,20 +2,20 @@
 // the server refuses, leaves the module that is there in service.
 
 import { rmSync } from 'node:fs';
-import { mkdtemp } from 'node:fs/promises';
+import { mkdir, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { Builder } from '../../compiler/build.ts';
-import { changed } from '../../compiler/watch.ts';
-import { native } from '../../kernel/native.ts';
-import { tryAll } from '../../listen/binding.ts';
-import { type Policy, resolvePolicy } from '../../policy.ts';
-import type { Project } from '../../projects/project.ts';
-import { report } from '../command-line.ts';
-import { operate } from '../operation.ts';
-import { operationOf } from '../serve-command.ts';
-import type { Signals } from '../signals.ts';
-import { tell } from './build.ts';
+import { Builder } from '../../../compiler/build.ts';
+import { changed } from '../../../compiler/watch.ts';
+import { native } from '../../../kernel/native.ts';
+import { tryAll } from '../../../listen/binding.ts';
+import { type Policy, resolvePolicy } from '../../../policy.ts';
+import type { Project } from '../../../projects/project.ts';
+import { report } from '../../command-line.ts';
+import { operate } from '../../operation.ts';
+import { operationOf } from '../../serve-command.ts';
+import type { Signals } from '../../signals.ts';
+import { tell } from '../build.ts';
 import { Served, type ServedOptions } from './served.ts';
 
 // Whoever works on a protocol and ends its server does not wait for clients that do nothing.
@@ -27,11 +27,12 @@ export async function develop(
   options: ServedOptions,
   signals: Signals,
 ): Promise<void> {
-  const { listen: _, ...around } = options;
+  const { listen: _, record, ...around } = options;
   const policy = { ...QUICK, ...options.policy };
   const { folder, source, module } = project;
   const output = path.basename(module);
   const limits = resolvePolicy(policy);
+  const records = record ? await folderFor(options, folder) : null;
   const builder = new Builder({ folder, source, output, limits, quick: true });
   const scratch = await mkdtemp(path.join(tmpdir(), 'wasmpoll-dev-'));
   // A second signal ends the process at once.
@@ -40,7 +41,7 @@ export async function develop(
     // Whoever cannot be served need not wait for a compiler to be told so.
     await tryAll(native, options.listen, limits);
     await operate(operationOf(around), signals, async (operation) => {
-      const served = new Served({ ...options, policy }, operation, scratch);
+      const served = new Served({ ...options, policy }, operation, scratch, records);
       await loop(builder, served, output, signals);
       await served.end();
     });
@@ -48,6 +49,13 @@ export async function develop(
     builder.close();
     process.stdin.destroy();
   }
+}
+
+/** Where recordings are kept. */
+async function folderFor({ crashFolder }: ServedOptions, project: string): Promise<string> {
+  const folder = path.resolve(crashFolder ?? path.join(project, 'build', 'records'));
+  if (crashFolder === undefined) await mkdir(folder, { recursive: true, mode: 0o700 });
+  return folder;
 }
 
 async function loop(

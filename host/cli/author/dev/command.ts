@@ -1,11 +1,11 @@
 // Dev: the command line of `wasmpoll dev`: a source is served, and served anew when it is saved. It ends with 0 when
 // told to, with 1 if it could not serve, and with 2 if the usage is wrong.
 
-import { languageOf } from '../../compiler/build.ts';
-import { messageOf } from '../../errors.ts';
-import { parseListen } from '../../listen/spec.ts';
-import { type Policy, resolvePolicy } from '../../policy.ts';
-import { findProject, type Project } from '../../projects/project.ts';
+import { languageOf } from '../../../compiler/build.ts';
+import { messageOf } from '../../../errors.ts';
+import { parseListen } from '../../../listen/spec.ts';
+import { type Policy, resolvePolicy } from '../../../policy.ts';
+import { findProject, type Project } from '../../../projects/project.ts';
 import {
   addAdmin,
   addEngines,
@@ -17,13 +17,15 @@ import {
   makeCommand,
   refuse,
   refuseRepetition,
-} from '../command-line.ts';
-import { parseSet } from '../config-file.ts';
-import { flagOf, policyFrom, settingNames } from '../flags.ts';
-import { DEFAULT_ADDRESS, type ServeFlags } from '../serve-command.ts';
-import type { Signals } from '../signals.ts';
+} from '../../command-line.ts';
+import { parseSet } from '../../config-file.ts';
+import { flagOf, policyFrom, settingNames } from '../../flags.ts';
+import { DEFAULT_ADDRESS, type ServeFlags } from '../../serve-command.ts';
+import type { Signals } from '../../signals.ts';
 
-export type DevFlags = Omit<ServeFlags, 'workers'>;
+export interface DevFlags extends Omit<ServeFlags, 'workers'> {
+  record?: true;
+}
 
 /** Does what the arguments say, and leaves the exit status. */
 export async function devMain(args: readonly string[], signals: Signals): Promise<void> {
@@ -70,6 +72,11 @@ function devCommand(): ReturnType<typeof makeCommand> {
       '--crash-folder <FOLDER>',
       'keeps what callbacks were given in which the guest fails or hangs, and the module, for wasmpoll replay ' +
         '(default: none)',
+    )
+    .option(
+      '--record',
+      'keeps all that the guest was given from its start on with each failure, and the module, for wasmpoll ' +
+        "replay: in the crash folder, or in the project's build/records (default: off)",
     )
     .allowExcessArguments(false);
   addEngines(command);
