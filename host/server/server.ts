@@ -12,7 +12,7 @@ import { type ConnectionsPage, type ConnectionsQuery, pageOf } from './connectio
 import { Course } from './course.ts';
 import type { ServerLog } from './events.ts';
 import { configOf, type ServeOptions, type SwapOptions } from './options.ts';
-import { checkId, type MessageHandler, type OwnSeat, type Store } from './own-seat.ts';
+import { checkId, type MessageHandler, type OwnSeat, type Retention, type Store } from './own-seat.ts';
 import { type Served, type ServerStats, type ServerStatus, servedModule } from './status.ts';
 import { silentOf } from './turning.ts';
 import { WatchedEmitter } from './watched-emitter.ts';
@@ -175,10 +175,11 @@ export class Server extends WatchedEmitter {
   /**
    * Publishes a message, text as UTF-8, to all who have joined the topic: connections, by their guests, and
    * the program's own subscriptions. It is never held up: who cannot keep pace misses messages, and is told.
-   * @param options `retain`: it is kept, and given to those who join later; without data it ends what is kept
+   * @param options `retain`: it is kept, and given to those who join later; without data it ends what is kept.
+   *   `ttlMs`: for so many milliseconds; 0, the default, is for ever
    * @throws WasmpollError ERR_OPTION, ERR_LIMIT when groupBytes leaves no room to retain it, ERR_CLOSED
    */
-  publish(topic: string, data: string | Uint8Array, options: { retain?: boolean } = {}): void {
+  publish(topic: string, data: string | Uint8Array, options: Retention = {}): void {
     this.#own.member.publish(topic, data, options);
   }
 
