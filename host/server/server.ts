@@ -147,10 +147,10 @@ export class Server extends WatchedEmitter {
   }
 
   #count(): ServerStats {
-    const { counts: shared, engines, upstreams } = this.#own;
-    const logLinesDropped = this.#log.leftOut;
+    const { counts: shared, engines } = this.#own;
+    const upstreams = this.#own.upstreams(() => this.#engine.roster.tables());
     const counted = this.#listening.counted(this.#engine.snapshot());
-    return { ...counted, logLinesDropped, shared, engines, upstreams };
+    return { ...counted, logLinesDropped: this.#log.leftOut, shared, engines, upstreams };
   }
 
   /** The keys that guests have in common, for the program as well. */
