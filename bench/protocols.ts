@@ -7,6 +7,7 @@ import { BenchError } from './load/child.ts';
 import { describeMachine, findCores } from './load/machine.ts';
 import { type ProtocolOptions, parseProtocolOptions, UsageError } from './options.ts';
 import { mqttSuite } from './protocols/mqtt.ts';
+import { crowdReport } from './protocols/mqtt-crowd.ts';
 import { reportOf } from './protocols/report.ts';
 import { respSuite } from './protocols/resp.ts';
 import { runSuite } from './protocols/rounds.ts';
@@ -26,6 +27,7 @@ async function run({ rounds, only }: ProtocolOptions): Promise<void> {
     if (only !== null && !only.includes(suite.name)) continue;
     const untilMs = performance.now() + LONGEST_MS;
     print(`\n${reportOf(suite, await runSuite(suite, cores, { rounds, untilMs }))}`);
+    if (suite === mqttSuite) print(`\n${await crowdReport(suite.contenders, cores)}`);
   }
 }
 

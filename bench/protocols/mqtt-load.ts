@@ -1,12 +1,12 @@
-// The load of MQTT: publishers and subscribers of one topic, in a process of its own. Each publisher sends a batch, and
-// the next one when all subscribers have all of it. It tells how many messages were given out, in what time, and what
-// processor time that cost the server.
-// node mqtt-load.js PORT PID PUBLISHERS SUBSCRIBERS QOS SECONDS
+// The load of MQTT: publishers and subscribers of one topic, or with TOPICS `own` of one for each pair, in a process of
+// its own. Each publisher sends a batch, and the next one when all subscribers have all of it. It tells how many
+// messages were given out, in what time, and what processor time that cost the server.
+// node mqtt-load.js PORT PID PUBLISHERS SUBSCRIBERS QOS SECONDS [TOPICS]
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 
-const [port, pid, publishers, subscribers, qos, seconds] = process.argv.slice(2).map(Number) as [
+const [port, pid, publishers, subscribers, qos, seconds] = process.argv.slice(2, 8).map(Number) as [
   number,
   number,
   number,
@@ -15,7 +15,10 @@ const [port, pid, publishers, subscribers, qos, seconds] = process.argv.slice(2)
   number,
 ];
 
-const TOPIC = 'bench/topic';
+const OWN = process.argv[8] === 'own';
+/** They have the same length. */
+const topicOf = (index: number): string => `bench/${OWN ? 10_000 + index : 'topic'}`;
+const TOPIC_BYTES = topicOf(0).length;
 const PAYLOAD = 'x'.repeat(64);
 /** Of all publishers 20, what mosquitto has in flight for a subscriber; but each has one: no more than brokers queue. */
 const BATCH = Math.max(1, Math.floor(20 / publishers));
@@ -29,14 +32,20 @@ const packet = (first: number, ...parts: Buffer[]): Buffer => {
 };
 const hello = (id: string): Buffer =>
   packet(0x10, text('MQTT'), Buffer.from([4, 2, 0, 0]), text(id));
-const subscription = packet(0x82, Buffer.from([0, 1]), text(TOPIC), Buffer.from([qos]));
+const subscription = (index: number): Buffer =>
+  packet(0x82, Buffer.from([0, 1]), text(topicOf(index)), Buffer.from([qos]));
 const numbered = (id: number): Buffer => (qos > 0 ? Buffer.from([0, id]) : Buffer.alloc(0));
-const message = (id: number): Buffer =>
-  packet(0x30 | (qos << 1), text(TOPIC), numbered(id), Buffer.from(PAYLOAD));
+const message = (index: number, id: number): Buffer =>
+  packet(0x30 | (qos << 1), text(topicOf(index)), numbered(id), Buffer.from(PAYLOAD));
 
-const SIZE = message(1).length;
+const SIZE = message(0, 1).length;
 const ACK_BYTES = 4;
-const batch = Buffer.concat(Array.from({ length: BATCH }, (_, index) => message(index + 1)));
+const batchOf = (index: number): Buffer =>
+  Buffer.concat(Array.from({ length: BATCH }, (_, id) => message(index, id + 1)));
+/** How many each message goes to. */
+const FAN = OWN ? 1 : subscribers;
+/** No broker takes so long for a batch: one that has lost a message never has done it. */
+const PATIENCE_MS = 20_000;
 
 /** Nanoseconds of all threads of the server. */
 function processorNs(): number {
@@ -61,9 +70,19 @@ async function open(bytes: number, ...said: Buffer[]): Promise<Socket> {
     };
     socket.on('data', take);
     socket.once('error', reject);
-    socket.once('close', () => reject(new Error('the server has closed a connection')));
+    socket.once('close', () => fail('the server has closed a connection'));
   });
   return socket;
+}
+
+function fail(why: string): void {
+  process.stderr.write(`mqtt-load: ${why}\n`);
+  process.exit(1);
+}
+
+interface Source {
+  readonly socket: Socket;
+  readonly batch: Buffer;
 }
 
 let given = 0;
@@ -86,7 +105,7 @@ function subscriber(socket: Socket): void {
     const count = Math.floor(all.length / SIZE);
     const acks = Buffer.alloc(count * ACK_BYTES);
     for (let index = 0; index < count; index += 1) {
-      const at = index * SIZE + 2 + 2 + TOPIC.length;
+      const at = index * SIZE + 2 + 2 + TOPIC_BYTES;
       acks.writeUInt32BE(0x4002_0000 | all.readUInt16BE(at), index * ACK_BYTES);
     }
     rest = all.subarray(count * SIZE);
@@ -94,26 +113,29 @@ function subscriber(socket: Socket): void {
   });
 }
 
-async function turn(sources: readonly Socket[]): Promise<void> {
+const patience = setTimeout(fail, PATIENCE_MS, 'a batch was not given out');
+
+async function turn(sources: readonly Source[]): Promise<void> {
   const messages = sources.length * BATCH;
-  left = messages * subscribers * SIZE + (qos > 0 ? messages * ACK_BYTES : 0);
+  left = messages * FAN * SIZE + (qos > 0 ? messages * ACK_BYTES : 0);
   const all = new Promise<void>((resolve) => {
     done = resolve;
   });
-  for (const source of sources) source.write(batch);
+  patience.refresh();
+  for (const { socket, batch } of sources) socket.write(batch);
   await all;
-  given += messages * subscribers;
+  given += messages * FAN;
 }
 
 const name = `${process.pid}`;
 for (let index = 0; index < subscribers; index += 1) {
-  subscriber(await open(ACK_BYTES + 5, hello(`${name}s${index}`), subscription));
+  subscriber(await open(ACK_BYTES + 5, hello(`${name}s${index}`), subscription(index)));
 }
-const sources: Socket[] = [];
+const sources: Source[] = [];
 for (let index = 0; index < publishers; index += 1) {
   const socket = await open(ACK_BYTES, hello(`${name}p${index}`));
   socket.on('data', (data: Buffer) => came(data.length));
-  sources.push(socket);
+  sources.push({ socket, batch: batchOf(index) });
 }
 const warmMs = performance.now() + WARMUP_MS;
 while (performance.now() < warmMs) await turn(sources);

@@ -1,7 +1,7 @@
-// The suite of MQTT: messages of 64 bytes from one to one, from one to a hundred, and from a hundred to one, beside
-// mosquitto. mqtt-load.ts is its load.
+// The suite of MQTT: messages of 64 bytes from one to one, from one to a hundred, from a hundred to one, and from a
+// thousand to a thousand on topics of their own, beside mosquitto and aedes. mqtt-load.ts is its load.
 
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -20,19 +20,25 @@ interface Told {
 }
 
 const crowds = [
-  [1, 1],
-  [1, 100],
-  [100, 1],
+  [1, 1, 'one'],
+  [1, 100, 'one'],
+  [100, 1, 'one'],
+  [1000, 1000, 'own'],
 ] as const;
+/** mosquitto 2.0.11 loses a message now and then, from a hundred to one with QoS 1, and that window is none. */
+const TRIES = 4;
 
 const cases: Case[] = [0, 1].flatMap((qos) =>
-  crowds.map(([publishers, subscribers]) => ({
+  crowds.map(([publishers, subscribers, topics]) => ({
     title: `QoS ${qos}, ${publishers} to ${subscribers}`,
     measure: async ({ child, port }, { load }) => {
-      const words = [port, child.pid, publishers, subscribers, qos, SECONDS].map(String);
-      const running = new Child([...load, process.execPath, LOAD, ...words]);
-      const { messages, windowNs, serverNs } = JSON.parse(await running.result()) as Told;
-      return { processorNs: serverNs / messages, rate: (messages / windowNs) * 1e9 };
+      const words = [port, child.pid, publishers, subscribers, qos, SECONDS, topics].map(String);
+      for (let tries = 1; ; tries += 1) {
+        const running = new Child([...load, process.execPath, LOAD, ...words]);
+        if ((await running.ended) !== 0 && tries < TRIES) continue;
+        const { messages, windowNs, serverNs } = JSON.parse(await running.result()) as Told;
+        return { processorNs: serverNs / messages, rate: (messages / windowNs) * 1e9 };
+      }
     },
   })),
 );
@@ -66,10 +72,32 @@ const wasmpoll = (workers: number): Contender => ({
   },
 });
 
+const AEDES = '1.2.0';
+const root = fileURLToPath(new URL('../../../', import.meta.url));
+const folder = join(root, 'node_modules', '.cache', `aedes-${AEDES}`);
+const main = join(folder, 'node_modules', 'aedes', 'aedes.js');
+
+/** Not one of the project's own packages: its lock file has only what developers need. */
+async function installAedes(): Promise<string | null> {
+  if (existsSync(main)) return null;
+  const options = ['--prefix', folder, '--no-save', '--no-audit', '--no-fund'];
+  await outputOf(['npm', 'install', ...options, `aedes@${AEDES}`]);
+  return existsSync(main) ? null : `npm has no aedes@${AEDES}`;
+}
+
+const aedes: Contender = {
+  title: 'aedes',
+  missing: installAedes,
+  start: ({ server }) => {
+    const program = join(root, 'bench', 'peers', 'aedes.mjs');
+    return listening([...server, process.execPath, program, main]);
+  },
+};
+
 export const mqttSuite: Suite = {
   name: 'mqtt',
   unit: 'message',
-  contenders: [mosquitto, wasmpoll(1), wasmpoll(2)],
+  contenders: [mosquitto, wasmpoll(1), wasmpoll(2), aedes],
   cases,
   mostTimes: 1,
 };

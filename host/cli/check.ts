@@ -11,7 +11,9 @@ import { loadProtocol } from '../module/source.ts';
 import { resolvePolicy } from '../policy.ts';
 import type { ServeOptions } from '../server/options.ts';
 import type { Service, Services } from '../services/services-file.ts';
-import { checkCertificates } from '../tls/check.ts';
+import { checkCertificates, checkUpstreamCertificates } from '../tls/check.ts';
+import { parseUpstreams } from '../upstreams/spec/read.ts';
+import { securedOf } from '../upstreams/spec/secured.ts';
 
 /** What `serve()` takes for a service. Rejects when its configFile cannot be read. */
 export async function optionsOf({
@@ -37,10 +39,14 @@ export function told(services: Services, { name }: Service, error: unknown): str
     ENOENT: 'configFile',
   };
   const message = messageOf(error);
-  const option =
-    code === 'ERR_OPTION' ? /^(?:store|topics|crashFolder)\b/.exec(message)?.[0] : undefined;
-  return services.at(name, option ?? keys[code ?? ''] ?? 'protocol', message);
+  const named = code === 'ERR_OPTION' || code === 'ERR_TLS';
+  const option = named ? /^(?:store|topics|crashFolder|upstream)\b/.exec(message)?.[0] : undefined;
+  return services.at(name, optionKey(option) ?? keys[code ?? ''] ?? 'protocol', message);
 }
+
+// A message names one of them.
+const optionKey = (option: string | undefined): string | undefined =>
+  option === 'upstream' ? 'upstreams' : option;
 
 /**
  * Looks at addresses, settings that bound each other, engines, modules and files.
@@ -66,6 +72,10 @@ export async function problemsOf(services: Services): Promise<string[]> {
         if (tls === null) return;
         checkCertificates({ name, options: tls }, resolvePolicy(service.policy));
       });
+    }
+    for (const upstream of securedOf(parseUpstreams(service.upstreams, 'upstreams'))) {
+      const check = (): void => checkUpstreamCertificates(upstream, resolvePolicy(service.policy));
+      await attempt(service, check);
     }
     await attempt(service, () => checkEngines(service));
     await attempt(service, () => checkCrashFolder(service.crashFolder));

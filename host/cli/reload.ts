@@ -37,7 +37,7 @@ export async function reload(file: string, parts: Reloaded): Promise<void> {
   const kept = services.services.filter(({ name }) => running.has(name));
   const fresh = await startNew(services, parts);
   try {
-    await listenAll(services, kept, running);
+    await joinAll(services, kept, running);
   } catch (error) {
     await Promise.all(fresh.map(({ server }) => server.drain()));
     throw error;
@@ -71,8 +71,9 @@ async function startNew(services: Services, { running, start }: Reloaded): Promi
   return fresh;
 }
 
-// One after the other; if one cannot, those before listen as they did. Certificates that were read are in force.
-async function listenAll(
+// One after the other; if one cannot, those before listen and connect as they did. Certificates that were read are in
+// force.
+async function joinAll(
   services: Services,
   kept: readonly Service[],
   running: ReadonlyMap<string, Running>,
@@ -83,11 +84,16 @@ async function listenAll(
     try {
       // Certificates are read anew, whether or not their paths are others.
       now.server.reloadTls();
-      if (same(service.listen, now.service.listen)) continue;
-      await now.server.listen(service.listen);
       changed.push(now);
+      if (!same(service.listen, now.service.listen)) await now.server.listen(service.listen);
+      if (!same(service.upstreams, now.service.upstreams)) {
+        now.server.setUpstreams(service.upstreams ?? {});
+      }
     } catch (error) {
-      for (const { service: before, server } of changed) await server.listen(before.listen);
+      for (const { service: before, server } of changed) {
+        await server.listen(before.listen);
+        server.setUpstreams(before.upstreams ?? {});
+      }
       throw new WasmpollError('ERR_CONFIG', told(services, service, error), { cause: error });
     }
   }
@@ -127,9 +133,9 @@ function adjust(server: Server, before: Service, after: Service): string[] {
   if (live.length > 0) {
     server.adjust(Object.fromEntries(live.map((name) => [name, now[name]])) as LiveSettings);
   }
-  const others = (
-    ['workers', 'store', 'topics', 'upstreams', 'crashFolder', 'logData'] as const
-  ).filter((name) => !same(before[name], after[name]));
+  const others = (['workers', 'store', 'topics', 'crashFolder', 'logData'] as const).filter(
+    (name) => !same(before[name], after[name]),
+  );
   return [...names.filter((name) => !live.includes(name)), ...others];
 }
 

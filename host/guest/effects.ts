@@ -6,7 +6,7 @@ import * as Abi from '../../assembly/abi.ts';
 import type { Batch } from '../kernel/batch.ts';
 import * as Batches from '../kernel/batch.ts';
 import * as Rows from '../kernel/rows.ts';
-import { TLS_LATER } from '../kernel/tls-access.ts';
+import { modeIndex, TLS_LATER } from '../kernel/tls-access.ts';
 import type { Connections } from '../memory/connections.ts';
 import * as Numbers from '../memory/layout.ts';
 import type { Policy } from '../policy.ts';
@@ -55,7 +55,7 @@ export class Effects {
   /** Among the rows of the running callback are some that are to be applied when it returns. */
   pending = false;
 
-  /** @param modes bits for each listener, where one has TLS */
+  /** @param modes bits for each listener and upstream, where one has TLS */
   constructor(
     connections: Connections,
     batch: Batch,
@@ -200,9 +200,10 @@ export class Effects {
     const flags = this.#table[base + FLAGS]! | this.#table[base + STAGED_FLAGS]!;
     if ((flags & DOOMED) !== 0) return STATUS_CLOSED;
     if ((flags & (CLOSING | FIN_DUE | SPLICED | TLS)) !== 0) return STATUS_STATE;
-    const inbound = (flags & OUTBOUND) === 0;
-    const mode = inbound ? (this.#modes?.[this.#table[base + LISTENER]!] ?? 0) : 0;
+    const number = this.#table[base + LISTENER]!;
+    const mode = this.#modes?.[modeIndex(number, (flags & OUTBOUND) !== 0)] ?? 0;
     if ((mode & TLS_LATER) === 0) return STATUS_DENIED;
+    if ((flags & CONNECTING) !== 0) return STATUS_STATE;
     if (!this.hasRoom) return STATUS_LIMIT;
     this.ask(EFFECT_START_TLS, slot, 0);
     this.#table[base + STAGED_FLAGS]! |= TLS | HANDSHAKING;

@@ -14,7 +14,7 @@ import type { Connections } from '../memory/connections.ts';
 import type { Headers } from '../memory/headers.ts';
 import * as Numbers from '../memory/layout.ts';
 import type { Policy } from '../policy.ts';
-import type { UpstreamAccess } from '../upstreams/contract.ts';
+import type { UpstreamAccess, UpstreamShare } from '../upstreams/contract.ts';
 import { UpstreamCounts } from '../upstreams/counts.ts';
 import { Directory, type NamedUpstream } from '../upstreams/directory.ts';
 import * as Kinds from './effect-kinds.ts';
@@ -66,8 +66,13 @@ export class Outbound {
     this.#asked = new Int32Array(access === null ? 0 : maxStagedSends);
     const share = access?.share;
     this.directory = share === undefined ? null : new Directory(share);
-    this.counts =
-      share === undefined ? null : new UpstreamCounts(share.counts, share.upstreams.length);
+    this.counts = share === undefined ? null : new UpstreamCounts(share.counts);
+  }
+
+  /** The operator has changed what there is. */
+  update(share: UpstreamShare): void {
+    this.counts?.adopt(share.counts);
+    this.directory?.update(share);
   }
 
   /**

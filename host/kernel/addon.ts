@@ -2,6 +2,7 @@
 // the addon a kernel.
 
 import type { Shared, SharedLimits, SharedSeat } from '../shared/contract.ts';
+import type { Tls } from './addon-tls.ts';
 import type { ConstantName } from './constant-names.ts';
 import type { Backend, Epoll, Io, Kernel, Result, TlsPlace, TlsSeat, Watcher } from './contract.ts';
 
@@ -174,49 +175,6 @@ export interface NativeCalls extends Required<Pick<Kernel, 'enterPeer'>> {
   fileLimit(): number;
   /** `syscall CODE: text detail`; takes errno with either sign. */
   systemError(syscall: string, errno: number, detail?: string): SystemError;
-}
-
-/** A certificate with its chain and its key, as PEM texts; `name` is empty in the first of a listener's. */
-export interface TlsPair {
-  readonly name: string;
-  readonly cert: string;
-  readonly key: string;
-}
-
-/** What a listener shows, and what it asks of clients. */
-export interface TlsTexts {
-  readonly pairs: readonly TlsPair[];
-  /** By which clients are judged, as PEM texts. */
-  readonly ca: string;
-  /** 0: a client is not asked for a certificate; 1: it may have none; 2: it must have one. */
-  readonly clients: number;
-  /** Names of protocols, each behind a character that is its length; the best first. */
-  readonly alpn: string;
-  /** 0: no session is ever resumed. */
-  readonly tickets: number;
-  /** The oldest version, as it stands in records: 0x303 is TLS 1.2. */
-  readonly oldest: number;
-}
-
-/** What is wrong: with which pair, −1 for none, and with which of its texts. */
-export interface TlsFault {
-  readonly pair: number;
-  readonly part: string;
-  readonly why: string;
-}
-
-/** What a server's listeners show. All threads of the process find it by its id. */
-export interface Tls {
-  readonly id: number;
-  /** Reads the texts and keeps what they say aside. @returns what is wrong with them, if anything is */
-  prepare(listener: number, texts: TlsTexts): TlsFault | undefined;
-  /** All that was prepared holds for whoever connects from now on. */
-  commit(): void;
-  discard(): void;
-  /** Writes TLS_COUNTS columns: what the sessions of all seats have counted. */
-  count(columns: Float64Array): void;
-  /** No thread finds it any more. */
-  release(): void;
 }
 
 export interface Native extends Omit<Kernel, 'enterPeer'>, NativeCalls {

@@ -45,6 +45,19 @@ export interface TlsSeat {
    * @returns false when the listener has no certificate, or there is no memory
    */
   open(slot: number, handle: number, listener: number): boolean;
+  /**
+   * Begins one with the upstream to which the connection leads: the first receive says hello.
+   * @param host the certificate must be for; '' for the one that the upstream has
+   * @returns false when the upstream has no TLS, or there is no memory
+   */
+  dial(slot: number, handle: number, upstream: number, host: string): boolean;
+  /**
+   * Takes a session whose handshake the server's thread has done.
+   * @returns 0 if there is none of this number; 2 if it has input already, which a receive would get
+   */
+  adopt(slot: number, handle: number, session: number): number;
+  /** Ends one that no slot is to have. */
+  drop(session: number): void;
   /** Bytes that were received for a session by other means; its first receive takes these instead. */
   feed(slot: number, view: Uint8Array, offset: number, length: number): void;
   /** Whether the slot has a session, and this connection's. */
@@ -61,7 +74,7 @@ export interface TlsSeat {
 export interface TlsAccess {
   readonly place: TlsPlace;
   readonly seat: TlsSeat;
-  /** Bits for each listener; tls-access.ts. */
+  /** Bits for each listener and upstream; tls-access.ts. */
   readonly modes: Int32Array;
 }
 

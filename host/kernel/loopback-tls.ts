@@ -43,6 +43,8 @@ export class LoopbackSeat implements TlsSeat {
   /** What the next session will know of its peer, unless `expect` has said so. */
   facts: Facts = {};
   readonly #expected = new Map<number, Facts>();
+  readonly #offered = new Map<number, Facts>();
+  #offers = 0;
   /** What each says to its peer in the handshake, besides what cannot be seen here. */
   flight: Uint8Array = NONE;
 
@@ -52,6 +54,31 @@ export class LoopbackSeat implements TlsSeat {
     const { flight } = this;
     this.#sessions.set(slot, { handle, facts, early: NONE, ready: false, flight });
     return true;
+  }
+
+  dial(slot: number, handle: number): boolean {
+    return this.open(slot, handle);
+  }
+
+  /** One whose handshake is done, for whoever takes it. @returns its number */
+  offer(facts: Facts): number {
+    this.#offers += 1;
+    this.#offered.set(this.#offers, facts);
+    return this.#offers;
+  }
+
+  adopt(slot: number, handle: number, session: number): number {
+    const facts = this.#offered.get(session);
+    if (!this.#offered.delete(session)) return 0;
+    this.#sessions.set(slot, {
+      ...{ handle, facts: facts ?? {}, early: NONE, flight: NONE },
+      ready: true,
+    });
+    return 1;
+  }
+
+  drop(session: number): void {
+    this.#offered.delete(session);
   }
 
   /** What the session of a connection will know that begins it later. */

@@ -65,6 +65,11 @@ export class Listening {
     return this.#parts.contexts.share;
   }
 
+  /** What threads find, and whoever connects to upstreams. */
+  get contexts(): TlsContexts {
+    return this.#parts.contexts;
+  }
+
   /** Reads all certificates again. @throws WasmpollError ERR_TLS; nothing has changed then */
   reloadTls(): void {
     this.#parts.contexts.reload();

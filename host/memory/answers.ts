@@ -2,7 +2,8 @@
 // handle, or none; and how many requests are on the way to the dialer. A thread notes an answer in its table before it
 // takes it out: its successor finds it in either. It knows the words' protocol only.
 
-// Int32 words: four counters, each with one writer; then entries of a handle and a descriptor, −1 for none.
+// Int32 words: four counters, each with one writer; then entries of a handle, a descriptor, −1 for
+// none, and a session of TLS, 0 for none.
 const HEAD = 0;
 const TAIL = 1;
 /** Requests that the thread has made, and those that the dialer has looked at. */
@@ -10,7 +11,7 @@ const ASKED = 2;
 const SEEN = 3;
 const FIRST_ENTRY = 16;
 const ENTRIES = 4096;
-const ENTRY = 2;
+const ENTRY = 3;
 const WORDS = FIRST_ENTRY + ENTRIES * ENTRY;
 
 export class Answers {
@@ -20,6 +21,8 @@ export class Answers {
   /** Of the answer that is in front. */
   handle = 0;
   fd = -1;
+  /** The number of its session of TLS; 0 for none. */
+  session = 0;
 
   constructor(buffer: ArrayBufferLike, offset: number) {
     this.#words = new Int32Array(buffer, offset, WORDS);
@@ -34,6 +37,7 @@ export class Answers {
     const at = placeOf(head);
     this.handle = this.#words[at]!;
     this.fd = this.#words[at + 1]!;
+    this.session = this.#words[at + 2]!;
     return true;
   }
 
@@ -74,12 +78,13 @@ export class Answers {
   }
 
   /** @returns false when too many are on their way; the descriptor stays the caller's then */
-  give(handle: number, fd: number): boolean {
+  give(handle: number, fd: number, session = 0): boolean {
     const tail = this.#words[TAIL]!;
     if (((tail - Atomics.load(this.#words, HEAD)) | 0) >= ENTRIES) return false;
     const at = placeOf(tail);
     this.#words[at] = handle;
     this.#words[at + 1] = fd;
+    this.#words[at + 2] = session;
     Atomics.store(this.#words, TAIL, (tail + 1) | 0);
     return true;
   }

@@ -20,4 +20,9 @@ export class Headers {
     // A copy: what is shared between threads cannot be decoded.
     return this.view.slice(start, start + bytes);
   }
+
+  /** What a guest has added to an upstream's name, which is in ASCII. */
+  text(slot: number, bytes: number): string {
+    return bytes === 0 ? '' : new TextDecoder().decode(this.of(slot, bytes));
+  }
 }

@@ -37,6 +37,8 @@ const COUNT_BYTES = 64;
 const ROW_BYTES = MOST_ROWS * ROW * 4;
 
 export class Outbox {
+  /** No more bytes wait here, of all slots together. */
+  static readonly mostBytes = MOST_BYTES;
   /** Size of the memory for it. */
   static readonly bytes = COUNT_BYTES + ROW_BYTES + MOST_BYTES;
   readonly rows: Int32Array;

@@ -6,7 +6,7 @@
 // entry was delivered, or is left to the successor, or costs its own connection and no other.
 
 import * as Numbers from '../memory/layout.ts';
-import type { Outbox } from '../memory/outbox.ts';
+import { Outbox } from '../memory/outbox.ts';
 import * as Records from '../shared/records.ts';
 import type { Callbacks } from './callbacks.ts';
 import type { Deadlines } from './deadlines.ts';
@@ -14,7 +14,7 @@ import type { Flow } from './flow.ts';
 import type { Parts } from './parts.ts';
 import { SharedCallbacks } from './shared-callbacks.ts';
 
-const { BLOCKED, BUSY, COLUMNS, FLAGS, GONE, MISSED, REQUESTS } = Numbers;
+const { BLOCKED, BUSY, COLUMNS, FLAGS, GONE, MISSED, OUTPUT_BYTES, REQUESTS } = Numbers;
 const {
   BLOCK_COUNT,
   BLOCK_DATA,
@@ -49,6 +49,8 @@ export class Delivery {
   readonly #into: SharedCallbacks;
   readonly #perTurn: number;
   readonly #windowBytes: number;
+  /** With a backlog of so many bytes a connection is not slow, even if the kernel takes nothing of the outbox. */
+  readonly #quickBytes: number;
   /** The budget has kept it from what is due: it comes first in the next round. */
   first = false;
   /** The window has the bytes of the block. */
@@ -77,6 +79,7 @@ export class Delivery {
     this.#into = new SharedCallbacks(parts, outbox, flow, callbacks);
     this.#perTurn = parts.policy.messagesPerTurn;
     this.#windowBytes = parts.policy.receiveWindowBytes;
+    this.#quickBytes = parts.policy.highWaterBytes - Outbox.mostBytes;
   }
 
   /** Something may wait. */
@@ -128,9 +131,11 @@ export class Delivery {
     const at = BLOCK_ENTRIES + position * ENTRY;
     const reply = block[BLOCK_KIND] === BLOCK_REPLIES;
     const slot = this.#connections.find(block[at + ENTRY_HANDLE]!);
-    // Whether it is slow, and what it sends after that, depends on what becomes of what is in the outbox.
+    // Whether it is slow may depend on what becomes of what is in the outbox. If not, all that it is sent goes out
+    // together.
     if (slot >= 0 && this.#outbox.count > 0) {
-      if (reply || this.#outbox.has(slot)) this.#flow.post();
+      const quick = this.#table[slot * COLUMNS + OUTPUT_BYTES]! <= this.#quickBytes;
+      if (reply || (!quick && this.#outbox.has(slot))) this.#flow.post();
     }
     if (slot < 0 || this.#withheld(slot, reply)) {
       if (slot >= 0 && reply) this.#shared.replied(slot);

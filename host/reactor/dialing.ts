@@ -5,21 +5,28 @@ import { REASON_CONNECT } from '../../assembly/abi.ts';
 import { ON_CONNECT } from '../memory/control-words.ts';
 import * as Numbers from '../memory/layout.ts';
 import type { Parts } from './parts.ts';
+import { Sealing } from './sealing.ts';
 import type { Works } from './wiring.ts';
 
 const { BUSY, CLOSING, COLUMNS, CONNECTING, DOOMED, FD, FIN_DUE, FLAGS, GONE } = Numbers;
-const { LAST_PROGRESS, OPEN, OUTPUT_BYTES, OUTPUT_SINCE, TIMES } = Numbers;
+const { HANDLE, LAST_PROGRESS, OPEN, OUTPUT_BYTES, OUTPUT_SINCE, OVER, TIMES, TLS } = Numbers;
+
+// What a seat of TLS answers.
+const NO_SESSION = 0;
+const INPUT_WAITS = 2;
 
 /** What it calls. */
-type Others = Pick<Works, 'callbacks' | 'deadlines' | 'endings' | 'flow' | 'outgoing'>;
+type Others = Pick<Works, 'backlog' | 'callbacks' | 'deadlines' | 'endings' | 'flow' | 'outgoing'>;
 
 export class Dialing {
   readonly #parts: Parts;
   readonly #others: Others;
   readonly #table: Int32Array;
+  readonly #sealing: Sealing;
 
   constructor(parts: Parts, others: Others) {
     this.#parts = parts;
+    this.#sealing = new Sealing(parts, others.backlog);
     this.#others = others;
     this.#table = parts.connections.table;
   }
@@ -32,7 +39,7 @@ export class Dialing {
   takeAnswers(rest: () => void): boolean {
     const { answers } = this.#parts.control;
     while (answers.look()) {
-      this.#take(answers.handle, answers.fd);
+      this.#take(answers.handle, answers.fd, answers.session);
       rest();
       if (this.#parts.clock.spent() && answers.look()) return true;
     }
@@ -40,27 +47,39 @@ export class Dialing {
     return false;
   }
 
-  #take(handle: number, fd: number): void {
+  #take(handle: number, fd: number, session: number): void {
     const { connections, control, kernel } = this.#parts;
     const slot = connections.current(handle);
     const flags = slot < 0 ? 0 : this.#table[slot * COLUMNS + FLAGS]!;
     if ((flags & (OPEN | CONNECTING | DOOMED)) === (OPEN | CONNECTING)) {
       if (fd < 0) connections.doom(slot, REASON_CONNECT);
-      else this.#place(slot, fd);
+      else this.#place(slot, fd, session);
       control.answers.done();
       if (fd >= 0) this.#connected(slot);
       return;
     }
     // Nobody waits for it any more.
     control.answers.done();
-    if (fd >= 0) kernel.reset(fd);
+    if (fd < 0) return;
+    if (session !== 0) this.#parts.tls?.seat.drop(session);
+    kernel.reset(fd);
   }
 
-  #place(slot: number, fd: number): void {
+  #place(slot: number, fd: number, session: number): void {
     const base = slot * COLUMNS;
     this.#table[base + BUSY] = 1;
+    if (session !== 0) this.#adopt(slot, session);
     this.#table[base + FD] = fd;
     this.#table[base + FLAGS]! &= ~CONNECTING;
+  }
+
+  // Without the session nothing may go out: it would be in clear.
+  #adopt(slot: number, session: number): void {
+    const base = slot * COLUMNS;
+    const { connections, tls } = this.#parts;
+    const found = tls?.seat.adopt(slot, this.#table[base + HANDLE]!, session) ?? NO_SESSION;
+    if (found === NO_SESSION) connections.doom(slot, REASON_CONNECT);
+    this.#table[base + FLAGS]! |= found === INPUT_WAITS ? TLS | OVER : TLS;
   }
 
   // What was sent meanwhile goes first.
@@ -73,15 +92,20 @@ export class Dialing {
     times[slot * TIMES + LAST_PROGRESS] = clock.now;
     times[slot * TIMES + OUTPUT_SINCE] = clock.now;
     flow.watch(slot);
-    if (this.#table[base + OUTPUT_BYTES]! > 0) flow.flushBacklog(slot);
+    if ((this.#table[base + FLAGS]! & TLS) !== 0) this.#sealing.rewrite(slot);
+    const sends = this.#table[base + OUTPUT_BYTES]! > 0;
+    if (sends && (this.#table[base + FLAGS]! & DOOMED) === 0) flow.flushBacklog(slot);
     if ((this.#table[base + FLAGS]! & (FIN_DUE | CLOSING)) !== 0) connections.pushClosing(slot);
     deadlines.schedule(slot);
     if ((this.#table[base + FLAGS]! & DOOMED) === 0) endings.begun(slot);
-    if ((this.#table[base + FLAGS]! & GONE) === 0) this.#tell(slot);
+    if ((this.#table[base + FLAGS]! & GONE) === 0) this.tell(slot);
+    // Behind on_connect.
+    if ((this.#table[base + FLAGS]! & (OVER | DOOMED)) === OVER) connections.pushReady(slot);
     this.#table[base + BUSY] = 0;
   }
 
-  #tell(slot: number): void {
+  /** on_connect: the connection is there, or it is protected from here on. */
+  tell(slot: number): void {
     const { callbacks, outgoing } = this.#others;
     const { onConnect } = callbacks.guest;
     const parent = outgoing.parent(slot);

@@ -8,7 +8,7 @@ import type { Deadlines } from './deadlines.ts';
 import type { Parts } from './parts.ts';
 
 const { BUSY, CLOSING, COLUMNS, DOOMED, FLAGS, HANDLE, HANDSHAKING, KNOWN, LINGER_UNTIL } = Numbers;
-const { LISTENER, OPEN, OVER, TIMES, TLS } = Numbers;
+const { HEADER_BYTES, LISTENER, OPEN, OUTBOUND, OVER, TIMES, TLS } = Numbers;
 
 // As many as one wait brings.
 const MOST_POSTPONED = 256;
@@ -25,6 +25,8 @@ export class Handshakes {
   readonly #clock: Parts['clock'];
   readonly #stats: Parts['stats'];
   readonly #tls: Parts['tls'];
+  readonly #headers: Parts['headers'];
+  readonly #directory: Parts['outbound']['directory'];
   readonly #deadlines: Deadlines;
   readonly #timeoutMs: number;
   readonly #most: number;
@@ -48,6 +50,8 @@ export class Handshakes {
     this.#clock = parts.clock;
     this.#stats = parts.stats;
     this.#tls = parts.tls;
+    this.#headers = parts.headers;
+    this.#directory = parts.outbound.directory;
     this.#deadlines = deadlines;
     this.#timeoutMs = parts.policy.handshakeTimeoutMs;
     this.#most = parts.policy.maxHandshakes;
@@ -64,11 +68,22 @@ export class Handshakes {
 
   /** The slot's begins, whose row has the flags for it. With too many, the one that began first is given up. */
   begin(slot: number): void {
-    const base = slot * COLUMNS;
     this.#await(slot);
-    const [handle, listener] = [this.#table[base + HANDLE]!, this.#table[base + LISTENER]!];
-    if (this.#tls?.seat.open(slot, handle, listener)) return;
-    this.giveUp(slot, 'TLS');
+    if (!this.#open(slot)) this.giveUp(slot, 'TLS');
+  }
+
+  #open(slot: number): boolean {
+    const base = slot * COLUMNS;
+    const [handle, number] = [this.#table[base + HANDLE]!, this.#table[base + LISTENER]!];
+    if (this.#tls === null) return false;
+    const { seat } = this.#tls;
+    if ((this.#table[base + FLAGS]! & OUTBOUND) === 0) return seat.open(slot, handle, number);
+    const added = this.#headers.text(slot, this.#table[base + HEADER_BYTES]!);
+    if (!seat.dial(slot, handle, number, this.#directory?.host(number, added) ?? '')) return false;
+    // Nothing comes before a hello has gone.
+    this.#table[base + FLAGS]! |= OVER;
+    this.#connections.pushReady(slot);
+    return true;
   }
 
   /** A connection in clear begins its own; nothing of it may be queued. */

@@ -33,10 +33,10 @@ export class Outgoing {
   }
 
   #dial(slot: number): void {
-    const { connections, facts, upstreams } = this.#parts;
+    const { connections, facts, outbound, upstreams } = this.#parts;
     const base = slot * COLUMNS;
     const upstream = this.#table[base + LISTENER]!;
-    const proxied = upstreams?.share.upstreams[upstream]?.proxied === true;
+    const proxied = outbound.directory?.isProxied(upstream) === true;
     const parent = proxied ? connections.current(this.parent(slot)) : -1;
     upstreams?.dial({
       handle: this.#table[base + HANDLE]!,
@@ -81,7 +81,7 @@ export class Outgoing {
   recover(): void {
     const { connections, outbound, upstreams } = this.#parts;
     if (upstreams === null) return;
-    const open = upstreams.share.upstreams.map(() => 0);
+    const open = Array.from({ length: outbound.counts!.size }, () => 0);
     this.count = 0;
     for (let slot = 0; slot < connections.end; slot += 1) {
       const base = slot * COLUMNS;

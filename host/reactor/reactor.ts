@@ -35,6 +35,8 @@ export interface ReactorOptions extends Omit<Materials, 'control'> {
  * Getters: `deadline`, `connections`, `snapshot`.
  */
 export class Reactor {
+  /** The operator has changed the upstreams that there are. Connections go on as they are. */
+  readonly setUpstreams: Parts['outbound']['update'] = (to) => this.#parts.outbound.update(to);
   readonly #parts: Parts;
   readonly #works: Works;
   readonly #turn: Turn;
@@ -188,11 +190,12 @@ export class Reactor {
   /**
    * It is known what became of a connection that the guest has asked for.
    * @param fd −1 for none
+   * @param session of TLS, whose handshake is done; 0 for none
    * @returns false when too many such are on their way; the descriptor stays the caller's then
    */
-  answer(handle: number, fd: number): boolean {
+  answer(handle: number, fd: number, session = 0): boolean {
     this.#turn.signalAgain();
-    return this.#parts.control.answers.give(handle, fd);
+    return this.#parts.control.answers.give(handle, fd, session);
   }
 
   /** From now on each connection is closed gracefully once it is quiet. */

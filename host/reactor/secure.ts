@@ -3,7 +3,7 @@
 
 import { REASON_SHUTDOWN, REASON_TLS } from '../../assembly/abi.ts';
 import * as Rows from '../kernel/rows.ts';
-import * as TlsModes from '../kernel/tls-access.ts';
+import { modeIndex, TLS_LENIENT } from '../kernel/tls-access.ts';
 import * as TlsRows from '../kernel/tls-rows.ts';
 import * as Numbers from '../memory/layout.ts';
 import type { Input } from './input.ts';
@@ -18,6 +18,7 @@ const {
   END_TOLD,
   FD,
   FLAGS,
+  GONE,
   GUEST_BUFFER,
   HANDLE,
   HANDSHAKING,
@@ -30,6 +31,7 @@ const {
   LISTENER,
   LOST,
   NOTIFIED,
+  OUTBOUND,
   OUTPUT_BYTES,
   OVER,
   RECEIVED,
@@ -40,7 +42,6 @@ const {
   WIRE_ENDED,
 } = Numbers;
 const { ROW, ROW_LENGTH, ROW_OFFSET, ROW_RESULT } = Rows;
-const { TLS_LENIENT } = TlsModes;
 const { TLS_FAILED, TLS_MORE, TLS_TRUNCATED } = TlsRows;
 const { TLS_OVER, TLS_READY, TLS_SLACK_BYTES, TLS_WIRE_BUFFER, TLS_WIRE_BYTES } = TlsRows;
 
@@ -50,6 +51,7 @@ type Others = Pick<
   | 'backlog'
   | 'callbacks'
   | 'deadlines'
+  | 'dialing'
   | 'flow'
   | 'handshakes'
   | 'input'
@@ -192,6 +194,10 @@ export class Secure {
       this.#others.preface.greet(slot);
     }
     if (data !== null) observer.data?.(this.#table[base + HANDLE]!, data);
+    // A client speaks first.
+    if ((this.#table[base + FLAGS]! & (OUTBOUND | GONE)) === OUTBOUND) {
+      this.#others.dialing.tell(slot);
+    }
     this.#input.proceed(slot);
   }
 
@@ -215,7 +221,8 @@ export class Secure {
   #truncated(slot: number): void {
     const at = slot * COLUMNS + FLAGS;
     const shaking = (this.#table[at]! & HANDSHAKING) !== 0;
-    const mode = this.#modes[this.#table[slot * COLUMNS + LISTENER]!] ?? 0;
+    const outbound = (this.#table[at]! & OUTBOUND) !== 0;
+    const mode = this.#modes[modeIndex(this.#table[slot * COLUMNS + LISTENER]!, outbound)] ?? 0;
     this.#table[at]! |= WIRE_ENDED;
     if ((mode & TLS_LENIENT) !== 0 && !shaking) {
       this.#input.ended(slot);

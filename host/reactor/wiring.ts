@@ -71,13 +71,13 @@ export function wire(parts: Parts, started: Started): Works {
   const apply = new Apply(parts, backlog, flow, lifecycle, deadlines, handshakes, ties);
   const callbacks = new Callbacks(parts, output, apply, endings, started);
   const parting = new Parting(parts, callbacks, flow, ties);
-  const dialing = new Dialing(parts, { callbacks, deadlines, endings, flow, outgoing });
+  const dialing = new Dialing(parts, { backlog, callbacks, deadlines, endings, flow, outgoing });
   const delivery = new Delivery(parts, outbox, flow, deadlines, callbacks);
   const moving = { output, backlog, deadlines, flow, lifecycle, callbacks, splicing };
   const input = new Input(parts, moving);
   const others = { ...moving, endings, handshakes };
   const preface = new Preface(parts, others);
-  const secure = new Secure(parts, { ...others, input, preface });
+  const secure = new Secure(parts, { ...others, dialing, input, preface });
   const outward = { outgoing, ties, parting, dialing };
   return { ...others, ...outward, outbox, preface, input, secure, delivery };
 }

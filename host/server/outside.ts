@@ -12,19 +12,28 @@ import type { Policy } from '../policy.ts';
 import type { Shared } from '../shared/contract.ts';
 import type { Member } from '../shared/member/member.ts';
 import { Dialer } from '../upstreams/dialer.ts';
-import { type Operator, openOperator, type UpstreamsStats } from '../upstreams/system.ts';
+import {
+  type Contexts,
+  type Operator,
+  openOperator,
+  setUpstreams,
+  type UpstreamsStats,
+} from '../upstreams/system.ts';
 import { type Logger, silent } from './logger.ts';
 import type { ServeOptions } from './options.ts';
 
 export type { EnginesStats } from '../engines/router.ts';
 export type { UpstreamsStats } from '../upstreams/system.ts';
 
+type UpstreamsOption = NonNullable<ServeOptions['upstreams']>;
+
 export class Outside {
   readonly #store: Engine<Performer> | null;
   readonly #bus: Engine<BusEngine> | null;
   readonly #policy: Policy;
   readonly #logger: Logger;
-  readonly #operator: Operator | null;
+  readonly #operator: Operator;
+  readonly #contexts: Contexts;
   #dialer: Dialer | null = null;
   #router: Router | null = null;
 
@@ -33,9 +42,10 @@ export class Outside {
     bus: Engine<BusEngine> | null,
     policy: Policy,
     logger: Logger,
-    operator: Operator | null,
+    contexts: Contexts,
   ) {
-    this.#operator = operator;
+    this.#operator = openOperator(contexts, logger);
+    this.#contexts = contexts;
     this.#logger = logger;
     this.#store = store;
     this.#bus = bus;
@@ -44,20 +54,40 @@ export class Outside {
 
   /**
    * Loads what the addresses name; nothing is connected yet.
-   * @throws WasmpollError ERR_OPTION
+   * @param contexts where the upstreams' certificates are kept
+   * @throws WasmpollError ERR_OPTION or ERR_TLS
    */
   static async load(
     options: Pick<ServeOptions, 'store' | 'topics' | 'upstreams' | 'logger'>,
     policy: Policy,
+    contexts: Contexts,
   ): Promise<Outside> {
-    const { store, topics, logger = silent } = options;
-    return new Outside(
+    const { store, topics, upstreams = {}, logger = silent } = options;
+    const outside = new Outside(
       store === undefined ? null : await openStore(store, policy, logger),
       topics === undefined ? null : await openTopics(topics, policy, logger),
       policy,
       logger,
-      openOperator(options.upstreams, logger),
+      contexts,
     );
+    outside.#setUpstreams(upstreams, 'serve(): upstreams');
+    return outside;
+  }
+
+  #setUpstreams(upstreams: UpstreamsOption, called: string): void {
+    setUpstreams(this.#operator, upstreams, called, this.#contexts, this.#logger);
+  }
+
+  /**
+   * Guests may connect to these from now on, and to nothing else.
+   * @returns what threads are to be told
+   * @throws WasmpollError ERR_OPTION or ERR_TLS, a SystemError when there is no descriptor left; nothing has changed then
+   */
+  setUpstreams(upstreams: UpstreamsOption): Operator['share'] {
+    if (Object.keys(upstreams).length > 0) this.#dialer?.open();
+    this.#setUpstreams(upstreams, 'setUpstreams(): upstreams');
+    this.#dialer?.directory.update(this.#operator.share);
+    return this.#operator.share;
   }
 
   /** Requests to the store are seen to by an engine. */
@@ -70,17 +100,16 @@ export class Outside {
   }
 
   /**
-   * Who connects to upstreams; null if there are none.
+   * Who connects to upstreams.
    * @throws a SystemError when there is no descriptor left
    */
-  openDialer(native: Native): Dialer | null {
-    if (this.#operator === null) return null;
+  openDialer(native: Native): Dialer {
     this.#dialer = new Dialer(native, this.#operator, this.#policy.keepaliveMs);
     return this.#dialer;
   }
 
   get upstreams(): UpstreamsStats {
-    return this.#operator?.stats ?? {};
+    return this.#operator.stats;
   }
 
   /**

@@ -26,6 +26,13 @@ const refuse = (): Promise<never> => Promise.reject(closed());
 /** The store of a server that was closed before anybody asked. */
 const nothing: Store = { get: refuse, put: refuse, delete: refuse, add: refuse };
 
+/** @throws WasmpollError ERR_OPTION if it is none of a connection */
+export function checkId(id: number): void {
+  if (Number.isSafeInteger(id) && id >= 0) return;
+  const why = `the connection must be an id from an 'open' event, got ${String(id)}`;
+  throw new WasmpollError('ERR_OPTION', `send: ${why}`);
+}
+
 export class OwnSeat {
   readonly #native: Common['native'];
   readonly #shared: Common['shared'];
@@ -68,6 +75,12 @@ export class OwnSeat {
 
   get upstreams(): UpstreamsStats {
     return this.#outside.upstreams;
+  }
+
+  /** See `Outside.setUpstreams`. @throws WasmpollError ERR_CLOSED as well */
+  setUpstreams(upstreams: Parameters<Outside['setUpstreams']>[0]) {
+    if (this.#closed) throw closed();
+    return this.#outside.setUpstreams(upstreams);
   }
 
   /** See `Outside.start`. */

@@ -12,7 +12,7 @@ import { type ConnectionsPage, type ConnectionsQuery, pageOf } from './connectio
 import { Course } from './course.ts';
 import type { ServerLog } from './events.ts';
 import { configOf, type ServeOptions, type SwapOptions } from './options.ts';
-import type { MessageHandler, OwnSeat, Retention, Store } from './own-seat.ts';
+import { checkId, type MessageHandler, type OwnSeat, type Retention, type Store } from './own-seat.ts';
 import { type Served, type ServerStats, type ServerStatus, servedModule } from './status.ts';
 import { silentOf } from './turning.ts';
 import { WatchedEmitter } from './watched-emitter.ts';
@@ -156,10 +156,9 @@ export class Server extends WatchedEmitter {
   }
 
   /**
-   * Calls the handler with each message that is published to the topic from now on, by guests or by the
-   * program, and with those that are retained. What it throws is an `error` event; a `missed` event says
-   * that messages were lost, since more waited than queueBytes. At most 256 handlers are called before the
-   * event loop turns.
+   * Calls the handler with each message that is published to the topic from now on, by guests or by the program, and
+   * with those that are retained. What it throws is an `error` event; a `missed` event says that messages were lost,
+   * since more waited than queueBytes. At most 256 handlers are called before the event loop turns.
    * @param topic with `pattern`, it has MQTT's wildcards: `orders/+`, `orders/#`
    * @returns stops it: no call comes afterwards
    * @throws WasmpollError ERR_OPTION, ERR_LIMIT when groupBytes leaves no room, ERR_CLOSED once `closed`
@@ -192,23 +191,18 @@ export class Server extends WatchedEmitter {
    * @throws WasmpollError ERR_OPTION, ERR_CLOSED
    */
   send(id: number, topic: string, data: string | Uint8Array): boolean {
-    if (!Number.isSafeInteger(id) || id < 0) {
-      const why = `the connection must be an id from an 'open' event, got ${String(id)}`;
-      throw new WasmpollError('ERR_OPTION', `send: ${why}`);
-    }
+    checkId(id);
     return this.#own.member.send(this.#engine.find(id), topic, data);
   }
 
   /**
-   * Swaps the module under the live connections, between two turns of each worker. Their state
-   * blocks are carried over when `state_size()` and `state_version()` agree, otherwise through
-   * `migrate`. Calls are carried out one after the other.
-   * @param options `drain`: a module that cannot take over the state blocks serves new connections, in
-   *   new workers, while the old ones drain as at `close()`. Needs workers. `config`: another
-   *   configuration than before
-   * @throws WasmpollError ERR_MODULE, or ERR_GUEST when the guest does not start or cannot take over;
-   *   the module before goes on then. ERR_CLOSED when the server drains or is closed,
-   *   ERR_OPTION for `drain` without workers, or a `config` that is too large
+   * Swaps the module under the live connections, between two turns of each worker. Their state blocks are carried over
+   * when `state_size()` and `state_version()` agree, otherwise through `migrate`. Calls are carried out one by one.
+   * @param options `drain`: a module that cannot take over the state blocks serves new connections, in new workers,
+   *   while the old ones drain as at `close()`. Needs workers. `config`: another configuration than before
+   * @throws WasmpollError ERR_MODULE, or ERR_GUEST when the guest does not start or cannot take over; the module before
+   *   goes on then. ERR_CLOSED when the server drains or is closed, ERR_OPTION for `drain` without workers, or a `config`
+   *   that is too large
    */
   async swap(protocol: ServeOptions['protocol'], options: SwapOptions = {}): Promise<void> {
     const { drain = false } = options;
@@ -227,6 +221,14 @@ export class Server extends WatchedEmitter {
     });
     this.#swapping = turn.catch(() => undefined);
     return turn;
+  }
+
+  /**
+   * The guest may connect to these from now on, and to nothing else. Connections go on, also where an upstream is gone.
+   * @throws WasmpollError ERR_OPTION, ERR_TLS or ERR_CLOSED; nothing has changed then
+   */
+  setUpstreams(upstreams: NonNullable<ServeOptions['upstreams']>): void {
+    this.#engine.setUpstreams(this.#own.setUpstreams(upstreams));
   }
 
   /** Puts other limits in force, also for connections that are open. @throws WasmpollError ERR_POLICY */

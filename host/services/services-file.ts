@@ -5,9 +5,10 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { messageOf, WasmpollError } from '../errors.ts';
 import { type Listen, listenOptions } from '../listen/spec.ts';
-import { resolveTls } from '../tls/texts.ts';
+import { resolveTls, resolveUpstreamTls } from '../tls/texts.ts';
 import type { Upstreams } from '../upstreams/spec/spec.ts';
-import type { Where } from '../values.ts';
+import { upstreamOptions } from '../upstreams/spec/text.ts';
+import { isTable, type Where } from '../values.ts';
 import { Document, DocumentError } from './document.ts';
 import { type ProcessTable, readShape, type ServiceTable } from './shape.ts';
 
@@ -91,7 +92,7 @@ const isJson = (file: string): boolean => path.extname(file) === '.json';
 function absolute(name: string, table: ServiceTable, file: string): Service {
   const from = path.dirname(path.resolve(file));
   // A bundled protocol has a name without a slash; so has a file beside the config, given as ./file.
-  const { protocol, listen, configFile, crashFolder } = table as Service;
+  const { protocol, listen, configFile, crashFolder, upstreams } = table as Service;
   return {
     ...table,
     name,
@@ -99,7 +100,18 @@ function absolute(name: string, table: ServiceTable, file: string): Service {
     protocol: protocol.includes('/') ? path.resolve(from, protocol) : protocol,
     ...(configFile === undefined ? {} : { configFile: path.resolve(from, configFile) }),
     ...(crashFolder === undefined ? {} : { crashFolder: path.resolve(from, crashFolder) }),
+    ...(upstreams === undefined ? {} : { upstreams: withUpstreamPaths(upstreams, from) }),
   };
+}
+
+function withUpstreamPaths(upstreams: Upstreams, from: string): Upstreams {
+  const entries = Object.entries(upstreams).map(([name, upstream]) => {
+    const options = typeof upstream === 'string' ? upstreamOptions(upstream) : upstream;
+    // What is wrong with it is told where upstreams are looked at.
+    if (typeof options !== 'object' || !isTable(options.tls)) return [name, upstream] as const;
+    return [name, { ...options, tls: resolveUpstreamTls(options.tls, from) }] as const;
+  });
+  return Object.fromEntries(entries);
 }
 
 function withPaths(listen: Listen, from: string): Listen {

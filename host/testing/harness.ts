@@ -92,7 +92,8 @@ export class Harness {
     this.#policy = policy;
     this.#module = module;
     this.#config = config;
-    const limit = new RateLimit(policy.logLinesPerSecond, () => this.#now);
+    const now = (): number => this.#now;
+    const limit = new RateLimit(policy.logLinesPerSecond, now);
     const observer: Observer = {
       open: (connection) => this.#peers.opened(connection),
       data: null,
@@ -105,21 +106,20 @@ export class Harness {
       failure: (error) => this.traps.push(String(error)),
       log: (level, text) => limit.admit() && this.logs.push({ level, text }) > 0,
     };
-    const now = (): number => this.#now;
     const own = { wake: () => this.#reactor.wake(), settle: () => this.settle() };
     this.#program = new Program(policy, now, own, engines, this);
     this.store = this.#program.store;
     this.#entrance = new Entrance(this.#kernel, this.#peers, buffer, own.settle);
+    const { modes } = this.#entrance;
     this.#upstreams = new Upstreams(upstreams, {
-      ...{ kernel: this.#kernel, peers: this.#peers, buffer, now, settle: own.settle },
-      answer: (handle, fd) => this.#reactor.answer(handle, fd),
+      ...{ ...own, now, kernel: this.#kernel, peers: this.#peers, buffer, modes },
+      answer: (...given) => this.#reactor.answer(...given),
     });
     this.#reactor = new Reactor({
       ...{ kernel: this.#kernel, module: { ...module, config }, policy, observer, now },
-      wallNow: () => wallClock + this.#now,
-      random,
+      ...{ wallNow: () => wallClock + this.#now, random },
       listeners: this.#entrance.buffer,
-      tls: { place: { id: 1, seat: 0 }, seat: this.#kernel.seat, modes: this.#entrance.modes },
+      tls: { place: { id: 1, seat: 0 }, seat: this.#kernel.seat, modes },
       buffer,
       seat: this.#program.seat,
       routed: engines.store !== undefined,

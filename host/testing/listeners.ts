@@ -1,13 +1,13 @@
 // Listeners: the ways into a harness, one for each combination that a test asks for. It knows no connection.
 
 import type { BufferConstructor } from '../kernel/contract.ts';
-import { TLS_AT_ONCE, TLS_LATER, TLS_LISTENERS } from '../kernel/tls-access.ts';
+import { TLS_AT_ONCE, TLS_LATER, TLS_MODES } from '../kernel/tls-access.ts';
 import { ListenerTable } from '../listen/peer/listener-table.ts';
 import { type ConnectOptions, LISTENER } from './options.ts';
 
 export class Listeners {
-  /** Which of them have TLS. */
-  readonly modes = new Int32Array(TLS_LISTENERS);
+  /** Which of them have TLS, and which upstreams. */
+  readonly modes = new Int32Array(TLS_MODES);
   readonly #table: ListenerTable;
   /** Their numbers, by what tells them apart. */
   readonly #numbers = new Map<string, number>();

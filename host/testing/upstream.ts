@@ -17,6 +17,13 @@ export interface UpstreamOptions {
   readonly connectTimeoutMs?: number;
   /** Of its receive buffer, and of the server's; 16 MiB by default. */
   readonly bufferBytes?: number;
+  /**
+   * By TLS, as it looks from here: bytes are the same, and an end is announced unless it is a `truncate()`. An object is
+   * what the guest finds as properties: `{ 'tls.subject': 'CN=db' }`.
+   */
+  readonly tls?: boolean | Readonly<Record<string, string>>;
+  /** The guest may begin TLS by `start_tls`; then the peer's part is `Peer.shake()`. */
+  readonly starttls?: boolean;
   /** The version of a PROXY header that comes first, and says for whom the connection is. */
   readonly proxy?: 'v1' | 'v2';
 }

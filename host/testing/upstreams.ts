@@ -4,6 +4,7 @@
 import { WasmpollError } from '../errors.ts';
 import type { BufferConstructor } from '../kernel/contract.ts';
 import type { Loopback } from '../kernel/loopback.ts';
+import { modeIndex, TLS_LATER } from '../kernel/tls-access.ts';
 import type { DialRequest, UpstreamAccess, UpstreamShare } from '../upstreams/contract.ts';
 import { UNBOUNDED, UpstreamCounts } from '../upstreams/counts.ts';
 import { type Pattern, readPattern } from '../upstreams/pattern.ts';
@@ -29,7 +30,9 @@ export interface Ground {
   readonly now: () => number;
   readonly settle: () => void;
   /** As `Reactor.answer`. */
-  readonly answer: (handle: number, fd: number) => boolean;
+  readonly answer: (handle: number, fd: number, session: number) => boolean;
+  /** Which listeners and upstreams have TLS, and when; kernel/tls-access.ts. */
+  readonly modes: Int32Array;
 }
 
 export class Upstreams {
@@ -49,6 +52,9 @@ export class Upstreams {
     );
     this.#named = new Map(made);
     this.#list = made.map(([, upstream]) => upstream);
+    for (const [number, [, { starttls = false }]] of entries.entries()) {
+      if (starttls) ground.modes[modeIndex(number, true)] = TLS_LATER;
+    }
     this.access = entries.length === 0 ? null : this.#accessOf(shareOf(entries, ground.buffer));
   }
 
@@ -107,10 +113,11 @@ export class Upstreams {
     const { kernel, peers, answer, settle } = this.#ground;
     const { handle } = request;
     if (manner === 'refuse') {
-      const given = answer(handle, -1);
+      const given = answer(handle, -1, 0);
       if (given) upstream.forget(handle);
       return given;
     }
+    const { tls = false } = upstream.options;
     const header = headerOf(upstream.options, request);
     // A socket that is new has room for a header.
     const bufferBytes = Math.max(upstream.bufferBytes, header.length);
@@ -118,7 +125,10 @@ export class Upstreams {
     if (header.length > 0) kernel.socket(fd)!.send(header);
     const peer = new UpstreamPeer(client, () => settle(), request, header);
     peers.expect(handle, peer);
-    if (!answer(handle, fd)) {
+    const facts = typeof tls === 'object' ? tls : {};
+    const session = tls === false ? 0 : kernel.seat.offer(facts);
+    if (!answer(handle, fd, session)) {
+      kernel.seat.drop(session);
       kernel.reset(fd);
       return false;
     }
@@ -143,7 +153,7 @@ function shareOf(
     ...{ name, max, proxied: proxy !== undefined },
     patterns: [pattern].flat().map((text) => patternOf(name, text)),
   }));
-  return { upstreams, counts: new buffer(UpstreamCounts.bytesFor(upstreams.length)) };
+  return { upstreams, counts: UpstreamCounts.make(buffer, upstreams.length) };
 }
 
 function patternOf(name: string, text: string): Pattern {

@@ -177,6 +177,8 @@ export interface Engine {
   swap(module: GuestModule, drain: boolean): Promise<void>;
   /** Puts other limits in force, also for threads that come later. */
   adjust(limits: LiveSettings): void;
+  /** The operator has changed the upstreams that there are; threads that come later learn it from the dialer. */
+  setUpstreams(share: Dialer['share']): void;
   /** Closes each connection once it is quiet; `quiet` is called when none is left. */
   drain(): void;
   /** Aborts every connection. */

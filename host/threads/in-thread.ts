@@ -15,7 +15,7 @@ import type { GuestModule } from '../module/protocol-module.ts';
 import type { LiveSettings, Policy } from '../policy.ts';
 import type { Observer } from '../reactor/observer.ts';
 import { Reactor } from '../reactor/reactor.ts';
-import type { DialRequest, UpstreamAccess } from '../upstreams/contract.ts';
+import type { DialRequest, UpstreamAccess, UpstreamShare } from '../upstreams/contract.ts';
 import type { SeatCalls } from '../upstreams/dialer.ts';
 
 import type { Common, Engine, EngineObserver, EngineStats, Interests } from './engine.ts';
@@ -73,7 +73,7 @@ export class InThread implements Engine {
     };
     this.#calls =
       common.dialer?.seat({
-        give: (handle, fd) => this.#answer(handle, fd),
+        give: (...given) => this.#answer(...given),
         // Whoever waits no more has cancelled it: there is no message that could be late.
         waits: () => true,
         seen: () => undefined,
@@ -138,8 +138,8 @@ export class InThread implements Engine {
     };
   }
 
-  #answer(handle: number, fd: number): boolean {
-    const given = this.#reactor.answer(handle, fd);
+  #answer(handle: number, fd: number, session: number): boolean {
+    const given = this.#reactor.answer(handle, fd, session);
     this.#driver!.schedule();
     return given;
   }
@@ -248,6 +248,10 @@ export class InThread implements Engine {
   adjust(limits: LiveSettings): void {
     this.#reactor.adjust(limits);
     this.#driver!.schedule();
+  }
+
+  setUpstreams(share: UpstreamShare): void {
+    this.#reactor.setUpstreams(share);
   }
 
   drain(): void {

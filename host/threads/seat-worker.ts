@@ -123,7 +123,8 @@ class SeatWorker {
     else if (message.kind === 'adjust') {
       this.#reactor.adjust(message.limits);
       this.#loop.schedule();
-    } else if (message.kind === 'prepare') this.#prepare(message.module);
+    } else if (message.kind === 'upstreams') this.#reactor.setUpstreams(message.share);
+    else if (message.kind === 'prepare') this.#prepare(message.module);
     else if (message.kind === 'discard') this.#reactor.discard();
     else if (message.kind === 'commit') {
       this.#reactor.commit(message.module, message.states);

@@ -236,6 +236,10 @@ export class Supervisor implements Engine {
     for (const seat of this.#all) seat.post({ kind: 'adjust', limits });
   }
 
+  setUpstreams(share: Parameters<Engine['setUpstreams']>[0]): void {
+    for (const seat of this.#all) seat.post({ kind: 'upstreams', share });
+  }
+
   drain(): void {
     this.#end('drain');
   }

@@ -1,20 +1,23 @@
-// TLS contexts: what the listeners of a server show, in the addon's memory, where all threads find it. All of
-// it is replaced at once or not at all. It knows no connection.
+// TLS contexts: what the listeners of a server show, and how its connections to upstreams are protected, in the addon's
+// memory, where all threads find it. All of it is replaced at once or not at all. It knows no connection.
 
 import { WasmpollError } from '../errors.ts';
-import type { Tls } from '../kernel/addon.ts';
+import type { Tls, TlsFault } from '../kernel/addon-tls.ts';
 import type { Native } from '../kernel/native.ts';
 import {
+  modeIndex,
   TLS_AT_ONCE,
   TLS_LATER,
   TLS_LENIENT,
-  TLS_LISTENERS,
+  TLS_MODES,
   type TlsShare,
 } from '../kernel/tls-access.ts';
 import type { Policy } from '../policy.ts';
 import { type TlsCounts, tlsCounts } from './counts.ts';
+import { Handshake } from './handshake.ts';
 import type { TlsOptions } from './options.ts';
-import { readTls } from './texts.ts';
+import type { UpstreamTls } from './outward.ts';
+import { readTls, readUpstreamTls } from './texts.ts';
 import { doubtOf } from './validity.ts';
 
 /** A listener that has TLS. */
@@ -22,6 +25,13 @@ export interface TlsListener {
   /** Stands in front of messages. */
   readonly name: string;
   readonly options: TlsOptions;
+}
+
+/** An upstream with TLS. */
+export interface TlsUpstream {
+  readonly number: number;
+  readonly name: string;
+  readonly tls: UpstreamTls;
 }
 
 // What a receive of TLS has to leave free of the window, and a little more that it can use.
@@ -40,16 +50,15 @@ export class TlsContexts {
   /** Null when this Node has no TLS for us: then whoever asks for it is told why. */
   readonly #tls: Tls | null;
   readonly #refusal: string;
-  readonly #modes = new Int32Array(
-    new SharedArrayBuffer(TLS_LISTENERS * Int32Array.BYTES_PER_ELEMENT),
-  );
+  readonly #modes = new Int32Array(new SharedArrayBuffer(TLS_MODES * Int32Array.BYTES_PER_ELEMENT));
   readonly #warn: (message: string) => void;
   /** By their numbers. */
   readonly #listeners = new Map<number, TlsListener>();
+  #upstreams: readonly TlsUpstream[] = [];
   /** Null for one that is to have none. */
   readonly #prepared = new Map<number, TlsListener | null>();
   readonly #warnings = new Set<string>();
-  /** A listener has TLS, or had it. */
+  /** A listener or an upstream has TLS, or had it. */
   #used = false;
 
   /** @param warn is told of certificates that have expired or soon will */
@@ -86,21 +95,71 @@ export class TlsContexts {
   }
 
   #read(number: number, { name, options }: TlsListener, again: boolean): void {
-    if (this.#tls === null) throw new WasmpollError('ERR_TLS', `tls: ${this.#refusal}`);
-    const { texts, label } = readTls(options, `listen '${name}'`);
-    const fault = this.#tls.prepare(number, texts);
-    if (fault !== undefined) {
-      const { pair, part, why } = fault;
-      const what = part === '' ? '' : `${label(pair, part)} `;
-      throw new WasmpollError('ERR_TLS', `listen '${name}': tls: ${what}${why}`);
-    }
+    const what = `listen '${name}'`;
+    const { texts, label } = readTls(options, what);
+    refuse(this.#native.prepare(number, texts), what, label);
     for (const [index, { cert }] of texts.pairs.entries()) {
-      const doubt = doubtOf(cert, Date.now());
-      if (doubt === null) continue;
-      const message = `listen '${name}': tls: ${label(index, 'cert')} ${doubt.why}`;
-      if (again && doubt.expired) throw new WasmpollError('ERR_TLS', message);
-      this.#warnings.add(message);
+      this.#doubt(cert, `${what}: tls: ${label(index, 'cert')}`, again);
     }
+  }
+
+  #readUpstream({ number, name, tls }: TlsUpstream, again: boolean): void {
+    const what = `upstream '${name}'`;
+    const { texts, label } = readUpstreamTls(tls, what);
+    refuse(this.#native.prepareUpstream(number, texts), what, (_, part) => label(part));
+    if (texts.cert !== '') this.#doubt(texts.cert, `${what}: tls: ${label('cert')}`, again);
+    if (tls.verify !== false) return;
+    this.#warnings.add(`${what}: tls: with verify = false anybody can pretend to be the server`);
+  }
+
+  get #native(): Tls {
+    if (this.#tls === null) throw new WasmpollError('ERR_TLS', `tls: ${this.#refusal}`);
+    return this.#tls;
+  }
+
+  #doubt(cert: string, what: string, again: boolean): void {
+    const doubt = doubtOf(cert, Date.now());
+    if (doubt === null) return;
+    const message = `${what} ${doubt.why}`;
+    if (again && doubt.expired) throw new WasmpollError('ERR_TLS', message);
+    this.#warnings.add(message);
+  }
+
+  /** @throws WasmpollError ERR_TLS, naming the file and what is wrong with it */
+  checkUpstreams(upstreams: readonly TlsUpstream[]): void {
+    try {
+      for (const upstream of upstreams) this.#readUpstream(upstream, false);
+    } finally {
+      this.discard();
+    }
+  }
+
+  /**
+   * These are the upstreams that have TLS, from now on.
+   * @throws WasmpollError ERR_TLS as above; nothing has changed then
+   */
+  setUpstreams(upstreams: readonly TlsUpstream[]): void {
+    try {
+      for (const upstream of upstreams) this.#readUpstream(upstream, false);
+    } catch (error) {
+      this.discard();
+      throw error;
+    }
+    for (const { number } of this.#upstreams) this.#modes[modeIndex(number, true)] = 0;
+    this.#upstreams = upstreams;
+    this.#used ||= upstreams.length > 0;
+    for (const { number, tls } of upstreams) this.#modes[modeIndex(number, true)] = modeOf(tls);
+    this.commit();
+  }
+
+  /** Begins a handshake with the server of an upstream; tls/handshake.ts. */
+  dial(upstream: number, host: string, peer: string, fd: number): Handshake {
+    return new Handshake(this.#native, this.#native.dial(upstream, host, peer, fd));
+  }
+
+  /** A session that was handed over, and that nobody has taken. */
+  drop(session: number): void {
+    this.#tls?.drop(session);
   }
 
   /** All that was prepared takes effect. */
@@ -127,12 +186,13 @@ export class TlsContexts {
   }
 
   /**
-   * Reads the files of all listeners again.
+   * Reads the files of all listeners and upstreams again.
    * @throws WasmpollError ERR_TLS as above, and for a certificate that has expired; nothing has changed then
    */
   reload(): void {
     try {
       for (const [number, listener] of this.#listeners) this.#read(number, listener, true);
+      for (const upstream of this.#upstreams) this.#readUpstream(upstream, true);
     } catch (error) {
       this.discard();
       throw error;
@@ -145,7 +205,7 @@ export class TlsContexts {
     this.#listeners.delete(number);
   }
 
-  /** Null when no listener has had TLS so far. */
+  /** Null when no listener and no upstream has had TLS so far. */
   get counts(): TlsCounts | null {
     return this.#tls !== null && this.#used ? tlsCounts(this.#tls) : null;
   }
@@ -156,5 +216,19 @@ export class TlsContexts {
   }
 }
 
-const modeOf = ({ starttls = false, end = 'strict' }: TlsOptions): number =>
+/** @throws WasmpollError ERR_TLS if anything is wrong */
+function refuse(
+  fault: TlsFault | undefined,
+  what: string,
+  label: (pair: number, part: string) => string,
+): void {
+  if (fault === undefined) return;
+  const { pair, part, why } = fault;
+  throw new WasmpollError(
+    'ERR_TLS',
+    `${what}: tls: ${part === '' ? '' : `${label(pair, part)} `}${why}`,
+  );
+}
+
+const modeOf = ({ starttls = false, end = 'strict' }: TlsOptions | UpstreamTls): number =>
   (starttls ? TLS_LATER : TLS_AT_ONCE) | (end === 'lenient' ? TLS_LENIENT : 0);

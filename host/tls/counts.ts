@@ -1,6 +1,6 @@
 // TLS counts: what the sessions of a server have counted, by name.
 
-import type { Tls } from '../kernel/addon.ts';
+import type { Tls } from '../kernel/addon-tls.ts';
 import {
   TLS_BYTES_IN,
   TLS_BYTES_OUT,
@@ -23,6 +23,7 @@ const CAUSES = [
   'alert',
   'record',
   'flood',
+  'serverCertificate',
 ] as const;
 
 export interface TlsCounts {

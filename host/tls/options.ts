@@ -113,11 +113,16 @@ function checkChoices(tls: TlsOptions, bad: Bad): void {
 }
 
 function checkAlpn(alpn: unknown, bad: Bad): void {
-  if (alpn === undefined) return;
+  const fault = alpn === undefined ? null : alpnFault(alpn);
+  if (fault !== null) throw bad(`alpn ${fault}`);
+}
+
+/** What is wrong with a list of protocols' names, or null. */
+export function alpnFault(alpn: unknown): string | null {
   const ascii = (name: unknown): boolean =>
     typeof name === 'string' && /^[\x21-\x7e]+$/.test(name) && name.length <= ALPN_BYTES;
   if (!Array.isArray(alpn) || alpn.length === 0 || !alpn.every(ascii)) {
-    throw bad("alpn must be a list of protocols' names, for instance ['http/1.1']");
+    return "must be a list of protocols' names, for instance ['http/1.1']";
   }
-  if (alpn.join().length > ALPN_LIST_BYTES) throw bad('alpn has too many names');
+  return alpn.join().length > ALPN_LIST_BYTES ? 'has too many names' : null;
 }

@@ -3,8 +3,10 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { messageOf, WasmpollError } from '../errors.ts';
-import type { TlsPair, TlsTexts } from '../kernel/addon.ts';
+import type { TlsOutwardTexts, TlsPair, TlsTexts } from '../kernel/addon-tls.ts';
+import { authoritiesOfNode } from './authorities.ts';
 import { CLIENTS, type TlsOptions, type TlsPairOptions } from './options.ts';
+import type { UpstreamTls, UpstreamTlsOptions } from './outward.ts';
 
 /** As they stand in records; RFC 8446, 4.1.2. */
 const OLDEST = { '1.2': 0x303, '1.3': 0x304 } as const;
@@ -18,9 +20,19 @@ export interface ReadTls {
   label(pair: number, part: string): string;
 }
 
+export interface ReadUpstreamTls {
+  readonly texts: TlsOutwardTexts;
+  label(part: string): string;
+}
+
+const resolveFrom =
+  (from: string) =>
+  (value: string): string =>
+    isPem(value) ? value : path.resolve(from, value);
+
 /** The same options, their paths seen from a folder. */
 export function resolveTls(options: TlsOptions, from: string): TlsOptions {
-  const resolved = (value: string): string => (isPem(value) ? value : path.resolve(from, value));
+  const resolved = resolveFrom(from);
   const pairOf = ({ cert, key }: TlsPairOptions): TlsPairOptions => ({
     cert: resolved(cert),
     key: resolved(key),
@@ -46,7 +58,7 @@ export function readTls(options: TlsOptions, what: string): ReadTls {
     pairs,
     ca: ca === undefined ? '' : textOf(ca, 'ca', what),
     clients: CLIENTS.indexOf(clients),
-    alpn: alpn.map((name) => String.fromCharCode(name.length) + name).join(''),
+    alpn: alpnOf(alpn),
     tickets: Number(tickets),
     oldest: OLDEST[min],
   };
@@ -55,6 +67,45 @@ export function readTls(options: TlsOptions, what: string): ReadTls {
     const name = sources[Math.max(0, pair)]?.[0] ?? '';
     const option = name === '' || part === 'ca' ? part : `sni '${name}' ${part}`;
     return source === undefined || isPem(source) ? option : source;
+  };
+  return { texts, label };
+}
+
+const alpnOf = (names: readonly string[]): string =>
+  names.map((name) => String.fromCharCode(name.length) + name).join('');
+
+/** The same options, their paths seen from a folder. */
+export function resolveUpstreamTls(options: UpstreamTlsOptions, from: string): UpstreamTlsOptions {
+  const paths = (['ca', 'cert', 'key'] as const).flatMap((part) => {
+    const value: unknown = options[part];
+    // What is wrong with it is told where options are looked at.
+    return typeof value === 'string' ? [[part, resolveFrom(from)(value)] as const] : [];
+  });
+  return { ...options, ...Object.fromEntries(paths) };
+}
+
+/** @throws WasmpollError ERR_TLS when a file cannot be read */
+export function readUpstreamTls(options: UpstreamTls, what: string): ReadUpstreamTls {
+  const { host, ca, cert, key, alpn = [], min = '1.2', tickets = true, verify = true } = options;
+  const read = (part: 'ca' | 'cert' | 'key'): string => {
+    const value = options[part];
+    return value === undefined ? '' : textOf(value, part, what);
+  };
+  const texts = {
+    host,
+    // 150 certificates are not read for nothing.
+    ca: ca === undefined && verify ? authoritiesOfNode() : read('ca'),
+    cert: read('cert'),
+    key: read('key'),
+    alpn: alpnOf(alpn),
+    tickets: Number(tickets),
+    oldest: OLDEST[min],
+    verifies: Number(verify),
+  };
+  const label = (part: string): string => {
+    if (part === 'ca' && ca === undefined) return "Node's list of authorities";
+    const source = { ca, cert, key }[part];
+    return source === undefined || isPem(source) ? part : source;
   };
   return { texts, label };
 }

@@ -4,6 +4,7 @@
 import type { Native } from '../kernel/native.ts';
 import { setStreamOptions } from '../kernel/stream-options.ts';
 import type { DialFailure, DialRequest, Endpoint, Resolved, Upstreams } from './contract.ts';
+import { Shaking } from './shaking.ts';
 
 /** So long an attempt is alone before the next begins beside it; RFC 8305, 5. */
 const ATTEMPT_DELAY_MS = 250;
@@ -12,6 +13,8 @@ const MOST_ATTEMPTS = 2;
 /** A queue that is full has room as soon as its server gets a turn; it is looked at again later and later. */
 const FIRST_PAUSE_MS = 2;
 const LONGEST_PAUSE_MS = 100;
+/** And so long once it is connected: a handshake takes two or three times as long as that did. */
+const HANDSHAKE_DELAY_MS = 1000;
 
 /** What calls are made with. */
 export interface Calls {
@@ -24,6 +27,8 @@ export interface Calls {
   readonly hasRoom: (more: number) => boolean;
   /** Has `told` called when it is known what became of an attempt. @returns −errno if it cannot */
   readonly watch: (fd: number, call: Call) => number;
+  /** What it is to be called for from here on: when there is room for output, or else when there is input. */
+  readonly expect: (fd: number, output: boolean) => void;
   readonly unwatch: (fd: number) => void;
 }
 
@@ -31,7 +36,8 @@ export class Call {
   readonly #calls: Calls;
   readonly #seat: number;
   readonly #request: DialRequest;
-  readonly #answer: (fd: number) => void;
+  readonly #answer: (fd: number, session: number) => void;
+  readonly #shaking: Shaking;
   /** Those that were not tried yet, in order. */
   #endpoints: Endpoint[] = [];
   /** Those whose queues are full. */
@@ -48,10 +54,16 @@ export class Call {
    * @param seat tells seats from one another
    * @param answer is called once, unless it is cancelled, and later than `start`
    */
-  constructor(calls: Calls, seat: number, request: DialRequest, answer: (fd: number) => void) {
+  constructor(
+    calls: Calls,
+    seat: number,
+    request: DialRequest,
+    answer: (fd: number, session: number) => void,
+  ) {
     this.#calls = calls;
     this.#seat = seat;
     this.#request = request;
+    this.#shaking = new Shaking(calls, request);
     this.#answer = answer;
   }
 
@@ -85,12 +97,18 @@ export class Call {
   #tryNext(): void {
     clearTimeout(this.#next);
     if (this.#endpoints.length === 0) this.#tryFull();
-    else if (this.#attempts.size > 0 && !this.#calls.hasRoom(this.#calls.beside + 1)) this.#later();
+    else if (this.#attempts.size > 0 && !this.#calls.hasRoom(this.#calls.beside + 1)) {
+      this.#later(ATTEMPT_DELAY_MS);
+    } else if (!this.#makeWay()) this.#later(HANDSHAKE_DELAY_MS);
     else this.#try(this.#endpoints.shift()!);
   }
 
-  #later(): void {
-    this.#next = setTimeout(() => this.#tryNext(), ATTEMPT_DELAY_MS);
+  // The oldest gives way, but not one that has answered, and is amid its handshake.
+  #makeWay(): boolean {
+    if (this.#attempts.size < MOST_ATTEMPTS) return true;
+    const oldest = [...this.#attempts.keys()].find((fd) => !this.#shaking.has(fd));
+    if (oldest !== undefined) this.#hangUp(oldest);
+    return oldest !== undefined;
   }
 
   #tryFull(): void {
@@ -114,15 +132,13 @@ export class Call {
       return;
     }
     if (fd < 0) {
-      this.#failed(endpoint, fd);
+      this.#failed(endpoint, this.#failureOf(fd));
       return;
     }
-    const [oldest] = this.#attempts.keys();
-    if (this.#attempts.size === MOST_ATTEMPTS) this.#hangUp(oldest!);
     this.#note(() => this.#attempts.set(fd, endpoint));
-    if (this.#endpoints.length + this.#full.length > 0) this.#later();
+    if (this.#endpoints.length + this.#full.length > 0) this.#later(ATTEMPT_DELAY_MS);
     const watched = this.#calls.watch(fd, this);
-    if (watched < 0) this.#drop(fd, watched);
+    if (watched < 0) this.#drop(fd, this.#failureOf(watched));
   }
 
   // Attempts change.
@@ -144,11 +160,31 @@ export class Call {
 
   /** It is known what became of the attempt with this descriptor. */
   told(fd: number): void {
+    if (this.#shaking.has(fd)) {
+      this.#shake(fd);
+      return;
+    }
     const { native } = this.#calls;
     const error = native.getOption(fd, native.constants.SOL_SOCKET, native.constants.SO_ERROR);
     const result = error === 0 ? this.#greet(fd) : -Math.abs(error);
-    if (result < 0) this.#drop(fd, result);
-    else this.#finish(fd, 'connected');
+    if (result < 0) this.#drop(fd, this.#failureOf(result));
+    else if (!this.#shaking.begin(fd, this.#attempts.get(fd)!)) this.#finish(fd, 'connected');
+    else {
+      clearTimeout(this.#next);
+      if (this.#endpoints.length + this.#full.length > 0) this.#later(HANDSHAKE_DELAY_MS);
+      this.#shake(fd);
+    }
+  }
+
+  #later(ms: number): void {
+    this.#next = setTimeout(() => this.#tryNext(), ms);
+  }
+
+  // Whoever cannot be trusted is as good as not there: the next one is tried.
+  #shake(fd: number): void {
+    const state = this.#shaking.step(fd);
+    if (state === 'done') this.#finish(fd, 'connected');
+    else if (state === 'failed') this.#drop(fd, 'tls', this.#shaking.why(fd));
   }
 
   // The PROXY header goes first; a socket that is new has room for it.
@@ -160,22 +196,22 @@ export class Call {
     return sent >= 0 && sent < header.length ? -native.constants.ENOBUFS : sent;
   }
 
-  #drop(fd: number, result: number): void {
+  #drop(fd: number, failure: DialFailure, why = ''): void {
     const endpoint = this.#attempts.get(fd)!;
     this.#hangUp(fd);
-    this.#failed(endpoint, result);
+    this.#failed(endpoint, failure, why);
   }
 
   #hangUp(fd: number): void {
     this.#note(() => this.#attempts.delete(fd));
+    this.#shaking.drop(fd);
     this.#calls.unwatch(fd);
     this.#calls.native.reset(fd);
   }
 
-  #failed(endpoint: Endpoint, result: number): void {
-    const failure = this.#failureOf(result);
+  #failed(endpoint: Endpoint, failure: DialFailure, why = ''): void {
     this.#failure = failure;
-    this.#calls.upstreams.tried(this.#request.upstream, endpoint, failure);
+    this.#calls.upstreams.tried(this.#request.upstream, endpoint, failure, why);
     this.#tryNext();
   }
 
@@ -196,9 +232,13 @@ export class Call {
     const won = this.#attempts.get(fd);
     // Those that had their time, and said nothing.
     if (outcome === 'timeout') {
-      for (const endpoint of [...this.#attempts.values(), ...this.#full])
-        upstreams.tried(upstream, endpoint, 'timeout');
+      for (const [fd, endpoint] of this.#attempts) {
+        const why = this.#shaking.has(fd) ? 'in its TLS handshake' : '';
+        upstreams.tried(upstream, endpoint, 'timeout', why);
+      }
+      for (const endpoint of this.#full) upstreams.tried(upstream, endpoint, 'timeout');
     }
+    const session = this.#shaking.take(fd);
     if (won !== undefined) {
       this.#note(() => this.#attempts.delete(fd));
       this.#calls.unwatch(fd);
@@ -206,7 +246,7 @@ export class Call {
     }
     this.#end();
     upstreams.dialed(upstream, outcome);
-    this.#answer(fd);
+    this.#answer(fd, session);
   }
 
   /** Nobody waits for it any more. */

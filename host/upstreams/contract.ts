@@ -1,6 +1,8 @@
 // Upstreams, as both sides see them: those who ask for connections (guests, through their reactor), the dialer that
 // makes them, and the operator's side, which knows where they lead. Types only.
 
+import type { CountBuffers } from './counts.ts';
+
 /** Which hosts a guest may add: `*.example.com:443`. */
 export interface PatternFacts {
   /** What the host ends in, with its dot; empty for any host. */
@@ -12,6 +14,8 @@ export interface PatternFacts {
 /** What every thread knows of an upstream. */
 export interface UpstreamFacts {
   readonly name: string;
+  /** The operator has taken it away: its connections go on, and no more are made. */
+  readonly isGone?: boolean;
   /** Empty: the guest adds nothing. Otherwise it says `name:HOST`, or `name:HOST:PORT`. */
   readonly patterns: readonly PatternFacts[];
   /** Connections at a time, over all workers. */
@@ -20,11 +24,11 @@ export interface UpstreamFacts {
   readonly proxied: boolean;
 }
 
-/** What threads are given; it can be cloned. An upstream's number is its place in the list. */
+/** What threads are given; it can be cloned. An upstream's number is its place in the list, for as long as a server lives. */
 export interface UpstreamShare {
   readonly upstreams: readonly UpstreamFacts[];
   /** For an UpstreamCounts: who has how many. */
-  readonly counts: ArrayBufferLike;
+  readonly counts: CountBuffers;
 }
 
 /** A connection that a guest has asked for, and whose callback has returned. */
@@ -54,6 +58,7 @@ export interface SeatDialer {
 
 /** What a reactor is given where there are upstreams. */
 export interface UpstreamAccess extends SeatDialer {
+  /** As it is at the start. */
   readonly share: UpstreamShare;
   /** The seat's number in the counts. */
   readonly seat: number;
@@ -71,6 +76,8 @@ export type DialFailure =
   | 'unresolved'
   /** It has only addresses that the rules forbid. */
   | 'denied'
+  /** It is there, but a handshake of TLS with it came to nothing. */
+  | 'tls'
   /** This machine has no descriptor, port or memory left, or too many names wait to be looked up. */
   | 'resources';
 
@@ -79,10 +86,23 @@ export type Endpoint =
   | { readonly target: number; readonly address: string; readonly port: number }
   | { readonly target: number; readonly path: string };
 
+/** What protects a connection before a seat gets it: the steps of its handshake. */
+export interface Handshake {
+  /** The number of its session, by which a seat takes that. */
+  readonly session: number;
+  /** Receives and sends what it can. @returns whether it waits for input or for room, or how it has ended */
+  step(): 'reads' | 'writes' | 'done' | 'failed';
+  /** Why it has failed, in words. */
+  readonly why: string;
+  /** Nobody wants it any more. */
+  drop(): void;
+}
+
 export type Resolved = readonly Endpoint[] | DialFailure;
 
 /** The operator's side, in the server's thread. Nothing here throws or rejects. */
 export interface Upstreams {
+  /** As it is now. */
   readonly share: UpstreamShare;
   /** How long one connection may take from the request on, resolving included. */
   connectTimeoutMs(upstream: number): number;
@@ -94,8 +114,15 @@ export interface Upstreams {
   resolve(upstream: number, added: string, asker: string): Resolved | Promise<Resolved>;
   /** The PROXY header that goes first, of 536 bytes at most; null for none. */
   header(upstream: number, request: DialRequest): Uint8Array | null;
-  /** An attempt has worked, or not: for rests and log lines. One that another overtook is not told. */
-  tried(upstream: number, endpoint: Endpoint, failure: DialFailure | null): void;
+  /** Begins the handshake with an endpoint that is connected; null where the connection is in clear. */
+  secure(upstream: number, added: string, endpoint: Endpoint, fd: number): Handshake | null;
+  /** A session whose handshake is done, and that no seat has taken. */
+  drop(session: number): void;
+  /**
+   * An attempt has worked, or not: for rests and log lines. One that another overtook is not told.
+   * @param why in words, where more is known
+   */
+  tried(upstream: number, endpoint: Endpoint, failure: DialFailure | null, why?: string): void;
   /** A request begins, and it was answered or cancelled: for counts. */
   dialing(upstream: number): void;
   dialed(upstream: number, outcome: DialFailure | 'connected' | 'cancelled'): void;

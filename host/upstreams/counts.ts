@@ -8,27 +8,54 @@ export const MOST_UPSTREAMS = 256;
 /** The `max` of one that has none: all together have theirs, which is a setting. */
 export const UNBOUNDED = 0x7fff_ffff;
 
-// The Int32 words: the highest seat that ever counted; then a row of seats for all upstreams together, and one for each.
+// The words of all upstreams together: the highest seat that ever counted; then one for each seat. Of one upstream: one
+// for each seat; then doubles: the bytes in and out of each seat's connections that are over.
 const HIGHEST = 0;
-const FIRST_ROW = 16;
-const ROW = SEAT_NUMBERS;
-// Behind them doubles: bytes in and out of connections that are over, for each upstream and seat.
+const FIRST_SEAT = 16;
 const PAIR = 2;
+const ALL_BYTES = (FIRST_SEAT + SEAT_NUMBERS) * Int32Array.BYTES_PER_ELEMENT;
+const OPEN_BYTES = SEAT_NUMBERS * Int32Array.BYTES_PER_ELEMENT;
+const EACH_BYTES = OPEN_BYTES + SEAT_NUMBERS * PAIR * Float64Array.BYTES_PER_ELEMENT;
+
+/** Where they are. The kernel gives the memory of a buffer where it is touched. */
+export interface CountBuffers {
+  readonly all: ArrayBufferLike;
+  /** By the upstreams' numbers. */
+  readonly each: readonly ArrayBufferLike[];
+}
 
 export class UpstreamCounts {
-  readonly #words: Int32Array;
-  readonly #bytes: Float64Array;
+  readonly #all: Int32Array;
+  readonly #open: Int32Array[] = [];
+  readonly #bytes: Float64Array[] = [];
 
-  /** @param buffer of `bytesFor`, new or as other threads have it */
-  constructor(buffer: ArrayBufferLike, upstreams: number) {
-    const words = wordsFor(upstreams);
-    this.#words = new Int32Array(buffer, 0, words);
-    this.#bytes = new Float64Array(buffer, words * 4, upstreams * SEAT_NUMBERS * PAIR);
+  /** @param buffers of `make`, new or as other threads have them */
+  constructor(buffers: CountBuffers) {
+    this.#all = new Int32Array(buffers.all);
+    this.adopt(buffers);
   }
 
-  /** Size of a buffer. The kernel gives its memory where it is touched. */
-  static bytesFor(upstreams: number): number {
-    return wordsFor(upstreams) * 4 + upstreams * SEAT_NUMBERS * PAIR * 8;
+  /** @param before those that were there, which stay; all are new by default */
+  static make(
+    Buffer: new (bytes: number) => ArrayBufferLike,
+    upstreams: number,
+    { all, each }: CountBuffers = { all: new Buffer(ALL_BYTES), each: [] },
+  ): CountBuffers {
+    const more = Array.from({ length: upstreams - each.length }, () => new Buffer(EACH_BYTES));
+    return { all, each: [...each, ...more] };
+  }
+
+  /** There are more upstreams. */
+  adopt({ each }: CountBuffers): void {
+    for (const buffer of each.slice(this.#open.length)) {
+      this.#open.push(new Int32Array(buffer, 0, SEAT_NUMBERS));
+      this.#bytes.push(new Float64Array(buffer, OPEN_BYTES, SEAT_NUMBERS * PAIR));
+    }
+  }
+
+  /** How many upstreams there are. */
+  get size(): number {
+    return this.#open.length;
   }
 
   /**
@@ -48,60 +75,57 @@ export class UpstreamCounts {
   }
 
   #add(seat: number, upstream: number, more: number): void {
-    const words = this.#words;
-    for (let high = Atomics.load(words, HIGHEST); high < seat; ) {
-      high = Atomics.compareExchange(words, HIGHEST, high, seat);
+    const all = this.#all;
+    for (let high = Atomics.load(all, HIGHEST); high < seat; ) {
+      high = Atomics.compareExchange(all, HIGHEST, high, seat);
     }
-    Atomics.add(words, FIRST_ROW + ROW * (upstream + 1) + seat, more);
-    Atomics.add(words, FIRST_ROW + seat, more);
+    Atomics.add(this.#open[upstream]!, seat, more);
+    Atomics.add(all, FIRST_SEAT + seat, more);
   }
 
-  /** What a seat has is counted anew, after its thread has ended. @param open for each upstream */
-  recount(seat: number, open: readonly number[]): void {
+  /** What a seat has is counted anew, after its thread has ended. @param open for each upstream; 0 for all by default */
+  recount(seat: number, open: readonly number[] = []): void {
     let all = 0;
-    for (const [upstream, count] of open.entries()) {
-      Atomics.store(this.#words, FIRST_ROW + ROW * (upstream + 1) + seat, count);
+    for (const [upstream, words] of this.#open.entries()) {
+      const count = open[upstream] ?? 0;
+      Atomics.store(words, seat, count);
       all += count;
     }
-    Atomics.store(this.#words, FIRST_ROW + seat, all);
+    Atomics.store(this.#all, FIRST_SEAT + seat, all);
   }
 
   /** Connections to an upstream, those included that are being made. */
   open(upstream: number): number {
-    return this.#sum(upstream + 1);
+    return this.#sum(this.#open[upstream]!, 0);
   }
 
   /** Those to all of them. */
   get all(): number {
-    return this.#sum(0);
+    return this.#sum(this.#all, FIRST_SEAT);
   }
 
-  #sum(row: number): number {
-    const words = this.#words;
-    const last = FIRST_ROW + ROW * row + Atomics.load(words, HIGHEST);
+  #sum(words: Int32Array, first: number): number {
+    const last = first + Atomics.load(this.#all, HIGHEST);
     let sum = 0;
-    for (let at = FIRST_ROW + ROW * row; at <= last; at += 1) sum += Atomics.load(words, at);
+    for (let at = first; at <= last; at += 1) sum += Atomics.load(words, at);
     return sum;
   }
 
   /** A connection is over. */
   over(seat: number, upstream: number, bytesIn: number, bytesOut: number): void {
-    const at = (upstream * SEAT_NUMBERS + seat) * PAIR;
-    this.#bytes[at]! += bytesIn;
-    this.#bytes[at + 1]! += bytesOut;
+    const bytes = this.#bytes[upstream]!;
+    bytes[seat * PAIR]! += bytesIn;
+    bytes[seat * PAIR + 1]! += bytesOut;
   }
 
   /** Bytes of the connections to an upstream that are over. */
   moved(upstream: number): { bytesIn: number; bytesOut: number } {
+    const bytes = this.#bytes[upstream]!;
     let [bytesIn, bytesOut] = [0, 0];
-    for (let seat = 0; seat <= Atomics.load(this.#words, HIGHEST); seat += 1) {
-      const at = (upstream * SEAT_NUMBERS + seat) * PAIR;
-      bytesIn += this.#bytes[at]!;
-      bytesOut += this.#bytes[at + 1]!;
+    for (let seat = 0; seat <= Atomics.load(this.#all, HIGHEST); seat += 1) {
+      bytesIn += bytes[seat * PAIR]!;
+      bytesOut += bytes[seat * PAIR + 1]!;
     }
     return { bytesIn, bytesOut };
   }
 }
-
-// Whole doubles follow.
-const wordsFor = (upstreams: number): number => FIRST_ROW + ROW * (upstreams + 1);

@@ -16,12 +16,15 @@ export type { SeatCalls } from './seat-calls.ts';
 const MOST_EVENTS = 64;
 /** So soon it is tried again to hand over what a seat has no room for. */
 const AGAIN_MS = 1;
+/** So long handshakes may take in one turn: each has steps of 0.3 ms, and others wait for the thread. */
+const TURN_MS = 2;
 
 interface Delivery {
   readonly seat: SeatCalls;
   readonly side: SeatSide;
   readonly handle: number;
   readonly fd: number;
+  readonly session: number;
 }
 
 export class Dialer {
@@ -32,8 +35,9 @@ export class Dialer {
   readonly #native: Native;
   readonly #upstreams: Upstreams;
   readonly #ground: Calls;
-  readonly #epoll: Epoll;
-  readonly #watcher: Watcher;
+  #epoll!: Epoll;
+  /** Null as long as nothing can be asked for; there is no epoll then, either. */
+  #watcher: Watcher | null = null;
   readonly #events = new Uint32Array(MOST_EVENTS * EVENT);
   /** By the descriptors of their attempts. */
   readonly #calls = new Map<number, Call>();
@@ -54,11 +58,18 @@ export class Dialer {
       beside: 0,
       hasRoom: (more) => this.hasRoom(more),
       watch: (fd, call) => this.#watch(fd, call),
+      expect: (fd, output) => this.#expect(fd, output),
       unwatch: (fd) => this.#unwatch(fd),
     };
-    this.#epoll = native.epoll();
+    if (upstreams.share.upstreams.length > 0) this.open();
+  }
+
+  /** There are upstreams, or will be in a moment. Idempotent. @throws a SystemError when there is no descriptor left */
+  open(): void {
+    if (this.#watcher !== null) return;
+    this.#epoll = this.#native.epoll();
     try {
-      this.#watcher = new native.Watcher(this.#epoll.fd, () => this.#turn());
+      this.#watcher = new this.#native.Watcher(this.#epoll.fd, () => this.#turn());
     } catch (error) {
       this.#epoll.close();
       throw error;
@@ -69,12 +80,10 @@ export class Dialer {
 
   /** A seat of this number is gone, with all that it had. */
   left(seat: number): void {
-    const { counts, upstreams } = this.share;
-    const none = upstreams.map(() => 0);
-    new UpstreamCounts(counts, upstreams.length).recount(seat, none);
+    new UpstreamCounts(this.share.counts).recount(seat);
   }
 
-  /** What threads are given. */
+  /** What threads are given, as it is now. */
   get share(): Upstreams['share'] {
     return this.#upstreams.share;
   }
@@ -86,7 +95,7 @@ export class Dialer {
       this.#ground,
       this.#seatsEver,
       side,
-      (handle, fd) => this.#deliver({ seat, side, handle, fd }),
+      (handle, fd, session) => this.#deliver({ seat, side, handle, fd, session }),
       () => this.#forget(seat),
     );
     this.#seats.add(seat);
@@ -96,6 +105,11 @@ export class Dialer {
   #watch(fd: number, call: Call): number {
     this.#calls.set(fd, call);
     return this.#epoll.add(fd, this.#native.constants.EPOLLOUT, fd, 0);
+  }
+
+  #expect(fd: number, output: boolean): void {
+    const { EPOLLIN, EPOLLOUT } = this.#native.constants;
+    this.#epoll.modify(fd, output ? EPOLLOUT : EPOLLIN, fd, 0);
   }
 
   #unwatch(fd: number): void {
@@ -109,14 +123,17 @@ export class Dialer {
       const fd = this.#events[index * EVENT]!;
       return [fd, this.#calls.get(fd)] as const;
     });
+    const until = performance.now() + TURN_MS;
     for (const [fd, call] of ready) {
       if (call !== undefined && this.#calls.get(fd) === call) call.told(fd);
+      // The kernel reports the rest again.
+      if (performance.now() > until) return;
     }
   }
 
   #deliver(delivery: Delivery): void {
-    const { seat, side, handle, fd } = delivery;
-    if (side.give(handle, fd)) {
+    const { seat, side, handle, fd, session } = delivery;
+    if (side.give(handle, fd, session)) {
       seat.answered(handle);
       return;
     }
@@ -132,14 +149,23 @@ export class Dialer {
   #forget(seat: SeatCalls): void {
     this.#seats.delete(seat);
     const left = this.#undelivered.filter((delivery) => delivery.seat === seat);
-    for (const { fd } of left) if (fd >= 0) this.#native.reset(fd);
+    for (const { fd, session } of left) {
+      this.drop(session);
+      if (fd >= 0) this.#native.reset(fd);
+    }
     this.#undelivered = this.#undelivered.filter((delivery) => delivery.seat !== seat);
+  }
+
+  /** A session of TLS that was handed over, and that its seat has not taken; 0 for none. */
+  drop(session: number): void {
+    if (session !== 0) this.#upstreams.drop(session);
   }
 
   /** Nothing is on its way any more. Idempotent. */
   close(): void {
     for (const seat of this.#seats) seat.close();
     clearTimeout(this.#again);
+    if (this.#watcher === null) return;
     this.#watcher.close();
     this.#epoll.close();
   }

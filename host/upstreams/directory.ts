@@ -12,12 +12,20 @@ export interface NamedUpstream {
 }
 
 export class Directory {
-  readonly #upstreams: readonly UpstreamFacts[];
-  readonly #numbers: ReadonlyMap<string, number>;
+  #upstreams: readonly UpstreamFacts[] = [];
+  #numbers: ReadonlyMap<string, number> = new Map();
 
-  constructor({ upstreams }: UpstreamShare) {
+  constructor(share: UpstreamShare) {
+    this.update(share);
+  }
+
+  /** The upstreams are others from now on. */
+  update({ upstreams }: UpstreamShare): void {
+    const there = upstreams.flatMap(({ name, isGone = false }, number) =>
+      isGone ? [] : [[name, number] as const],
+    );
     this.#upstreams = upstreams;
-    this.#numbers = new Map(upstreams.map(({ name }, number) => [name, number]));
+    this.#numbers = new Map(there);
   }
 
   /**
@@ -33,6 +41,16 @@ export class Directory {
     const added = colon < 0 ? '' : text.slice(colon + 1);
     if (facts.patterns.length === 0) return colon < 0 ? { number, facts, added } : null;
     return match(facts.patterns, added) === null ? null : { number, facts, added };
+  }
+
+  /** The host that a guest has added for the upstream of this number, as certificates have it; '' for none. */
+  host(number: number, added: string): string {
+    return match(this.#upstreams[number]?.patterns ?? [], added)?.host.name ?? '';
+  }
+
+  /** Whether somebody wants to know for whom a connection to it is. */
+  isProxied(number: number): boolean {
+    return this.#upstreams[number]?.proxied === true;
   }
 
   /** '' when there is none of this number. */

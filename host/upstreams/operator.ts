@@ -1,15 +1,18 @@
 // Operator: READ THIS FIRST. The operator's side of outbound connections, in the server's thread: where upstreams lead,
 // and what is known of them. Dialers ask it; it opens nothing.
 
+import { WasmpollError } from '../errors.ts';
 import type {
   DialFailure,
   DialRequest,
   Endpoint,
+  Handshake,
   Resolved,
+  UpstreamFacts,
   UpstreamShare,
   Upstreams,
 } from './contract.ts';
-import { UNBOUNDED, UpstreamCounts } from './counts.ts';
+import { MOST_UPSTREAMS, UNBOUNDED, UpstreamCounts } from './counts.ts';
 import { preamble } from './preamble.ts';
 import type { UpstreamSpec } from './spec/spec.ts';
 import { type Ground, type Outcome, type Report, type TargetStatus, Upstream } from './upstream.ts';
@@ -32,20 +35,83 @@ export interface UpstreamStats {
 /** By the upstreams' names. */
 export type UpstreamsStats = Readonly<Record<string, UpstreamStats>>;
 
-export class Operator implements Upstreams {
-  readonly share: UpstreamShare;
-  readonly #upstreams: readonly Upstream[];
-  readonly #counts: UpstreamCounts;
+/** Who makes the handshakes of a server. */
+export interface Secures {
+  /** @param peer says who is at the other end: sessions with it may go on */
+  dial(upstream: number, host: string, peer: string, fd: number): Handshake;
+  drop(session: number): void;
+}
 
-  constructor(specs: readonly UpstreamSpec[], ground: Ground, report: Report) {
-    const counts = new SharedArrayBuffer(UpstreamCounts.bytesFor(specs.length));
-    this.#counts = new UpstreamCounts(counts, specs.length);
-    this.#upstreams = specs.map((spec) => new Upstream(spec, ground, report));
-    const upstreams = specs.map(({ name, patterns, max, proxy }) => ({
-      ...{ name, patterns, max: max ?? UNBOUNDED },
-      proxied: proxy !== null,
-    }));
-    this.share = { upstreams, counts };
+const IN_CLEAR: Secures = {
+  dial: () => {
+    throw new Error('upstreams: nobody makes handshakes');
+  },
+  drop: () => undefined,
+};
+
+const peerOf = (endpoint: Endpoint): string =>
+  'path' in endpoint ? endpoint.path : `${endpoint.address} ${endpoint.port}`;
+
+const CHANGED: Handshake = {
+  ...{ session: 0, why: 'the operator has changed the upstream', step: () => 'failed' },
+  drop: () => undefined,
+};
+
+export class Operator implements Upstreams {
+  /** In place of it there is another one after `setUpstreams`. */
+  share: UpstreamShare;
+  /** By their numbers, which stay theirs. */
+  readonly #upstreams: Upstream[] = [];
+  readonly #counts: UpstreamCounts;
+  readonly #ground: Ground;
+  readonly #report: Report;
+  readonly #secures: Secures;
+
+  constructor(
+    specs: readonly UpstreamSpec[],
+    ground: Ground,
+    report: Report,
+    secures: Secures = IN_CLEAR,
+  ) {
+    this.#ground = ground;
+    this.#report = report;
+    this.#secures = secures;
+    this.share = { upstreams: [], counts: UpstreamCounts.make(SharedArrayBuffer, 0) };
+    this.#counts = new UpstreamCounts(this.share.counts);
+    this.setUpstreams(this.numbered(specs));
+  }
+
+  /**
+   * The upstreams by the numbers that they will have: one whose name was there before has the same as then, since
+   * threads may hear of a change later. Null is in the place of one that is there no more.
+   * @throws WasmpollError ERR_OPTION when there were too many names since the start
+   */
+  numbered(specs: readonly UpstreamSpec[]): (UpstreamSpec | null)[] {
+    const names = this.#upstreams.map(({ spec: { name } }) => name);
+    const fresh = specs.filter(({ name }) => !names.includes(name));
+    if (names.length + fresh.length > MOST_UPSTREAMS) {
+      const why = `a server has at most ${MOST_UPSTREAMS}, counting those that it had before`;
+      throw new WasmpollError('ERR_OPTION', `upstreams: ${why}; start it anew`);
+    }
+    const kept = names.map((name) => specs.find((spec) => spec.name === name) ?? null);
+    return [...kept, ...fresh];
+  }
+
+  /** These are the upstreams from now on. @param specs as `numbered` has them */
+  setUpstreams(specs: readonly (UpstreamSpec | null)[]): void {
+    for (const [number, spec] of specs.entries()) {
+      const known = this.#upstreams[number];
+      if (known !== undefined) known.isGone = spec === null;
+      if (spec === null) continue;
+      if (known === undefined) this.#upstreams.push(new Upstream(spec, this.#ground, this.#report));
+      else known.spec = spec;
+    }
+    const counts = UpstreamCounts.make(SharedArrayBuffer, specs.length, this.share.counts);
+    this.#counts.adopt(counts);
+    this.share = { upstreams: this.#upstreams.map(factsOf), counts };
+    const targets = specs.flatMap((spec) => spec?.targets ?? []);
+    const hosts = targets.flatMap((target) => (target.kind === 'tcp' ? target.host : []));
+    this.#ground.targets.keepOnly(new Set(hosts));
   }
 
   connectTimeoutMs(upstream: number): number {
@@ -61,8 +127,21 @@ export class Operator implements Upstreams {
     return proxy === null ? null : preamble(proxy, peer, local);
   }
 
-  tried(upstream: number, endpoint: Endpoint, failure: DialFailure | null): void {
-    this.#at(upstream).tried(endpoint, failure);
+  secure(upstream: number, added: string, endpoint: Endpoint, fd: number): Handshake | null {
+    const one = this.#at(upstream);
+    const { tls } = one.spec;
+    if (tls === null || tls.starttls === true) return null;
+    const host = one.isGone ? null : one.hostOf(endpoint, added);
+    if (host === null) return CHANGED;
+    return this.#secures.dial(upstream, host, peerOf(endpoint), fd);
+  }
+
+  drop(session: number): void {
+    this.#secures.drop(session);
+  }
+
+  tried(upstream: number, endpoint: Endpoint, failure: DialFailure | null, why = ''): void {
+    this.#at(upstream).tried(endpoint, failure, why);
   }
 
   dialing(upstream: number): void {
@@ -75,9 +154,10 @@ export class Operator implements Upstreams {
 
   get stats(): UpstreamsStats {
     const entries = this.#upstreams.map(
-      (one, upstream) => [one.spec.name, this.#statsOf(one, upstream)] as const,
+      (one, upstream) => [one, this.#statsOf(one, upstream)] as const,
     );
-    return Object.fromEntries(entries);
+    const shown = entries.filter(([{ isGone }, { open }]) => !isGone || open > 0);
+    return Object.fromEntries(shown.map(([{ spec }, stats]) => [spec.name, stats]));
   }
 
   #statsOf({ outcomes, connecting, targets }: Upstream, upstream: number): UpstreamStats {
@@ -92,3 +172,7 @@ export class Operator implements Upstreams {
     return this.#upstreams[upstream]!;
   }
 }
+
+const factsOf = ({ isGone, spec: { name, patterns, max, proxy } }: Upstream): UpstreamFacts => ({
+  ...{ name, isGone, patterns, max: max ?? UNBOUNDED, proxied: proxy !== null },
+});

@@ -16,12 +16,23 @@ export class Rotation {
   /**
    * @param now milliseconds
    * @param random from 0 to below 1
+   * @param before one that this takes the place of, and the places that its targets had there, −1 for a new one
    */
-  constructor(targets: number, now: () => number, random: () => number) {
+  constructor(
+    targets: number,
+    now: () => number,
+    random: () => number,
+    before: { readonly rotation: Rotation; readonly places: readonly number[] } | null = null,
+  ) {
     this.#now = now;
     this.#random = random;
     this.#until = new Float64Array(targets);
     this.#rests = new Float64Array(targets);
+    for (const [target, place] of (before?.places ?? []).entries()) {
+      if (place < 0) continue;
+      this.#until[target] = before!.rotation.#until[place]!;
+      this.#rests[target] = before!.rotation.#rests[place]!;
+    }
   }
 
   /**

@@ -9,8 +9,11 @@ const MOST_AT_ONCE = 32;
 
 /** The seat, as its calls see it. */
 export interface SeatSide {
-  /** Hands a connection over; −1 for none. @returns false when there is no room for more now */
-  give(handle: number, fd: number): boolean;
+  /**
+   * Hands a connection over, −1 for none, with the session of TLS that it has, 0 for none.
+   * @returns false when there is no room for more now
+   */
+  give(handle: number, fd: number, session: number): boolean;
   /** Whether the connection is to be made still, and no answer for it is on its way. */
   waits(handle: number): boolean;
   /** One more request has left those that wait to be begun. */
@@ -22,7 +25,7 @@ export class SeatCalls implements SeatDialer {
   readonly #calls: Calls;
   readonly #seat: number;
   readonly #side: SeatSide;
-  readonly #answer: (handle: number, fd: number) => void;
+  readonly #answer: (handle: number, fd: number, session: number) => void;
   readonly #forget: () => void;
   /** By their handles: those that are being made, or whose answers are not given. */
   readonly #open = new Map<number, Call>();
@@ -36,7 +39,7 @@ export class SeatCalls implements SeatDialer {
     calls: Calls,
     seat: number,
     side: SeatSide,
-    answer: (handle: number, fd: number) => void,
+    answer: (handle: number, fd: number, session: number) => void,
     forget: () => void,
   ) {
     this.#calls = calls;
@@ -80,7 +83,9 @@ export class SeatCalls implements SeatDialer {
 
   #call(request: DialRequest): void {
     const { handle } = request;
-    const call = new Call(this.#calls, this.#seat, request, (fd) => this.#answer(handle, fd));
+    const call = new Call(this.#calls, this.#seat, request, (fd, session) =>
+      this.#answer(handle, fd, session),
+    );
     this.#open.set(handle, call);
     call.start();
   }

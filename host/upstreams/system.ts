@@ -6,8 +6,9 @@ import { monotonicMs } from '../kernel/monotonic.ts';
 import { parseIp } from '../listen/peer/ip.ts';
 import { NETWORK_BYTES } from '../listen/peer/networks.ts';
 import { GUESTS_PLACES, guestNames, targetNames } from './names/system-names.ts';
-import { Operator } from './operator.ts';
+import { Operator, type Secures } from './operator.ts';
 import { parseUpstreams } from './spec/read.ts';
+import { type SecuredUpstream, securedOf } from './spec/secured.ts';
 import type { Upstreams } from './spec/spec.ts';
 import type { Ground, Report } from './upstream.ts';
 
@@ -18,30 +19,50 @@ export interface UpstreamLog {
   warn(fields: object, message: string): void;
 }
 
+/** What keeps the certificates of a server. */
+export interface Contexts extends Secures {
+  /** @throws WasmpollError ERR_TLS, with the file that is wrong */
+  setUpstreams(upstreams: readonly SecuredUpstream[]): void;
+}
+
 /** They change when a lease does; asking the kernel takes 0.1 ms. */
 const OWN_KEPT_MS = 5000;
 const WHOLE = 128;
 
+/** Of a server whose guests may connect nowhere yet. */
+export function openOperator(contexts: Contexts, log: UpstreamLog): Operator {
+  const tell: Report = (upstream, target, failure, why) => {
+    const fields = { upstream, target };
+    if (failure === null) log.info(fields, 'upstream: the target works again');
+    else {
+      const reasons = { reason: failure, ...(why === '' ? {} : { why }) };
+      log.warn({ ...fields, ...reasons }, 'upstream: the target has failed, and rests');
+    }
+  };
+  // A logger may throw: what has to be done for the connection is done first.
+  const later: Report = (...told) => queueMicrotask(() => tell(...told));
+  return new Operator([], systemGround(monotonicMs), later, contexts);
+}
+
 /**
- * @returns null if there are no upstreams: nothing of it is there then
- * @throws WasmpollError ERR_OPTION
+ * These are the upstreams from now on.
+ * @param called how messages begin
+ * @throws WasmpollError ERR_OPTION, or ERR_TLS with the file that is wrong; nothing has changed then
  */
-export function openOperator(upstreams: Upstreams | undefined, log: UpstreamLog): Operator | null {
-  const specs = parseUpstreams(upstreams, 'serve(): upstreams');
-  if (specs.length === 0) return null;
-  if (GUESTS_PLACES === 0 && specs.some(({ patterns }) => patterns.length > 0)) {
+export function setUpstreams(
+  operator: Operator,
+  upstreams: Upstreams,
+  called: string,
+  contexts: Contexts,
+  log: UpstreamLog,
+): void {
+  const specs = operator.numbered(parseUpstreams(upstreams, called));
+  contexts.setUpstreams(securedOf(specs));
+  operator.setUpstreams(specs);
+  if (GUESTS_PLACES === 0 && specs.some((spec) => (spec?.patterns.length ?? 0) > 0)) {
     const why = 'names that guests choose are not looked up: set UV_THREADPOOL_SIZE to 3 or more';
     log.warn({}, `upstreams: ${why}`);
   }
-  const tell: Report = (upstream, target, failure) => {
-    const fields = { upstream, target };
-    if (failure === null) log.info(fields, 'upstream: the target works again');
-    else log.warn({ ...fields, reason: failure }, 'upstream: the target has failed, and rests');
-  };
-  // A logger may throw: what has to be done for the connection is done first.
-  return new Operator(specs, systemGround(monotonicMs), (...told) =>
-    queueMicrotask(() => tell(...told)),
-  );
 }
 
 /** @param now monotonic milliseconds */

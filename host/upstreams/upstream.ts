@@ -2,7 +2,7 @@
 // resolver and clock, and opens nothing.
 
 import { isIP } from 'node:net';
-import { showAddress } from '../listen/address.ts';
+import { type Address, showAddress } from '../listen/address.ts';
 import { ipText } from '../listen/peer/ip.ts';
 import type { DialFailure, Endpoint, Resolved } from './contract.ts';
 import type { GuestNames } from './names/guest-names.ts';
@@ -11,6 +11,7 @@ import { match, type Named } from './pattern.ts';
 import { isAllowed } from './reach.ts';
 import { Rotation } from './rotation.ts';
 import type { UpstreamSpec } from './spec/spec.ts';
+import { hostNamed } from './spec/tls.ts';
 
 /** What upstreams are told by the system. */
 export interface Ground {
@@ -26,7 +27,12 @@ export interface Ground {
 }
 
 /** Told when a target begins to fail, and when it works again (null). */
-export type Report = (upstream: string, target: string, failure: DialFailure | null) => void;
+export type Report = (
+  upstream: string,
+  target: string,
+  failure: DialFailure | null,
+  why: string,
+) => void;
 
 export type Outcome = DialFailure | 'connected' | 'cancelled';
 
@@ -37,26 +43,58 @@ export interface TargetStatus {
   readonly resting: boolean;
 }
 
+interface Target {
+  /** No other one of the upstream ever has it. */
+  readonly number: number;
+  readonly address: Address;
+}
+
 export class Upstream {
-  readonly spec: UpstreamSpec;
   /** Since the start. */
   readonly outcomes = new Map<Outcome, number>();
   /** Requests that are neither answered nor cancelled. */
   connecting = 0;
+  /** The operator has taken it away: its connections go on, and no more are made. */
+  isGone = false;
+  #spec: UpstreamSpec;
   readonly #ground: Ground;
   readonly #report: Report;
-  readonly #rotation: Rotation;
+  #targets: readonly Target[] = [];
+  #rotation: Rotation;
+  #numbers = 0;
 
   constructor(spec: UpstreamSpec, ground: Ground, report: Report) {
-    this.spec = spec;
+    this.#spec = spec;
     this.#report = report;
     this.#ground = ground;
-    this.#rotation = new Rotation(spec.targets.length, ground.now, ground.random);
+    this.#rotation = new Rotation(0, ground.now, ground.random);
+    this.spec = spec;
+  }
+
+  get spec(): UpstreamSpec {
+    return this.#spec;
+  }
+
+  /** What the operator says of it from now on. Targets that stay rest as they did. */
+  set spec(spec: UpstreamSpec) {
+    const { now, random } = this.#ground;
+    const [before, rotation] = [this.#targets, this.#rotation];
+    const known = new Map(before.map((target, at) => [showAddress(target.address), at] as const));
+    const places = spec.targets.map((address) => known.get(showAddress(address)) ?? -1);
+    this.#targets = spec.targets.map((address, at) => {
+      const kept = before[places[at]!];
+      if (kept !== undefined) return kept;
+      this.#numbers += 1;
+      return { number: this.#numbers, address };
+    });
+    this.#rotation = new Rotation(spec.targets.length, now, random, { rotation, places });
+    this.#spec = spec;
   }
 
   resolve(added: string, asker: string): Resolved | Promise<Resolved> {
     const { patterns } = this.spec;
-    if (patterns.length === 0) return this.#resolveTargets();
+    if (this.isGone) return 'denied';
+    if (patterns.length === 0) return added === '' ? this.#resolveTargets() : 'denied';
     const named = match(patterns, added);
     return named === null ? 'denied' : this.#resolveNamed(named, asker);
   }
@@ -65,9 +103,9 @@ export class Upstream {
     const { added, now } = this.#ground;
     const found = host.kind === 'address' ? [host.bytes] : added.kept(host.name);
     if (found !== undefined) return this.#allowed(found, port);
-    const until = now() + this.spec.connectTimeoutMs;
+    const { connectTimeoutMs } = this.spec;
     return added
-      .resolve(host.name, asker, until)
+      .resolve(host.name, asker, now() + connectTimeoutMs)
       .then((addresses) => (addresses === null ? 'resources' : this.#allowed(addresses, port)));
   }
 
@@ -80,13 +118,13 @@ export class Upstream {
   }
 
   #resolveTargets(): Resolved | Promise<Resolved> {
-    const order = this.#rotation.order();
+    const order = this.#rotation.order().map((at) => this.#targets[at]!);
     const ready = this.#ready(order);
     return ready.length > 0 ? ready : this.#wait(order);
   }
 
   /** Those whose addresses are known. The others are looked up for the next time. */
-  #ready(order: readonly number[]): Endpoint[] {
+  #ready(order: readonly Target[]): Endpoint[] {
     return order.flatMap((target) => {
       const endpoints = this.#endpoints(target);
       if (endpoints === null) void this.#look(target);
@@ -95,7 +133,7 @@ export class Upstream {
   }
 
   /** As soon as one has addresses. */
-  async #wait(order: readonly number[]): Promise<Resolved> {
+  async #wait(order: readonly Target[]): Promise<Resolved> {
     const found = order.map(async (target) => {
       const endpoints = await this.#look(target);
       if (endpoints.length > 0) return endpoints;
@@ -109,8 +147,8 @@ export class Upstream {
     }
   }
 
-  async #look(target: number): Promise<readonly Endpoint[]> {
-    const address = this.spec.targets[target]!;
+  async #look(target: Target): Promise<readonly Endpoint[]> {
+    const { address } = target;
     if (address.kind === 'tcp') {
       const { length } = await this.#ground.targets.resolve(address.host);
       if (length === 0) this.#told(target, 'unresolved');
@@ -119,28 +157,44 @@ export class Upstream {
   }
 
   /** Null if they have to be looked up. */
-  #endpoints(target: number): readonly Endpoint[] | null {
-    const address = this.spec.targets[target]!;
-    if (address.kind === 'unix') return [{ target, path: address.path }];
+  #endpoints({ number, address }: Target): readonly Endpoint[] | null {
+    if (address.kind === 'unix') return [{ target: number, path: address.path }];
     const { host, port } = address;
     // As the operator has written it: a link-local one names its interface.
-    if (isIP(host) !== 0) return [{ target, address: host, port }];
+    if (isIP(host) !== 0) return [{ target: number, address: host, port }];
     const kept = this.#ground.targets.kept(host);
-    return kept?.map((bytes) => ({ target, address: ipText(bytes), port })) ?? null;
+    return kept?.map((bytes) => ({ target: number, address: ipText(bytes), port })) ?? null;
+  }
+
+  #target({ target }: Endpoint): Target | undefined {
+    return this.#targets.find(({ number }) => number === target);
+  }
+
+  /** Whom the certificate must be for at the other end; null if the upstream does not lead there any more. */
+  hostOf(endpoint: Endpoint, added: string): string | null {
+    const { patterns, tls } = this.spec;
+    if (tls === null || tls.host !== '') return tls?.host ?? '';
+    if (patterns.length > 0) return match(patterns, added)?.host.name ?? null;
+    const address = this.#target(endpoint)?.address;
+    if (address === undefined) return null;
+    return address.kind === 'tcp' ? (hostNamed(address.host) ?? address.host) : '';
   }
 
   /** What came of an attempt. */
-  tried({ target }: Endpoint, failure: DialFailure | null): void {
+  tried(endpoint: Endpoint, failure: DialFailure | null, why: string): void {
+    const target = this.#target(endpoint);
     // Hosts that guests add do not rest; and a shortage here says nothing of the other side.
-    if (this.spec.targets.length > 0 && failure !== 'resources') this.#told(target, failure);
+    if (target !== undefined && failure !== 'resources') this.#told(target, failure, why);
   }
 
-  #told(target: number, failure: DialFailure | null): void {
-    const failing = this.#rotation.isFailing(target);
-    if (failure === null) this.#rotation.succeeded(target);
-    else this.#rotation.failed(target);
-    if (failing === this.#rotation.isFailing(target)) return;
-    this.#report(this.spec.name, showAddress(this.spec.targets[target]!), failure);
+  #told(target: Target, failure: DialFailure | null, why = ''): void {
+    const at = this.#targets.indexOf(target);
+    if (at < 0) return;
+    const failing = this.#rotation.isFailing(at);
+    if (failure === null) this.#rotation.succeeded(at);
+    else this.#rotation.failed(at);
+    if (failing === this.#rotation.isFailing(at)) return;
+    this.#report(this.spec.name, showAddress(target.address), failure, why);
   }
 
   dialed(outcome: Outcome): void {
@@ -149,9 +203,9 @@ export class Upstream {
   }
 
   get targets(): TargetStatus[] {
-    return this.spec.targets.map((address, target) => ({
+    return this.#targets.map(({ address }, at) => ({
       address: showAddress(address),
-      resting: this.#rotation.rests(target),
+      resting: this.#rotation.rests(at),
     }));
   }
 }

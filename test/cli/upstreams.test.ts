@@ -1,9 +1,12 @@
 // --upstream on the command line, the option of that name, and what a reload says of upstreams.
 
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import path from 'node:path';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { serve } from '../../host/index.ts';
+import { connect } from '../helpers/client.ts';
 import { refused, runCli, startCli, temporary } from '../helpers/process.ts';
 
 test('an upstream that is wrong is one line, which says where', async (t) => {
@@ -54,20 +57,41 @@ test('a server with upstreams tells how each is doing', async (t) => {
   t.is(server.stats().upstreams.db!.open, 0);
 });
 
-test('upstreams of a file that have changed need a restart, and a warning says so', async (t) => {
+/** Greets with its letter. */
+async function greeter(t: ExecutionContext, letter: string): Promise<number> {
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.end(letter);
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => server.close());
+  return (server.address() as { port: number }).port;
+}
+
+test('SIGHUP leads new connections where the file says now, and a wrong file changes nothing', async (t) => {
   const file = path.join(temporary(t), 'w.toml');
-  const write = (port: number) =>
+  const write = (target: string) =>
     writeFileSync(
       file,
-      `[upstreams.db]\ntargets = "127.0.0.1:${port}"\n` +
-        '[service.a]\nprotocol = "echo"\nlisten = "127.0.0.1:0"\n',
+      `[upstreams.db]\ntargets = "${target}"\n` +
+        '[service.a]\nprotocol = "proxy"\nconfig = "upstream=db"\nlisten = "127.0.0.1:0"\n',
     );
-  write(1);
+  const [a, b] = [await greeter(t, 'a'), await greeter(t, 'b')];
+  write(`127.0.0.1:${a}`);
   const server = await startCli(t, ['--config', file], { lines: 0 });
-  await server.written('stdout', /^a: listening on /m);
-  write(2);
+  const [, address] = await server.written('stdout', /^a: listening on (.*)\n/m);
+  const greeting = async (): Promise<string> =>
+    String(await (await connect(address!, { owner: t })).readAll());
+  t.is(await greeting(), 'a');
+  write('127.0.0.1');
   server.kill('SIGHUP');
-  await server.written('stderr', /has changed, and needs a restart: upstreams/);
+  await server.written('stderr', /not as the file says: .*must be HOST:PORT/);
+  t.is(await greeting(), 'a');
+  write(`127.0.0.1:${b}`);
+  server.kill('SIGHUP');
+  await server.written('stderr', /swapped/);
+  t.is(await greeting(), 'b');
   server.kill('SIGTERM');
   t.is((await server.exited).code, 0);
+  t.notRegex(server.stderr, /needs a restart/);
 });

@@ -63,7 +63,8 @@ export class Certificates {
       ...['-keyout', keyFile, '-out', request!],
     ]);
     const books = `database = ${index}\nnew_certs_dir = ${this.folder}\nrand_serial = yes`;
-    const rules = 'default_md = sha256\npolicy = p\n[p]\ncommonName = supplied';
+    const names = `[x]\nsubjectAltName = DNS:${name},IP:127.0.0.1`;
+    const rules = `default_md = sha256\nx509_extensions = x\npolicy = p\n[p]\ncommonName = supplied\n${names}`;
     writeFileSync(index!, '');
     writeFileSync(config!, `[ca]\ndefault_ca = d\n[d]\n${books}\n${rules}\n`);
     openssl([

@@ -9,16 +9,19 @@ type Host = Awaited<ReturnType<typeof hostOfDeaths>>;
 /** A client and its upstream. */
 const PAIRS = ['plain', 'bulk', 'reset', 'gone', 'late'] as const;
 
-/** The guest is the bundled proxy: each client has a connection to the upstream, linked and spliced. */
-export function liveOutward(host: Host, deaths: Deaths): Outcome {
-  const place = new Place(host, deaths);
+/**
+ * The guest is the bundled proxy: each client has a connection to the upstream, linked and spliced.
+ * @param secured by TLS, on both sides
+ */
+export function liveOutward(host: Host, deaths: Deaths, secured = false): Outcome {
+  const place = new Place(host, deaths, secured);
   const bulk = pattern(40_000, 11);
   place.connect('plain', 'plain');
   place.queue('plain', 'before it is there');
   place.settle();
   place.connect('bulk', 'bulk', 5000);
-  place.answer('plain', 'up plain');
-  place.answer('bulk', 'up bulk', 3000);
+  place.answer('plain', 'up plain', { secured });
+  place.answer('bulk', 'up bulk', { bufferBytes: 3000, secured });
   place.connect('refused', 'refused');
   place.queue('refused', 'to nobody');
   place.settle();
@@ -31,18 +34,18 @@ export function liveOutward(host: Host, deaths: Deaths): Outcome {
   place.connect('leaver', 'leaver');
   place.reset('leaver');
   place.connect('reset', 'reset');
-  place.answer('reset', 'up reset');
+  place.answer('reset', 'up reset', { secured });
   talk(place, 'reset', 'up reset', 'hello');
   if (place.has('up reset')) place.reset('up reset');
   place.connect('gone', 'gone');
-  place.answer('gone', 'up gone');
+  place.answer('gone', 'up gone', { secured });
   talk(place, 'gone', 'up gone', 'hello');
   place.reset('gone');
   // Half an end, the other half, and both are over.
   finish(place, 'plain', 'up plain');
   place.connect('late', 'late');
   place.advance(10);
-  place.answer('late', 'up late');
+  place.answer('late', 'up late', { secured });
   talk(place, 'late', 'up late', 'late');
   finish(place, 'late', 'up late');
   finish(place, 'up bulk', 'bulk');

@@ -15,7 +15,7 @@ import { headerBytes, type Policy } from '../../host/policy.ts';
 import type { Reactor } from '../../host/reactor/reactor.ts';
 import type { Remains } from '../../host/reactor/recovery.ts';
 import type { DialRequest, UpstreamAccess } from '../../host/upstreams/contract.ts';
-import type { UpstreamCounts } from '../../host/upstreams/counts.ts';
+import type { CountBuffers, UpstreamCounts } from '../../host/upstreams/counts.ts';
 import { difference, pattern } from './bytes.ts';
 import { pagesIn } from './pool-units.ts';
 import { steppedHost } from './statement-steps.ts';
@@ -160,7 +160,7 @@ export class Place {
   readonly #secured: boolean;
   readonly #modes = new Int32Array(3);
   /** Of one upstream. */
-  readonly #counts: SharedArrayBuffer;
+  readonly #counts: CountBuffers;
   /** What guests have asked for that was not answered, by handle. */
   readonly #asked = new Map<number, DialRequest>();
 
@@ -169,7 +169,7 @@ export class Place {
     this.#secured = secured;
     if (secured) this.#modes.set([TLS_AT_ONCE, TLS_AT_ONCE, TLS_LATER]);
     this.#kernel = new host.Loopback();
-    this.#counts = new SharedArrayBuffer(host.UpstreamCounts.bytesFor(1));
+    this.#counts = host.UpstreamCounts.make(SharedArrayBuffer, 1);
     this.#deaths = [...deaths];
     this.#control = new host.ControlWords(new SharedArrayBuffer(host.ControlWords.bytes));
     this.#epoll = this.#kernel.epoll();
@@ -286,6 +286,18 @@ export class Place {
       open: (slot, handle) => {
         this.#live();
         return seat.open(slot, handle);
+      },
+      dial: (slot, handle) => {
+        this.#live();
+        return seat.dial(slot, handle);
+      },
+      adopt: (...args) => {
+        this.#live();
+        return seat.adopt(...args);
+      },
+      drop: (session) => {
+        this.#live();
+        seat.drop(session);
       },
       feed: (...args) => {
         this.#live();
@@ -491,8 +503,13 @@ export class Place {
    * The dialer answers what was asked for by a client, if it still is there.
    * @param script of the client, which tells it apart
    * @param name what the upstream's end is called; null if there is no connection
+   * @param secured by TLS, whose handshake is done
    */
-  answer(script: string, name: string | null, bufferBytes = 1 << 20): void {
+  answer(
+    script: string,
+    name: string | null,
+    { bufferBytes = 1 << 20, secured = false }: { bufferBytes?: number; secured?: boolean } = {},
+  ): void {
     const found = [...this.#asked].find(([, request]) => request.peer === `!${script}`);
     if (found === undefined) return;
     const [handle] = found;
@@ -508,14 +525,15 @@ export class Place {
         received: [],
         expected: new Uint8Array(0),
         lost: false,
-        secured: false,
+        secured,
       };
       this.#peers.set(name, peer);
       this.#open.add(fd);
       this.#owner.set(fd, peer);
       this.#upward.add(name);
     }
-    this.#control.answers.give(handle, fd);
+    const session = name !== null && secured ? this.#kernel.seat.offer({}) : 0;
+    this.#control.answers.give(handle, fd, session);
     this.#run(() => this.#reactor.openHanded());
     this.#run(() => this.#reactor.openHanded());
     this.settle();
@@ -684,7 +702,7 @@ export class Place {
     const finished = this.#control.finishedCount;
     const handed = this.#peers.size - this.#upward.size;
     if (finished !== handed) this.faults.push(`${finished} of ${handed} counted as finished`);
-    const { all } = new this.#host.UpstreamCounts(this.#counts, 1);
+    const { all } = new this.#host.UpstreamCounts(this.#counts);
     if (all !== 0) this.faults.push(`${all} connections to upstreams are counted at the end`);
     return { steps, deaths: this.died, lost, forgotten: this.forgotten, faults: this.faults };
   }

@@ -5,7 +5,7 @@ import { Duplex } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import type { ExecutionContext } from 'ava';
-import type { Tls, TlsTexts } from '../../host/kernel/addon.ts';
+import type { Tls, TlsTexts } from '../../host/kernel/addon-tls.ts';
 import { native } from '../../host/kernel/native.ts';
 import * as kernel from '../../host/kernel/rows.ts';
 import * as rowsOfTls from '../../host/kernel/tls-rows.ts';

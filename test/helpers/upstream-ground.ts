@@ -31,7 +31,7 @@ export function operating(upstreams: Upstreams, names: Names = {}) {
       added: new GuestNames(new Turns(lookUp, 1, now), now),
       ...{ now, random: () => 0, own: () => own },
     },
-    (...report) => reports.push(report),
+    (upstream, target, failure) => reports.push([upstream, target, failure]),
   );
   return { operator, clock, asked, reports };
 }

@@ -23,7 +23,7 @@ import type {
   Resolved,
   Upstreams,
 } from '../../host/upstreams/contract.ts';
-import { UpstreamCounts } from '../../host/upstreams/counts.ts';
+import { type CountBuffers, UpstreamCounts } from '../../host/upstreams/counts.ts';
 import { Dialer } from '../../host/upstreams/dialer.ts';
 
 export interface PlayedUpstream {
@@ -69,7 +69,7 @@ export async function outward(
   }: { workers?: number; policy?: Partial<Policy>; config?: string } = {},
 ): Promise<Outward> {
   const policy = resolvePolicy({ maxConnections: 256, drainQuietMs: 20, lingerMs: 200, ...wanted });
-  const counts = new SharedArrayBuffer(UpstreamCounts.bytesFor(upstreams.length));
+  const counts = UpstreamCounts.make(SharedArrayBuffer, upstreams.length);
   const outcomes: Outward['outcomes'] = [];
   const played = new Played(upstreams, counts, outcomes);
   const dialer = new Dialer(native, played, policy.keepaliveMs);
@@ -131,7 +131,7 @@ export async function outward(
   const outward: Outward = {
     address: listener.address,
     engine,
-    counts: new UpstreamCounts(counts, upstreams.length),
+    counts: new UpstreamCounts(counts),
     logs,
     endings,
     outcomes,
@@ -152,7 +152,7 @@ class Played implements Upstreams {
 
   constructor(
     upstreams: readonly PlayedUpstream[],
-    counts: ArrayBufferLike,
+    counts: CountBuffers,
     outcomes: Outward['outcomes'],
   ) {
     this.#upstreams = upstreams;
@@ -180,6 +180,11 @@ class Played implements Upstreams {
     return this.#upstreams[upstream]!.header?.(request) ?? null;
   }
 
+  secure(): null {
+    return null;
+  }
+
+  drop(): void {}
   tried(): void {}
   dialing(): void {}
 

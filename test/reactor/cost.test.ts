@@ -112,6 +112,27 @@ test('a message for 200 members costs a few native calls, not one for each', asy
   t.true(runs <= 10, `${runs}`);
 });
 
+test('messages that wait for the same members go out together', async (t) => {
+  const message = new Uint8Array(64).fill(0x61);
+  const members = 40;
+  const counts = new Counts();
+  const peers = new Peers();
+  const { reactor, shared } = await reactorOn(counting(counts), relay, members);
+  for (let peer = 0; peer < members; peer += 1) reactor.open(peers.add());
+  while (reactor.turn());
+  const before = counts.runs;
+  for (let peer = 0; peer < members; peer += 1) peers.say(peer, message);
+  while (reactor.turn());
+  const runs = counts.runs - before;
+  for (let peer = 0; peer < members; peer += 1) peers.hear(peer, (members - 1) * message.length);
+  peers.close();
+  while (reactor.connections > 0) reactor.turn();
+  reactor.close();
+  shared.release();
+  // One for what each has said; each of the others sends to many.
+  t.true(runs <= 1.5 * members, `${runs}`);
+});
+
 test('a guest that shares nothing costs shared state no call, whatever its connections do', async (t) => {
   const calls: string[] = [];
   const noted =

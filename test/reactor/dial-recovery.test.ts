@@ -9,6 +9,7 @@ import { hostOfDeaths, type Outcome } from '../helpers/thread-deaths.ts';
 
 const host = await hostOfDeaths(`dial-recovery-${process.pid}`, bundledModule('proxy'));
 const whole = liveOutward(host, []);
+const secured = liveOutward(host, [], true);
 
 const faults = (outcomes: readonly (readonly [string, Outcome])[]): string[] =>
   outcomes
@@ -38,4 +39,19 @@ test('with upstreams: ending again while the remains are taken up loses nothing 
     outcomes.push([`steps ${deaths.join(', ')}`, liveOutward(host, deaths)]);
   }
   t.deepEqual(faults(outcomes), []);
+});
+
+test('with upstreams by TLS: without a death the afternoon goes as it should', (t) => {
+  t.deepEqual(secured.faults, []);
+  t.true(secured.steps > 3000, `${secured.steps} steps`);
+});
+
+test('with upstreams by TLS: ending at any statement costs only connections that were being changed, and those linked to them', (t) => {
+  const outcomes: [string, Outcome][] = [];
+  for (let step = 1; step <= secured.steps; step += 97) {
+    outcomes.push([`step ${step}`, liveOutward(host, [step], true)]);
+  }
+  t.deepEqual(faults(outcomes), []);
+  t.true(outcomes.every(([, { deaths }]) => deaths === 1));
+  t.log(`${outcomes.length} deaths`);
 });

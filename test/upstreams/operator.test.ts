@@ -144,7 +144,7 @@ test('what became of requests is counted by kind', (t) => {
   t.deepEqual(operator.stats.any!.targets, []);
   t.is(operator.connectTimeoutMs(0), 2000);
   t.deepEqual(operator.share.upstreams[0], {
-    ...{ name: 'db', patterns: [], max: 7, proxied: false },
+    ...{ name: 'db', isGone: false, patterns: [], max: 7, proxied: false },
   });
   t.deepEqual(operator.share.upstreams[1]!.patterns, [{ suffix: '', port: 1 }]);
 });

@@ -17,15 +17,18 @@ async function dialing(t: Parameters<typeof upstreamPeer>[0]) {
   const db = await upstreamPeer(t);
   const outcomes: (DialFailure | 'connected' | 'cancelled')[] = [];
   const upstreams: Upstreams = {
-    share: { upstreams: [], counts: new SharedArrayBuffer(UpstreamCounts.bytesFor(0)) },
+    share: { upstreams: [], counts: UpstreamCounts.make(SharedArrayBuffer, 0) },
     connectTimeoutMs: () => 30_000,
     resolve: () => leadsTo(db.address),
     header: () => null,
+    secure: () => null,
+    drop: () => undefined,
     tried: () => undefined,
     dialing: () => undefined,
     dialed: (_, outcome) => void outcomes.push(outcome),
   };
   const dialer = new Dialer(native, upstreams, 0);
+  dialer.open();
   const answers = new Answers(new SharedArrayBuffer(Answers.bytes), 0);
   const side = { isFull: false, isGone: false };
   const seat = dialer.seat({

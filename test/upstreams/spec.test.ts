@@ -19,7 +19,7 @@ function mistakes(upstreams: unknown): string[] {
 
 const DEFAULTS = {
   ...{ targets: [], patterns: [], allowPrivate: false, connectTimeoutMs: 5000 },
-  ...{ max: null, proxy: null },
+  ...{ max: null, proxy: null, tls: null },
 };
 
 test('an upstream is a target, and the rest has defaults', (t) => {
@@ -141,4 +141,61 @@ test('there is room for 256 upstreams', (t) => {
     Object.fromEntries(Array.from({ length: count }, (_, at) => [`u${at}`, 'h:1']));
   t.deepEqual(mistakes(named(256)), []);
   t.deepEqual(mistakes(named(257)), ['upstreams: has more than 256 upstreams']);
+});
+
+test('TLS is true, or options; in text it is tls, and they stand beside it', (t) => {
+  const tlsOf = (db: string | object) => parse({ db })[0]!.tls;
+  t.deepEqual(tlsOf('db.internal.:5432?tls'), { host: 'db.internal' });
+  t.deepEqual(tlsOf({ targets: '10.0.0.5:5432', tls: true }), { host: '10.0.0.5' });
+  t.deepEqual(tlsOf({ targets: '[FE80::1%eth0]:5432', tls: true }), { host: 'fe80::1' });
+  t.is(tlsOf({ targets: '10.0.0.5:5432', tls: false }), null);
+  t.deepEqual(tlsOf({ pattern: '*.example.com:443', tls: true }), { host: '' });
+  t.deepEqual(tlsOf('a:1,b:1?tls=true'), { host: '' });
+  const options = {
+    ...{ serverName: 'DB.example', ca: 'a b.pem', cert: 'c.pem', key: 'k.pem', min: '1.3' },
+    ...{ alpn: ['x', 'y'], tickets: false, end: 'lenient', starttls: true },
+  };
+  const text =
+    'a:1?tls&serverName=DB.example&ca=a%20b.pem&cert=c.pem&key=k.pem&min=1.3&alpn=x,y&tickets=false&end=lenient&starttls=true';
+  t.deepEqual(tlsOf(text), { ...options, host: 'db.example' } as never);
+  t.deepEqual(tlsOf(text), tlsOf({ targets: 'a:1', tls: options }));
+  t.deepEqual(tlsOf({ targets: 'a:1', tls: { alpn: 'x' } })!.alpn, ['x']);
+});
+
+test('what is wrong with TLS is told where it stands', (t) => {
+  const complaints = (tls: unknown, targets: string | string[] = 'a:1'): string[] => {
+    const all: string[] = [];
+    readUpstreams({ db: { targets, tls } }, [], (where, why) => {
+      all.push(`${where.join('.')}: ${why}`);
+    });
+    return all;
+  };
+  const one = (tls: unknown, expected: RegExp, targets?: string | string[]): void => {
+    const all = complaints(tls, targets);
+    t.is(all.length, 1, all.join('; '));
+    t.regex(all[0]!, expected);
+  };
+  one('yes', /^db\.tls: must be true or a table, got 'yes'/);
+  one({ name: 'a' }, /^db\.tls\.name: there is no such key/);
+  one({ ca: '' }, /^db\.tls\.ca: must be a path or a PEM text/);
+  one({ cert: 'c' }, /^db\.tls\.cert: key is missing/);
+  one({ key: 'k' }, /^db\.tls\.key: cert is missing/);
+  one({ min: '1.1' }, /^db\.tls\.min: must be one of 1\.2, 1\.3/);
+  one({ end: 'soft' }, /^db\.tls\.end: must be one of strict, lenient/);
+  one({ verify: 'no' }, /^db\.tls\.verify: must be true or false/);
+  one({ verify: false, ca: 'c' }, /^db\.tls\.ca: is for judging servers/);
+  one({ alpn: [] }, /^db\.tls\.alpn: must be a list/);
+  one({ alpn: Array.from({ length: 600 }, () => 'protocol') }, /alpn: has too many names/);
+  one({ serverName: 'a b' }, /^db\.tls\.serverName: must be a host name or an address/);
+  one(true, /^db\.tls\.serverName: is missing: a Unix socket/, 'unix:/run/db');
+  one({ starttls: true }, /^db\.tls\.serverName: is missing: with starttls/, ['a:1', 'b:1']);
+  t.deepEqual(complaints({ starttls: true }, ['a:1', 'a:2']), []);
+  for (const [text, expected] of [
+    ['a:1?ca=x', /ca is for TLS, which begins with \?tls or &tls/],
+    ['a:1?tls&tls', /tls is given twice/],
+    ['a:1?tls&ca=x&ca=y', /ca is given twice/],
+    ['a:1?tls&sreverName=x', /there is no option 'sreverName'; serverName is one/],
+  ] as const) {
+    t.throws(() => parse({ db: text }), { code: 'ERR_OPTION', message: expected });
+  }
 });

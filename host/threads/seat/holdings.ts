@@ -86,7 +86,7 @@ export class SeatHoldings {
     this.number = common.numbers.take();
     this.calls =
       common.dialer?.seat({
-        give: (handle, fd) => this.#answer(handle, fd),
+        give: (...given) => this.#answer(...given),
         waits: (handle) => this.#waits(handle),
         seen: () => this.control.answers.seen(),
       }) ?? null;
@@ -174,8 +174,8 @@ export class SeatHoldings {
     return true;
   }
 
-  #answer(handle: number, fd: number): boolean {
-    const given = this.control.answers.give(handle, fd);
+  #answer(handle: number, fd: number, session: number): boolean {
+    const given = this.control.answers.give(handle, fd, session);
     ringEventFd(this.#native, this.#eventFd);
     return given;
   }
@@ -193,7 +193,9 @@ export class SeatHoldings {
     const { answers } = this.control;
     const placed = new Set(openRows(this.#table).map(([, fd]) => fd));
     for (; answers.look(); answers.done()) {
-      if (answers.fd >= 0 && !placed.has(answers.fd)) this.#native.reset(answers.fd);
+      if (answers.fd < 0 || placed.has(answers.fd)) continue;
+      this.#common.dialer?.drop(answers.session);
+      this.#native.reset(answers.fd);
     }
   }
 

@@ -19,8 +19,9 @@ import { MOST_UPSTREAMS } from '../counts.ts';
 import { type Pattern, readPattern } from '../pattern.ts';
 import type { UpstreamOptions, UpstreamSpec, Upstreams } from './spec.ts';
 import { upstreamOptions } from './text.ts';
+import { readUpstreamTls } from './tls.ts';
 
-const KEYS = ['targets', 'pattern', 'allowPrivate', 'connectTimeout', 'max', 'proxy'];
+const KEYS = ['targets', 'pattern', 'allowPrivate', 'connectTimeout', 'max', 'proxy', 'tls'];
 
 const MOST_TARGETS = 64;
 const MOST_CONNECTIONS = 1_048_576;
@@ -98,14 +99,17 @@ class Reading {
         'targets are missing: HOST:PORT, or several; or a pattern such as *.example.com:443',
       );
     }
+    const places = targets === undefined ? [] : this.#list('targets', targets, targetOf);
+    const hosts = places.map((place) => (place.kind === 'tcp' ? place.host : null));
     const spec = {
       name,
-      targets: targets === undefined ? [] : this.#list('targets', targets, targetOf),
+      targets: places,
       patterns: pattern === undefined ? [] : this.#list('pattern', pattern, patternOf),
       allowPrivate: this.#allowPrivate(options),
       connectTimeoutMs: this.#connectTimeout(options.connectTimeout),
       max: this.#max(options.max),
       proxy: this.#proxy(options.proxy),
+      tls: readUpstreamTls(options.tls, hosts, this.bad),
     };
     return this.#failed ? null : spec;
   }

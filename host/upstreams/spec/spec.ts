@@ -2,6 +2,7 @@
 // resolves no name.
 
 import type { Address } from '../../listen/address.ts';
+import type { UpstreamTls, UpstreamTlsOptions } from '../../tls/outward.ts';
 import type { Pattern } from '../pattern.ts';
 
 /** An upstream as an object. */
@@ -18,6 +19,8 @@ export interface UpstreamOptions {
   readonly max?: number;
   /** The version of a PROXY header that tells the upstream of the client. */
   readonly proxy?: 'v1' | 'v2';
+  /** Connections are of TLS; `true` for what holds without options. */
+  readonly tls?: boolean | UpstreamTlsOptions;
 }
 
 /** Upstreams by name. Text is `TARGET,TARGET?key=value&…`. */
@@ -36,4 +39,6 @@ export interface UpstreamSpec {
   readonly max: number | null;
   /** Of its PROXY headers; null for none. */
   readonly proxy: 1 | 2 | null;
+  /** Null in clear. */
+  readonly tls: UpstreamTls | null;
 }

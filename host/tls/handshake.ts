@@ -1,0 +1,42 @@
+// Handshake: one with the server of an upstream, over a descriptor that is connected. It is taken step by step by whoever
+// waits for the descriptor; it does not know who that is.
+
+import type { Tls } from '../kernel/addon-tls.ts';
+import { TLS_DIAL_DONE, TLS_DIAL_WRITES, TLS_FAILED, TLS_TRUNCATED } from '../kernel/tls-rows.ts';
+
+/** What it waits for: `reads` for input, `writes` for room; or how it has ended. */
+export type HandshakeState = 'reads' | 'writes' | 'done' | 'failed';
+
+export class Handshake {
+  /** Of its session, by which a seat takes that. */
+  readonly session: number;
+  readonly #tls: Tls;
+  #result = 0;
+
+  /** Use `TlsContexts.dial()`. @param session 0 when it could not begin */
+  constructor(tls: Tls, session: number) {
+    this.#tls = tls;
+    this.session = session;
+  }
+
+  /** Receives and sends what it can. */
+  step(): HandshakeState {
+    this.#result = this.session === 0 ? TLS_FAILED : this.#tls.step(this.session);
+    if (this.#result === TLS_DIAL_DONE) return 'done';
+    if (this.#result < 0) return 'failed';
+    return this.#result === TLS_DIAL_WRITES ? 'writes' : 'reads';
+  }
+
+  /** Why it has failed, in words. */
+  get why(): string {
+    if (this.session === 0) return 'out of memory';
+    if (this.#result === TLS_TRUNCATED) return 'the server has ended the connection';
+    if (this.#result !== TLS_FAILED) return 'the server has reset the connection';
+    return this.#tls.why(this.session);
+  }
+
+  /** Nobody wants it any more. */
+  drop(): void {
+    if (this.session !== 0) this.#tls.drop(this.session);
+  }
+}
