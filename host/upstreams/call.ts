@@ -4,6 +4,7 @@
 import type { Native } from '../kernel/native.ts';
 import { beginConnecting, connectFailure } from '../kernel/stream-options.ts';
 import type { DialFailure, DialRequest, Endpoint, Resolved, Upstreams } from './contract.ts';
+import { leadsHere } from './preamble.ts';
 import { Shaking } from './shaking.ts';
 
 /** So long an attempt is alone before the next begins beside it; RFC 8305, 5. */
@@ -182,18 +183,18 @@ export class Call {
 
   // @returns whether a handshake begins
   #connected(fd: number): boolean {
-    const result = this.#greet(fd);
-    if (result >= 0 && !this.#shaking.begin(fd, this.#attempts.get(fd)!)) {
+    const endpoint = this.#attempts.get(fd)!;
+    const denied = leadsHere(this.#calls.native, endpoint, fd);
+    const result = denied ? 0 : this.#greet(fd);
+    if (!denied && result >= 0 && !this.#shaking.begin(fd, endpoint)) {
       this.#finish(fd, 'connected');
       return false;
     }
     this.#arm();
-    if (result < 0) this.#drop(fd, this.#failureOf(result));
-    else {
-      clearTimeout(this.#next);
-      if (this.#endpoints.length + this.#full.length > 0) this.#later(HANDSHAKE_DELAY_MS);
-    }
-    return result >= 0;
+    clearTimeout(this.#next);
+    if (denied || result < 0) this.#drop(fd, denied ? 'denied' : this.#failureOf(result));
+    else if (this.#endpoints.length + this.#full.length > 0) this.#later(HANDSHAKE_DELAY_MS);
+    return !denied && result >= 0;
   }
 
   #later(ms: number): void {

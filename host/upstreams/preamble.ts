@@ -2,6 +2,7 @@
 // no connection.
 
 import { IP_BYTES, ipText, isV4, parseIp } from '../listen/peer/ip.ts';
+import type { Endpoint } from './contract.ts';
 
 // The PROXY protocol, 2.2: twelve bytes that no other protocol begins with, then version and command.
 const SIGNATURE = [0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a];
@@ -32,6 +33,12 @@ export function preamble(version: 1 | 2, peer: string, local: string): Uint8Arra
       : Uint8Array.of(...SIGNATURE, LOCAL, NO_FAMILY, 0, 0);
   }
   return version === 1 ? asText(source, destination) : asBytes(source, destination);
+}
+
+/** Whether an end, written `192.0.2.1:80` or `[2001:db8::1]:80`, has this address. */
+function isAtHost(end: string, address: string): boolean {
+  const [one, other] = [readEnd(end)?.bytes, parseIp(address)];
+  return one !== undefined && other !== null && one.every((byte, at) => byte === other[at]);
 }
 
 function readEnd(text: string): End | null {
@@ -67,4 +74,18 @@ function asBytes(source: End, destination: End): Uint8Array {
   ports.setUint16(0, source.port);
   ports.setUint16(PORT_BYTES, destination.port);
   return header;
+}
+
+/**
+ * Whether a connection that is to lead elsewhere leads to this machine itself: then it has one address at both ends.
+ * Nothing was sent yet.
+ */
+export function leadsHere(
+  native: { localAddress(fd: number): unknown },
+  endpoint: Endpoint,
+  fd: number,
+): boolean {
+  if ('path' in endpoint || endpoint.isElsewhere !== true) return false;
+  const local = native.localAddress(fd);
+  return typeof local !== 'string' || isAtHost(local, endpoint.address);
 }
