@@ -161,8 +161,7 @@ export class Server extends WatchedEmitter {
    * since more waited than queueBytes. At most 256 handlers are called before the event loop turns.
    * @param topic with `pattern`, it has MQTT's wildcards: `orders/+`, `orders/#`
    * @returns stops it: no call comes afterwards
-   * @throws WasmpollError ERR_OPTION, ERR_LIMIT when groupBytes leaves no room, ERR_CLOSED once `closed`
-   *   resolves
+   * @throws WasmpollError ERR_OPTION, ERR_LIMIT when groupBytes leaves no room, ERR_CLOSED once `closed` resolves
    */
   subscribe(
     topic: string,
