@@ -12,7 +12,7 @@ import { type ConnectionsPage, type ConnectionsQuery, pageOf } from './connectio
 import { Course } from './course.ts';
 import type { ServerLog } from './events.ts';
 import { configOf, type ServeOptions, type SwapOptions } from './options.ts';
-import { checkId, type MessageHandler, type OwnSeat, type Retention, type Store } from './own-seat.ts';
+import type { MessageHandler, OwnSeat, Retention, Store } from './own-seat.ts';
 import { type Served, type ServerStats, type ServerStatus, servedModule } from './status.ts';
 import { silentOf } from './turning.ts';
 import { WatchedEmitter } from './watched-emitter.ts';
@@ -190,8 +190,7 @@ export class Server extends WatchedEmitter {
    * @throws WasmpollError ERR_OPTION, ERR_CLOSED
    */
   send(id: number, topic: string, data: string | Uint8Array): boolean {
-    checkId(id);
-    return this.#own.member.send(this.#engine.find(id), topic, data);
+    return this.#own.send(id, (known) => this.#engine.find(known), topic, data);
   }
 
   /**
