@@ -27,13 +27,6 @@ const refuse = (): Promise<never> => Promise.reject(closed());
 /** The store of a server that was closed before anybody asked. */
 const nothing: Store = { get: refuse, put: refuse, delete: refuse, add: refuse };
 
-/** @throws WasmpollError ERR_OPTION if it is none of a connection */
-export function checkId(id: number): void {
-  if (Number.isSafeInteger(id) && id >= 0) return;
-  const why = `the connection must be an id from an 'open' event, got ${String(id)}`;
-  throw new WasmpollError('ERR_OPTION', `send: ${why}`);
-}
-
 export class OwnSeat {
   readonly #native: Common['native'];
   readonly #shared: Common['shared'];
@@ -69,6 +62,20 @@ export class OwnSeat {
   /** Its methods reject when the server is closed. @throws a SystemError when there is no descriptor left */
   get store(): Store {
     return this.#closed && this.#member === null ? nothing : this.member.store;
+  }
+
+  /** See `Server.send`. @param find who has the id */
+  send(
+    id: number,
+    find: (id: number) => Parameters<Member['send']>[0],
+    topic: string,
+    data: string | Uint8Array,
+  ): boolean {
+    if (!Number.isSafeInteger(id) || id < 0) {
+      const why = `the connection must be an id from an 'open' event, got ${String(id)}`;
+      throw new WasmpollError('ERR_OPTION', `send: ${why}`);
+    }
+    return this.member.send(find(id), topic, data);
   }
 
   get engines(): EnginesStats {

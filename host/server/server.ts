@@ -12,13 +12,7 @@ import { type ConnectionsPage, type ConnectionsQuery, pageOf } from './connectio
 import { Course } from './course.ts';
 import type { ServerLog } from './events.ts';
 import type { ServeOptions, SwapOptions } from './options.ts';
-import {
-  checkId,
-  type MessageHandler,
-  type OwnSeat,
-  type Retention,
-  type Store,
-} from './own-seat.ts';
+import type { MessageHandler, OwnSeat, Retention, Store } from './own-seat.ts';
 import { Serving } from './serving.ts';
 import type { ServerStats, ServerStatus } from './status.ts';
 import { silentOf } from './turning.ts';
@@ -164,8 +158,7 @@ export class Server extends WatchedEmitter {
    * since more waited than queueBytes. At most 256 handlers are called before the event loop turns.
    * @param topic with `pattern`, it has MQTT's wildcards: `orders/+`, `orders/#`
    * @returns stops it: no call comes afterwards
-   * @throws WasmpollError ERR_OPTION, ERR_LIMIT when groupBytes leaves no room, ERR_CLOSED once `closed`
-   *   resolves
+   * @throws WasmpollError ERR_OPTION, ERR_LIMIT when groupBytes leaves no room, ERR_CLOSED once `closed` resolves
    */
   subscribe(
     topic: string,
@@ -194,8 +187,7 @@ export class Server extends WatchedEmitter {
    * @throws WasmpollError ERR_OPTION, ERR_CLOSED
    */
   send(id: number, topic: string, data: string | Uint8Array): boolean {
-    checkId(id);
-    return this.#own.member.send(this.#engine.find(id), topic, data);
+    return this.#own.send(id, (known) => this.#engine.find(known), topic, data);
   }
 
   /**
