@@ -171,8 +171,7 @@ export class Server extends WatchedEmitter {
   /**
    * Publishes a message, text as UTF-8, to all who have joined the topic: connections, by their guests, and
    * the program's own subscriptions. It is never held up: who cannot keep pace misses messages, and is told.
-   * @param options `retain`: it is kept, and given to those who join later; without data it ends what is kept.
-   *   `ttlMs`: for so many milliseconds; 0, the default, is for ever
+   * @param options `retain`: it is kept for those who join later, for `ttlMs` if given; without data it ends that
    * @throws WasmpollError ERR_OPTION, ERR_LIMIT when groupBytes leaves no room to retain it, ERR_CLOSED
    */
   publish(topic: string, data: string | Uint8Array, options: Retention = {}): void {
