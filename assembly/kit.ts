@@ -29,6 +29,7 @@ export {
   logBytes,
   now,
   publish,
+  publishFor,
   random,
   wall_clock,
 } from './kit/surroundings';

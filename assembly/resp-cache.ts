@@ -18,7 +18,7 @@ import {
   view,
   viewOf,
 } from './kit';
-import { args, count, fault, Reader, readRequest } from './resp/request';
+import { args, count, fault, Reader, readRequest } from './kit/resp-request';
 import { isLook, isWrite } from './resp-cache/commands';
 import { Client, Flight, Lane } from './resp-cache/lanes';
 import { reading, recall, remember, slotOf, writing, written } from './resp-cache/memory';

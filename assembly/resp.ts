@@ -2,6 +2,7 @@
 // connections share. docs/resp.md says what there is. A command that must wait stays first in the input.
 
 import { Bytes, CLOSE_ABORT, Connection, config, input, MESSAGE_DIRECT, reply, view } from './kit';
+import { args, count, fault, readRequest } from './kit/resp-request';
 import { error, speak, unknownCommand, wrongArity } from './resp/answers';
 import {
   append,
@@ -43,7 +44,6 @@ import {
   setnx,
   several,
 } from './resp/replies';
-import { args, count, fault, readRequest } from './resp/request';
 import { subscriberTalk, talk } from './resp/talk';
 
 export * from './guest';
@@ -143,14 +143,14 @@ export function on_missed(connection: Connection, _client: Client): void {
 // Those that are asked most come first. What the store does not answer by itself waits until all before it
 // are answered.
 function run(connection: Connection, client: Client): void {
-  const name = args[0];
+  const name = unchecked(args[0]);
   const trusted = password === null || client.trusted !== 0;
   if (isSubscriber(client)) {
     subscriberCommand(connection, client, name);
     return;
   }
   if (trusted && count === 3 && name.like('set')) {
-    put(connection, client, args[2], 0);
+    put(connection, client, unchecked(args[2]), 0);
     return;
   }
   const form = trusted ? formOf(name) : 0;

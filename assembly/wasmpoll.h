@@ -115,6 +115,9 @@ int32_t wasmpoll_leave(int32_t connection, const void *topic, int32_t topic_leng
 WASMPOLL_IMPORT(publish)
 int32_t wasmpoll_publish(const void *topic, int32_t topic_length, const void *data, int32_t length,
                          int32_t flags);
+WASMPOLL_IMPORT(publish_for)
+int32_t wasmpoll_publish_for(const void *topic, int32_t topic_length, const void *data,
+                             int32_t length, int32_t flags, uint32_t ttl_ms);
 WASMPOLL_IMPORT(store_get)
 int32_t wasmpoll_store_get(int32_t connection, int32_t tag, const void *key, int32_t key_length);
 WASMPOLL_IMPORT(store_put)

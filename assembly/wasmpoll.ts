@@ -65,6 +65,15 @@ export declare function publish(
   length: i32,
   flags: i32,
 ): i32;
+/** As publish. What PUBLISH_RETAIN keeps is over after `ttl_ms`; 0 is never. @returns a status */
+export declare function publish_for(
+  topic: usize,
+  topic_length: i32,
+  data: usize,
+  length: i32,
+  flags: i32,
+  ttl_ms: u32,
+): i32;
 /** Asks for a value: on_reply brings 8 bytes of version, then the value, or ABSENT. @returns a status */
 export declare function store_get(connection: i32, tag: i32, key: usize, key_length: i32): i32;
 /** `expected` is 0 or the address of a version; eight zeros mean absent. A `ttl_ms` of 0 is for ever. on_reply brings the new version, or CONFLICT. @returns a status */

@@ -26,6 +26,7 @@ export { serve } from './server/serve.ts';
 export { Server } from './server/server.ts';
 export type { ServerState, ServerStats, ServerStatus } from './server/status.ts';
 export type { SharedCounts } from './shared/counts.ts';
+export type { Retention } from './shared/member/member.ts';
 export type { Expectation, Store, StoredValue, TimeToLive } from './shared/member/requests.ts';
 export type { MessageHandler, MessageInfo, Subscription } from './shared/member/subscriptions.ts';
 export type { UpstreamStats, UpstreamsStats } from './upstreams/operator.ts';

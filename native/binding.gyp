@@ -22,7 +22,7 @@
         'store.cc', 'stream.cc', 'tls.cc', 'tls_causes.cc', 'tls_context.cc', 'tls_dials.cc',
         'tls_facts.cc', 'tls_material.cc', 'tls_options.cc', 'tls_outward.cc', 'tls_rows.cc',
         'tls_seat.cc', 'tls_session.cc', 'tls_session_outward.cc', 'tls_state.cc', 'tls_tickets.cc',
-        'topics.cc', 'topics_walk.cc', 'vector.cc', 'watcher.cc',
+        'topics.cc', 'topics_kept.cc', 'topics_walk.cc', 'vector.cc', 'watcher.cc',
       ],
       # The last one: in a thread that is being terminated nothing can be thrown, and without it a call
       # that comes just then aborts the process.

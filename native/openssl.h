@@ -29,21 +29,22 @@
   _(PEM_read_bio_X509_AUX) _(RAND_bytes) _(SSL_CIPHER_get_name) _(SSL_CTX_add_client_CA) \
   _(SSL_CTX_callback_ctrl) _(SSL_CTX_check_private_key) _(SSL_CTX_ctrl) _(SSL_CTX_free) \
   _(SSL_CTX_get_cert_store) _(SSL_CTX_get_ex_data) _(SSL_CTX_new) _(SSL_CTX_sess_set_new_cb) \
-  _(SSL_CTX_set_alpn_protos) _(SSL_CTX_set_alpn_select_cb) _(SSL_CTX_set_cipher_list) \
-  _(SSL_CTX_set_default_passwd_cb) _(SSL_CTX_set_ex_data) _(SSL_CTX_set_num_tickets) \
-  _(SSL_CTX_set_options) _(SSL_CTX_set_security_level) _(SSL_CTX_set_session_id_context) \
-  _(SSL_CTX_set_session_ticket_cb) _(SSL_CTX_set_timeout) _(SSL_CTX_set_tlsext_ticket_key_evp_cb) \
-  _(SSL_CTX_set_verify) _(SSL_CTX_use_PrivateKey) _(SSL_CTX_use_certificate) _(SSL_SESSION_free) \
-  _(SSL_SESSION_get0_ticket_appdata) _(SSL_SESSION_get_protocol_version) \
-  _(SSL_SESSION_is_resumable) _(SSL_SESSION_set1_ticket_appdata) _(SSL_SESSION_up_ref) _(SSL_ctrl) \
-  _(SSL_do_handshake) _(SSL_free) _(SSL_get0_alpn_selected) _(SSL_get0_param) \
-  _(SSL_get1_peer_certificate) _(SSL_get_SSL_CTX) _(SSL_get_current_cipher) _(SSL_get_error) \
-  _(SSL_get_ex_data) _(SSL_get_servername) _(SSL_get_session) _(SSL_get_verify_result) \
-  _(SSL_get_version) _(SSL_new) _(SSL_read_ex) _(SSL_select_next_proto) _(SSL_session_reused) \
-  _(SSL_set1_host) _(SSL_set_SSL_CTX) _(SSL_set_accept_state) _(SSL_set_bio) \
-  _(SSL_set_connect_state) _(SSL_set_ex_data) _(SSL_set_hostflags) _(SSL_set_msg_callback) \
-  _(SSL_set_session) _(SSL_shutdown) _(SSL_version) _(SSL_write_ex) _(TLS_client_method) \
-  _(TLS_server_method) _(X509_NAME_print_ex) _(X509_STORE_add_cert) \
+  _(SSL_CTX_set1_cert_store) _(SSL_CTX_set_alpn_protos) _(SSL_CTX_set_alpn_select_cb) \
+  _(SSL_CTX_set_cipher_list) _(SSL_CTX_set_default_passwd_cb) _(SSL_CTX_set_ex_data) \
+  _(SSL_CTX_set_num_tickets) _(SSL_CTX_set_options) _(SSL_CTX_set_security_level) \
+  _(SSL_CTX_set_session_id_context) _(SSL_CTX_set_session_ticket_cb) _(SSL_CTX_set_timeout) \
+  _(SSL_CTX_set_tlsext_ticket_key_evp_cb) _(SSL_CTX_set_verify) _(SSL_CTX_use_PrivateKey) \
+  _(SSL_CTX_use_certificate) _(SSL_SESSION_free) _(SSL_SESSION_get0_ticket_appdata) \
+  _(SSL_SESSION_get_protocol_version) _(SSL_SESSION_is_resumable) \
+  _(SSL_SESSION_set1_ticket_appdata) _(SSL_SESSION_up_ref) _(SSL_ctrl) _(SSL_do_handshake) \
+  _(SSL_free) _(SSL_get0_alpn_selected) _(SSL_get0_param) _(SSL_get1_peer_certificate) \
+  _(SSL_get_SSL_CTX) _(SSL_get_current_cipher) _(SSL_get_error) _(SSL_get_ex_data) \
+  _(SSL_get_servername) _(SSL_get_session) _(SSL_get_verify_result) _(SSL_get_version) _(SSL_new) \
+  _(SSL_read_ex) _(SSL_select_next_proto) _(SSL_session_reused) _(SSL_set1_host) \
+  _(SSL_set_SSL_CTX) _(SSL_set_accept_state) _(SSL_set_bio) _(SSL_set_connect_state) \
+  _(SSL_set_ex_data) _(SSL_set_hostflags) _(SSL_set_msg_callback) _(SSL_set_session) \
+  _(SSL_shutdown) _(SSL_version) _(SSL_write_ex) _(TLS_client_method) _(TLS_server_method) \
+  _(X509_NAME_print_ex) _(X509_STORE_add_cert) _(X509_STORE_free) _(X509_STORE_new) \
   _(X509_VERIFY_PARAM_set1_ip_asc) _(X509_check_private_key) _(X509_digest) _(X509_free) \
   _(X509_get_subject_name) _(X509_verify_cert_error_string)
 
@@ -63,6 +64,7 @@ struct OpensslFree {
   void operator()(SSL* ssl) const { SSL_free(ssl); }
   void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
   void operator()(X509* certificate) const { X509_free(certificate); }
+  void operator()(X509_STORE* store) const { X509_STORE_free(store); }
 };
 
 }  // namespace wasmpoll

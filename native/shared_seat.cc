@@ -115,7 +115,7 @@ napi_value SharedSeat::Take(napi_env env, napi_callback_info info) {
   double now = 0;
   if (!ReadTime(env, &arguments, 3, &now) || !self->HasBlock(env, "SharedSeat.take")) return nullptr;
   const int taken = self->state_->Take(
-      *self->seat_, {self->Block(), reinterpret_cast<char*>(target.data), target.length});
+      *self->seat_, {self->Block(), reinterpret_cast<char*>(target.data), target.length}, now);
   if (taken == State::kTakeTooLong) {
     arguments.OutOfRange("a record is longer than " + std::to_string(target.length) + " bytes");
     return nullptr;

@@ -39,7 +39,7 @@ class State {
   // kCommitted… bits.
   int Commit(Seat& seat, Scratch* scratch, double now);
   // Entries, 0, kTakeMore, or kTakeTooLong.
-  int Take(Seat& seat, const Target& target);
+  int Take(Seat& seat, const Target& target, double now);
   // Writes the bytes of the present block if there is room for them. Returns how many they are.
   static size_t Again(Seat& seat, char* bytes, size_t room);
   void Poison(Seat& seat, int32_t* block);
@@ -78,7 +78,7 @@ class State {
 
   bool IsIdle(Seat& seat);
   int TakeReplies(Seat& seat, const Target& target);
-  int TakeMessages(Seat& seat, const Target& target);
+  int TakeMessages(Seat& seat, const Target& target, double now);
   int TakeRecords(Seat& seat, const Target& target);
   // The number of the last message that no seat has to look at any more.
   uint64_t Settled() const;

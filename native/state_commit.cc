@@ -35,6 +35,7 @@ int State::Commit(Seat& seat, Scratch* scratch, double now) {
   }
   if (together) {
     const Guard guard(lock_);
+    topics_.SetTime(now);
     if (!seat.closed) PerformAll(&step);
   } else if (seat.replies.Push(scratch->replies.data(), scratch->replies.size())) {
     Notify(&step, &seat);
@@ -99,7 +100,7 @@ void State::Publish(Step* step, const Record& record) {
   const Ref<Message>& message = record.message;
   const uint64_t number = topics_.NextNumber();
   ++published_;
-  if (record.Is(kFlagRetain)) topics_.Keep(message, number);
+  if (record.Is(kFlagRetain)) topics_.Keep(message, number, record.ttl);
   Group* const exact = topics_.Exact(*message.get());
   for (const std::shared_ptr<Seat>& one : seats_) {
     if (!one) continue;

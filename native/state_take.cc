@@ -7,7 +7,7 @@ namespace wasmpoll {
 
 using Guard = std::lock_guard<std::mutex>;
 
-int State::Take(Seat& seat, const Target& target) {
+int State::Take(Seat& seat, const Target& target, double now) {
   const Guard taking(seat.taking);
   seat.present.Clear(target.block);
   if (seat.closed) return 0;
@@ -15,7 +15,7 @@ int State::Take(Seat& seat, const Target& target) {
     for (int look = 0; look < 3; ++look) {
       const int turn = (seat.turn + look) % 3;
       const int found = turn == 0   ? TakeReplies(seat, target)
-                        : turn == 1 ? TakeMessages(seat, target)
+                        : turn == 1 ? TakeMessages(seat, target, now)
                                     : TakeRecords(seat, target);
       if (found == 0) continue;
       if (found != kTakeTooLong) seat.turn = (turn + 1) % 3;
@@ -64,12 +64,13 @@ int State::TakeRecords(Seat& seat, const Target& target) {
   return static_cast<int>(records.size());
 }
 
-int State::TakeMessages(Seat& seat, const Target& target) {
+int State::TakeMessages(Seat& seat, const Target& target, double now) {
   if (seat.messages.SeemsEmpty()) return 0;
   Recipients recipients{.entries = target.block + kBlockEntries, .budget = kTakeSteps};
   Found found;
   {
     const Guard guard(lock_);
+    topics_.SetTime(now);
     if (topics_.HasShares()) recipients.settled = Settled();
     for (; recipients.count == 0; found = {}) {
       if (seat.messages.empty()) return 0;

@@ -118,6 +118,23 @@ std::vector<TlsCertificate> ReadCertificates(const std::string& text, const char
   return certificates;
 }
 
+X509_STORE* TlsAuthorities::Read(const std::string& text, TlsFault* fault) {
+  if (store_ != nullptr && text == text_) return store_.get();
+  const std::vector<TlsCertificate> authorities = ReadCertificates(text, "ca", fault);
+  if (authorities.empty()) return nullptr;
+  std::unique_ptr<X509_STORE, OpensslFree> store(X509_STORE_new());
+  for (const TlsCertificate& authority : authorities) {
+    ERR_clear_error();
+    if (store == nullptr || X509_STORE_add_cert(store.get(), authority.get()) != 1) {
+      RefuseTlsByReason(fault, "ca", "has a certificate that is refused");
+      return nullptr;
+    }
+  }
+  text_ = text;
+  store_ = std::move(store);
+  return store_.get();
+}
+
 bool UseTlsPair(SSL_CTX* context, const TlsPair& pair, TlsFault* fault) {
   if (pair.certificate.size() > kMostChain) {
     return RefuseTls(fault, "cert", "is larger than " + std::to_string(kMostChain) + " bytes");

@@ -37,6 +37,16 @@ bool ApplyTlsRules(SSL_CTX* context, int oldest, TlsFault* fault);
 // The certificates of a text; none is a fault.
 std::vector<TlsCertificate> ReadCertificates(const std::string& text, const char* part,
                                              TlsFault* fault);
+// The authorities of a text, of the last that was asked for: Node's list has 150, and is the same for all upstreams.
+class TlsAuthorities {
+ public:
+  // Null with `fault` set when something is wrong.
+  X509_STORE* Read(const std::string& text, TlsFault* fault);
+
+ private:
+  std::string text_;
+  std::unique_ptr<X509_STORE, OpensslFree> store_;
+};
 // What the context shows.
 bool UseTlsPair(SSL_CTX* context, const TlsPair& pair, TlsFault* fault);
 

@@ -16,13 +16,14 @@ constexpr unsigned kNameRules = X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHEC
 
 }  // namespace
 
-std::shared_ptr<TlsOutward> TlsOutward::Make(const TlsOutwardOptions& options, TlsFault* fault) {
+std::shared_ptr<TlsOutward> TlsOutward::Make(const TlsOutwardOptions& options,
+                                             TlsAuthorities* authorities, TlsFault* fault) {
   ERR_clear_error();
   std::shared_ptr<TlsOutward> made(new TlsOutward(options));
   made->context_.reset(SSL_CTX_new(TLS_client_method()));
   bool right = made->context_ != nullptr ||
                RefuseTlsByReason(fault, "", "OpenSSL makes no context");
-  right = right && made->Configure(options, fault) && made->Trust(options, fault);
+  right = right && made->Configure(options, fault) && made->Trust(options, authorities, fault);
   if (right && !options.pair.certificate.empty()) {
     fault->pair = 0;
     right = UseTlsPair(made->context_.get(), options.pair, fault);
@@ -54,16 +55,12 @@ bool TlsOutward::Configure(const TlsOutwardOptions& options, TlsFault* fault) {
   return true;
 }
 
-bool TlsOutward::Trust(const TlsOutwardOptions& options, TlsFault* fault) {
+bool TlsOutward::Trust(const TlsOutwardOptions& options, TlsAuthorities* authorities,
+                       TlsFault* fault) {
   if (!options.verifies) return true;
-  const std::vector<TlsCertificate> authorities = ReadCertificates(options.ca, "ca", fault);
-  if (authorities.empty()) return false;
-  for (const TlsCertificate& authority : authorities) {
-    ERR_clear_error();
-    if (X509_STORE_add_cert(SSL_CTX_get_cert_store(context_.get()), authority.get()) != 1) {
-      return RefuseTlsByReason(fault, "ca", "has a certificate that is refused");
-    }
-  }
+  X509_STORE* const store = authorities->Read(options.ca, fault);
+  if (store == nullptr) return false;
+  SSL_CTX_set1_cert_store(context_.get(), store);
   SSL_CTX_set_verify(context_.get(), SSL_VERIFY_PEER, nullptr);
   return true;
 }

@@ -31,7 +31,8 @@ struct TlsOutwardOptions {
 class TlsOutward {
  public:
   // Null with `fault` set when something is wrong.
-  static std::shared_ptr<TlsOutward> Make(const TlsOutwardOptions& options, TlsFault* fault);
+  static std::shared_ptr<TlsOutward> Make(const TlsOutwardOptions& options,
+                                          TlsAuthorities* authorities, TlsFault* fault);
   ~TlsOutward();
   TlsOutward(const TlsOutward&) = delete;
   TlsOutward& operator=(const TlsOutward&) = delete;
@@ -59,7 +60,7 @@ class TlsOutward {
       : host_(options.host), alpn_(options.alpn), resume_ms_(options.resume_ms) {}
 
   bool Configure(const TlsOutwardOptions& options, TlsFault* fault);
-  bool Trust(const TlsOutwardOptions& options, TlsFault* fault);
+  bool Trust(const TlsOutwardOptions& options, TlsAuthorities* authorities, TlsFault* fault);
 
   std::unique_ptr<SSL_CTX, OpensslFree> context_;
   const std::string host_;

@@ -61,7 +61,7 @@ bool TlsState::Prepare(int listener, TlsOptions options, TlsFault* fault) {
 }
 
 bool TlsState::PrepareOutward(int upstream, const TlsOutwardOptions& options, TlsFault* fault) {
-  std::shared_ptr<TlsOutward> made = TlsOutward::Make(options, fault);
+  std::shared_ptr<TlsOutward> made = TlsOutward::Make(options, &authorities_, fault);
   if (made == nullptr) return false;
   const std::lock_guard<std::mutex> guard(lock_);
   prepared_upstreams_[upstream] = std::move(made);

@@ -118,6 +118,8 @@ class TlsState {
   std::map<int, std::shared_ptr<TlsOutward>> upstreams_;
   std::map<int, std::shared_ptr<TlsOutward>> prepared_upstreams_;
   std::map<int, std::shared_ptr<TlsSessions>> seats_;
+  // The server's thread alone asks.
+  TlsAuthorities authorities_;
   // Of the server's thread, which has no seat.
   TlsSessions own_;
   TlsDials dials_{&own_};

@@ -1,16 +1,9 @@
-// Joining, leaving, and what is kept, with an account of what each is charged.
+// Joining and leaving, with an account of what each is charged.
 #include "topics.h"
 
 #include <algorithm>
 
 namespace wasmpoll {
-namespace {
-
-// Of all that there is room for, what retained messages may take: the rest is for who joins.
-constexpr double kKeptShare = 0.75;
-
-}  // namespace
-
 Topics::Topics(double bytes, int joins) : limit_(bytes), most_joins_(joins) {}
 
 uint32_t Topics::ChargeOf(std::string_view text, bool pattern) {
@@ -38,6 +31,13 @@ uint32_t Topics::ChargeAlone(const Membership& membership) {
 }
 
 bool Topics::Fits(const Record& record, int seat, int joins) {
+  if (FitsNow(record, seat, joins)) return true;
+  // Perhaps there is room once what is over is removed.
+  Sweep(kSweptForRoom);
+  return FitsNow(record, seat, joins);
+}
+
+bool Topics::FitsNow(const Record& record, int seat, int joins) {
   if (record.op == kOpJoin) return FitsJoin(record, seat, joins);
   return record.op != kOpPublish || !record.Is(kFlagRetain) || record.second.empty() || FitsKept(record);
 }
@@ -52,20 +52,9 @@ bool Topics::FitsJoin(const Record& record, int seat, int joins) {
   }
   const size_t known = connection == nullptr ? 0 : connection->memberships.size();
   if (known + joins >= most_joins_) return false;
-  const double left = limit_ - static_cast<double>(bytes_ + ChargeOf(record, group, share));
-  return left >= (connection == nullptr ? 0 : static_cast<double>(connection->charge));
-}
-
-bool Topics::FitsKept(const Record& record) const {
-  int64_t charge = static_cast<int64_t>(kChargeRetained + record.first.size() + record.second.size());
-  const Topic* const topic = Find(HashOf(record.first), record.first);
-  if (topic != nullptr && topic->kept) {
-    charge -= static_cast<int64_t>(kChargeRetained + topic->kept->length());
-  }
-  const auto fits = [charge](uint64_t bytes, double limit) {
-    return static_cast<double>(static_cast<int64_t>(bytes) + charge) <= limit;
-  };
-  return charge <= 0 || (fits(bytes_, limit_) && fits(kept_bytes_, limit_ * kKeptShare));
+  const double own = connection == nullptr ? 0 : static_cast<double>(connection->charge);
+  const double wanted = own + ChargeOf(record, group, share);
+  return static_cast<double>(bytes_) + wanted <= limit_;
 }
 
 Topics::Topic* Topics::Find(uint64_t hash, std::string_view name) const {
@@ -119,6 +108,7 @@ Topics::Seat& Topics::At(int seat) {
 }
 
 uint64_t Topics::Join(int seat, const Record& record, bool* kept) {
+  Sweep(kSwept);
   const bool pattern = record.Is(kFlagPattern);
   const uint64_t number = NextNumber();
   Group* group;
@@ -128,7 +118,7 @@ uint64_t Topics::Join(int seat, const Record& record, bool* kept) {
     *kept = kept_.size() > unkept_ && !record.Is(kFlagQuiet | kFlagShared);
   } else {
     Topic* const topic = FindOrAdd(HashOf(record.first), record.first);
-    *kept = static_cast<bool>(topic->kept) && !record.Is(kFlagQuiet);
+    *kept = topic->kept && !IsOver(*topic) && !record.Is(kFlagQuiet);
     group = topic;
   }
   Share* const share = record.share().empty() ? nullptr : shares_.Add(group, record.share());
@@ -220,39 +210,6 @@ void Topics::Prune(Topic* topic) {
   delete topic;
 }
 
-void Topics::Unkeep(Topic* topic) {
-  if (!topic->kept) return;
-  const uint64_t charge = kChargeRetained + topic->kept->length();
-  bytes_ -= charge;
-  kept_bytes_ -= charge;
-  topic->kept = {};
-  const auto found = std::lower_bound(
-      kept_.begin(), kept_.end(), topic->kept_number,
-      [](const Kept& kept, uint64_t number) { return kept.number < number; });
-  found->topic = nullptr;
-  if (++unkept_ * 2 <= kept_.size()) return;
-  std::erase_if(kept_, [](const Kept& kept) { return kept.topic == nullptr; });
-  kept_.shrink_to_fit();
-  unkept_ = 0;
-}
-
-void Topics::Keep(const Ref<Message>& message, uint64_t number) {
-  if (message->data_length == 0) {
-    Topic* const topic = Find(message->hash, message->topic());
-    if (topic == nullptr) return;
-    Unkeep(topic);
-    return Prune(topic);
-  }
-  Topic* const topic = FindOrAdd(message->hash, message->topic());
-  Unkeep(topic);
-  topic->kept = message;
-  topic->kept_number = number;
-  kept_.push_back({number, topic});
-  const uint64_t charge = kChargeRetained + message->length();
-  bytes_ += charge;
-  kept_bytes_ += charge;
-}
-
 void Topics::Clear() {
   topics_.Clear([](Topic* topic) { delete topic; });
   patterns_.Clear();
@@ -260,6 +217,7 @@ void Topics::Clear() {
   connections_.Clear([](Connection* connection) { delete connection; });
   seats_ = {};
   kept_ = {};
+  expiry_ = {};
   unkept_ = members_ = joined_ = 0;
   bytes_ = kept_bytes_ = 0;
 }

@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "expiry.h"
 #include "patterns.h"
 #include "record.h"
 
@@ -26,6 +27,8 @@ class Topics {
   // Joins and messages have their numbers from one counter.
   uint64_t NextNumber() { return ++number_; }
   uint64_t HashOf(std::string_view topic) const { return Hash(key_, topic); }
+  // Milliseconds, by which what is kept is over.
+  void SetTime(double now) { now_ = now; }
 
   // Whether a JOIN or a retained PUBLISH is within all bounds; `joins` more are on their way.
   bool Fits(const Record& record, int seat, int joins);
@@ -36,8 +39,8 @@ class Topics {
   // Who is not in `stays` leaves.
   template <typename Stays>
   void LeaveBut(int seat, Stays stays);
-  // Keeps a message in place of the one before, or just deletes that.
-  void Keep(const Ref<Message>& message, uint64_t number);
+  // Keeps a message in place of the one before, or just deletes that. 0 milliseconds are for ever.
+  void Keep(const Ref<Message>& message, uint64_t number, uint32_t ttl);
   void Clear();
 
   // Those who have joined exactly this topic; null if there are none.
@@ -66,6 +69,9 @@ class Topics {
     uint64_t hash = 0;
     Ref<Message> kept;
     uint64_t kept_number = 0;
+    // Of what is kept: when it is over, and its place among the others.
+    double expires = 0;
+    size_t place = 0;
     std::string name;
   };
   struct Membership {
@@ -108,8 +114,11 @@ class Topics {
   uint32_t ChargeOf(const Record& join, const Group* group, const Share* share) const;
   // What a membership is charged if it is the only one.
   static uint32_t ChargeAlone(const Membership& membership);
+  bool FitsNow(const Record& record, int seat, int joins);
   bool FitsJoin(const Record& record, int seat, int joins);
   bool FitsKept(const Record& record) const;
+  bool IsOver(const Topic& topic) const { return topic.expires != 0 && topic.expires <= now_; }
+  void Sweep(int most);
   Topic* Find(uint64_t hash, std::string_view name) const;
   Topic* FindOrAdd(uint64_t hash, std::string_view name);
   Group* FindGroup(std::string_view text, bool pattern);
@@ -129,6 +138,10 @@ class Topics {
   void Prune(Topic* topic);
   void Unkeep(Topic* topic);
 
+  // How many that are over a join or a retained message takes along, and go when room is wanted.
+  static constexpr int kSwept = 16;
+  static constexpr int kSweptForRoom = 64;
+
   const HashKey key_ = HashKey::Random();
   const double limit_;
   const size_t most_joins_;
@@ -141,6 +154,8 @@ class Topics {
   // In the order of numbers; those that are gone go when they are more than half.
   std::vector<Kept> kept_;
   size_t unkept_ = 0;
+  Expiry<Topic> expiry_;
+  double now_ = 0;
   size_t members_ = 0;
   // Topics and patterns with members.
   size_t joined_ = 0;

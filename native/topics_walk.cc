@@ -1,7 +1,5 @@
-// Whom a message is for, and which kept messages are for a member: walks that stop when their budget is
-// spent and go on later, whatever has changed meanwhile.
-#include <algorithm>
-
+// Whom a message is for: walks that stop when their budget is spent and go on later, whatever has changed
+// meanwhile.
 #include "topics.h"
 
 namespace wasmpoll {
@@ -36,47 +34,6 @@ bool Topics::CollectAll(int seat, int64_t* after, Recipients* recipients) const 
     *after = *at;
   }
   return true;
-}
-
-Ref<Message> Topics::NextKept(int seat, int handle, std::string_view text, bool pattern,
-                              uint64_t join, uint64_t* after, Recipients* recipients, bool* more) {
-  *more = false;
-  Group* const group = FindGroup(text, pattern);
-  Connection* const connection = Find(seat, handle);
-  if (group == nullptr || connection == nullptr) return {};
-  const Membership* const membership = Find(connection, group, nullptr);
-  if (membership == nullptr || membership->joined != join) return {};
-  Ref<Message> found;
-  if (pattern) {
-    found = NextMatching(text, join, after, &recipients->budget);
-    *more = !found && *after != join;
-  } else {
-    const Topic* const topic = static_cast<Topic*>(group);
-    if (topic->kept && topic->kept_number > *after && topic->kept_number < join) found = topic->kept;
-    if (found) *after = topic->kept_number;
-  }
-  if (found) recipients->Add(handle, group->At(seat)->Find(membership->number)->tag);
-  return found;
-}
-
-// At the end `*after` is `before`, which has no message.
-Ref<Message> Topics::NextMatching(std::string_view pattern, uint64_t before, uint64_t* after,
-                                  int* budget) const {
-  auto at = std::upper_bound(
-      kept_.begin(), kept_.end(), *after,
-      [](uint64_t last, const Kept& kept) { return last < kept.number; });
-  for (; at != kept_.end() && at->number < before; ++at) {
-    if (*budget <= 0) return {};
-    *after = at->number;
-    --*budget;
-    if (at->topic == nullptr) continue;
-    const std::string& name = at->topic->name;
-    // Both are read through, so long ones count for more.
-    *budget -= static_cast<int>(std::min(pattern.size(), name.size()) / 32);
-    if (Matches(pattern, name)) return at->topic->kept;
-  }
-  *after = before;
-  return {};
 }
 
 void Topics::Count(double* columns) const {

@@ -25,7 +25,7 @@ const TESTS = [
   ...['shared/native', 'shared/threads', 'shared/topics', 'shared/queues', 'shared/store'],
   'shared/shares',
   ...['tls/rows', 'tls/openssl', 'tls/serve', 'tls/start-tls', 'tls/floods', 'tls/attacks'],
-  'tls/later',
+  ...['tls/later', 'tls/resuming', 'upstreams/tls-judging', 'upstreams/tls-serving'],
   ...['protocols/echo', 'server/embedding', 'wire/closing', 'wire/integrity'],
   ...['wasi/files', 'wasi/memory', 'wasi/poll', 'wasi/streams', 'wasi/run', 'wasi/assemblyscript'],
 ];

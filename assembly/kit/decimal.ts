@@ -62,20 +62,32 @@ export function writeDecimal(value: i64, target: usize): i32 {
 
 /** At most nine digits, without zeros in front. @returns the address behind them */
 function writeFew(value: u32, at: usize): usize {
-  let end = at + 1;
-  for (let bound: u32 = 10; value >= bound && bound < <u32>NINE_DIGITS; bound *= 10) end += 1;
+  const end = at + <usize>digitsOf(value);
   writeDigits(value, at, end);
   return end;
+}
+
+/** How many digits a number below 10^9 has. */
+function digitsOf(value: u32): i32 {
+  if (value < 10_000) {
+    if (value < 100) return value < 10 ? 1 : 2;
+    return value < 1000 ? 3 : 4;
+  }
+  if (value < 1_000_000) return value < 100_000 ? 5 : 6;
+  if (value < 100_000_000) return value < 10_000_000 ? 7 : 8;
+  return 9;
 }
 
 /** The last digits of a number, as many as there is room for. */
 function writeDigits(value: u32, at: usize, end: usize): void {
   while (end - at >= 2) {
-    const pair = value % 100;
-    value /= 100;
+    const rest = value / 100;
+    const pair = value - 100 * rest;
+    const tens = pair / 10;
+    value = rest;
     end -= 2;
     // The first digit lies in the low byte.
-    store<u16>(end, ((pair / 10) | ((pair % 10) << 8)) + 0x3030);
+    store<u16>(end, (tens | ((pair - 10 * tens) << 8)) + 0x3030);
   }
   if (end > at) store<u8>(at, (value % 10) + ZERO);
 }

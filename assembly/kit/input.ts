@@ -22,6 +22,8 @@ import { DIFFERS, ENDS, matched, search, sizeOf } from './text';
 const RETURN: u8 = 0x0d;
 const MINUS: u8 = 0x2d;
 const ZERO: u32 = 0x30;
+/** As they lie in memory, the low byte first. */
+const CR_LF: u16 = 0x0a0d;
 /** A number of so many digits fits into 64 bits. */
 const SHORT_DIGITS: usize = 18;
 
@@ -49,6 +51,23 @@ export function bytes(length: i32): Bytes {
   if (<usize>length > end - from) return none(length);
   moveTo(from + length);
   return view(from, length);
+}
+
+/** So many bytes, and CR LF behind them, which is skipped. If something else comes, the message is bad. */
+export function bytesLine(length: i32): Bytes {
+  const from = at;
+  const to = from + length;
+  if (<usize>length > end - from || end - to < 2 || load<u16>(to) !== CR_LF)
+    return noneLine(length);
+  moveTo(to + 2);
+  return view(from, length);
+}
+
+function noBytesLine(length: i32): Bytes {
+  const found = bytes(length);
+  expect('\r\n');
+  if (standing !== GOOD) found.length = 0;
+  return found;
 }
 
 function noBytes(length: i32): Bytes {
@@ -149,6 +168,30 @@ export function decimal(least: i64, greatest: i64): i64 {
   return value;
 }
 
+/** As `decimal`, and CR LF behind it, which is skipped. If something else comes, the message is bad. */
+export function decimalLine(least: i64, greatest: i64): i64 {
+  const from = at;
+  let value: i64 = 0;
+  let to = from;
+  for (; to < end; to += 1) {
+    const digit = <u32>load<u8>(to) - ZERO;
+    if (digit > 9) break;
+    value = value * 10 + <i64>digit;
+  }
+  if (to - from - 1 >= SHORT_DIGITS || end - to < 2) return decimalLineAny(least, greatest);
+  if (load<u16>(to) !== CR_LF || value < least || value > greatest) {
+    return decimalLineAny(least, greatest);
+  }
+  moveTo(to + 2);
+  return value;
+}
+
+function anyDecimalLine(least: i64, greatest: i64): i64 {
+  const value = anyDecimal(least, greatest);
+  expect('\r\n');
+  return standing === GOOD ? value : 0;
+}
+
 // With a sign, or of many digits, or where the input ends.
 function anyDecimal(least: i64, greatest: i64): i64 {
   if (standing !== GOOD) return 0;
@@ -185,4 +228,6 @@ function distance(units: usize, size: i32, longest: i32): i32 {
 const none: (length: i32) => Bytes = noBytes;
 const skipsAny: (units: usize) => boolean = skips;
 const expectsAny: (units: usize) => void = expectUnits;
+const noneLine: (length: i32) => Bytes = noBytesLine;
 const decimalAny: (least: i64, greatest: i64) => i64 = anyDecimal;
+const decimalLineAny: (least: i64, greatest: i64) => i64 = anyDecimalLine;

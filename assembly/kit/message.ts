@@ -7,9 +7,6 @@ import { growViews, releaseViews } from './bytes';
 import { Connection, Session } from './connection';
 import { reply } from './output';
 
-/** With so much unsent the rest of the input waits: a peer that does not read is not answered on. */
-const UNSENT_BYTES: i32 = 64 * 1024;
-
 // How the message stands. When it is not GOOD nothing is left to read: `end` is `at`. So whoever reads looks at what is
 // left, and only who finds too little at how it stands.
 export const GOOD: i32 = 0;
@@ -64,7 +61,7 @@ export function begin(to: Connection, state: Session | null, data: usize, length
  */
 export function next(): boolean {
   const from = at;
-  if (!plain || from === start || from === last || reply.unsent >= UNSENT_BYTES) return settled();
+  if (!plain || from === start || from === last || reply.isFull) return settled();
   start = from;
   end = most < <i32>(last - from) ? from + most : last;
   releaseViews();
@@ -76,7 +73,7 @@ function settle(): boolean {
   pass();
   // Who has read nothing would read nothing again.
   if (standing !== GOOD || halted || at === last) return false;
-  if (entered && (start === before || reply.unsent >= UNSENT_BYTES)) return false;
+  if (entered && (start === before || reply.isFull)) return false;
   entered = true;
   plain = !searching;
   end = most < <i32>(last - at) ? at + most : last;

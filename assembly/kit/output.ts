@@ -2,14 +2,11 @@
 
 import { Bytes, view } from './bytes';
 import { Connection } from './connection';
-import { LARGE_BYTES, Room } from './room';
+import { CR_LF, LARGE_BYTES, Room, UNSENT_BYTES } from './room';
 import { areAscii, copyBytes, packed, sizeOf } from './text';
 
-/**
- * As much as may be unsent before the next message waits, and one more answer: each time that it is sent costs a call
- * of the host.
- */
-const REPLY_BYTES: i32 = 64 * 1024 + LARGE_BYTES;
+/** Room for one more answer: each time that it is sent costs a call of the host. */
+const REPLY_BYTES: i32 = UNSENT_BYTES + LARGE_BYTES;
 const DRAFT_BYTES: i32 = 256;
 const ZERO: u32 = 0x30;
 
@@ -48,6 +45,20 @@ export class Output extends Room {
     return this.memory(value.at, value.length);
   }
 
+  /** Bytes, and CR LF behind them. */
+  bytesLine(value: Bytes): Output {
+    const from = value.at;
+    const length = value.length;
+    const at = this.at;
+    if (length >= LARGE_BYTES || at + length + 2 > this.limit) anyBytesLine(this, from, length);
+    else {
+      copy(at, from, length);
+      store<u16>(at + length, CR_LF);
+      this.at = at + length + 2;
+    }
+    return this;
+  }
+
   buffer(value: ArrayBuffer): Output {
     return this.memory(changetype<usize>(value), value.byteLength);
   }
@@ -63,6 +74,22 @@ export class Output extends Room {
       // The first one lies in the low byte.
       store<u16>(at, ZERO + digits / 10 + ((ZERO + (digits % 10)) << 8));
       this.at = at + 2;
+    }
+    return this;
+  }
+
+  /** A number, and CR LF behind it. */
+  decimalLine(value: i64): Output {
+    const at = this.at;
+    const digits = <u32>value;
+    if (<u64>value >= 100 || at + 4 > this.limit) anyDecimalLine(this, value);
+    else if (digits < 10) {
+      store<u32>(at, (ZERO + digits) | ((<u32>CR_LF) << 8));
+      this.at = at + 3;
+    } else {
+      const both = ZERO + digits / 10 + ((ZERO + (digits % 10)) << 8);
+      store<u32>(at, both | ((<u32>CR_LF) << 16));
+      this.at = at + 4;
     }
     return this;
   }
@@ -169,6 +196,14 @@ const copy: (to: usize, from: usize, length: i32) => void = copyBytes;
 const anyText = (room: Room, units: usize): void => room.anyUnits(units);
 const anyMemory = (room: Room, from: usize, length: i32): void => room.anyMemory(from, length);
 const anyDecimal = (room: Room, value: i64): void => room.anyDecimal(value);
+const anyBytesLine = (room: Room, from: usize, length: i32): void => {
+  room.anyMemory(from, length);
+  room.endLine();
+};
+const anyDecimalLine = (room: Room, value: i64): void => {
+  room.anyDecimal(value);
+  room.endLine();
+};
 
 /**
  * The answer to the connection whose input is read, from `input.begin` to `input.finish`, which sends

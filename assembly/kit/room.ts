@@ -9,6 +9,11 @@ import { copyBytes, sizeOf, utf8Bound, writeUtf8 } from './text';
 /** A piece of so many bytes goes out from where it lies: to copy it costs more than another call. */
 export const LARGE_BYTES: i32 = 4096;
 
+/** With so much unsent the rest of the input waits: a peer that does not read is not answered on. */
+export const UNSENT_BYTES: i32 = 64 * 1024;
+/** As they lie in memory, the low byte first. */
+export const CR_LF: u16 = 0x0a0d;
+
 /** The base of `Output`. */
 @unmanaged
 export class Room {
@@ -22,8 +27,8 @@ export class Room {
   protected target: i32;
   /** Whose input is being read. */
   protected home: i32;
-  /** What is unsent of `home`, as far as it is known, without what is in the buffer. */
-  protected backlog: i32;
+  /** Up to where it is filled before so much of `home` is unsent that the next message waits. */
+  protected brim: usize;
 
   /** For `reply` and `draft`: what it is before all else. */
   protected prepare(capacity: i32, grows: boolean): void {
@@ -41,7 +46,7 @@ export class Room {
   /** For `input`: from here on all goes to this connection. What is not sent yet is lost. */
   attach(connection: i32): void {
     this.at = this.start;
-    this.backlog = 0;
+    this.fillTo(0);
     this.home = connection;
     this.target = connection;
   }
@@ -51,9 +56,14 @@ export class Room {
     return this.target === connection;
   }
 
-  /** For `input`: bytes that its connection has not been sent yet, as far as it is known. */
-  get unsent(): i32 {
-    return this.backlog + this.length;
+  /** For `input`: whether its connection has UNSENT_BYTES that were not sent yet, as far as it is known. */
+  get isFull(): boolean {
+    return this.at >= this.brim;
+  }
+
+  /** @param backlog what is unsent of `home`, without what is in the buffer */
+  private fillTo(backlog: i32): void {
+    this.brim = this.start + max(UNSENT_BYTES - backlog, 0);
   }
 
   /** Sends what is in the buffer. */
@@ -98,6 +108,12 @@ export class Room {
     this.at = at + length;
   }
 
+  endLine(): void {
+    const at = this.room(2);
+    store<u16>(at, CR_LF);
+    this.at = at + 2;
+  }
+
   /** @returns where there is room for so many bytes */
   protected room(bytes: i32): usize {
     const at = this.at;
@@ -123,7 +139,7 @@ export class Room {
     if (target === 0) return;
     const backlog = raw.send(target, at, length);
     if (backlog === STATUS_LIMIT) raw.close(target, CLOSE_ABORT);
-    else if (target === this.home) this.backlog = backlog;
+    else if (target === this.home) this.fillTo(backlog);
   }
 }
 

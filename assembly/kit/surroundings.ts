@@ -12,6 +12,11 @@ export function publish(topic: Bytes, data: Bytes, flags: i32 = 0): i32 {
   return raw.publish(topic.at, topic.length, data.at, data.length, flags);
 }
 
+/** To all members of a topic; what PUBLISH_RETAIN keeps is over after so many milliseconds. @returns a status: OK or LIMIT */
+export function publishFor(topic: Bytes, data: Bytes, flags: i32, milliseconds: u32): i32 {
+  return raw.publish_for(topic.at, topic.length, data.at, data.length, flags, milliseconds);
+}
+
 /** Logs a line at LOG_DEBUG to LOG_ERROR. */
 export function log(level: i32, text: string): void {
   logBytes(level, utf8(text));

@@ -1,67 +1,27 @@
-// Answers: what a client is told, in RESP2 or RESP3. They go to `reply`, unless it is said otherwise.
+// Answers: what Redis tells its clients, to the letter, when something is wrong.
 
-import { Bytes, Output, reply, STATUS_LIMIT, STATUS_UNAVAILABLE, STATUS_UNKNOWN } from '../kit';
+import { Bytes, STATUS_LIMIT, STATUS_UNAVAILABLE, STATUS_UNKNOWN } from '../kit';
+import { fail } from '../kit/resp-answers';
+import { args, count } from '../kit/resp-request';
 import { ERRORS, note } from './counts';
-import { args, count } from './request';
 
-/** Whether the client that is answered has asked for RESP3. */
-let third: boolean = false;
-/** Where answers are written. */
-let out: Output = reply;
-
-export function speak(protocol: i32): void {
-  third = protocol === 3;
-}
-
-export function writeTo(output: Output): void {
-  out = output;
-}
-
-export function simple(text: string): void {
-  out.text('+').text(text).text('\r\n');
-}
-
-export function ok(): void {
-  out.text('+OK\r\n');
-}
+export {
+  bulk,
+  integer,
+  list,
+  map,
+  nothing,
+  ok,
+  push,
+  simple,
+  speak,
+  text,
+  writeTo,
+} from '../kit/resp-answers';
 
 export function error(text: string): void {
   note(ERRORS);
-  out.text('-').text(text).text('\r\n');
-}
-
-export function integer(value: i64): void {
-  out.text(':').decimal(value).text('\r\n');
-}
-
-export function bulk(bytes: Bytes): void {
-  out.text('$').decimal(bytes.length).text('\r\n').bytes(bytes).text('\r\n');
-}
-
-export function text(value: string): void {
-  out.text('$').decimal(String.UTF8.byteLength(value)).text('\r\n').text(value).text('\r\n');
-}
-
-export function nothing(): void {
-  out.text(third ? '_\r\n' : '$-1\r\n');
-}
-
-export function list(length: i32): void {
-  out.text('*').decimal(length).text('\r\n');
-}
-
-/** So many pairs of a key and a value follow. */
-export function map(pairs: i32): void {
-  if (third) out.text('%').decimal(pairs).text('\r\n');
-  else list(2 * pairs);
-}
-
-/** Something that the client has not asked for follows, of so many parts. */
-export function push(length: i32): void {
-  out
-    .text(third ? '>' : '*')
-    .decimal(length)
-    .text('\r\n');
+  fail(text);
 }
 
 export function wrongArity(command: string): boolean {

@@ -2,11 +2,11 @@
 // changed meanwhile; otherwise it begins again.
 
 import { Bytes, Connection, literal, view } from '../kit';
+import { LongDouble } from '../kit/long-double';
+import { args, count } from '../kit/resp-request';
 import { bulk, error, integer, nothing, notInteger, ok, shown } from './answers';
 import { Client, change, end, FOUND, isLost, proceed, WRITTEN } from './client';
-import { LongDouble } from './long-double';
 import { ends, integerOf, isInteger, KEEPING, LONGEST, readEnds, readExpiry } from './numbers';
-import { args, count } from './request';
 import { compose, expiry, found, time } from './value';
 
 /** What it answers when it was written. */

@@ -18,10 +18,10 @@ import {
   topicOf,
   viewOf,
 } from '../kit';
+import { args, count } from '../kit/resp-request';
 import { bulk, error, integer, nothing, push, speak, text, writeTo, wrongArity } from './answers';
 import { addName, Client, isAnswered, namesOf } from './client';
 import { DELIVERED, note, PUBLISHED } from './counts';
-import { args, count } from './request';
 
 /** The first level of all topics. */
 const PREFIX: string = 'channel';

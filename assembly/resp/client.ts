@@ -16,8 +16,8 @@ import {
   store,
   viewOf,
 } from '../kit';
+import { Reader } from '../kit/resp-request';
 import { error, failed } from './answers';
-import { Reader } from './request';
 import { expiryOf, read, remaining } from './value';
 
 @unmanaged

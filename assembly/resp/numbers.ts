@@ -1,8 +1,8 @@
 // Numbers: integers and times as Redis takes them, and what it says of those that it does not take.
 
 import { Bytes } from '../kit';
+import { args, count } from '../kit/resp-request';
 import { error, notInteger, syntax } from './answers';
-import { args, count } from './request';
 import { time } from './value';
 
 /** Of a string, with the time in front of it: no `maxValueBytes` is larger. */

@@ -2,11 +2,11 @@
 // once. The tag of a request is the form of its answer.
 
 import { Bytes, Connection, input, STATUS_ABSENT, STATUS_CONFLICT, STATUS_OK, store } from '../kit';
+import { args, count, readBulk, second } from '../kit/resp-request';
 import { bulk, failed, integer, list, nothing, ok, simple } from './answers';
 import { release } from './channels';
 import { Client, isAsked, wait } from './client';
 import { HITS, MISSES, note } from './counts';
-import { args, count, readBulk, second } from './request';
 import { compose, expiry, found, read, remaining, time } from './value';
 
 export const GET: i32 = 1;
@@ -43,7 +43,7 @@ export function formOf(name: Bytes): i32 {
 export const hasSeveral = (form: i32): boolean => form === 0 || form === EXISTS || form === DELETE;
 
 export function one(connection: Connection, client: Client, form: i32): void {
-  const key = args[1];
+  const key = unchecked(args[1]);
   const status =
     form === DELETE ? store.remove(connection, form, key) : store.get(connection, form, key);
   isAsked(connection, client, status);

@@ -1,6 +1,7 @@
 // Talk: commands about the connection and the server, and not about keys.
 
 import { Bytes, CLOSE_GRACEFUL, Connection, tail, view } from '../kit';
+import { args, count } from '../kit/resp-request';
 import {
   bulk,
   error,
@@ -20,7 +21,6 @@ import {
 import { leaveAll } from './channels';
 import { Client, NAME_BYTES } from './client';
 import { isInteger } from './numbers';
-import { args, count } from './request';
 
 const VERSION: string = '7.0.0';
 

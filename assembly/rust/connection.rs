@@ -166,6 +166,26 @@ pub fn publish(topic: impl AsRef<[u8]>, data: impl AsRef<[u8]>, flags: i32) -> i
     }
 }
 
+/// As `publish`. What PUBLISH_RETAIN keeps is over after `ttl_ms`; 0 is never. Returns a status.
+pub fn publish_for(
+    topic: impl AsRef<[u8]>,
+    data: impl AsRef<[u8]>,
+    flags: i32,
+    ttl_ms: u32,
+) -> i32 {
+    let (topic, data) = (topic.as_ref(), data.as_ref());
+    unsafe {
+        host::publish_for(
+            topic.as_ptr(),
+            topic.len(),
+            data.as_ptr(),
+            data.len(),
+            flags,
+            ttl_ms,
+        )
+    }
+}
+
 /// Monotonic milliseconds; the same during one callback.
 pub fn now() -> f64 {
     unsafe { host::now() }

@@ -41,6 +41,14 @@ extern "C" {
         length: usize,
         flags: i32,
     ) -> i32;
+    pub fn publish_for(
+        topic: *const u8,
+        topic_length: usize,
+        data: *const u8,
+        length: usize,
+        flags: i32,
+        ttl_ms: u32,
+    ) -> i32;
     pub fn store_get(connection: i32, tag: i32, key: *const u8, key_length: usize) -> i32;
     pub fn store_put(
         connection: i32,

@@ -10,6 +10,7 @@ import { advise, type Language } from './advice.ts';
 import { Asc, findAsc } from './asc.ts';
 import { type Diagnostic, readAsc, readShort, seenFrom } from './diagnostics.ts';
 import { type FilesRead, stampOf } from './files.ts';
+import { mapLines } from './line-map.ts';
 import { Sources } from './places.ts';
 import { compileC, compileRust } from './toolchain.ts';
 
@@ -102,8 +103,8 @@ export class Builder {
     const compile = this.#language === 'rust' ? compileRust : compileC;
     const { text, files, wasm } = await compile(folder, path.relative(folder, source));
     const said = readShort(text);
-    if (wasm !== null) return { said, files, module: { wasm, map: null } };
-    return { said: withFailure(said, text), files, module: null };
+    if (wasm === null) return { said: withFailure(said, text), files, module: null };
+    return { said, files, module: mapLines(wasm, `${this.#options.output}.map`, folder, files) };
   }
 
   async #compileScript(

@@ -29,7 +29,16 @@ export const compileC = (folder: string, source: string): Promise<Made> =>
     const clang = process.env.CLANG ?? 'clang';
     const [output, rule] = [path.join(scratch, 'guest.wasm'), path.join(scratch, 'guest.d')];
     const args = [
-      ...['--target=wasm32', '-O2', '-Wall', '-nostdlib', '-Wl,--no-entry', '-I', headers],
+      ...[
+        '--target=wasm32',
+        '-O2',
+        '-gline-tables-only',
+        '-Wall',
+        '-nostdlib',
+        '-Wl,--no-entry',
+        '-I',
+        headers,
+      ],
       ...['-MMD', '-MF', rule, '-fno-caret-diagnostics', '-fno-color-diagnostics'],
       ...['-o', output, source],
     ];
@@ -47,8 +56,8 @@ export const compileRust = (folder: string, source: string): Promise<Made> =>
     const [output, rule] = [path.join(scratch, 'guest.wasm'), path.join(scratch, 'guest.d')];
     const args = [
       ...['--edition', '2021', '--target', target, '--crate-type', 'cdylib', '-O'],
-      // Functions keep their names, for the log.
-      ...['-C', 'strip=debuginfo'],
+      // Functions keep their names, and instructions their lines, for the log. `1` is the oldest word for that.
+      ...['-C', 'debuginfo=1'],
       ...['--error-format=short', '--color=never', `--emit=link=${output},dep-info=${rule}`],
       source,
     ];

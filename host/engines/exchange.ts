@@ -14,7 +14,7 @@ export interface Inbound {
    * Both are valid during the call only.
    * @returns false when the message breaks a bound of this process
    */
-  inbound(topic: Uint8Array, data: Uint8Array, retain: boolean): boolean;
+  inbound(topic: Uint8Array, data: Uint8Array, retain: boolean, ttlMs: number): boolean;
   /** Messages of others may be lost: all members are to be told. */
   gap(): void;
 }
@@ -62,9 +62,10 @@ export class Exchange implements BusEvents {
   }
 
   /** @param record one of OP_PUBLISH */
-  publish({ flags, first, second }: SharedRecord): void {
+  publish({ flags, first, second, ttlMs }: SharedRecord): void {
     const kept = (flags & FLAG_RETAIN) === 0 ? 0 : FRAME_RETAIN;
-    if (!this.#settleDebt() || !this.#bus.publish(makeFrame(this.#process, kept, first, second))) {
+    const frame = makeFrame(this.#process, kept, first, second, ttlMs);
+    if (!this.#settleDebt() || !this.#bus.publish(frame)) {
       this.#counts.lost += 1;
       this.#owed = true;
       return;
@@ -91,7 +92,7 @@ export class Exchange implements BusEvents {
       this.#counts.malformed += 1;
       return;
     }
-    const { process, flags, topic, data } = frame;
+    const { process, flags, topic, data, ttlMs } = frame;
     if (isSame(process, this.#process)) return;
     if ((flags & FRAME_GAP) !== 0) {
       this.gap();
@@ -99,7 +100,7 @@ export class Exchange implements BusEvents {
     }
     const fits =
       isTopic(topic, 0, topic.length) &&
-      this.#inbound.inbound(topic, data, (flags & FRAME_RETAIN) !== 0);
+      this.#inbound.inbound(topic, data, (flags & FRAME_RETAIN) !== 0, ttlMs);
     if (fits) {
       this.#counts.received += 1;
       return;

@@ -2,7 +2,6 @@
 // of instances.
 
 import { messageOf } from '../errors.ts';
-import { LIBRARY } from '../module/source-lines.ts';
 import type { MapOf } from '../module/source-map.ts';
 import { printable } from '../text.ts';
 
@@ -28,6 +27,10 @@ export function framesOf(thrown: unknown): string[] {
   );
 }
 
+// AssemblyScript's, and those of Rust that say that another one has failed, as rustc writes their names.
+const OF_LIBRARIES =
+  /^(?:~lib\/|_ZN(?:4core|3std|5alloc)\d|_ZN\w*8wasmpoll4glue|_R[A-Z]\w*?_(?:4core|3std|5alloc)\d|_?_?rust_)/i;
+
 /** A place in a module, and the file that knows which line of a source it came from. */
 export interface Place {
   readonly map: string;
@@ -42,7 +45,7 @@ export interface Place {
 export function placeOf(thrown: unknown, map: MapOf | null): Place | null {
   if (map === null) return null;
   const frames = [...stackOf(thrown).matchAll(FRAMES)];
-  const frame = frames.find(([, name = '']) => !name.startsWith(LIBRARY)) ?? frames[0];
+  const frame = frames.find(([, name = '']) => !OF_LIBRARIES.test(name)) ?? frames[0];
   if (frame === undefined) return null;
   return { map: map.map, offset: Number.parseInt(frame[3]!, 16) + map.shift };
 }

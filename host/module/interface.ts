@@ -38,6 +38,7 @@ export const guestImports: { readonly [module: string]: { readonly [name: string
     join: '(i32, i32, i32, i32, i32) -> i32',
     leave: '(i32, i32, i32, i32) -> i32',
     publish: '(i32, i32, i32, i32, i32) -> i32',
+    publish_for: '(i32, i32, i32, i32, i32, i32) -> i32',
     store_get: '(i32, i32, i32, i32) -> i32',
     store_put: '(i32, i32, i32, i32, i32, i32, i32, i32) -> i32',
     store_delete: '(i32, i32, i32, i32, i32) -> i32',

@@ -67,7 +67,10 @@ export const LIBRARY = '~lib/';
 /** Further back is another call, or another function. */
 const INLINED_PLACES = 64;
 const PLACE = 4;
-const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
+/** In the place of a source's number. */
+const NOWHERE = -1;
+/** Of base64, as source maps have them. */
+export const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 
 // Source Map Revision 3: base64 VLQ, each number the difference to the one before. All of a module is one line.
 function placesOf(mappings: string): Int32Array {
@@ -76,7 +79,11 @@ function placesOf(mappings: string): Int32Array {
   for (const segment of mappings.split(';', 1)[0]!.split(',')) {
     const fields = numbersIn(segment);
     offset += fields[0] ?? 0;
-    if (fields.length < PLACE) continue;
+    if (fields.length < PLACE) {
+      // From here on nothing is known.
+      places.push(offset, NOWHERE, 0, 0);
+      continue;
+    }
     source += fields[1]!;
     line += fields[2]!;
     column += fields[3]!;

@@ -60,8 +60,8 @@ export interface SharedSeat {
   check(at: number, joins: number): number;
   /**
    * Performs the records in [0, length) of the log, in order, as one step. On a closed seat: none.
-   * @param now milliseconds, the same clock for all seats: a key has expired when it is ≥ the time it was
-   *   given at + its TTL
+   * @param now milliseconds, the same clock for all seats: a key, or a message that is retained, has expired
+   *   when it is ≥ the time it was given at + its TTL
    * @returns COMMITTED_… bits
    */
   commit(length: number, now: number): number;

@@ -46,12 +46,12 @@ export class Place {
   }
 
   /** @param length how many bytes can be given at most */
-  take(length: number): Taken | typeof MORE {
+  take(length: number, now: number): Taken | typeof MORE {
     this.present = nothing;
     this.#steps = TAKE_STEPS;
     const queues = [
       () => this.#replies(length),
-      () => this.#messages(length),
+      () => this.#messages(length, now),
       () => this.#records(length),
     ];
     const first = this.#turn;
@@ -120,8 +120,9 @@ export class Place {
     return { ...nothing, kind: BLOCK_REPLIES, entries, count: entries.length, bytes };
   }
 
-  #messages(length: number): Found {
+  #messages(length: number, now: number): Found {
     const { entries } = this.queue;
+    if (entries.length > 0) this.#retained.now = now;
     while (entries.length > 0) {
       if (this.#steps === 0) return MORE;
       const entry = entries[0]!;

@@ -15,7 +15,7 @@ export const RECORD_FLAGS = 3;
 /** Lengths of the first and second bytes. */
 export const RECORD_FIRST = 4;
 export const RECORD_SECOND = 5;
-/** Milliseconds as u32; 0 is for ever. */
+/** Milliseconds as u32; 0 is for ever. Of a key, or of what is retained. */
 export const RECORD_TTL = 6;
 /** To whom a DIRECT message goes; in records that are taken, who asks. */
 export const RECORD_SEAT = 7;

@@ -4,6 +4,12 @@ import { CHARGE_RETAINED } from './records.ts';
 import type { Name } from './topics.ts';
 import { isFor } from './topics.ts';
 
+interface Kept {
+  readonly message: Message;
+  /** When it is over, or Infinity. */
+  readonly ends: number;
+}
+
 /** What was published. One object for all seats. */
 export interface Message {
   readonly topic: string;
@@ -18,7 +24,9 @@ export interface Message {
 
 export class Retained {
   /** In the order of their numbers: one that is replaced goes to the end. */
-  readonly #messages = new Map<string, Message>();
+  readonly #messages = new Map<string, Kept>();
+  /** The latest time that is known. */
+  now = 0;
   bytes = 0;
 
   get size(): number {
@@ -30,15 +38,24 @@ export class Retained {
     return chargeOf(topic.length + dataBytes) - this.#chargeAt(topic);
   }
 
-  keep(message: Message): void {
+  /** @param ttl milliseconds; 0 is for ever */
+  keep(message: Message, ttl: number): void {
     this.drop(message.topic);
-    this.#messages.set(message.topic, message);
+    const ends = ttl === 0 ? Number.POSITIVE_INFINITY : this.now + ttl;
+    this.#messages.set(message.topic, { message, ends });
     this.bytes += chargeOf(message.bytes.length);
   }
 
   drop(topic: string): void {
     this.bytes -= this.#chargeAt(topic);
     this.#messages.delete(topic);
+  }
+
+  /** Removes what is over. */
+  sweep(): void {
+    for (const [topic, { ends }] of this.#messages) {
+      if (ends <= this.now) this.drop(topic);
+    }
   }
 
   /** Whether a join of this name may have to be told of some; of patterns it is not known yet. */
@@ -48,14 +65,15 @@ export class Retained {
 
   /** Those for members of this name with a number above `after` and below `before`, in order. */
   between(name: Name, after: number, before: number): Message[] {
-    return [...this.#messages.values()].filter(
-      ({ topic, number }) => number > after && number < before && isFor(name, topic),
-    );
+    return [...this.#messages.values()]
+      .filter(({ ends }) => ends > this.now)
+      .map(({ message }) => message)
+      .filter(({ topic, number }) => number > after && number < before && isFor(name, topic));
   }
 
   #chargeAt(topic: string): number {
     const kept = this.#messages.get(topic);
-    return kept === undefined ? 0 : chargeOf(kept.bytes.length);
+    return kept === undefined ? 0 : chargeOf(kept.message.bytes.length);
   }
 }
 

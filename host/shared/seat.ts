@@ -65,8 +65,8 @@ export class TwinSeat implements SharedSeat {
     return this.#shared.commit(this.#place, records, now);
   }
 
-  take(target: Uint8Array, offset: number, length: number): number {
-    const found = this.#place.take(length);
+  take(target: Uint8Array, offset: number, length: number, now: number): number {
+    const found = this.#place.take(length, now);
     writeBlock(this.#block, this.#place.present);
     if (found === MORE) return MORE;
     target.set(found.bytes, offset);

@@ -125,6 +125,9 @@ export class Twin implements Shared {
     has: (place) => this.#places.get(place.seat) === place,
     check: (place, asked, joins) => this.#check(place, asked, joins),
     commit: (place, records, now) => {
+      // With requests alone the addon does not look at topics.
+      const alone = this.#storeSeat === NOBODY && records.every(({ op }) => isStore(op));
+      if (!alone) this.#retained.now = now;
       let bits = 0;
       for (const asked of records) bits |= this.#perform(place, asked, now);
       return bits | this.#ring(place.seat);
@@ -144,26 +147,33 @@ export class Twin implements Shared {
     return this.#topics.bytes + this.#retained.bytes;
   }
 
-  #check({ seat }: Place, asked: Asked, joins: number): number {
+  #check(place: Place, asked: Asked, joins: number): number {
+    if (this.#fits(place, asked, joins)) return STATUS_OK;
+    if (isStore(asked.op)) return STATUS_LIMIT;
+    // Perhaps there is room once what is over is removed.
+    this.#retained.sweep();
+    return this.#fits(place, asked, joins) ? STATUS_OK : STATUS_LIMIT;
+  }
+
+  #fits({ seat }: Place, asked: Asked, joins: number): boolean {
     const { op, handle, flags } = asked;
     const { groupBytes } = this.#limits;
-    const status = (fits: boolean) => (fits ? STATUS_OK : STATUS_LIMIT);
     if (op === OP_JOIN) {
       const name = nameOf(asked);
-      if (this.#topics.member(seat, handle, name) !== undefined) return STATUS_OK;
-      if (this.#topics.joins(seat, handle) + joins >= this.#limits.maxJoins) return STATUS_LIMIT;
+      if (this.#topics.member(seat, handle, name) !== undefined) return true;
+      if (this.#topics.joins(seat, handle) + joins >= this.#limits.maxJoins) return false;
       const left = groupBytes - this.#groupBytes - this.#topics.charge(seat, handle, name);
-      return status(left >= this.#topics.own(seat, handle));
+      return left >= this.#topics.own(seat, handle);
     }
     if (op === OP_PUBLISH) {
       const data = dataOf(asked).length;
-      if ((flags & FLAG_RETAIN) === 0 || data === 0) return STATUS_OK;
+      if ((flags & FLAG_RETAIN) === 0 || data === 0) return true;
       const charge = this.#retained.charge(asked.name, data);
       const fits = this.#retained.bytes + charge <= groupBytes * KEPT_SHARE;
-      return status(charge <= 0 || (fits && this.#groupBytes + charge <= groupBytes));
+      return charge <= 0 || (fits && this.#groupBytes + charge <= groupBytes);
     }
     const route = isStore(op) ? this.#places.get(this.#storeSeat) : undefined;
-    return status(route === undefined || route.queue.fits(chargeOf(asked)));
+    return route === undefined || route.queue.fits(chargeOf(asked));
   }
 
   #perform(place: Place, asked: Asked, now: number): number {
@@ -196,6 +206,7 @@ export class Twin implements Shared {
     const name = nameOf(asked);
     this.#number += 1;
     const quiet = (asked.flags & FLAG_QUIET) !== 0;
+    this.#retained.sweep();
     this.#topics.join(seat, asked.handle, name, asked.tag, this.#number, quiet);
     if ((asked.flags & (FLAG_QUIET | FLAG_SHARED)) !== 0) return;
     if (this.#retained.concerns(name)) queue.follow(name, asked.handle, this.#number);
@@ -206,7 +217,8 @@ export class Twin implements Shared {
     const message = this.#message(asked);
     this.#published += 1;
     if ((flags & FLAG_RETAIN) !== 0) {
-      if (dataOf(asked).length > 0) this.#retained.keep(message);
+      this.#retained.sweep();
+      if (dataOf(asked).length > 0) this.#retained.keep(message, asked.ttl);
       else this.#retained.drop(name);
     }
     for (const place of this.#places.values()) {

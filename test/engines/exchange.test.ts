@@ -2,6 +2,7 @@
 // have missed they are told.
 
 import test, { type ExecutionContext } from 'ava';
+import { readFrame } from '../../host/engines/frame.ts';
 import { FLAG_PATTERN, FLAG_RETAIN, OP_GAP } from '../../host/shared/records.ts';
 import { RoutedSide } from '../helpers/routed-side.ts';
 import { Wire, type WireBus } from '../helpers/scripted-engines.ts';
@@ -48,6 +49,18 @@ test('a retained message is retained in each process, and deleted in each', asyn
   b!.process.commit(publish(1, 'sign', '', FLAG_RETAIN));
   a!.process.commit(join(1, 0, 'sign'));
   t.deepEqual(brief(a!.process.take()), []);
+});
+
+test('what is retained for a time is so in each process', async (t) => {
+  const [a, b] = await processes(t, 2);
+  a!.process.commit({ ...publish(1, 'sign', 'kept', FLAG_RETAIN), ttl: 1234 });
+  a!.process.commit(publish(1, 'other', 'kept', FLAG_RETAIN));
+  t.deepEqual(
+    a!.bus.sent.map((frame) => readFrame(frame)!.ttlMs),
+    [1234, 0],
+  );
+  b!.process.commit(join(1, 0, '+', FLAG_PATTERN));
+  t.deepEqual(brief(b!.process.take()), ['sign kept', 'other kept']);
 });
 
 test('a message that the bus refuses is told to the others before the next one', async (t) => {

@@ -8,6 +8,7 @@ import {
   log,
   pause,
   publish,
+  publish_for,
   send,
   set_timer,
   store_add,
@@ -301,6 +302,7 @@ function command(): void {
   if (letter === 0x6a) doJoin();
   else if (letter === 0x6c) doLeave();
   else if (letter === 0x70) doPublish();
+  else if (letter === 0x66) doPublishFor();
   else if (letter === 0x67) doGet();
   else if (letter === 0x75) doPut();
   else if (letter === 0x64) doDelete();
@@ -342,6 +344,15 @@ function doPublish(): void {
   const topicLength = wordBytes;
   const data = rest();
   field(publish(topic, topicLength, data, wordBytes, flags));
+}
+
+function doPublishFor(): void {
+  const flags = number();
+  const milliseconds = number();
+  const topic = word();
+  const topicLength = wordBytes;
+  const data = rest();
+  field(publish_for(topic, topicLength, data, wordBytes, flags, milliseconds));
 }
 
 function doGet(): void {

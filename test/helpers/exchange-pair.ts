@@ -48,10 +48,10 @@ export class Participant extends EventEmitter implements Inbound {
     await up;
   }
 
-  inbound(topic: Uint8Array, data: Uint8Array, retain: boolean): boolean {
+  inbound(topic: Uint8Array, data: Uint8Array, retain: boolean, ttlMs: number): boolean {
     if (data.length > 60_000) return false;
     const text = `${Buffer.from(topic).toString('latin1')} ${Buffer.from(data).toString('latin1')}`;
-    this.#hear(`${retain ? '*' : ''}${text}`);
+    this.#hear(`${retain ? '*' : ''}${ttlMs > 0 ? `${ttlMs} ` : ''}${text}`);
     return true;
   }
 

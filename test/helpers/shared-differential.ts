@@ -44,6 +44,14 @@ export const settings = {
     programs: programs({ ...everything, topics: 3, requests: 0, shares: 12 }),
     limits: tight,
   },
+  'with retained messages that end': {
+    programs: programs({ ...everything, topics: 2, requests: 1, ends: 8 }),
+    limits: roomy,
+  },
+  'with retained messages that end, and full queues': {
+    programs: programs({ ...everything, topics: 2, requests: 1, ends: 8 }),
+    limits: { ...tight, groupBytes: 2500 },
+  },
   'with topics alone': { programs: programs({ ...everything, requests: 0 }), limits: tight },
   'with keys alone': {
     programs: programs({ ...everything, topics: 0, gaps: 0, directs: 0 }),

@@ -177,8 +177,8 @@ export class Run {
 
   #take(at: number, length: number | undefined): Step & { readonly call: 'take' } {
     const seat = this.#seats[at]!;
-    let event = seat.take(length);
-    while (event.kind === 'more') event = seat.take(length);
+    let event = seat.take(length, this.#now);
+    while (event.kind === 'more') event = seat.take(length, this.#now);
     if (event.kind === 'records') {
       this.#questions.push(
         ...event.records.filter(({ op }) => op >= Records.OP_GET && op <= Records.OP_ADD),
@@ -278,6 +278,13 @@ const publishes = fc.record({
   second: fc.oneof({ weight: 9, arbitrary: fillers }, { weight: 1, arbitrary: fc.constant('') }),
   flags: fc.constantFrom(0, 0, 0, 1, 1, 2, 3, 4),
 });
+const ending = fc.record({
+  op: fc.constant(Records.OP_PUBLISH),
+  first: topics,
+  second: fillers,
+  flags: fc.constantFrom(1, 1, 1, 0),
+  ttl: fc.constantFrom(1, 5, 20, 20, 50),
+});
 const directs = fc.record({
   op: fc.constant(Records.OP_DIRECT),
   handle: connections,
@@ -318,6 +325,8 @@ export interface Weights {
   readonly requests: number;
   /** Joins that are shared, or quiet; none by default. */
   readonly shares?: number;
+  /** Retained messages that are over some time; none by default. */
+  readonly ends?: number;
   /** Of calls, not records. */
   readonly poison: number;
   readonly closes: number;
@@ -329,6 +338,7 @@ function askings(weights: Weights): fc.Arbitrary<Asking> {
     { weight: weights.topics, arbitrary: leaves },
     { weight: weights.shares ?? 0, arbitrary: shares },
     { weight: 6 * weights.topics, arbitrary: publishes },
+    { weight: weights.ends ?? 0, arbitrary: ending },
     { weight: weights.gaps, arbitrary: fc.constant<Asking>({ op: Records.OP_GAP }) },
     { weight: weights.directs, arbitrary: directs },
     { weight: 6 * weights.requests, arbitrary: asked },

@@ -9,6 +9,7 @@
 //   j C TAG FLAGS TOPIC;       join        g C TAG KEY;                  store_get
 //   l C FLAGS TOPIC;           leave       u C TAG TTL V KEY DATA;       store_put
 //   p FLAGS TOPIC DATA;        publish     d C TAG V KEY;                store_delete
+//   f FLAGS TTL TOPIC DATA;    publish_for
 //   s DATA;    send to this connection     a C TAG TTL DELTA KEY;        store_add
 //   x HOW;     close it                    t MS;  set its timer          P 0;  pause it
 //   H;         its handle                  T;     trap                   Z;    hang

@@ -88,6 +88,14 @@ test('members of topics and patterns get messages with their tags', async (t) =>
   t.is(ann.text(), '');
 });
 
+test('what is kept for a time is given to nobody after it', async (t) => {
+  const network = await desk();
+  answers(t, network.connect(), [['lend room first', '0']]);
+  answers(t, network.connect(), [['join room', `0\n7 ${MESSAGE_RETAINED} room first`]]);
+  network.advance(1000);
+  answers(t, network.connect(), [['join room', '0']]);
+});
+
 test('the configuration is read by keys, and the last line of a key counts', async (t) => {
   const config = '# limit=1\ngreeting = hello there\nlimit=7\n\nodd\nlimit = 42 \nempty=\na=b=c';
   const peer = (await desk({ config })).connect();

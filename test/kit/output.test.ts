@@ -33,9 +33,20 @@ const piece: fc.Arbitrary<Piece> = fc.oneof(
     const bytes = Buffer.from(value);
     return { bytes, write: (to: Units) => void to.call.writeBuffer!(...to.put(bytes)) };
   }),
+  text.map((value) => {
+    const bytes = Buffer.from(`${value}\r\n`);
+    return {
+      bytes,
+      write: (to: Units) => void to.call.writeBytesLine!(...to.put(bytes.subarray(0, -2))),
+    };
+  }),
   fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).map((value) => ({
     bytes: Buffer.from(String(value)),
     write: (to: Units) => void to.call.writeDecimal!(value),
+  })),
+  fc.integer({ min: -2, max: 120 }).map((value) => ({
+    bytes: Buffer.from(`${value}\r\n`),
+    write: (to: Units) => void to.call.writeDecimalLine!(BigInt(value)),
   })),
   fc.nat(70).map((shift) => {
     const value = BigInt.asIntN(64, 10n ** BigInt(shift % 19) - BigInt(shift % 3));

@@ -102,6 +102,26 @@ const decimalRead = (least: bigint, most: bigint): Read => ({
   },
 });
 
+/** A read, and CR LF behind it, in one. */
+const endedRead = (first: Read, run: Read['run']): Read => ({
+  name: `${first.name} and CR LF`,
+  run,
+  model: (bytes, at, framed) => {
+    const found = first.model(bytes, at, framed);
+    if (!Array.isArray(found)) return found;
+    const end = expectRead('\r\n').model(bytes, found[1], framed);
+    return Array.isArray(end) ? [found[0], end[1]] : end;
+  },
+});
+
+const decimalLineRead = (least: bigint, most: bigint): Read =>
+  endedRead(decimalRead(least, most), (units) => String(units.call.readDecimalLine!(least, most)));
+
+const bytesLineRead = (length: number): Read =>
+  endedRead(bytesRead(length), (units) =>
+    units.view(units.call.readBytesLine!(length)).toString('latin1'),
+  );
+
 const uintRead = (bytes: number, little: boolean): Read => ({
   name: `uint${8 * bytes}${little ? 'le' : ''}`,
   run: (units) => String(BigInt.asUintN(64, BigInt(units.call.readUint!(bytes, little)))),
@@ -134,21 +154,27 @@ const read: fc.Arbitrary<Read> = fc.oneof(
   fc.tuple(separator, longest).map(([text, most]) => untilRead(text, most)),
   longest.map(lineRead),
   fc.integer({ min: -1, max: 6 }).map(bytesRead),
+  fc.integer({ min: -1, max: 6 }).map(bytesLineRead),
   separator.map(skipRead),
   separator.map(expectRead),
   fc.constantFrom(
     decimalRead(0n, 20n),
     decimalRead(-10n, 10n),
     decimalRead(-(2n ** 63n), 2n ** 63n - 1n),
+    decimalLineRead(0n, 20n),
+    decimalLineRead(-(2n ** 63n), 2n ** 63n - 1n),
   ),
   fc.tuple(fc.constantFrom(1, 2, 4, 8), fc.boolean()).map(([n, little]) => uintRead(n, little)),
   fc.constantFrom(varintRead(5), varintRead(2)),
 );
 const input = fc
-  .array(fc.constantFrom('a', 'b', ' ', '\r', '\n', '0', '1', '-', '7', '99', '\x80', '\xff'), {
-    maxLength: 60,
-    size: 'max',
-  })
+  .array(
+    fc.constantFrom('a', 'b', ' ', '\r', '\n', '\r\n', '0', '1', '-', '7', '99', '\x80', '\xff'),
+    {
+      maxLength: 60,
+      size: 'max',
+    },
+  )
   .map((parts) => Buffer.from(parts.join(''), 'latin1'));
 
 interface Seen {

@@ -70,6 +70,7 @@ int32_t on_data(int32_t connection, void *state, const void *data, int32_t lengt
   tell(connection, wasmpoll_join(connection, 7, "#/b", 3, WASMPOLL_JOIN_PATTERN));
   tell(connection, wasmpoll_join(connection, 7, "room", 4, 0));
   tell(connection, wasmpoll_publish("room", 4, "hi", 2, 0));
+  tell(connection, wasmpoll_publish_for("room", 4, "hi", 2, 8, 1000));
   tell(connection, wasmpoll_leave(0, "room", 4, 0));
   tell(connection, wasmpoll_store_put(connection, 8, "k", 1, "1", 1, 0, 0));
   tell(connection, wasmpoll_store_add(connection, 9, "k", 1, 0.5, 0));
@@ -115,7 +116,7 @@ test('every host function is declared for C as the host has it', async (t) => {
   const statuses = [
     ...[0, 0, 0, 0, STATUS_CLOSED, STATUS_BOUNDS, STATUS_CLOSED],
     ...[STATUS_ABSENT, 0, 0, STATUS_STATE, STATUS_BOUNDS],
-    ...[STATUS_BOUNDS, 0, 0, STATUS_CLOSED, 0, 0, 0, 0],
+    ...[STATUS_BOUNDS, 0, 0, STATUS_BOUNDS, STATUS_CLOSED, 0, 0, 0, 0],
     ...[STATUS_DENIED, STATUS_CLOSED],
   ];
   const told = String.fromCharCode(...statuses.map((status) => -status));

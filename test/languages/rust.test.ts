@@ -66,7 +66,7 @@ impl Guest for Everything {
             Connection::NONE.send("x"), Connection::NONE.close(), Connection::NONE.abort(), Connection::NONE.close_output(),
             random(&mut bytes), metric(METRIC_GAUGE, "late"), measure(self.gauge, 1.5), measure(99, 1.5),
             c.join_pattern("#/b", 7), c.join_pattern("r/+", 8), c.join("room", 7), c.leave("none"), c.leave_pattern("r/+"),
-            publish("room", "hi", 0), c.store_put(8, "k", "1", None, 0), c.store_put(9, "k", "2", Some(&NO_KEY), 0),
+            publish("room", "hi", 0), publish_for("room", "hi", 8, 1000), c.store_put(8, "k", "1", None, 0), c.store_put(9, "k", "2", Some(&NO_KEY), 0),
             c.store_add(10, "k", 0.5, 0), c.store_get(11, "k"), c.store_delete(12, "k", None),
             c.store_delete(13, "k", None), connect(Some(c), "none", CONNECT_LINK).err().unwrap_or(0),
             c.splice(Connection::NONE),
@@ -158,7 +158,7 @@ test('every host function and callback is there for Rust as the host has it', as
       STATUS_CLOSED,
     ],
     ...[0, STATUS_STATE, 0, STATUS_BOUNDS, STATUS_BOUNDS, 0, 0, 0, 0],
-    ...[0, 0, 0, 0, 0, 0, 0, STATUS_DENIED, STATUS_CLOSED],
+    ...[0, STATUS_BOUNDS, 0, 0, 0, 0, 0, 0, STATUS_DENIED, STATUS_CLOSED],
   ];
   const said = network.logs.splice(0);
   t.true(said.every(({ level }) => level === LOG_WARN));

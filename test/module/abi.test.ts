@@ -50,7 +50,7 @@ const bundled: Record<string, { imports: string[]; exports: string[] }> = {
     imports: [
       ...['send', 'want', 'close', 'set_timer', 'now', 'wall_clock', 'random', 'config', 'metric'],
       ...['measure', 'join', 'leave', 'publish', 'store_get', 'store_put', 'store_delete'],
-      'store_add',
+      ...['publish_for', 'store_add'],
     ],
     exports: [
       ...['_initialize', 'state_size', 'on_open', 'on_timer', 'on_close', 'on_message'],
@@ -106,8 +106,8 @@ for (const [name, { imports, exports }] of Object.entries(bundled)) {
 
 const EVERYTHING = `
 import {
-  close, config, connect, join, leave, log, measure, metric, now, pause, peer_address, property, publish, random, resume,
-  send, set_timer, splice, start_tls, store_add, store_delete, store_get, store_put, wall_clock, want,
+  close, config, connect, join, leave, log, measure, metric, now, pause, peer_address, property, publish, publish_for,
+  random, resume, send, set_timer, splice, start_tls, store_add, store_delete, store_get, store_put, wall_clock, want,
 } from 'wasmpoll/assembly';
 
 export * from 'wasmpoll/assembly/guest';
@@ -129,6 +129,7 @@ export function on_data(connection: i32, state: usize, data: usize, length: i32)
   join(connection, length, data, length, 0);
   leave(connection, data, length, 0);
   publish(data, length, data, length, 0);
+  publish_for(data, length, data, length, 0, 0);
   store_get(connection, length, data, length);
   store_put(connection, length, data, length, data, length, data, 0);
   store_delete(connection, length, data, length, data);

@@ -64,7 +64,7 @@ class Attack {
   void Take() {
     int32_t block[kBlock];
     static char bytes[1 << 17];
-    while (state_.Take(*seat_, {block, bytes, sizeof bytes}) != 0) continue;
+    while (state_.Take(*seat_, {block, bytes, sizeof bytes}, now_) != 0) continue;
   }
   double Count(int column) {
     double columns[kCounts];

@@ -79,7 +79,7 @@ int main() {
     for (const Record& record : scratch.records) state.Check(*seat, record, static_cast<int>(Below(3)));
     state.Commit(*seat, &scratch, round);
     if (Below(4) == 0) state.LeaveAll(*seat, static_cast<int>(Below(4)));
-    for (int take = 0; take < 8 && state.Take(*seat, {block, bytes, sizeof bytes}) > 0; ++take) continue;
+    for (int take = 0; take < 8 && state.Take(*seat, {block, bytes, sizeof bytes}, 0) > 0; ++take) continue;
   }
   state.Release();
   double columns[kCounts];

@@ -124,7 +124,7 @@ class Thread {
 
   int Take(size_t length) {
     int32_t* const block = worker_->block.data();
-    const int taken = state_->Take(*seat_, {block, bytes_.data(), length});
+    const int taken = state_->Take(*seat_, {block, bytes_.data(), length}, static_cast<double>(now_));
     Serve();
     return taken;
   }
@@ -185,7 +185,7 @@ void Visit(State* state, const std::atomic<bool>* over) {
     log.Add({kOpJoin, 1, 1, kFlagPattern}, "#");
     log.Read(&scratch.records);
     state->Commit(*seat, &scratch, 0);
-    while (state->Take(*seat, {block.data(), bytes.data(), bytes.size()}) != 0) continue;
+    while (state->Take(*seat, {block.data(), bytes.data(), bytes.size()}, 0) != 0) continue;
     // It is about to be rung.
     for (int wait = 0; wait < 1000 && !seat->signalled; ++wait) usleep(1);
     state->Close(kVisitor);
@@ -247,7 +247,7 @@ void Stress(double queue_bytes) {
   state.Commit(*state.At(0), &scratch, 0);
   int32_t block[kBlock];
   char bytes[64] = {};
-  state.Take(*state.At(0), {block, bytes, sizeof bytes});
+  state.Take(*state.At(0), {block, bytes, sizeof bytes}, 0);
   Expect(std::stod(std::string(bytes + 8, block[kBlockData] - 8)) == added, "sums add up");
 
   // Who has joined before all others saw the most; nobody saw anything twice or in another order.

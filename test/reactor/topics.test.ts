@@ -182,6 +182,20 @@ test('groupBytes bounds members and what is retained', async (t) => {
   t.true(server.stats().shared.groupBytes <= 64 * 1024);
 });
 
+test('what is retained for a time is given to nobody after it', async (t) => {
+  const server = await sharing();
+  const peer = server.connect();
+  t.deepEqual(runs(server, peer, 'f 1 1000 a x;f 1 0 b y;f 0 1000 c z;f 4 1 a x;').statuses, [
+    ...[OK, OK, OK, STATUS_BOUNDS],
+  ]);
+  server.advance(999);
+  const joined = (): number => runs(server, server.connect(), 'j . 0 1 +;').log.length;
+  t.is(joined(), 2);
+  server.advance(1);
+  t.is(joined(), 1);
+  t.is(server.stats().shared.retained, 1);
+});
+
 test('records of one callback are bounded in number and in bytes', async (t) => {
   const server = await sharing({ policy: { maxStagedSends: 16, maxStagedBytes: 256 * 1024 } });
   const peer = server.connect();

@@ -259,7 +259,7 @@ test('after the close nobody is called, every call is refused, and stopping is n
   t.throws(() => side.member.publish('news', 'x'), { code });
   t.throws(() => side.member.send(null, 'news', 'x'), { code });
   side.member.gap();
-  t.false(side.member.inbound(new Uint8Array([97]), new Uint8Array(0), false));
+  t.false(side.member.inbound(new Uint8Array([97]), new Uint8Array(0), false, 0));
 });
 
 test('a handler that closes the member is the last one', (t) => {
@@ -288,7 +288,7 @@ test('a router sees what all seats publish, but not what came from elsewhere', (
   side.worker.commit([publish(5, 'a', 'from a guest'), publish(5, 'b', '', FLAG_RETAIN)]);
   side.member.publish('a', 'from the program');
   const bytes = (text: string) => new Uint8Array(Buffer.from(text));
-  t.true(side.member.inbound(bytes('a'), bytes('from elsewhere'), false));
+  t.true(side.member.inbound(bytes('a'), bytes('from elsewhere'), false, 0));
   side.settle();
   t.deepEqual(routed, ['1 0 a from a guest', '1 1 b ', '0 0 a from the program']);
   t.deepEqual(heard, ['a from a guest', 'a from the program', 'a from elsewhere']);
@@ -310,14 +310,35 @@ test('one turn routes a thousand records or little more, and then the event loop
   t.is(routed, 20_000);
 });
 
+test('what is retained for a time is not given to those who subscribe after it', (t) => {
+  const side = new OwnSide();
+  side.now = 100;
+  side.member.publish('mine', 'x', { retain: true, ttlMs: 50 });
+  t.true(side.member.inbound(new Uint8Array([0x6f]), new Uint8Array([0x79]), true, 60));
+  side.now = 149;
+  t.deepEqual(heardBy(side), ['*mine x', '*o y']);
+  side.now = 150;
+  t.deepEqual(heardBy(side), ['*o y']);
+  side.now = 160;
+  t.deepEqual(heardBy(side), []);
+  const wrong = { retain: true, ttlMs: -1 };
+  t.throws(() => side.member.publish('mine', 'x', wrong), { code: 'ERR_OPTION', message: /ttlMs/ });
+});
+
+function heardBy(side: OwnSide): string[] {
+  const heard = side.listen('+', { pattern: true });
+  side.settle();
+  return heard;
+}
+
 test('a message from elsewhere is retained if there is room, and delivered in any case', (t) => {
   const side = new OwnSide({ groupBytes: 1000 });
   const heard = side.listen('a');
   const [topic, long] = [new Uint8Array([97]), new Uint8Array(900).fill(98)];
-  t.true(side.member.inbound(topic, new Uint8Array([98]), true));
-  t.true(side.member.inbound(topic, long, true));
-  t.false(side.member.inbound(new Uint8Array(2000), long, true));
-  t.false(side.member.inbound(topic, new Uint8Array(70_000), true));
+  t.true(side.member.inbound(topic, new Uint8Array([98]), true, 0));
+  t.true(side.member.inbound(topic, long, true, 0));
+  t.false(side.member.inbound(new Uint8Array(2000), long, true, 0));
+  t.false(side.member.inbound(topic, new Uint8Array(70_000), true, 0));
   side.settle();
   t.deepEqual(heard, ['a b', `a ${'b'.repeat(900)}`]);
 });

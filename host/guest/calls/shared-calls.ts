@@ -68,7 +68,10 @@ export class SharedCalls implements Family {
         this.#membership(OP_LEAVE, connection, 0, topic >>> 0, length >>> 0, flags),
       ),
       publish: gate.wide((topic, length, data, dataLength, flags) =>
-        this.#publish(topic >>> 0, length >>> 0, data >>> 0, dataLength >>> 0, flags),
+        this.#publish(topic >>> 0, length >>> 0, data >>> 0, dataLength >>> 0, flags, 0),
+      ),
+      publish_for: gate.wide((topic, length, data, dataLength, flags, ttl) =>
+        this.#publish(topic >>> 0, length >>> 0, data >>> 0, dataLength >>> 0, flags, ttl),
       ),
       store_get: gate.wide((connection, tag, key, length) =>
         this.#get(connection, tag, key >>> 0, length >>> 0),
@@ -118,7 +121,14 @@ export class SharedCalls implements Family {
     return STATUS_OK;
   }
 
-  #publish(topic: number, length: number, data: number, dataLength: number, flags: number): number {
+  #publish(
+    topic: number,
+    length: number,
+    data: number,
+    dataLength: number,
+    flags: number,
+    ttl: number,
+  ): number {
     const log = this.#log;
     if (log.seat === null) return STATUS_STATE;
     if ((flags & ~(FLAG_RETAIN | FLAG_OTHERS)) !== 0) return STATUS_BOUNDS;
@@ -131,7 +141,10 @@ export class SharedCalls implements Family {
     const written = log.write(OP_PUBLISH, handle, 0, flags, topic, length, data, dataLength);
     if (!written) return STATUS_LIMIT;
     if (!log.isTopic) return STATUS_BOUNDS;
-    if ((flags & FLAG_RETAIN) !== 0 && !log.fits()) return STATUS_LIMIT;
+    if ((flags & FLAG_RETAIN) !== 0) {
+      if (!log.fits()) return STATUS_LIMIT;
+      log.ttl = ttl;
+    }
     log.keep(-1);
     return STATUS_OK;
   }

@@ -16,7 +16,7 @@ import {
   OP_PUBLISH,
 } from '../records.ts';
 import { OWN_SEAT, type Receiver } from '../seats.ts';
-import { toBytes, toFilter, toTopic } from './arguments.ts';
+import { toBytes, toFilter, toTopic, toTtl } from './arguments.ts';
 import { type Draft, recordBytes, writeRecord } from './drafts.ts';
 import { Intake, type Router } from './intake.ts';
 import { Requests, type StoreBounds } from './requests.ts';
@@ -33,6 +33,12 @@ export type { MessageHandler, SubscriptionObserver } from './subscriptions.ts';
 export interface MemberBounds extends StoreBounds {
   readonly maxTopicBytes: number;
   readonly maxMessageBytes: number;
+}
+
+/** Whether a message is kept for those who join later, and for how long. */
+export interface Retention {
+  retain?: boolean;
+  ttlMs?: number;
 }
 
 export interface MemberObserver extends SubscriptionObserver {
@@ -105,20 +111,20 @@ export class Member {
   /**
    * Gives the message to all who have joined the topic, guests' connections and subscriptions alike.
    * @param options `retain`: it is kept, for those who join later; with no data the one that was kept is
-   *   deleted
+   *   deleted. `ttlMs`: milliseconds after which it is no longer kept; 0, the default, is never
    * @throws WasmpollError ERR_OPTION, ERR_LIMIT when groupBytes leaves no room to retain it, ERR_CLOSED
    */
   publish(
     topic: string,
     data: string | Uint8Array,
-    { retain = false }: { retain?: boolean } = {},
+    { retain = false, ttlMs }: Retention = {},
   ): void {
     this.#refuseWhenClosed('publish');
     const { maxTopicBytes } = this.#bounds;
     const first = toTopic('publish', topic, maxTopicBytes);
     const second = this.#data('publish', data);
-    const flags = retain ? FLAG_RETAIN : 0;
-    const length = writeRecord(this.#log, { op: OP_PUBLISH, flags, first, second });
+    const kept = { flags: retain ? FLAG_RETAIN : 0, ttlMs: toTtl('publish', ttlMs) };
+    const length = writeRecord(this.#log, { op: OP_PUBLISH, ...kept, first, second });
     if (retain) this.#refuseOverBound('publish');
     this.#commit(length);
   }
@@ -141,12 +147,13 @@ export class Member {
   /**
    * A message that another process has published, for the members in this one.
    * @param retain it is kept, as for `publish`; when there is no room it is only delivered
+   * @param ttlMs for so long; 0 is for ever
    * @returns false when it breaks a bound of this process
    */
-  inbound(topic: Uint8Array, data: Uint8Array, retain: boolean): boolean {
+  inbound(topic: Uint8Array, data: Uint8Array, retain: boolean, ttlMs: number): boolean {
     const { maxTopicBytes, maxMessageBytes } = this.#bounds;
     if (this.#closed || topic.length > maxTopicBytes || data.length > maxMessageBytes) return false;
-    const record = { op: OP_PUBLISH, first: topic, second: data };
+    const record = { op: OP_PUBLISH, first: topic, second: data, ttlMs };
     let length = writeRecord(this.#log, { ...record, flags: FLAG_INBOUND | FLAG_RETAIN });
     if (!retain || this.#seat.check(0, 0) === STATUS_LIMIT) {
       length = writeRecord(this.#log, { ...record, flags: FLAG_INBOUND });

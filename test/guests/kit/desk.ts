@@ -22,6 +22,7 @@ import {
   PUBLISH_OTHERS,
   PUBLISH_RETAIN,
   publish,
+  publishFor,
   random,
   reply,
   Session,
@@ -160,7 +161,9 @@ function tell(connection: Connection, visitor: Visitor, command: Bytes, line: By
   else if (command.is('leaves')) status(connection.leavePattern(line));
   else if (command.is('say')) status(publish(line.cut(' '), line, PUBLISH_OTHERS));
   else if (command.is('keep')) status(publish(line.cut(' '), line, PUBLISH_RETAIN));
-  else if (command.is('timer')) connection.timer(<i32>line.decimal(0, 100_000, 0));
+  else if (command.is('lend')) {
+    status(publishFor(line.cut(' '), line, PUBLISH_RETAIN, 1000));
+  } else if (command.is('timer')) connection.timer(<i32>line.decimal(0, 100_000, 0));
   else if (command.is('log')) log(LOG_WARN, line.toString());
   else if (command.is('measure')) {
     seen.add();

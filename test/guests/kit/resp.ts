@@ -42,14 +42,11 @@ export function on_data(connection: Connection, session: Session, data: usize, l
 
 // "*" count CRLF, then count times: "$" length CRLF bytes CRLF
 function array(): void {
-  count = <i32>input.decimal(0, MAX_ARGUMENTS);
-  input.expect('\r\n');
+  count = <i32>input.decimalLine(0, MAX_ARGUMENTS);
   for (let i = 0; i < count && input.ok(); i++) {
     input.expect('$');
-    const length = <i32>input.decimal(0, MAX_BULK);
-    input.expect('\r\n');
-    args[i] = input.bytes(length);
-    input.expect('\r\n');
+    const length = <i32>input.decimalLine(0, MAX_BULK);
+    args[i] = input.bytesLine(length);
   }
 }
 
@@ -114,7 +111,7 @@ function increment(key: Bytes): void {
     .decimal(value + 1)
     .view();
   store.set(key, digits.copy());
-  reply.text(':').bytes(digits).text('\r\n');
+  reply.text(':').bytesLine(digits);
 }
 
 function takes(parts: i32): boolean {
@@ -132,9 +129,9 @@ function value(buffer: ArrayBuffer | null): void {
 }
 
 function bulk(bytes: Bytes): void {
-  reply.text('$').decimal(bytes.length).text('\r\n').bytes(bytes).text('\r\n');
+  reply.text('$').decimalLine(bytes.length).bytesLine(bytes);
 }
 
 function integer(value: i64): void {
-  reply.text(':').decimal(value).text('\r\n');
+  reply.text(':').decimalLine(value);
 }

@@ -169,6 +169,10 @@ export function readBytes(length: i32): i64 {
   return pack(input.bytes(length));
 }
 
+export function readBytesLine(length: i32): i64 {
+  return pack(input.bytesLine(length));
+}
+
 export function readLine(longest: i32): i64 {
   return pack(input.line(longest));
 }
@@ -187,6 +191,10 @@ export function readExpect(at: usize, length: i32): void {
 
 export function readDecimal(least: i64, most: i64): i64 {
   return input.decimal(least, most);
+}
+
+export function readDecimalLine(least: i64, most: i64): i64 {
+  return input.decimalLine(least, most);
 }
 
 export function readVarint(longest: i32): u32 {
@@ -214,12 +222,20 @@ export function writeBytes(at: usize, length: i32): void {
   target.bytes(view(at, length));
 }
 
+export function writeBytesLine(at: usize, length: i32): void {
+  target.bytesLine(view(at, length));
+}
+
 export function writeBuffer(at: usize, length: i32): void {
   target.buffer(view(at, length).copy());
 }
 
 export function writeDecimal(value: i64): void {
   target.decimal(value);
+}
+
+export function writeDecimalLine(value: i64): void {
+  target.decimalLine(value);
 }
 
 export function writeFloat(value: f64): void {

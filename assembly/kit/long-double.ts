@@ -1,10 +1,11 @@
-// Long doubles: the numbers of INCRBYFLOAT, as Redis computes them on x86: 64 bits and an exponent. They are read,
+// Long doubles: numbers of 64 bits and an exponent, as C computes them on x86, and Redis with it. They are read,
 // added and written to the last bit as there, but that numbers in hexadecimal are not read.
 
-import { Bytes, draft } from '../kit';
+import { Bytes } from './bytes';
 import { Natural } from './natural';
+import { draft } from './output';
 
-/** As Redis: longer texts are no numbers. */
+/** Longer texts are no numbers, as with Redis. */
 const LONGEST: i32 = 5119;
 /** Digits that count one by one; of those behind only whether there are any. */
 const DIGITS: i32 = 64;

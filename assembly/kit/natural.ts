@@ -1,4 +1,4 @@
-// Natural: a whole number of up to 17,920 bits, as INCRBYFLOAT needs them between text and binary.
+// Natural: a whole number of up to 17,920 bits, as long doubles need them between text and binary.
 
 const LIMBS: i32 = 560;
 const BILLION: u32 = 1_000_000_000;

@@ -1,15 +1,18 @@
-// Request: one command as it was sent: an array of texts, or a line of words. It knows no command.
+// RESP requests: commands of Redis's protocol as they were sent: an array of texts, or a line of words. It knows no
+// command.
 
-import { Bytes, input, releaseWords, Session, takeWord, view } from '../kit';
+import { Bytes, view } from './bytes';
+import { Session } from './connection';
+import * as input from './input';
+import { releaseWords, takeWord } from './words';
 
 const MAX_ARGUMENTS: i32 = 1024 * 1024;
-const MAX_BULK: i64 = 512 * 1024 * 1024;
+const MAX_BULK: i32 = 512 * 1024 * 1024;
 const MAX_INLINE: i32 = 64 * 1024;
 /** Of a line, which is read again as often as its command waits. */
 const MAX_WORDS: i32 = 1024;
 /** With more arguments a command that is cut is not read again from its start. */
 const FEW: i32 = 64;
-const DOLLAR: i32 = 0x24;
 
 /** What a state block keeps of a command of which only a part is there. */
 @unmanaged
@@ -39,7 +42,7 @@ export function readRequest(reader: Reader): void {
 
 // "*" count CRLF, then count times: "$" length CRLF bytes CRLF
 function readArray(reader: Reader): void {
-  const most = readLength(MAX_ARGUMENTS, 'invalid multibulk length', 'too big mbulk count string');
+  const most = readLength(true);
   for (let i = 0; i < most; i += 1) {
     const from = input.offset();
     const argument = readBulk();
@@ -74,15 +77,19 @@ function goesOn(reader: Reader, left: i32, from: i32): void {
 
 /** One argument: "$" length CRLF bytes CRLF */
 export function readBulk(): Bytes {
-  if (!input.need(1)) return input.bytes(0);
-  const mark = load<u8>(input.take(1));
-  if (mark !== DOLLAR) return refused(`expected '$', got '${String.fromCharCode(mark)}'`);
-  const length = readLength(MAX_BULK, 'invalid bulk length', 'too big bulk count string');
+  if (!input.skip('$')) return noBulk();
+  const length = readLength(false);
   if (length < 0) return refused('invalid bulk length');
   const found = input.bytes(length);
   // Redis looks at none of the two bytes.
   input.take(2);
   return found;
+}
+
+function noBulk(): Bytes {
+  if (!input.need(1)) return view(0, 0);
+  const mark = load<u8>(input.take(1));
+  return refused(`expected '$', got '${String.fromCharCode(mark)}'`);
 }
 
 function refused(why: string): Bytes {
@@ -91,24 +98,26 @@ function refused(why: string): Bytes {
   return view(0, 0);
 }
 
-function readLength(most: i64, wrong: string, long: string): i32 {
-  const short = input.shortDecimal();
-  if (short >= 0 && short <= most) return short;
-  if (short >= 0) {
-    refused(wrong);
-    return 0;
+/** @param counts it says how many arguments there are, and not how long one is */
+function readLength(counts: boolean): i32 {
+  const length = input.shortDecimal();
+  return length >= 0 && length <= (counts ? MAX_ARGUMENTS : MAX_BULK)
+    ? length
+    : anyLength(counts, length);
+}
+
+function anyLength(counts: boolean, short: i32): i32 {
+  const most = counts ? MAX_ARGUMENTS : MAX_BULK;
+  fault = counts ? 'too big mbulk count string' : 'too big bulk count string';
+  let length: i64 = short;
+  if (short < 0) {
+    const line = input.line(MAX_INLINE);
+    if (!input.ok()) return 0;
+    length = line.decimal(i64.MIN_VALUE, most, i64.MAX_VALUE);
   }
-  fault = long;
-  const line = input.line(MAX_INLINE);
-  if (!input.ok()) return 0;
-  const length = line.isDecimal()
-    ? line.decimal(i64.MIN_VALUE, most, i64.MAX_VALUE)
-    : i64.MAX_VALUE;
-  if (length === i64.MAX_VALUE) {
-    refused(wrong);
-    return 0;
-  }
-  return <i32>max(length, -1);
+  if (length <= most) return <i32>max(length, -1);
+  refused(counts ? 'invalid multibulk length' : 'invalid bulk length');
+  return 0;
 }
 
 // Words, and the end of a line.
