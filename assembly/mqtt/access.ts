@@ -35,6 +35,8 @@ let anonymous: boolean = false;
 export let packetMost: i32 = 65_000;
 /** So many messages may wait for a subscriber. */
 export let waitMost: i32 = 1000;
+/** And so many of their bytes: all clients have one store, which the first slow ones must not fill. */
+export let waitBytesMost: u32 = 1_048_576;
 
 /** In `_initialize`: a mistake keeps the server from starting. */
 export function readConfig(): void {
@@ -54,11 +56,13 @@ export function readConfig(): void {
       check(anonymous || given.is('no'), number, 'anonymous is yes or no');
     } else if (key.is('max_packet_bytes')) packetMost = readNumber(given, number, 1024, 8_388_608);
     else if (key.is('max_waiting')) waitMost = readNumber(given, number, 0, 4000);
+    else if (key.is('max_waiting_bytes'))
+      waitBytesMost = <u32>readNumber(given, number, 1024, 1_073_741_824);
     else
       check(
         false,
         number,
-        'it begins with none of user, allow, deny, anonymous, max_packet_bytes and max_waiting',
+        'it begins with none of user, allow, deny, anonymous, max_packet_bytes, max_waiting and max_waiting_bytes',
       );
   }
   if (!asked) anonymous = users.length === 0;

@@ -22,6 +22,8 @@ export class Client extends Session {
   heldFrom!: u32;
   held!: i32;
   asked!: i32;
+  /** Their bytes. */
+  heldBytes!: u32;
   /** 3, 4 or 5; 0 before CONNECT. */
   level!: i32;
   /** After so many milliseconds without a packet it is gone; 0 for never. */

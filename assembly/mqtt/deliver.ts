@@ -2,7 +2,7 @@
 // receive maximum they wait in the store, which outlives this instance as the state block does.
 
 import { Bytes, Connection, draft, reply, STATUS_OK, store, view, wall_clock } from '../kit';
-import { waitMost } from './access';
+import { waitBytesMost, waitMost } from './access';
 import { Client, phaseOf, setPhase, WINDOW } from './client';
 import * as codes from './codes';
 import { BYTES_SENT, count } from './figures';
@@ -151,12 +151,14 @@ function hold(
   const key = keyOf(client, client.heldFrom + client.held);
   const fits =
     client.held < waitMost &&
+    client.heldBytes + <u32>entry.length <= waitBytesMost &&
     store.put(null, 0, key, entry.view(), store.ANY, STORED_MS) === STATUS_OK;
   if (!fits) {
     end(connection, client, codes.QUOTA);
     return DROPPED;
   }
   client.held += 1;
+  client.heldBytes += <u32>entry.length;
   fetch(connection, client);
   return KEPT_BACK;
 }
@@ -181,6 +183,7 @@ export function fetched(connection: Connection, client: Client, status: i32, val
   store.remove(null, 0, keyOf(client, client.heldFrom));
   client.heldFrom += 1;
   client.held -= 1;
+  client.heldBytes -= min(client.heldBytes, <u32>value.length);
   let became = DROPPED;
   if (status !== STATUS_OK) end(connection, client, codes.QUOTA);
   else {

@@ -51,7 +51,7 @@ export function publishWill(client: Client): void {
   const from = client.level === 5 ? client.key : 0;
   const data = compose((flags & QOS) >> QOS_SHIFT, retain, seconds, from, properties, body);
   // If there is no room to retain it, those who are there hear of it all the same.
-  if (spread(topic, data, retain, body.length === 0) < 0) publish(topic, data);
+  if (spread(topic, data, retain, body.length === 0, seconds) < 0) publish(topic, data);
 }
 
 function part(bytes: Bytes, at: i32): Bytes {

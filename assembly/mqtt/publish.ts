@@ -9,6 +9,7 @@ import {
   isTopic,
   PUBLISH_RETAIN,
   publish,
+  publishFor,
   reply,
   takeFromRanges,
 } from '../kit';
@@ -97,14 +98,30 @@ function put(client: Client, topic: Bytes, qos: i32, flags: i32, body: Bytes): i
   const retain = (flags & RETAIN) !== 0;
   const from = client.level === 5 ? client.key : 0;
   const data = compose(qos, retain, found.expiry, from, passed.view(), body);
-  return spread(topic, data, retain, body.length === 0) < 0 ? codes.QUOTA : 0;
+  return spread(topic, data, retain, body.length === 0, found.expiry) < 0 ? codes.QUOTA : 0;
 }
 
-/** An empty message that is retained ends what was; the host says so to nobody, so the members get it besides. */
-export function spread(topic: Bytes, data: Bytes, retain: boolean, empty: boolean): i32 {
-  if (!retain || !empty) return publish(topic, data, retain ? PUBLISH_RETAIN : 0);
+/**
+ * An empty message that is retained ends what was; the host says so to nobody, so the members get it besides.
+ * @param seconds after which it expires; below 0 for never
+ */
+export function spread(
+  topic: Bytes,
+  data: Bytes,
+  retain: boolean,
+  empty: boolean,
+  seconds: i64,
+): i32 {
+  if (!retain) return publish(topic, data);
+  if (!empty) return publishFor(topic, data, PUBLISH_RETAIN, timeOf(seconds));
   const status = publish(topic, data.slice(0, 0), PUBLISH_RETAIN);
   return status < 0 ? status : publish(topic, data);
+}
+
+/** How long the host keeps it, in milliseconds; 0 for ever. What is longer the message itself says. */
+function timeOf(seconds: i64): u32 {
+  if (seconds < 0 || seconds > <i64>(u32.MAX_VALUE / 1000)) return 0;
+  return max<u32>(1, <u32>seconds * 1000);
 }
 
 /** PUBREL */

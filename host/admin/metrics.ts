@@ -207,8 +207,8 @@ function addUpstreams(out: Exposition, { name, stats: { upstreams } }: Service):
     gauge('connecting', 'Connections to it that are being made.', one.connecting);
     counter('connections', 'Connections to it that were made.', one.connected);
     counter('cancelled', 'Connections given up while they were being made.', one.cancelled);
-    counter('received_bytes', 'Bytes from it, of connections that are over.', one.bytesIn);
-    counter('sent_bytes', 'Bytes to it, of connections that are over.', one.bytesOut);
+    counter('received_bytes', 'Bytes received from it.', one.bytesIn);
+    counter('sent_bytes', 'Bytes that the kernel took for it.', one.bytesOut);
     for (const [cause, count] of Object.entries(one.failed)) {
       const failed = 'Connections to it that could not be made.';
       out.counter('wasmpoll_upstream_failed', failed, { ...labels, cause }, count);

@@ -56,13 +56,13 @@ export class Facts {
 
   /** The operator's name for the listener that it came by; of one that leads to an upstream, `upstream NAME`. */
   listener(slot: number): string {
-    const upstream = this.#upstream(slot);
+    const upstream = this.upstream(slot);
     if (upstream !== null) return `upstream ${upstream}`;
     return this.#listeners.name(this.#table[slot * COLUMNS + LISTENER]!) ?? '';
   }
 
-  // Null for one that came by a listener.
-  #upstream(slot: number): string | null {
+  /** The name of the upstream that it leads to; null for one that came by a listener. */
+  upstream(slot: number): string | null {
     const base = slot * COLUMNS;
     if ((this.#table[base + FLAGS]! & OUTBOUND) === 0) return null;
     return this.#directory?.name(this.#table[base + LISTENER]!) ?? '';
@@ -88,7 +88,7 @@ export class Facts {
     const base = slot * COLUMNS;
     if (key.startsWith('proxy.')) return this.#proxyProperty(slot, key);
     if (key.startsWith('tls.')) return this.#tlsFact(slot, key);
-    if (key === 'upstream') return this.#upstream(slot);
+    if (key === 'upstream') return this.upstream(slot);
     if (key === 'listener') return this.#cameBy(slot);
     if (key !== 'local' && key !== 'transport') return null;
     const fd = this.#table[base + FD]!;

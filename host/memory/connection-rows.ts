@@ -1,6 +1,7 @@
 // Connection rows: the table of connections as another thread reads it, while it is being changed. A row may be torn;
 // what is looked up by its descriptor is true if the row is still the same afterwards. It knows no address.
 
+import { isThere } from './handles.ts';
 import {
   AWAITING,
   BLOCKED,
@@ -19,11 +20,14 @@ import {
   HELD_BYTES,
   LINGERING,
   OPEN,
+  OUTBOUND,
   OUTPUT_BYTES,
+  PARENT,
   PAUSED,
   RECEIVED,
   REQUESTS,
   SENT,
+  TIES,
   TIMES,
   WANT,
 } from './layout.ts';
@@ -35,6 +39,8 @@ export type Waiting = 'backlog' | 'guest' | 'more' | 'requests' | null;
 export interface ConnectionRow {
   readonly handle: number;
   readonly fd: number;
+  /** The handle of the connection in whose favour it leads to an upstream; 0 if there is none, or not any more. */
+  readonly parent: number;
   readonly state: 'connecting' | 'handshake' | 'open' | 'ended' | 'closing' | 'lingering';
   readonly waiting: Waiting;
   /** Monotonic milliseconds. */
@@ -56,17 +62,19 @@ export class ConnectionRows {
   readonly #table: Int32Array;
   readonly #times: Float64Array;
   readonly #opened: Float64Array;
+  readonly #ties: Int32Array;
 
   /**
    * @param segment a segment's buffer
    * @param connections how many that has room for
    */
   constructor(segment: ArrayBufferLike, connections: number) {
-    const { times, opened } = offsetsOf(connections);
+    const { times, opened, ties } = offsetsOf(connections);
     this.size = connections;
     this.#table = new Int32Array(segment, 0, connections * COLUMNS);
     this.#times = new Float64Array(segment, times, connections * TIMES);
     this.#opened = new Float64Array(segment, opened, connections);
+    this.#ties = new Int32Array(segment, ties, connections * TIES);
   }
 
   /** Whether the slot, or one behind it, has ever been used. */
@@ -91,6 +99,16 @@ export class ConnectionRows {
     );
   }
 
+  /** Whether it leads to an upstream. */
+  isOutbound(slot: number): boolean {
+    return (this.#table[slot * COLUMNS + FLAGS]! & OUTBOUND) !== 0;
+  }
+
+  #parent(slot: number): number {
+    const parent = this.isOutbound(slot) ? this.#ties[slot * TIES + PARENT]! : 0;
+    return parent !== 0 && isThere(this.#table, this.size, parent) ? parent : 0;
+  }
+
   handle(slot: number): number {
     return this.#table[slot * COLUMNS + HANDLE]!;
   }
@@ -110,6 +128,7 @@ export class ConnectionRows {
     return {
       handle: this.#table[base + HANDLE]!,
       fd: this.#table[base + FD]!,
+      parent: this.#parent(slot),
       state: stateOf(flags),
       waiting: this.#waiting(base, flags),
       openedMs: this.key(slot, 'openedMs'),

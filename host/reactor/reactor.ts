@@ -94,7 +94,7 @@ export class Reactor {
     return this.#parts.connections.has(handle);
   }
 
-  get facts(): Pick<Parts['facts'], 'peerAddress' | 'listener'> {
+  get facts(): Pick<Parts['facts'], 'peerAddress' | 'listener' | 'upstream'> {
     return this.#parts.facts;
   }
 

@@ -24,6 +24,10 @@ export interface ConnectionInfo {
   readonly peer: string;
   /** As the operator has written its address; `upstream NAME` of a connection to an upstream. */
   readonly listener: string;
+  /** The upstream that it leads to; null for one that came by a listener. */
+  readonly upstream: string | null;
+  /** The id of the connection in whose favour the guest has opened it; null if there is none, or not any more. */
+  readonly parent: number | null;
   readonly ageMs: number;
   readonly bytesIn: number;
   readonly bytesOut: number;
@@ -93,9 +97,10 @@ export async function pageOf(
     // The descriptor may be another connection's by now, or closed.
     if (!table.rows.holds(slot, row)) return [];
     const listener = table.listener(slot);
-    const { handle, fd: _, openedMs, ...rest } = row;
+    const { handle, fd: _, openedMs, parent: by, ...rest } = row;
     const ageMs = Math.max(0, Math.round(now - openedMs));
-    const places = { worker: table.index, peer, listener };
+    const parent = by === 0 ? null : idOf(table.index, by);
+    const places = { worker: table.index, peer, listener, upstream: table.upstream(slot), parent };
     return [{ id: idOf(table.index, handle), ...places, ageMs, ...rest }];
   });
   const last = shown.at(-1);

@@ -8,7 +8,8 @@ import type { Policy } from '../policy.ts';
 import { countsOf, type SharedCounts } from '../shared/counts.ts';
 import { Member, type Store, type SubscriptionObserver } from '../shared/member/member.ts';
 import { OWN_SEAT } from '../shared/seats.ts';
-import type { Common } from '../threads/engine.ts';
+import type { Common, ConnectionTable } from '../threads/engine.ts';
+import { LiveUpstreams } from './live-upstreams.ts';
 import type { EnginesStats, Outside, UpstreamsStats } from './outside.ts';
 
 export type { SharedCounts } from '../shared/counts.ts';
@@ -39,6 +40,7 @@ export class OwnSeat {
   readonly #policy: Policy;
   readonly #observer: SubscriptionObserver;
   readonly #outside: Outside;
+  readonly #live = new LiveUpstreams();
   #member: Member | null = null;
   #watcher: InstanceType<Common['native']['Watcher']> | null = null;
   #next: NodeJS.Immediate | undefined;
@@ -73,8 +75,9 @@ export class OwnSeat {
     return this.#outside.stats;
   }
 
-  get upstreams(): UpstreamsStats {
-    return this.#outside.upstreams;
+  /** @param tables those of the connections that are open */
+  upstreams(tables: () => readonly ConnectionTable[]): UpstreamsStats {
+    return this.#live.add(this.#outside.upstreams, tables);
   }
 
   /** See `Outside.setUpstreams`. @throws WasmpollError ERR_CLOSED as well */

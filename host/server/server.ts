@@ -5,15 +5,22 @@ import { WasmpollError } from '../errors.ts';
 import { native } from '../kernel/native.ts';
 import { Acceptor } from '../listen/acceptor.ts';
 import type { Listening } from '../listen/listening.ts';
-import { type LoadedProtocol, loadProtocol } from '../module/source.ts';
+import type { LoadedProtocol } from '../module/source.ts';
 import { checkLive, type LiveSettings, type Policy } from '../policy.ts';
 import type { Engine } from '../threads/engine.ts';
 import { type ConnectionsPage, type ConnectionsQuery, pageOf } from './connections.ts';
 import { Course } from './course.ts';
 import type { ServerLog } from './events.ts';
-import { configOf, type ServeOptions, type SwapOptions } from './options.ts';
-import { checkId, type MessageHandler, type OwnSeat, type Retention, type Store } from './own-seat.ts';
-import { type Served, type ServerStats, type ServerStatus, servedModule } from './status.ts';
+import type { ServeOptions, SwapOptions } from './options.ts';
+import {
+  checkId,
+  type MessageHandler,
+  type OwnSeat,
+  type Retention,
+  type Store,
+} from './own-seat.ts';
+import { Serving } from './serving.ts';
+import type { ServerStats, ServerStatus } from './status.ts';
 import { silentOf } from './turning.ts';
 import { WatchedEmitter } from './watched-emitter.ts';
 
@@ -30,10 +37,7 @@ export class Server extends WatchedEmitter {
   readonly #listening: Listening;
   #resolveClosed: () => void = () => undefined;
   readonly #course: Course;
-  #config: Uint8Array;
-  #served: Served;
-  /** Settles with the last swap that was asked for. */
-  #swapping: Promise<unknown> = Promise.resolve();
+  readonly #serving: Serving;
   #grace: NodeJS.Timeout | undefined;
   /** The counters of a closed server. */
   #last: ServerStats | undefined;
@@ -48,8 +52,7 @@ export class Server extends WatchedEmitter {
     module: LoadedProtocol & { readonly config: Uint8Array },
   ) {
     super();
-    this.#config = module.config;
-    this.#served = servedModule(module, 0);
+    this.#serving = new Serving(engine, policy, log, module);
     this.#engine = engine;
     this.#own = own;
     this.#log = log;
@@ -107,7 +110,7 @@ export class Server extends WatchedEmitter {
       state: this.#course.state,
       startedAt: this.#course.startedAt,
       uptimeMs: this.#course.uptimeMs,
-      module: this.#served,
+      module: this.#serving.module,
       listeners: this.#listening.states,
       policy: this.#policy,
       workers: this.#last === undefined ? this.#engine.roster.workers() : [],
@@ -144,10 +147,10 @@ export class Server extends WatchedEmitter {
   }
 
   #count(): ServerStats {
-    const { counts: shared, engines, upstreams } = this.#own;
-    const logLinesDropped = this.#log.leftOut;
+    const { counts: shared, engines } = this.#own;
+    const upstreams = this.#own.upstreams(() => this.#engine.roster.tables());
     const counted = this.#listening.counted(this.#engine.snapshot());
-    return { ...counted, logLinesDropped, shared, engines, upstreams };
+    return { ...counted, logLinesDropped: this.#log.leftOut, shared, engines, upstreams };
   }
 
   /** The keys that guests have in common, for the program as well. */
@@ -205,22 +208,9 @@ export class Server extends WatchedEmitter {
    *   that is too large
    */
   async swap(protocol: ServeOptions['protocol'], options: SwapOptions = {}): Promise<void> {
-    const { drain = false } = options;
-    // Read at once, so that bytes may be changed once this has returned.
-    const given = options.config === undefined ? undefined : configOf(options);
-    const loading = loadProtocol(protocol, this.#policy);
-    const turn = Promise.allSettled([this.#swapping, loading]).then(async () => {
-      const module = await loading;
+    return this.#serving.swap(protocol, options, () => {
       if (this.#course.closing) throw new WasmpollError('ERR_CLOSED', 'swap: the server is closed');
-      const config = given ?? this.#config;
-      await this.#engine.swap({ ...module, config }, drain);
-      this.#config = config;
-      this.#served = servedModule(module, this.#served.swaps + 1);
-      this.#log.serving(module);
-      this.#log.swapped(module.name);
     });
-    this.#swapping = turn.catch(() => undefined);
-    return turn;
   }
 
   /**

@@ -2,7 +2,6 @@
 // and how each worker and listener is doing. It asks nobody, and changes nothing.
 
 import type { ListeningCounts } from '../listen/counts.ts';
-import type { LoadedProtocol } from '../module/source.ts';
 import type { Policy } from '../policy.ts';
 import type { EngineStats, WorkerStatus } from '../threads/engine.ts';
 import type { EnginesStats, SharedCounts, UpstreamsStats } from './own-seat.ts';
@@ -49,10 +48,3 @@ export interface ServerStatus {
   readonly workers: readonly WorkerStatus[];
   readonly stats: ServerStats;
 }
-
-export const servedModule = ({ name, sha256 }: LoadedProtocol, swaps: number): Served => ({
-  name,
-  sha256,
-  loadedAt: Date.now(),
-  swaps,
-});

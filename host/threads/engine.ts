@@ -43,6 +43,8 @@ export interface ConnectionTable {
   peer(slot: number): string;
   /** The operator's name for the listener that it came by, or `upstream NAME`. */
   listener(slot: number): string;
+  /** The upstream that it leads to; null for one that came by a listener. */
+  upstream(slot: number): string | null;
 }
 
 /** @param ready its thread serves */

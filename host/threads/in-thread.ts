@@ -155,7 +155,8 @@ export class InThread implements Engine {
         const rows = new ConnectionRows(reactor.segment, maxConnections);
         const { facts } = reactor;
         const peer = (slot: number): string => facts.peerAddress(slot);
-        return [{ index: 0, rows, peer, listener: (slot) => facts.listener(slot) }];
+        const upstream = (slot: number): string | null => facts.upstream(slot);
+        return [{ index: 0, rows, peer, listener: (slot) => facts.listener(slot), upstream }];
       },
       disconnect: (id, abort) => {
         const { worker, handle } = fromId(id);

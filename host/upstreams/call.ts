@@ -4,6 +4,7 @@
 import type { Native } from '../kernel/native.ts';
 import { setStreamOptions } from '../kernel/stream-options.ts';
 import type { DialFailure, DialRequest, Endpoint, Resolved, Upstreams } from './contract.ts';
+import { isAtHost } from './preamble.ts';
 import { Shaking } from './shaking.ts';
 
 /** So long an attempt is alone before the next begins beside it; RFC 8305, 5. */
@@ -166,6 +167,10 @@ export class Call {
     }
     const { native } = this.#calls;
     const error = native.getOption(fd, native.constants.SOL_SOCKET, native.constants.SO_ERROR);
+    if (error === 0 && this.#leadsHere(fd)) {
+      this.#drop(fd, 'denied');
+      return;
+    }
     const result = error === 0 ? this.#greet(fd) : -Math.abs(error);
     if (result < 0) this.#drop(fd, this.#failureOf(result));
     else if (!this.#shaking.begin(fd, this.#attempts.get(fd)!)) this.#finish(fd, 'connected');
@@ -174,6 +179,14 @@ export class Call {
       if (this.#endpoints.length + this.#full.length > 0) this.#later(HANDSHAKE_DELAY_MS);
       this.#shake(fd);
     }
+  }
+
+  // Nothing was sent yet. A connection to this machine itself has one address at both ends.
+  #leadsHere(fd: number): boolean {
+    const endpoint = this.#attempts.get(fd)!;
+    if ('path' in endpoint || endpoint.isElsewhere !== true) return false;
+    const local = this.#calls.native.localAddress(fd);
+    return typeof local !== 'string' || isAtHost(local, endpoint.address);
   }
 
   #later(ms: number): void {

@@ -83,7 +83,13 @@ export type DialFailure =
 
 /** Where one attempt goes. The address is numeric, was checked, and is connected to as it stands here. */
 export type Endpoint =
-  | { readonly target: number; readonly address: string; readonly port: number }
+  | {
+      readonly target: number;
+      readonly address: string;
+      readonly port: number;
+      /** It must not be this machine. The kernel knows more addresses of its own than it tells. */
+      readonly isElsewhere?: boolean;
+    }
   | { readonly target: number; readonly path: string };
 
 /** What protects a connection before a seat gets it: the steps of its handshake. */

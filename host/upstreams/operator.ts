@@ -26,7 +26,7 @@ export interface UpstreamStats {
   readonly connected: number;
   readonly cancelled: number;
   readonly failed: Readonly<Partial<Record<DialFailure, number>>>;
-  /** Of connections that are over. */
+  /** Since the start. The operator's side knows those of connections that are over; the server adds the others. */
   readonly bytesIn: number;
   readonly bytesOut: number;
   readonly targets: readonly TargetStatus[];

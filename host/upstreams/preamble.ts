@@ -34,6 +34,12 @@ export function preamble(version: 1 | 2, peer: string, local: string): Uint8Arra
   return version === 1 ? asText(source, destination) : asBytes(source, destination);
 }
 
+/** Whether an end, written `192.0.2.1:80` or `[2001:db8::1]:80`, has this address. */
+export function isAtHost(end: string, address: string): boolean {
+  const [one, other] = [readEnd(end)?.bytes, parseIp(address)];
+  return one !== undefined && other !== null && one.every((byte, at) => byte === other[at]);
+}
+
 function readEnd(text: string): End | null {
   const [, v6, v4, port] = /^(?:\[([^\]%]*)(?:%[^\]]*)?\]|([^:]*)):(\d{1,5})$/.exec(text) ?? [];
   const bytes = parseIp(v6 ?? v4 ?? '');

@@ -27,6 +27,8 @@ const METADATA = parseNetworks(
     // Credentials of AWS's containers; Scaleway, Tencent.
     ...['169.254.170.23', '169.254.42.42', 'fd00:42::42', '169.254.0.23'],
     ...['fd00:ec2::/32', 'fd20:ce::254'],
+    // OpenStack, Oracle and Linode by IPv6.
+    ...['fe80::a9fe:a9fe', 'fd00:c1::a9fe:a9fe', 'fd00:a9fe:a9fe::1'],
   ],
   'metadata',
 );
@@ -96,6 +98,10 @@ export function isAllowed(address: Uint8Array, { allowPrivate }: Reach, own: Uin
   if (typeof allowPrivate !== 'boolean') return contains(allowPrivate, address);
   return allowPrivate && PRIVATE.includes(place);
 }
+
+/** Whether one of this machine's own addresses is let in. */
+export const allowsOwn = (address: Uint8Array, { allowPrivate }: Reach): boolean =>
+  typeof allowPrivate === 'boolean' ? allowPrivate : contains(allowPrivate, address);
 
 /** What it stands for; of an address with another one in it, what that one stands for. */
 export function placeOf(address: Uint8Array, own: Uint8Array = new Uint8Array(0)): Place {

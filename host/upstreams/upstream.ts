@@ -8,7 +8,7 @@ import type { DialFailure, Endpoint, Resolved } from './contract.ts';
 import type { GuestNames } from './names/guest-names.ts';
 import type { TargetNames } from './names/target-names.ts';
 import { match, type Named } from './pattern.ts';
-import { isAllowed } from './reach.ts';
+import { allowsOwn, isAllowed } from './reach.ts';
 import { Rotation } from './rotation.ts';
 import type { UpstreamSpec } from './spec/spec.ts';
 import { hostNamed } from './spec/tls.ts';
@@ -114,7 +114,10 @@ export class Upstream {
     const own = this.#ground.own();
     const allowed = addresses.filter((bytes) => isAllowed(bytes, spec, own));
     if (allowed.length === 0) return addresses.length === 0 ? 'unresolved' : 'denied';
-    return allowed.map((bytes) => ({ target: 0, address: ipText(bytes), port }));
+    return allowed.map((bytes) => {
+      const isElsewhere = !allowsOwn(bytes, spec);
+      return { target: 0, address: ipText(bytes), port, isElsewhere };
+    });
   }
 
   #resolveTargets(): Resolved | Promise<Resolved> {

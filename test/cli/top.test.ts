@@ -42,7 +42,17 @@ async function busyServer(
       rooms: { kind: 'gauge', value: 4 },
       join_ms: { kind: 'histogram', ...histogramOf(1000, 3) },
     } as const;
-    const services = [{ ...chat, stats: { ...stats, guest } }, serviceOf('echo', [])];
+    const upstreams = {
+      db: {
+        ...{ open: 118, connecting: 2, connected: 41_880, failed: { timeout: 3, refused: 12 } },
+        ...{ bytesIn: 2048, bytesOut: 1024 },
+        targets: [
+          { address: '10.0.0.5:1', resting: false },
+          { address: '10.0.0.6:1', resting: true },
+        ],
+      },
+    };
+    const services = [{ ...chat, stats: { ...stats, guest, upstreams } }, serviceOf('echo', [])];
     admin.status = statusOf(services, { time: 1_700_000_000_000 + look * 1000, startedAt: 1 });
   };
   return admin;
@@ -51,7 +61,10 @@ async function busyServer(
 test('without a terminal one snapshot is printed: totals, workers, connections, metrics', async (t) => {
   const admin = await busyServer(t);
   admin.rows = () => ({
-    connections: [connection(7, { backlogBytes: 4096, waiting: 'room' })],
+    connections: [
+      connection(7, { backlogBytes: 4096, waiting: 'room' }),
+      connection(8, { upstream: 'db', parent: 7 }),
+    ],
     next: null,
   });
   const { stdout, stderr, code } = await runCli(top(`127.0.0.1:${admin.port}`));
@@ -65,6 +78,11 @@ test('without a terminal one snapshot is printed: totals, workers, connections, 
   t.regex(stdout, /^all +2 of 2 +3,000 \/s/m);
   t.regex(stdout, /^1 +serving +2,000 \/s/m);
   t.regex(stdout, /^ +7 {2}203\.0\.113\.9:7 +1 min 1 s .* 4\.00 KiB .* room$/m);
+  t.regex(stdout, /^ +8 {2}db: 203\.0\.113\.9:8 /m);
+  t.regex(
+    stdout,
+    /^db +118 +2 +41,880 +15 {2}refused 12, timeout 3 +2\.00 KiB +1\.00 KiB {2}1 of 2 rest: 10\.0\.0\.6:1$/m,
+  );
   t.regex(stdout, /^rooms +gauge +4$/m);
   t.regex(stdout, /^join_ms +histogram +1,000 /m);
   t.false(stdout.includes('\x1b'));

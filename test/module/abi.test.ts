@@ -50,7 +50,7 @@ const bundled: Record<string, { imports: string[]; exports: string[] }> = {
     imports: [
       ...['send', 'want', 'close', 'set_timer', 'now', 'wall_clock', 'random', 'config', 'metric'],
       ...['measure', 'join', 'leave', 'publish', 'store_get', 'store_put', 'store_delete'],
-      'store_add',
+      ...['publish_for', 'store_add'],
     ],
     exports: [
       ...['_initialize', 'state_size', 'on_open', 'on_timer', 'on_close', 'on_message'],

@@ -249,6 +249,25 @@ test('a subscriber for whom too much waits is told so and closed', async (t) => 
   t.is(network.stats().shared.keys, figures, 'nothing is left of what waited');
 });
 
+test('what waits for a subscriber is bounded in bytes, too: the store is for all', async (t) => {
+  const network = await broker({ config: 'max_waiting_bytes=5000' });
+  const to = subscriber(network, 'to', { '#': 1 }, { level: 5, properties: [['receive', 1]] });
+  const from = client(network, 'from');
+  const send = (id: number): void => {
+    from.send(mqtt.publish('t', 'x'.repeat(2000), { qos: 1, id }));
+  };
+  for (let id = 1; id <= 3; id += 1) send(id);
+  to.send(mqtt.puback(1));
+  send(4);
+  t.is(said(to, 5).length, 2, 'what was fetched counts no more');
+  t.is(to.state, 'open');
+  send(5);
+  t.regex(said(to, 5).join(), /^disconnect 0x97/);
+  t.is(to.state, 'ended');
+  to.close();
+  t.is(network.stats().shared.keys, figures, 'nothing is left of what waited');
+});
+
 for (const level of [3, 4, 5]) {
   test(`version ${level}: bytes mean the same in whatever pieces they come`, async (t) => {
     const bytes = Buffer.concat(mqttPackets(level));
@@ -402,6 +421,7 @@ test('a topic alias stands for its topic, also for another instance', async (t) 
 
 test('a message that has expired is not given to anybody, and the others know how long is left', async (t) => {
   const network = await broker();
+  const before = network.stats().shared.retained;
   const from = client(network, 'from', five);
   const kept = (topic: string, seconds: number) =>
     mqtt.publish(topic, 'x', { retain: true, properties: [['expiry', seconds]] });
@@ -410,6 +430,7 @@ test('a message that has expired is not given to anybody, and the others know ho
   const to = client(network, 'to', five);
   to.send(mqtt.subscribe(1, { '+': 0 }, []));
   t.deepEqual(said(to, 5), ['suback 1 0', 'b q0 retain {expiry:40}: x']);
+  t.is(network.stats().shared.retained, before + 1, 'its room is free again');
 });
 
 test('options of a subscription say what is retained, whose it is, and how it was published', async (t) => {

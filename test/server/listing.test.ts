@@ -19,7 +19,13 @@ function filled(index: number) {
     segment.times[slot * TIMES + BYTES_IN] = (made * 7919) % COUNT;
   }
   const rows = new ConnectionRows(segment.bytes.buffer, COUNT);
-  return { index, rows, peer: (slot: number) => `peer ${slot}`, listener: () => 'one' };
+  return {
+    index,
+    rows,
+    peer: (slot: number) => `peer ${slot}`,
+    listener: () => 'one',
+    upstream: () => null,
+  };
 }
 
 test('a page of 60,000 connections is found in slices', async (t) => {

@@ -1,6 +1,7 @@
 // A hostile guest over real sockets: it names hosts in every form, and a resolver of the test's leads its names to this
 // machine. Nobody connects to the listener that waits there.
 
+import { once } from 'node:events';
 import { createServer } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
 import { connect } from '../helpers/client.ts';
@@ -91,4 +92,32 @@ test('a name that leads elsewhere for each look-up leads to no denied address at
   }
   t.true(looks >= 4);
   t.is(counted(), 0);
+});
+
+test('an address that only the kernel knows for its own is not connected to, and hears nothing', async (t) => {
+  let heard = '';
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.on('data', (data) => {
+      heard += String(data);
+    });
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => server.close());
+  const { port } = server.address() as { port: number };
+  const resolve = (isElsewhere: boolean) => () => [
+    { target: 0, address: '127.0.0.1', port, isElsewhere },
+  ];
+  const header = () => Buffer.from('header');
+  const outwards = await outward(t, compiledGuest('scripted'), [
+    { name: 'shut', resolve: resolve(true), header },
+    { name: 'open', resolve: resolve(false), header },
+  ]);
+  const client = await connect(outwards.address, { owner: t });
+  await client.send('u .,0,shut;');
+  await outwards.until(() => outwards.outcomes.length === 1);
+  t.is(heard, '');
+  await client.send('u .,0,open;');
+  await outwards.until(() => heard === 'header');
+  t.deepEqual(outwards.outcomes, ['denied', 'connected']);
 });

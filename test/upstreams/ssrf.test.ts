@@ -123,7 +123,7 @@ test('a name that leads elsewhere at the next look-up is judged anew, and never 
   );
   const first = await operator.resolve(0, 'a.example.com', '');
   // An endpoint is numbers: nobody resolves anything between the check and the connection.
-  t.deepEqual(first, [{ target: 0, address: PUBLIC, port: 443 }]);
+  t.deepEqual(first, [{ target: 0, address: PUBLIC, port: 443, isElsewhere: true }]);
   t.deepEqual(operator.resolve(0, 'a.example.com', ''), first as never);
   t.is(asked.length, 1);
   clock.now = 30_000;
@@ -139,6 +139,8 @@ test('allowPrivate opens its own upstream, and no other', async (t) => {
   });
   const reach = (upstream: number, host: string) => operator.resolve(upstream, host, '');
   t.is(reach(0, '10.1.2.3'), 'denied');
+  const elsewhere = [0, 1, 2].map((upstream) => (reach(upstream, PUBLIC) as never)[0]);
+  t.like(elsewhere, [{ isElsewhere: true }, { isElsewhere: false }, { isElsewhere: true }]);
   t.is(showEndpoint((reach(1, '10.1.2.3') as never)[0]), '10.1.2.3 443');
   t.is(showEndpoint((reach(2, '10.1.2.3') as never)[0]), '10.1.2.3 443');
   t.is(reach(2, '10.2.2.3'), 'denied');

@@ -56,6 +56,10 @@ export class Connections {
       { title: 'Waits for', text: true, cell: ({ waiting }) => waiting ?? '' },
       { title: 'Worker', cell: ({ worker }) => String(worker) },
       { title: 'Id', cell: ({ id }) => String(id) },
+      {
+        ...{ title: 'For', hint: 'The client for which the guest has opened it, by its id' },
+        cell: ({ parent }) => (typeof parent === 'number' ? String(parent) : ''),
+      },
       { title: '', cell: () => '', extra: (row) => this.#button(row) },
     ];
   }

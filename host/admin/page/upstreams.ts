@@ -2,15 +2,13 @@
 
 import { bytes, count } from '../view/figures.ts';
 import type { SeenUpstream } from '../view/seen.ts';
+import { failuresOf, targetsOf, whyOf } from '../view/upstreams.ts';
 import { byId, write } from './dom.ts';
 import { type Column, Table } from './table.ts';
 
 interface Row extends SeenUpstream {
   readonly name: string;
 }
-
-const failures = ({ failed }: Row): number =>
-  Object.values(failed).reduce((sum, value) => sum + value, 0);
 
 const COLUMNS: readonly Column<Row>[] = [
   { title: 'Upstream', text: true, cell: ({ name }) => name },
@@ -22,27 +20,18 @@ const COLUMNS: readonly Column<Row>[] = [
   { title: 'Connected', hint: 'Since the start', cell: ({ connected }) => count(connected) },
   {
     ...{ title: 'Failed', hint: 'Connections that could not be made' },
-    cell: (row) => count(failures(row)),
-    tone: (row) => (failures(row) > 0 ? 'warn' : ''),
+    cell: (row) => count(failuresOf(row)),
+    tone: (row) => (failuresOf(row) > 0 ? 'warn' : ''),
   },
   {
     ...{ title: 'Why', text: true },
-    cell: ({ failed }) =>
-      Object.entries(failed)
-        .sort(([, one], [, other]) => other - one)
-        .map(([kind, value]) => `${kind} ${count(value)}`)
-        .join(', '),
+    cell: whyOf,
   },
-  { title: 'In', hint: 'Of connections that are over', cell: ({ bytesIn }) => bytes(bytesIn) },
-  { title: 'Out', hint: 'Of connections that are over', cell: ({ bytesOut }) => bytes(bytesOut) },
+  { title: 'In', hint: 'Received from it since the start', cell: ({ bytesIn }) => bytes(bytesIn) },
+  { title: 'Out', hint: 'Sent to it since the start', cell: ({ bytesOut }) => bytes(bytesOut) },
   {
     ...{ title: 'Targets', text: true },
-    cell: ({ targets }) => {
-      const resting = targets.filter((target) => target.resting);
-      if (targets.length === 0) return 'named by the guest';
-      if (resting.length === 0) return `${targets.length} in service`;
-      return `${resting.length} of ${targets.length} rest: ${resting.map(({ address }) => address).join(', ')}`;
-    },
+    cell: targetsOf,
     tone: ({ targets }) => (targets.some(({ resting }) => resting) ? 'warn' : ''),
   },
 ];

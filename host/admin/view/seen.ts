@@ -97,6 +97,9 @@ export interface SeenConnection {
   readonly worker: number;
   readonly peer: string;
   readonly listener: string;
+  /** Where it leads, and for whose connection; null for one that came by a listener. */
+  readonly upstream: string | null;
+  readonly parent: number | null;
   readonly ageMs: number;
   readonly bytesIn: number;
   readonly bytesOut: number;

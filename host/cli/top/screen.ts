@@ -20,7 +20,9 @@ import type {
   SeenMetric,
   SeenService,
   SeenStatus,
+  SeenUpstream,
 } from '../../admin/view/seen.ts';
+import { failuresOf, targetsOf, whyOf } from '../../admin/view/upstreams.ts';
 import { type Line, type Piece, piece, type Style, type TextColumn, tableOf } from './paint.ts';
 
 export interface Scene {
@@ -68,9 +70,15 @@ const WORKERS: readonly TextColumn<Row>[] = [
   { title: 'GUEST', cell: ({ counts }) => bytes(counts.guestMemoryBytes) },
 ];
 
+/** Of a connection to an upstream, that as well. */
+function peerOf({ peer, upstream }: SeenConnection): string {
+  const address = peer || 'gone';
+  return typeof upstream === 'string' ? `${upstream}: ${address}` : address;
+}
+
 const CONNECTIONS: readonly TextColumn<SeenConnection>[] = [
   { title: 'CONNECTION', cell: ({ id }) => String(id) },
-  { title: 'PEER', longest: 47, cell: ({ peer }) => peer || 'gone' },
+  { title: 'PEER', longest: 47, cell: peerOf },
   { title: 'AGE', cell: ({ ageMs }) => duration(ageMs) },
   { title: 'IN', cell: ({ bytesIn }) => bytes(bytesIn) },
   { title: 'OUT', cell: ({ bytesOut }) => bytes(bytesOut) },
@@ -81,6 +89,24 @@ const CONNECTIONS: readonly TextColumn<SeenConnection>[] = [
   { title: 'HELD', cell: ({ heldBytes }) => bytes(heldBytes) },
   { title: 'STATE', longest: 14, cell: ({ state }) => state },
   { title: 'WAITS FOR', longest: 20, cell: ({ waiting }) => waiting ?? '' },
+];
+
+const UPSTREAMS: readonly TextColumn<readonly [string, SeenUpstream]>[] = [
+  { title: 'UPSTREAM', longest: 32, cell: ([name]) => name },
+  { title: 'OPEN', cell: ([, { open }]) => count(open) },
+  { title: 'CONNECTING', cell: ([, { connecting }]) => count(connecting) },
+  { title: 'CONNECTED', cell: ([, { connected }]) => count(connected) },
+  {
+    ...{ title: 'FAILED', cell: ([, one]) => count(failuresOf(one)) },
+    style: ([, one]) => warned(failuresOf(one)),
+  },
+  { title: 'WHY', longest: 36, cell: ([, one]) => whyOf(one) },
+  { title: 'IN', cell: ([, { bytesIn }]) => bytes(bytesIn) },
+  { title: 'OUT', cell: ([, { bytesOut }]) => bytes(bytesOut) },
+  {
+    ...{ title: 'TARGETS', longest: 60, cell: ([, one]) => targetsOf(one) },
+    style: ([, { targets }]) => warned(targets.filter(({ resting }) => resting).length),
+  },
 ];
 
 const METRICS: readonly TextColumn<readonly [string, SeenMetric]>[] = [
@@ -106,8 +132,9 @@ export function screenOf(scene: Scene, height: number): Line[] {
   const top = [...headOf(scene), ...noticeLines(scene), EMPTY, ...totalsOf(scene), EMPTY];
   const workers = tableOf(WORKERS, rowsOf(scene));
   const connections = scene.connections === null ? [] : tableOf(CONNECTIONS, scene.connections);
+  const upstreams = tableOf(UPSTREAMS, Object.entries(scene.service.stats.upstreams));
   const metrics = tableOf(METRICS, Object.entries(scene.service.stats.guest));
-  const parts = [workers, connections, metrics].filter((part) => part.length > 1);
+  const parts = [workers, upstreams, connections, metrics].filter((part) => part.length > 1);
   const lines = [...top];
   for (const [index, part] of parts.entries()) {
     // An equal share of what is left for each that is still to come, and more if those need less. A gap follows.

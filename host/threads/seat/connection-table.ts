@@ -21,5 +21,6 @@ export function connectionTable(
   const facts = new Facts(native, { table }, { listeners, headers, directory });
   const rows = new ConnectionRows(segment, maxConnections);
   const peer = (slot: number): string => facts.peerAddress(slot);
-  return { index, rows, peer, listener: (slot) => facts.listener(slot) };
+  const upstream = (slot: number): string | null => facts.upstream(slot);
+  return { index, rows, peer, listener: (slot) => facts.listener(slot), upstream };
 }
