@@ -144,7 +144,7 @@ export const limits = {
     memory: 16,
     module: 17,
     reactor: 32,
-    server: 16,
+    server: 17,
     testing: 19,
     'wasi/preview1': 20,
   },
