@@ -78,9 +78,13 @@ export const rooms = {
   ],
   server: [
     ...['shared', 'shared/member', 'engines', 'kernel', 'module', 'listen', 'listen/peer'],
-    ...['threads', 'tls', 'crashes', 'upstreams', 'upstreams/spec'],
+    ...['threads', 'tls', 'crashes', 'upstreams', 'upstreams/spec', 'server/status'],
   ],
-  admin: ['kernel', 'listen', 'memory/counts/metrics', 'server'],
+  'server/status': [
+    ...['kernel/monotonic', 'listen/counts', 'threads/engine', 'server/outside'],
+    'server/own-seat',
+  ],
+  admin: ['kernel', 'listen', 'memory/counts/metrics', 'server', 'server/status'],
   'admin/view': [],
   'admin/page': ['admin/view'],
   wasi: ['kernel', 'module', 'listen', 'threads/thread', 'wasi/preview1'],

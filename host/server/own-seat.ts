@@ -9,8 +9,8 @@ import { countsOf, type SharedCounts } from '../shared/counts.ts';
 import { Member, type Store, type SubscriptionObserver } from '../shared/member/member.ts';
 import { OWN_SEAT } from '../shared/seats.ts';
 import type { Common, ConnectionTable } from '../threads/engine.ts';
-import { LiveUpstreams } from './live-upstreams.ts';
 import type { EnginesStats, Outside, UpstreamsStats } from './outside.ts';
+import { LiveUpstreams } from './status/live-upstreams.ts';
 
 export type { SharedCounts } from '../shared/counts.ts';
 export type { MessageHandler, Retention, Store } from '../shared/member/member.ts';

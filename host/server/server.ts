@@ -8,14 +8,14 @@ import type { Listening } from '../listen/listening.ts';
 import type { LoadedProtocol } from '../module/source.ts';
 import { checkLive, type LiveSettings, type Policy } from '../policy.ts';
 import type { Engine } from '../threads/engine.ts';
-import { type ConnectionsPage, type ConnectionsQuery, pageOf } from './connections.ts';
 import { Course } from './course.ts';
 import type { ServerLog } from './events.ts';
 import type { ServeOptions, SwapOptions } from './options.ts';
 import type { MessageHandler, OwnSeat, Retention, Store } from './own-seat.ts';
 import { Serving } from './serving.ts';
-import type { ServerStats, ServerStatus } from './status.ts';
-import { silentOf } from './turning.ts';
+import { type ConnectionsPage, type ConnectionsQuery, pageOf } from './status/connections.ts';
+import type { ServerStats, ServerStatus } from './status/status.ts';
+import { silentOf } from './status/turning.ts';
 import { WatchedEmitter } from './watched-emitter.ts';
 
 export class Server extends WatchedEmitter {
