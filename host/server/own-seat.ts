@@ -12,7 +12,7 @@ import type { Common } from '../threads/engine.ts';
 import type { EnginesStats, Outside, UpstreamsStats } from './outside.ts';
 
 export type { SharedCounts } from '../shared/counts.ts';
-export type { MessageHandler, Retention, Store } from '../shared/member/member.ts';
+export type { MessageHandler, Store } from '../shared/member/member.ts';
 export type { EnginesStats, UpstreamsStats } from './outside.ts';
 
 /** An eventfd, and the duplicate that the event loop watches. */
