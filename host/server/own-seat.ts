@@ -13,7 +13,7 @@ import type { EnginesStats, Outside, UpstreamsStats } from './outside.ts';
 import { LiveUpstreams } from './status/live-upstreams.ts';
 
 export type { SharedCounts } from '../shared/counts.ts';
-export type { MessageHandler, Retention, Store } from '../shared/member/member.ts';
+export type { MessageHandler, Store } from '../shared/member/member.ts';
 export type { EnginesStats, UpstreamsStats } from './outside.ts';
 
 /** An eventfd, and the duplicate that the event loop watches. */
