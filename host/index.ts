@@ -17,14 +17,18 @@ export type {
 export type { ModuleSource } from './module/protocol-module.ts';
 export type { LiveSettings, Policy, Setting, SettingName, Unit } from './policy.ts';
 export { liveSettings, settings } from './policy.ts';
-export type { ConnectionInfo, ConnectionsPage, ConnectionsQuery } from './server/connections.ts';
 export type { ClosedConnection } from './server/endings.ts';
 export type { GuestFailure, ServerEvents } from './server/events.ts';
 export type { Logger } from './server/logger.ts';
 export type { ServeOptions, SwapOptions } from './server/options.ts';
 export { serve } from './server/serve.ts';
 export { Server } from './server/server.ts';
-export type { ServerState, ServerStats, ServerStatus } from './server/status.ts';
+export type {
+  ConnectionInfo,
+  ConnectionsPage,
+  ConnectionsQuery,
+} from './server/status/connections.ts';
+export type { ServerState, ServerStats, ServerStatus } from './server/status/status.ts';
 export type { SharedCounts } from './shared/counts.ts';
 export type { Retention } from './shared/member/member.ts';
 export type { Expectation, Store, StoredValue, TimeToLive } from './shared/member/requests.ts';

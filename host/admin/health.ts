@@ -2,7 +2,7 @@
 // asked for signs all the time, so that an answer is never waited for.
 
 import type { Server } from '../server/server.ts';
-import type { ServerStatus } from '../server/status.ts';
+import type { ServerStatus } from '../server/status/status.ts';
 import { line, type Reply } from './reply.ts';
 import type { Services } from './services.ts';
 

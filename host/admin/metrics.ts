@@ -1,7 +1,7 @@
 // Metrics: what /metrics says, from what /status says: names, units and help. It knows no HTTP and no form.
 
 import { settings } from '../policy.ts';
-import type { ServerStatus } from '../server/status.ts';
+import type { ServerStatus } from '../server/status/status.ts';
 import { Exposition, type Labels } from './exposition.ts';
 import { guestMetrics } from './guest-metrics.ts';
 import type { Reply } from './reply.ts';

@@ -2,7 +2,7 @@
 
 import type { ServerResponse } from 'node:http';
 import { WasmpollError } from '../errors.ts';
-import type { ConnectionsQuery } from '../server/connections.ts';
+import type { ConnectionsQuery } from '../server/status/connections.ts';
 import { Assets } from './assets.ts';
 import type { Commands } from './commands.ts';
 import type { Events } from './events.ts';

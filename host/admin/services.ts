@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { native } from '../kernel/native.ts';
 import type { Server } from '../server/server.ts';
-import type { ServerStatus } from '../server/status.ts';
+import type { ServerStatus } from '../server/status/status.ts';
 import { Refused } from './request.ts';
 
 /** Answers to many who ask at once are one: a look at all counters takes a while. */

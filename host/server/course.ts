@@ -2,7 +2,7 @@
 // knows.
 
 import { monotonicMs } from '../kernel/monotonic.ts';
-import type { ServerState } from './status.ts';
+import type { ServerState } from './status/status.ts';
 
 export class Course {
   state: ServerState = 'serving';

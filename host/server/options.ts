@@ -11,6 +11,8 @@ import { parseUpstreams } from '../upstreams/spec/read.ts';
 import type { Upstreams } from '../upstreams/spec/spec.ts';
 import type { Logger } from './logger.ts';
 
+export type { Retention } from '../shared/member/member.ts';
+
 export interface ServeOptions {
   /** A bundled name, a path, a file: URL, a module's bytes, or a compiled module. */
   protocol: string | URL | ModuleSource;

@@ -9,11 +9,11 @@ import { countsOf, type SharedCounts } from '../shared/counts.ts';
 import { Member, type Store, type SubscriptionObserver } from '../shared/member/member.ts';
 import { OWN_SEAT } from '../shared/seats.ts';
 import type { Common, ConnectionTable } from '../threads/engine.ts';
-import { LiveUpstreams } from './live-upstreams.ts';
 import type { EnginesStats, Outside, UpstreamsStats } from './outside.ts';
+import { LiveUpstreams } from './status/live-upstreams.ts';
 
 export type { SharedCounts } from '../shared/counts.ts';
-export type { MessageHandler, Retention, Store } from '../shared/member/member.ts';
+export type { MessageHandler, Store } from '../shared/member/member.ts';
 export type { EnginesStats, UpstreamsStats } from './outside.ts';
 
 /** An eventfd, and the duplicate that the event loop watches. */
@@ -26,13 +26,6 @@ const closed = (): Error => new WasmpollError('ERR_CLOSED', 'the server is close
 const refuse = (): Promise<never> => Promise.reject(closed());
 /** The store of a server that was closed before anybody asked. */
 const nothing: Store = { get: refuse, put: refuse, delete: refuse, add: refuse };
-
-/** @throws WasmpollError ERR_OPTION if it is none of a connection */
-export function checkId(id: number): void {
-  if (Number.isSafeInteger(id) && id >= 0) return;
-  const why = `the connection must be an id from an 'open' event, got ${String(id)}`;
-  throw new WasmpollError('ERR_OPTION', `send: ${why}`);
-}
 
 export class OwnSeat {
   readonly #native: Common['native'];
@@ -69,6 +62,20 @@ export class OwnSeat {
   /** Its methods reject when the server is closed. @throws a SystemError when there is no descriptor left */
   get store(): Store {
     return this.#closed && this.#member === null ? nothing : this.member.store;
+  }
+
+  /** See `Server.send`. @param find who has the id */
+  send(
+    id: number,
+    find: (id: number) => Parameters<Member['send']>[0],
+    topic: string,
+    data: string | Uint8Array,
+  ): boolean {
+    if (!Number.isSafeInteger(id) || id < 0) {
+      const why = `the connection must be an id from an 'open' event, got ${String(id)}`;
+      throw new WasmpollError('ERR_OPTION', `send: ${why}`);
+    }
+    return this.member.send(find(id), topic, data);
   }
 
   get engines(): EnginesStats {

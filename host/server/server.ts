@@ -8,20 +8,14 @@ import type { Listening } from '../listen/listening.ts';
 import type { LoadedProtocol } from '../module/source.ts';
 import { checkLive, type LiveSettings, type Policy } from '../policy.ts';
 import type { Engine } from '../threads/engine.ts';
-import { type ConnectionsPage, type ConnectionsQuery, pageOf } from './connections.ts';
 import { Course } from './course.ts';
 import type { ServerLog } from './events.ts';
-import type { ServeOptions, SwapOptions } from './options.ts';
-import {
-  checkId,
-  type MessageHandler,
-  type OwnSeat,
-  type Retention,
-  type Store,
-} from './own-seat.ts';
+import type { Retention, ServeOptions, SwapOptions } from './options.ts';
+import type { MessageHandler, OwnSeat, Store } from './own-seat.ts';
 import { Serving } from './serving.ts';
-import type { ServerStats, ServerStatus } from './status.ts';
-import { silentOf } from './turning.ts';
+import { type ConnectionsPage, type ConnectionsQuery, pageOf } from './status/connections.ts';
+import type { ServerStats, ServerStatus } from './status/status.ts';
+import { silentOf } from './status/turning.ts';
 import { WatchedEmitter } from './watched-emitter.ts';
 
 export class Server extends WatchedEmitter {
@@ -164,8 +158,7 @@ export class Server extends WatchedEmitter {
    * since more waited than queueBytes. At most 256 handlers are called before the event loop turns.
    * @param topic with `pattern`, it has MQTT's wildcards: `orders/+`, `orders/#`
    * @returns stops it: no call comes afterwards
-   * @throws WasmpollError ERR_OPTION, ERR_LIMIT when groupBytes leaves no room, ERR_CLOSED once `closed`
-   *   resolves
+   * @throws WasmpollError ERR_OPTION, ERR_LIMIT when groupBytes leaves no room, ERR_CLOSED once `closed` resolves
    */
   subscribe(
     topic: string,
@@ -178,8 +171,7 @@ export class Server extends WatchedEmitter {
   /**
    * Publishes a message, text as UTF-8, to all who have joined the topic: connections, by their guests, and
    * the program's own subscriptions. It is never held up: who cannot keep pace misses messages, and is told.
-   * @param options `retain`: it is kept, and given to those who join later; without data it ends what is kept.
-   *   `ttlMs`: for so many milliseconds; 0, the default, is for ever
+   * @param options `retain`: it is kept for those who join later, for `ttlMs` if given; without data it ends that
    * @throws WasmpollError ERR_OPTION, ERR_LIMIT when groupBytes leaves no room to retain it, ERR_CLOSED
    */
   publish(topic: string, data: string | Uint8Array, options: Retention = {}): void {
@@ -194,8 +186,7 @@ export class Server extends WatchedEmitter {
    * @throws WasmpollError ERR_OPTION, ERR_CLOSED
    */
   send(id: number, topic: string, data: string | Uint8Array): boolean {
-    checkId(id);
-    return this.#own.member.send(this.#engine.find(id), topic, data);
+    return this.#own.send(id, (known) => this.#engine.find(known), topic, data);
   }
 
   /**

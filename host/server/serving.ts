@@ -6,7 +6,7 @@ import type { Policy } from '../policy.ts';
 import type { Engine } from '../threads/engine.ts';
 import type { ServerLog } from './events.ts';
 import { configOf, type ServeOptions, type SwapOptions } from './options.ts';
-import type { Served } from './status.ts';
+import type { Served } from './status/status.ts';
 
 export class Serving {
   readonly #engine: Engine;

@@ -5,7 +5,7 @@ import { ConnectionRows } from '../../host/memory/connection-rows.ts';
 import { Connections } from '../../host/memory/connections.ts';
 import { BYTES_IN, TIMES } from '../../host/memory/layout.ts';
 import { Segment } from '../../host/memory/segment.ts';
-import { pageOf } from '../../host/server/connections.ts';
+import { pageOf } from '../../host/server/status/connections.ts';
 
 const COUNT = 60_000;
 

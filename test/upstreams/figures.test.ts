@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
 import { type Server, serve } from '../../host/index.ts';
-import { LiveUpstreams } from '../../host/server/live-upstreams.ts';
+import { LiveUpstreams } from '../../host/server/status/live-upstreams.ts';
 import type { ConnectionTable } from '../../host/threads/engine.ts';
 import { connect } from '../helpers/client.ts';
 

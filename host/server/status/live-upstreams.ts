@@ -1,8 +1,8 @@
 // Live upstreams: the figures of upstreams with the bytes of those connections that are still open. Figures that count
 // never go back. It knows no dialer.
 
-import type { ConnectionTable } from '../threads/engine.ts';
-import type { UpstreamsStats } from './outside.ts';
+import type { ConnectionTable } from '../../threads/engine.ts';
+import type { UpstreamsStats } from '../outside.ts';
 
 interface Bytes {
   bytesIn: number;

@@ -1,9 +1,14 @@
 // Connections: a page of a server's connections, read out of tables that workers change meanwhile. What takes long is
 // done in slices, so that the thread goes on with its other work. It changes nothing.
 
-import { WasmpollError } from '../errors.ts';
-import { monotonicMs } from '../kernel/monotonic.ts';
-import { type ConnectionRow, type ConnectionTable, idOf, type SortKey } from '../threads/engine.ts';
+import { WasmpollError } from '../../errors.ts';
+import { monotonicMs } from '../../kernel/monotonic.ts';
+import {
+  type ConnectionRow,
+  type ConnectionTable,
+  idOf,
+  type SortKey,
+} from '../../threads/engine.ts';
 
 /** Which connections are listed, and in which order. */
 export interface ConnectionsQuery {

@@ -1,10 +1,10 @@
 // Status: what a server tells of itself besides its counters: what it serves, since when, under which policy,
 // and how each worker and listener is doing. It asks nobody, and changes nothing.
 
-import type { ListeningCounts } from '../listen/counts.ts';
-import type { Policy } from '../policy.ts';
-import type { EngineStats, WorkerStatus } from '../threads/engine.ts';
-import type { EnginesStats, SharedCounts, UpstreamsStats } from './own-seat.ts';
+import type { ListeningCounts } from '../../listen/counts.ts';
+import type { Policy } from '../../policy.ts';
+import type { EngineStats, WorkerStatus } from '../../threads/engine.ts';
+import type { EnginesStats, SharedCounts, UpstreamsStats } from '../own-seat.ts';
 
 /** What `server.stats()` returns. */
 export interface ServerStats extends EngineStats, ListeningCounts {
