@@ -84,9 +84,9 @@ export function on_open(connection: Connection, state: State): void {
 
 export function on_connect(connection: Connection, state: State, _parent: Connection): void {
   const at = laneOf(connection);
-  if (at < 0) connection.close(CLOSE_ABORT);
   state.lane = at + 1;
-  if (whole === 0) whole = longest(connection);
+  if (at < 0) connection.close(CLOSE_ABORT);
+  else if (whole === 0) whole = longest(connection);
 }
 
 // The host says how much it gives at a time when it is asked to.
@@ -109,9 +109,11 @@ export function on_close(connection: Connection, state: State, _reason: i32): vo
   if (at >= 0) fail(lanes[at], state.passing > 0);
   const client = state.client;
   if (client === null) return;
+  const lane = laneFor(client);
   client.gone = true;
-  laneFor(client).wake(FEW_WOKEN);
+  // First: it may be one of those whom the lane wakes, and frees.
   client.leave();
+  lane.wake(FEW_WOKEN);
 }
 
 function laneOf(connection: Connection): i32 {

@@ -67,8 +67,10 @@ Napi::Value TlsSeat::Dial(const Napi::CallbackInfo& info) {
   sessions_->Free(slot);
   std::shared_ptr<TlsOutward> outward = state_->OutwardOf(upstream);
   if (outward == nullptr) return Napi::Boolean::New(info.Env(), false);
+  // The operator's word comes before the guest's.
+  const std::string aim = outward->host().empty() ? host : outward->host();
   std::unique_ptr<TlsSession> session =
-      TlsSession::MakeOutward(std::move(outward), host, "", handle);
+      TlsSession::MakeOutward(std::move(outward), aim, "", handle);
   const bool made = session != nullptr;
   if (made) sessions_->Set(slot, std::move(session));
   return Napi::Boolean::New(info.Env(), made);

@@ -39,6 +39,8 @@ export class Client extends Session {
   user!: i32;
   /** 1 once a message with an acknowledgement may be for it. */
   reliable!: i32;
+  /** 1 once it has shared a subscription: as long as its connection stays it is given its share. */
+  shares!: i32;
   /** Subscriptions to figures of the broker. */
   listens!: i32;
   /** Subscriptions whose filters are not noted. */

@@ -202,4 +202,5 @@ export function fetched(connection: Connection, client: Client, status: i32, val
 export function forget(client: Client): void {
   for (let i = 0; i < client.held; i += 1)
     store.remove(null, 0, keyOf(client, client.heldFrom + i));
+  client.held = 0;
 }

@@ -4,6 +4,7 @@
 import { Bytes, Connection, draft, input, isTopic, publish, reply } from '../kit';
 import { Client, forgetWill, recall, remember, WILL } from './client';
 import * as codes from './codes';
+import { forget } from './deliver';
 import { gone } from './figures';
 import { compose } from './message';
 import * as found from './properties';
@@ -104,8 +105,11 @@ export function stays(connection: Connection, client: Client): boolean {
   if (client.away === 1) return true;
   const seconds = min(min(client.willDelay, client.expiry), LONGEST_S);
   if (client.level === 0 || seconds === 0 || recall(client, WILL) === null) return false;
+  // It would be given messages of those with whom it shares them.
+  if (client.shares === 1) return false;
   client.away = 1;
   gone(client);
+  forget(client);
   connection.timer(<i32>seconds * 1000);
   return true;
 }

@@ -86,6 +86,7 @@ function join(
     return codes.QUOTA;
   }
   if (qos > 0) client.reliable = 1;
+  if (share !== 0) client.shares = 1;
   if (concerns(pattern)) {
     listens = true;
     if (!known) client.listens += 1;

@@ -90,13 +90,18 @@ async function joinAll(
         now.server.setUpstreams(service.upstreams ?? {});
       }
     } catch (error) {
-      for (const { service: before, server } of changed) {
-        await server.listen(before.listen);
-        server.setUpstreams(before.upstreams ?? {});
-      }
+      for (const { service: before, server } of changed) await setBack(before, server);
       throw new WasmpollError('ERR_CONFIG', told(services, service, error), { cause: error });
     }
   }
+}
+
+// What cannot be set back, since a file is gone, keeps none of the others from it: what is told is why nothing changed.
+async function setBack(before: Service, server: Running['server']): Promise<void> {
+  await Promise.allSettled([
+    server.listen(before.listen),
+    (async () => server.setUpstreams(before.upstreams ?? {}))(),
+  ]);
 }
 
 async function renewAll(

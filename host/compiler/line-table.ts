@@ -148,6 +148,7 @@ class Program {
     input.u8();
     this.#lineBase = input.i8();
     this.#lineRange = input.u8();
+    if (this.#lineRange === 0) throw new Error('a range of no lines');
     this.#opcodeBase = input.u8();
     this.#lengths = Array.from({ length: this.#opcodeBase - 1 }, () => input.u8());
     if (version === 5) this.#readLists();
@@ -175,7 +176,9 @@ class Program {
   #readList(): { path: string; folder: number }[] {
     const input = this.#input;
     const formats = Array.from({ length: input.u8() }, () => [input.unsigned(), input.unsigned()]);
-    return Array.from({ length: input.unsigned() }, () => {
+    const count = input.unsigned();
+    if (formats.length === 0 && count > 0) throw new Error('a list of nothing');
+    return Array.from({ length: count }, () => {
       const entry = { path: '', folder: 0 };
       for (const [content, form] of formats) {
         const value = this.#read(form!);
@@ -220,7 +223,8 @@ class Program {
         // A function that the linker has left out begins nowhere.
         const first = sequence[0]?.address ?? 0;
         if (first > 0 && first < NOWHERE) {
-          rows.push(...sequence, { address: this.#address, file: null, line: 0, column: 0 });
+          for (const row of sequence) rows.push(row);
+          rows.push({ address: this.#address, file: null, line: 0, column: 0 });
         }
         sequence = [];
         [this.#address, this.#file, this.#line, this.#column] = [0, 1, 1, 0];

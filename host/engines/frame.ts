@@ -1,5 +1,6 @@
 // Frame: a message as it travels between processes: 8 bytes of the process that sends it, flags, the topic's
-// length in two bytes, little endian, with FRAME_ENDS a time in four bytes, the topic, the data. It opens nothing.
+// length in two bytes, little endian, the topic, the data. With FRAME_ENDS that length is 0, so that processes which do
+// not know of it take it for no message; a time in four bytes follows, and the length. It opens nothing.
 
 export const PROCESS_BYTES = 8;
 const FLAGS_AT = 8;
@@ -13,6 +14,8 @@ export const FRAME_GAP = 2;
 /** What is kept is over after so many milliseconds. */
 const FRAME_ENDS = 4;
 const TTL_BYTES = 4;
+/** A time and a length more. */
+const ENDS_BYTES = TTL_BYTES + 2;
 
 export function makeFrame(
   process: Uint8Array,
@@ -21,13 +24,13 @@ export function makeFrame(
   data: Uint8Array,
   ttlMs = 0,
 ): Uint8Array {
-  const head = HEAD + (ttlMs > 0 ? TTL_BYTES : 0);
+  const head = HEAD + (ttlMs > 0 ? ENDS_BYTES : 0);
   const frame = new Uint8Array(head + topic.length + data.length);
   frame.set(process);
   frame[FLAGS_AT] = flags | (ttlMs > 0 ? FRAME_ENDS : 0);
-  frame[TOPIC_LENGTH_AT] = topic.length & 0xff;
-  frame[TOPIC_LENGTH_AT + 1] = topic.length >> 8;
-  if (ttlMs > 0) new DataView(frame.buffer).setUint32(HEAD, ttlMs, true);
+  const view = new DataView(frame.buffer);
+  view.setUint16(ttlMs > 0 ? HEAD + TTL_BYTES : TOPIC_LENGTH_AT, topic.length, true);
+  if (ttlMs > 0) view.setUint32(HEAD, ttlMs, true);
   frame.set(topic, head);
   frame.set(data, head + topic.length);
   return frame;
@@ -45,16 +48,18 @@ export interface Frame {
 /** @returns parts of the same bytes, or null if this is no frame */
 export function readFrame(bytes: Uint8Array): Frame | null {
   if (bytes.length < HEAD) return null;
-  const length = bytes[TOPIC_LENGTH_AT]! | (bytes[TOPIC_LENGTH_AT + 1]! << 8);
   const flags = bytes[FLAGS_AT]!;
   const ends = (flags & FRAME_ENDS) !== 0;
-  const head = HEAD + (ends ? TTL_BYTES : 0);
+  const head = HEAD + (ends ? ENDS_BYTES : 0);
+  if (bytes.length < head) return null;
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  const length = view.getUint16(ends ? HEAD + TTL_BYTES : TOPIC_LENGTH_AT, true);
   if (head + length > bytes.length) return null;
   return {
     process: bytes.subarray(0, PROCESS_BYTES),
     flags,
     topic: bytes.subarray(head, head + length),
     data: bytes.subarray(head + length),
-    ttlMs: ends ? new DataView(bytes.buffer, bytes.byteOffset).getUint32(HEAD, true) : 0,
+    ttlMs: ends ? view.getUint32(HEAD, true) : 0,
   };
 }

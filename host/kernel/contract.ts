@@ -47,7 +47,7 @@ export interface TlsSeat {
   open(slot: number, handle: number, listener: number): boolean;
   /**
    * Begins one with the upstream to which the connection leads: the first receive says hello.
-   * @param host the certificate must be for; '' for the one that the upstream has
+   * @param host the certificate must be for, where the upstream has none of its own
    * @returns false when the upstream has no TLS, or there is no memory
    */
   dial(slot: number, handle: number, upstream: number, host: string): boolean;

@@ -79,7 +79,6 @@ export class InThread implements Engine {
         asked: () => undefined,
         seen: () => undefined,
       }) ?? null;
-    if (common.dialer !== null) common.dialer.hasRoom = (more) => this.#load + more <= this.#most;
     const epoll = native.epoll();
     try {
       this.#reactor = this.#makeReactor(module, policy, epoll);
@@ -90,6 +89,8 @@ export class InThread implements Engine {
       common.shared.close(this.#seat);
       throw error;
     }
+    // Not before: a guest may connect in `on_start`, while there is no reactor to be asked.
+    if (common.dialer !== null) common.dialer.hasRoom = (more) => this.#load + more <= this.#most;
     this.roster = this.#makeRoster(policy.maxConnections);
     // What the guest does by the clock needs no connection.
     this.#driver.schedule();

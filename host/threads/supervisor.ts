@@ -195,6 +195,9 @@ export class Supervisor implements Engine {
     }
     const { interests } = old[0]!.holdings;
     this.#seats = fresh;
+    // They may have changed while the new seats started.
+    const share = this.#common.dialer?.share;
+    if (share !== undefined) for (const seat of fresh) seat.post({ kind: 'upstreams', share });
     for (const seat of old) {
       const grace = setTimeout(() => this.#abortRetired(seat), this.#policy.graceMs);
       this.#retired.set(seat, grace);

@@ -145,11 +145,15 @@ export class TlsContexts {
       this.discard();
       throw error;
     }
-    for (const { number } of this.#upstreams) this.#modes[modeIndex(number, true)] = 0;
+    this.commit();
+    const now = new Set(upstreams.map(({ number }) => number));
+    for (const { number } of this.#upstreams) {
+      // Connections that are open end as they would have.
+      if (!now.has(number)) this.#modes[modeIndex(number, true)]! &= TLS_LENIENT;
+    }
     this.#upstreams = upstreams;
     this.#used ||= upstreams.length > 0;
     for (const { number, tls } of upstreams) this.#modes[modeIndex(number, true)] = modeOf(tls);
-    this.commit();
   }
 
   /** Begins a handshake with the server of an upstream; tls/handshake.ts. */

@@ -174,11 +174,10 @@ export class Call {
 
   // Nobody watches it yet.
   #there(fd: number): void {
-    if (this.#over) return;
-    if (!this.#connected(fd)) return;
+    if (this.#over || !this.#connected(fd)) return;
+    // There is room for output: the dialer's turn takes the first step, and bounds how long steps take.
     const watched = this.#calls.watch(fd, this);
     if (watched < 0) this.#drop(fd, this.#failureOf(watched));
-    else this.#shake(fd);
   }
 
   // @returns whether a handshake begins

@@ -76,6 +76,8 @@ export class Dialer {
     let epoll: Epoll | null = null;
     try {
       epoll = native.epoll();
+      const added = epoll.add(bell, native.constants.EPOLLIN, bell, 0);
+      if (added < 0) throw native.systemError('epoll_ctl', added);
       this.#watcher = new native.Watcher(epoll.fd, () => this.#turn());
     } catch (error) {
       epoll?.close();
@@ -84,7 +86,6 @@ export class Dialer {
     }
     this.#epoll = epoll;
     this.bell = bell;
-    epoll.add(bell, native.constants.EPOLLIN, bell, 0);
     // What keeps a server's process alive is that it listens.
     this.#watcher.unref();
   }

@@ -130,8 +130,10 @@ export class Operator implements Upstreams {
   secure(upstream: number, added: string, endpoint: Endpoint, fd: number): Handshake | null {
     const one = this.#at(upstream);
     const { tls } = one.spec;
+    // Nothing is said to whom the operator has taken away meanwhile, in clear or not.
+    if (!one.leadsTo(endpoint, added)) return CHANGED;
     if (tls === null || tls.starttls === true) return null;
-    const host = one.isGone ? null : one.hostOf(endpoint, added);
+    const host = one.hostOf(endpoint, added);
     if (host === null) return CHANGED;
     return this.#secures.dial(upstream, host, peerOf(endpoint), fd);
   }

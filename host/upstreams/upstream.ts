@@ -173,6 +173,14 @@ export class Upstream {
     return this.#targets.find(({ number }) => number === target);
   }
 
+  /** Whether it still leads there: the operator may have changed it while a connection was made. */
+  leadsTo(endpoint: Endpoint, added: string): boolean {
+    if (this.isGone) return false;
+    const { patterns } = this.spec;
+    if (patterns.length === 0) return this.#target(endpoint) !== undefined;
+    return 'port' in endpoint && match(patterns, added)?.port === endpoint.port;
+  }
+
   /** Whom the certificate must be for at the other end; null if the upstream does not lead there any more. */
   hostOf(endpoint: Endpoint, added: string): string | null {
     const { patterns, tls } = this.spec;
@@ -185,6 +193,7 @@ export class Upstream {
 
   /** What came of an attempt. */
   tried(endpoint: Endpoint, failure: DialFailure | null, why: string): void {
+    if (this.isGone) return;
     const target = this.#target(endpoint);
     // Hosts that guests add do not rest; and a shortage here says nothing of the other side.
     if (target !== undefined && failure !== 'resources') this.#told(target, failure, why);

@@ -167,7 +167,7 @@ test('at a low descriptor limit 200 clients are served or closed, and none waits
     t.log('skipped: there is no prlimit(1)');
     return t.pass();
   }
-  const server = await startCli(t, listen, { prefix: ['prlimit', '--nofile=64'] });
+  const server = await startCli(t, listen, { prefix: ['prlimit', '--nofile=80'] });
   const clients = await many(t, server, 200);
   const served = await Promise.all(clients.map(echoes));
   // The process itself has half of them, and keeps some of the others.

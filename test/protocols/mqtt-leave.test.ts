@@ -7,6 +7,23 @@ import { broker, client, figures, five, said, subscriber } from '../helpers/mqtt
 
 const taken = 'disconnect 0x8e {reason:another client has this client id now}';
 
+test('a client that has shared a subscription does not stay for its will, and takes nothing from the others', async (t) => {
+  const network = await broker();
+  const will = subscriber(network, 'to', { w: 0 });
+  const stays = client(network, 'stays', five);
+  const goes = client(network, 'goes', delayed(10, 60));
+  for (const peer of [stays, goes]) peer.send(mqtt.subscribe(1, { '$share/g/jobs': 1 }, []));
+  goes.close();
+  t.deepEqual(said(will), ['w q0: lost']);
+  said(stays, 5);
+  const from = client(network, 'from');
+  for (const job of ['1', '2', '3', '4']) from.send(mqtt.publish('jobs', job));
+  t.deepEqual(
+    said(stays, 5),
+    ['1', '2', '3', '4'].map((job) => `jobs q0: ${job}`),
+  );
+});
+
 test('a client with the same id takes over', async (t) => {
   const network = await broker();
   const will = { topic: 'w', payload: 'lost' };

@@ -33,6 +33,7 @@ class Round {
         },
       },
       tls: { seat: { processorMs: processor }, modes: new Int32Array(1) },
+      outbound: { directory: null },
       policy: { ...resolvePolicy({}), handshakesPerTurn },
     };
     this.#handshakes = new Handshakes(parts as unknown as Parts, {} as Deadlines);

@@ -1,7 +1,8 @@
 // Where connections of an upstream go next, and what is known of it.
 
 import test from 'ava';
-import type { Resolved } from '../../host/upstreams/contract.ts';
+import type { Endpoint, Resolved } from '../../host/upstreams/contract.ts';
+import { parseUpstreams } from '../../host/upstreams/spec/read.ts';
 import { operating, showEndpoint } from '../helpers/upstream-ground.ts';
 
 const shown = (resolved: Resolved): readonly string[] | string =>
@@ -29,6 +30,17 @@ test('while one target is looked up, the others are tried', async (t) => {
   t.deepEqual(shown(operator.resolve(0, '', '') as Resolved), ['192.0.2.1 2']);
   await new Promise(setImmediate);
   t.deepEqual(shown(operator.resolve(0, '', '') as Resolved), ['192.0.2.1 2', '192.0.2.2 1']);
+});
+
+test('a connection to a target that is taken away while it is made is none, in clear as well', (t) => {
+  const { operator } = operating({ db: '192.0.2.1:1', any: '*.x.org:443' });
+  const [old] = operator.resolve(0, '', '') as readonly Endpoint[];
+  t.is(operator.secure(0, '', old!, -1), null);
+  operator.setUpstreams(operator.numbered(parseUpstreams({ db: '192.0.2.2:1' }, 'test')));
+  t.is(operator.secure(0, '', old!, -1)?.step(), 'failed');
+  t.is(operator.secure(1, 'www.x.org', old!, -1)?.step(), 'failed');
+  operator.tried(0, old!, 'refused');
+  t.deepEqual(operator.stats.db!.targets, [{ address: '192.0.2.2:1', resting: false }]);
 });
 
 test('a target whose name has no address rests', async (t) => {
