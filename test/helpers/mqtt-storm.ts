@@ -55,6 +55,8 @@ class Storm {
   /** Called when a subscriber was given something. */
   onGiven = (): void => undefined;
   running = true;
+  /** Connections end because they are not needed any more. */
+  closing = false;
   lost = 0;
   acknowledged = 0;
   #clock = 0;
@@ -152,7 +154,8 @@ class Publisher {
   }
 
   get idle(): boolean {
-    return this.#open.size === 0;
+    // What is not acknowledged when the connection is lost never is.
+    return this.#open.size === 0 || this.#line!.over;
   }
 
   get count(): number {
@@ -161,6 +164,12 @@ class Publisher {
 
   close(): void {
     this.#line?.close();
+  }
+
+  /** Where it stands, for whoever reads of a fault. */
+  get state(): string {
+    const open = [...this.#open.keys()].join();
+    return `publisher ${this.#number}${this.#line?.over ? ' without a connection' : ''} waits for ${open}`;
   }
 
   #dial(): void {
@@ -174,9 +183,10 @@ class Publisher {
       level,
       (line) => this.#told(line),
       () => {
-        if (!this.#storm.running) return;
+        if (this.#storm.closing) return;
         this.#storm.lost += 1;
-        this.#dial();
+        if (this.#storm.running) this.#dial();
+        else this.#storm.changed();
       },
     );
   }
@@ -261,6 +271,7 @@ class Subscriber {
 
   /** Acknowledged messages that have not come, though it was there when they were sent. */
   get missing(): string[] {
+    if (this.#line!.over) return [];
     return this.#storm.sent.flatMap((all, publisher) =>
       all.flatMap((sent, index) =>
         sent.acknowledged && sent.at > this.#since && !this.#came[publisher]?.has(index)
@@ -272,10 +283,17 @@ class Subscriber {
 
   /** Whether the last message of each publisher has come: they come in order. */
   get done(): boolean {
+    if (this.#line!.over) return true;
     return this.#storm.sent.every((all, publisher) => {
       const last = all.findLastIndex((sent) => sent.acknowledged);
       return last < 0 || all[last]!.at < this.#since || this.#came[publisher]!.has(last);
     });
+  }
+
+  /** Where it stands, for whoever reads of a fault. */
+  get state(): string {
+    const over = this.#line?.over ? ' without a connection' : '';
+    return `subscriber ${this.#number}${over} has ${this.#last}, misses ${this.missing.slice(0, 5)}`;
   }
 
   get compared(): number {
@@ -296,9 +314,10 @@ class Subscriber {
       level,
       (line) => this.#told(line),
       () => {
-        if (!this.#storm.running) return;
+        if (this.#storm.closing) return;
         this.#storm.lost += 1;
-        this.#dial();
+        if (this.#storm.running) this.#dial();
+        else this.#storm.changed();
       },
     );
   }
@@ -381,8 +400,11 @@ export async function mqttStorm(options: MqttStormOptions): Promise<MqttStormRep
   storm.onGiven = () => {
     for (const one of publishers) one.go();
   };
-  const late = (what: string) => (so: boolean) =>
-    so || storm.fault(`it took too long until ${what}`);
+  const late = (what: string) => (so: boolean) => {
+    if (so) return;
+    const states = [...publishers, ...subscribers].map(({ state }) => state);
+    storm.fault(`it took too long until ${what}: ${states.join('; ')}`);
+  };
   const next = random(seed);
   for (let round = 0; round < rounds && storm.faults.length === 0; round += 1) {
     await storm.until(() => subscribers.every(({ ready }) => ready)).then(late('all were there'));
@@ -411,6 +433,7 @@ export async function mqttStorm(options: MqttStormOptions): Promise<MqttStormRep
   const missing = subscribers.flatMap((one) => one.missing);
   if (missing.length > 0) storm.fault(`these never came: ${missing.slice(0, 20)}`);
   const compared = subscribers.reduce((sum, one) => sum + one.compared, 0);
+  storm.closing = true;
   for (const one of [...publishers, ...subscribers]) one.close();
   await server.close();
   process.off('worker', noted);

@@ -34,7 +34,9 @@ test('when the guest hangs for any member, those before have the message, and th
       if (number === hanging) t.not(await client.closed, 'destroyed');
       else
         t.is(String(await client.readExactly(all.length)), all, `${number}, hung for ${hanging}`);
-      t.is(client.waiting, number === hanging ? 1 : 0);
+      // What it was sent in the turn in which it hangs is lost with it.
+      if (number === hanging) t.true(client.waiting <= 1);
+      else t.is(client.waiting, 0);
       client.destroy();
     }
     await until(() => server.stats().shared.members === 0);
