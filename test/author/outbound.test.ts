@@ -2,10 +2,14 @@
 // those of the code.
 
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
+import path from 'node:path';
+import { createServer as createSecure } from 'node:tls';
 import test, { type ExecutionContext } from 'ava';
 import { readServices } from '../../host/services/services-file.ts';
 import { readUpstream } from '../../host/upstreams/spec/read.ts';
+import { Certificates } from '../helpers/certificates.ts';
 import { connect } from '../helpers/client.ts';
 import { type Block, blocks, document, section, workshop } from '../helpers/documents.ts';
 import { runCli, startCli } from '../helpers/process.ts';
@@ -41,7 +45,7 @@ const argumentsOf = (command: string, upstream: number): string[] =>
 
 test('every code block of the page is tried here', (t) => {
   const languages = shown.map(({ language }) => language).sort();
-  t.deepEqual(languages, [...['js', 'js', 'sh', 'sh', 'sh', 'toml', 'ts']]);
+  t.deepEqual(languages, [...['js', 'js', 'sh', 'sh', 'sh', 'sh', 'toml', 'toml', 'ts']]);
 });
 
 test('the command of a minute serves a proxy', async (t) => {
@@ -67,6 +71,41 @@ test('the file of services is right, and the upstreams of a service are its own 
   const { services } = readServices(`${place.folder}/w.toml`);
   t.deepEqual(Object.keys(services[0]!.upstreams!), ['db', 'hooks']);
   const checked = await runCli(['check', '--config', 'w.toml'], { cwd: place.folder });
+  t.deepEqual([checked.code, checked.stderr], [0, '']);
+});
+
+test('the commands with TLS serve a proxy, and the file with TLS is right', async (t) => {
+  const certificates = new Certificates(t);
+  const { folder } = certificates;
+  const { cert, key, certFile } = certificates.make('api.internal');
+  writeFileSync(path.join(folder, 'ca.pem'), cert);
+  const server = createSecure({ cert, key }, (socket) => {
+    socket.on('error', () => undefined);
+    socket.on('data', (data) => socket.write(String(data).toUpperCase()));
+    t.teardown(() => socket.destroy());
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => server.close());
+  const { port } = server.address() as { port: number };
+  const [commands] = of('TLS', 'sh');
+  const env = { ...process.env, NODE_EXTRA_CA_CERTS: certFile } as Record<string, string>;
+  for (const command of commands!.trim().split('\n')) {
+    const [, ...words] = command.replaceAll("'", '').split(' wasmpoll ')[1]!.split(' ');
+    const own = ['--listen', ...words].map((word) =>
+      word
+        .replace('127.0.0.1:8080', '127.0.0.1:0')
+        .replace(/=(api\.example\.com|10\.0\.0\.5):443/, `=127.0.0.1:${port}`),
+    );
+    const proxy = await startCli(t, own, { cwd: folder, env });
+    const client = await connect(proxy.address, { owner: t });
+    await client.send('hello');
+    t.is(String(await client.readExactly(5)), 'HELLO', command);
+  }
+  const [file] = of('TLS', 'toml');
+  const service =
+    '[service.front]\nprotocol = "proxy"\nlisten = "127.0.0.1:0"\nconfig = "upstream=api"';
+  writeFileSync(path.join(folder, 'w.toml'), `${file}\n${service}\n`);
+  const checked = await runCli(['check', '--config', 'w.toml'], { cwd: folder });
   t.deepEqual([checked.code, checked.stderr], [0, '']);
 });
 
