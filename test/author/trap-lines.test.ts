@@ -18,9 +18,13 @@ const CASES = [
   ],
 ] as const;
 
+/** One that waits for what does not come says what did, and lets the others run. */
+const LONGEST_MS = 100_000;
+
 for (const [language, from, to, reason] of CASES) {
   test.serial(`a trap of a guest in ${language} is told with its line`, async (t) => {
     if (!hasCompiler(t, language)) return;
+    t.timeout(LONGEST_MS);
     const author = await Author.start(t, language);
     const line =
       author
@@ -28,6 +32,7 @@ for (const [language, from, to, reason] of CASES) {
         .split('\n')
         .findIndex((text) => text.includes(to)) + 1;
     const running = await author.dev(t, { args: ['--log-format', 'json'] });
+    t.teardown(() => t.passed || t.log(running.stdout, running.stderr));
     const client = await connect(running.address, { owner: t });
     await client.send('abc\n');
     await client.closed;
@@ -43,6 +48,7 @@ for (const [language, from, to, reason] of CASES) {
     `a guest in ${language} is built without what is for debuggers, with a map beside it`,
     async (t) => {
       if (!hasCompiler(t, language)) return;
+      t.timeout(LONGEST_MS);
       const author = await Author.start(t, language);
       const { code, stderr } = await author.run('build');
       t.is(code, 0, stderr);
