@@ -221,11 +221,11 @@ test('an on_tick that hangs each time is called less often, and the next one tha
   server.on('error', ({ message }) => errors.push(message));
   await until(() => server.stats().workers.restarts === 3);
   t.deepEqual(errors, ['on_tick fails each time: it is called less often']);
-  // The fourth comes two seconds after the third has failed.
   t.is(await ask(peer, 'c'), 'tick hang 1e300');
   await server.swap(protocol, { config: '' });
   await until(() => value(server, 'ticks') > 10);
-  t.is(server.stats().workers.restarts, 3);
+  // The fourth comes two seconds after the third has failed: on a slow machine before the swap.
+  t.true(server.stats().workers.restarts <= 4);
   t.is(server.stats().connections.open, 1);
   t.is(errors.length, 1);
 });
