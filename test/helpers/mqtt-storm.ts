@@ -72,6 +72,14 @@ class Storm {
     this.changed();
   }
 
+  /** A connection is over. @param again makes another one */
+  ended(again: () => void): void {
+    if (this.closing) return;
+    this.lost += 1;
+    if (this.running) again();
+    else this.changed();
+  }
+
   changed(): void {
     for (const look of this.#looks) look();
   }
@@ -182,12 +190,7 @@ class Publisher {
       hello,
       level,
       (line) => this.#told(line),
-      () => {
-        if (this.#storm.closing) return;
-        this.#storm.lost += 1;
-        if (this.#storm.running) this.#dial();
-        else this.#storm.changed();
-      },
+      () => this.#storm.ended(() => this.#dial()),
     );
   }
 
@@ -313,12 +316,7 @@ class Subscriber {
       both,
       level,
       (line) => this.#told(line),
-      () => {
-        if (this.#storm.closing) return;
-        this.#storm.lost += 1;
-        if (this.#storm.running) this.#dial();
-        else this.#storm.changed();
-      },
+      () => this.#storm.ended(() => this.#dial()),
     );
   }
 
