@@ -8,7 +8,7 @@ import { Epoll as EpollSet } from '../host/epoll/epoll.ts';
 import { type Code, type ServeOptions, serve, WasmpollError } from '../host/index.ts';
 import type { Addon } from '../host/kernel/addon.ts';
 import type { Epoll, Kernel } from '../host/kernel/contract.ts';
-import { Loopback } from '../host/kernel/loopback.ts';
+import { Loopback } from '../host/kernel/loopback/loopback.ts';
 import { loadNative, native } from '../host/kernel/native.ts';
 import { toNative } from '../host/kernel/open-addon.ts';
 import { BUFFERS, KIND_COPY, KIND_SEND, ROW } from '../host/kernel/rows.ts';

@@ -6,7 +6,7 @@ import * as Abi from '../../assembly/abi.ts';
 import type { Batch } from '../kernel/batch.ts';
 import * as Batches from '../kernel/batch.ts';
 import * as Rows from '../kernel/rows.ts';
-import { modeIndex, TLS_LATER } from '../kernel/tls-access.ts';
+import { modeIndex, TLS_LATER } from '../kernel/tls/tls-access.ts';
 import type { Connections } from '../memory/connections.ts';
 import * as Numbers from '../memory/layout.ts';
 import type { Policy } from '../policy.ts';

@@ -2,9 +2,9 @@
 // the addon a kernel.
 
 import type { Shared, SharedLimits, SharedSeat } from '../shared/contract.ts';
-import type { Tls } from './addon-tls.ts';
 import type { ConstantName } from './constant-names.ts';
 import type { Backend, Epoll, Io, Kernel, Result, TlsPlace, TlsSeat, Watcher } from './contract.ts';
+import type { Tls } from './tls/addon-tls.ts';
 
 /** An Error in Node's own form. */
 export interface SystemError extends Error {

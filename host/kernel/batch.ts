@@ -3,7 +3,7 @@
 
 import type { BufferConstructor, Io, Kernel, TlsPlace } from './contract.ts';
 import * as Rows from './rows.ts';
-import * as TlsRows from './tls-rows.ts';
+import * as TlsRows from './tls/tls-rows.ts';
 
 const {
   KIND_COPY,

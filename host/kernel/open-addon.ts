@@ -8,7 +8,7 @@ import type { Addon, Native } from './addon.ts';
 import { names } from './constant-names.ts';
 import type { TlsPlace } from './contract.ts';
 import * as rows from './rows.ts';
-import * as tlsRows from './tls-rows.ts';
+import * as tlsRows from './tls/tls-rows.ts';
 
 /**
  * Opens an addon. One that this process has opened already needs no file: the loader knows it by its path.

@@ -3,7 +3,7 @@
 
 import { WasmpollError } from '../errors.ts';
 import type { Native, PeerCounts } from '../kernel/native.ts';
-import type { TlsShare } from '../kernel/tls-access.ts';
+import type { TlsShare } from '../kernel/tls/tls-access.ts';
 import type { Policy } from '../policy.ts';
 import type { TlsContexts } from '../tls/contexts.ts';
 import type { Acceptor } from './acceptor.ts';

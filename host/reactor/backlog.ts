@@ -2,11 +2,11 @@
 // left. It sees to it that the pool never runs dry. It does not know when any of them get on.
 
 import { REASON_LIMIT, REASON_MEMORY } from '../../assembly/abi.ts';
-import * as TlsRows from '../kernel/tls-rows.ts';
+import * as TlsRows from '../kernel/tls/tls-rows.ts';
 import * as Numbers from '../memory/layout.ts';
 import * as Policies from '../policy.ts';
 import type { Parts } from './parts.ts';
-import { Sealing } from './sealing.ts';
+import { Sealing } from './tls/sealing.ts';
 
 const { BUSY, CHAIN_FIRST, COLUMNS, CONNECTING, DOOMED, FD, FLAGS, GUEST_BUFFER, HELD } = Numbers;
 const { MOVED, MOVED_SINCE, OUTPUT, OUTPUT_BYTES, OUTPUT_SINCE, STAGED_BYTES, TIMES } = Numbers;

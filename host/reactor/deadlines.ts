@@ -3,7 +3,7 @@
 
 import * as Numbers from '../memory/layout.ts';
 import { Timers } from '../memory/timers.ts';
-import type { Outgoing } from './outgoing.ts';
+import type { Outgoing } from './outbound/outgoing.ts';
 import type { Parts } from './parts.ts';
 
 const { AWAITING, BLOCKED, CHILD, CHILD_NEXT, CLOSING, COLUMNS, CONNECTING, DOOMED } = Numbers;

@@ -4,7 +4,7 @@
 import { REASON_FRAME, REASON_PEER } from '../../assembly/abi.ts';
 import * as Rows from '../kernel/rows.ts';
 import * as Numbers from '../memory/layout.ts';
-import * as Answers from './callbacks.ts';
+import * as Answers from './calls/callbacks.ts';
 import type { Parts } from './parts.ts';
 import type { Works } from './wiring.ts';
 

@@ -13,10 +13,10 @@ import type { Backlog } from './backlog.ts';
 import type { Deadlines } from './deadlines.ts';
 import type { Endings } from './endings.ts';
 import type { Flow } from './flow.ts';
-import type { Handshakes } from './handshakes.ts';
-import type { Outgoing } from './outgoing.ts';
+import type { Outgoing } from './outbound/outgoing.ts';
 import type { Output } from './output.ts';
 import type { Parts } from './parts.ts';
+import type { Handshakes } from './tls/handshakes.ts';
 
 const { BUSY, CLOSING, COLUMNS, CONNECTING, DOOMED, ENDED, FD, FIN_DUE, FIN_SENT, FLAGS } = Numbers;
 const { HANDLE, HANDSHAKING, HELD, LAST_PROGRESS, LINGERING, LINGER_UNTIL, LISTENER } = Numbers;

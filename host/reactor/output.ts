@@ -4,12 +4,12 @@
 import { REASON_ERROR } from '../../assembly/abi.ts';
 import * as Batches from '../kernel/batch.ts';
 import * as Rows from '../kernel/rows.ts';
-import * as TlsRows from '../kernel/tls-rows.ts';
+import * as TlsRows from '../kernel/tls/tls-rows.ts';
 import * as Numbers from '../memory/layout.ts';
 import type { Outbox } from '../memory/outbox.ts';
 import type { Backlog } from './backlog.ts';
 import type { Parts } from './parts.ts';
-import { Sealing } from './sealing.ts';
+import { Sealing } from './tls/sealing.ts';
 
 const { BUSY, COLUMNS, DOOMED, FD, FIN_SENT, FLAGS, LAST_PROGRESS, MANY_BYTES } = Numbers;
 const { OUTPUT, OUTPUT_BYTES, SEGMENT_BUFFER, SENT, SLOTS, STAGED_BYTES, TIMES } = Numbers;

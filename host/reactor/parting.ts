@@ -2,10 +2,10 @@
 // free. It does not know why it is over.
 
 import * as Numbers from '../memory/layout.ts';
-import type { Callbacks } from './callbacks.ts';
+import type { Callbacks } from './calls/callbacks.ts';
 import type { Flow } from './flow.ts';
+import type { Ties } from './outbound/ties.ts';
 import type { Parts } from './parts.ts';
-import type { Ties } from './ties.ts';
 
 const { COLUMNS, FD } = Numbers;
 

@@ -17,7 +17,7 @@ import { type Buffers, Segment } from '../memory/segment.ts';
 import { PAGE_BYTES } from '../policy.ts';
 import type { SharedSeat } from '../shared/contract.ts';
 import type { UpstreamAccess } from '../upstreams/contract.ts';
-import { type ArrivalMaterials, type Arrivals, makeArrivals } from './arrivals.ts';
+import { type ArrivalMaterials, type Arrivals, makeArrivals } from './entry/arrivals.ts';
 import type { Observer } from './observer.ts';
 
 export interface Parts extends Ground, Arrivals {

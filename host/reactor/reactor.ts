@@ -9,10 +9,10 @@ import { type Layout, type StateBlocks, statesAfter } from '../memory/state-bloc
 import { makeControl } from '../memory/timed-control.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
 import { type LiveSettings, PAGE_BYTES } from '../policy.ts';
-import { Door } from './door.ts';
+import { Rehearsal } from './calls/rehearsal.ts';
+import { Door } from './entry/door.ts';
 import { type Materials, makeParts, type Parts } from './parts.ts';
 import { Recovery, type Remains } from './recovery.ts';
-import { Rehearsal } from './rehearsal.ts';
 import { Turn } from './turn.ts';
 import { type Works, wire } from './wiring.ts';
 

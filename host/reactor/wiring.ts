@@ -2,26 +2,26 @@
 // and not what at.
 
 import { Outbox } from '../memory/outbox.ts';
-import { Apply } from './apply.ts';
 import { Backlog } from './backlog.ts';
-import { Callbacks } from './callbacks.ts';
+import { Apply } from './calls/apply.ts';
+import { Callbacks } from './calls/callbacks.ts';
+import { Delivery } from './calls/delivery.ts';
+import type { Started } from './calls/replacement.ts';
 import { Deadlines } from './deadlines.ts';
-import { Delivery } from './delivery.ts';
-import { Dialing } from './dialing.ts';
 import { Endings } from './endings.ts';
+import { Preface } from './entry/preface.ts';
 import { Flow } from './flow.ts';
-import { Handshakes } from './handshakes.ts';
 import { Input } from './input.ts';
 import { Lifecycle } from './lifecycle.ts';
-import { Outgoing } from './outgoing.ts';
+import { Dialing } from './outbound/dialing.ts';
+import { Outgoing } from './outbound/outgoing.ts';
+import { Splicing } from './outbound/splicing.ts';
+import { Ties } from './outbound/ties.ts';
 import { Output } from './output.ts';
 import { Parting } from './parting.ts';
 import type { Parts } from './parts.ts';
-import { Preface } from './preface.ts';
-import type { Started } from './replacement.ts';
-import { Secure } from './secure.ts';
-import { Splicing } from './splicing.ts';
-import { Ties } from './ties.ts';
+import { Handshakes } from './tls/handshakes.ts';
+import { Secure } from './tls/secure.ts';
 
 /** What a turn and the reactor's commands call. */
 export interface Works {

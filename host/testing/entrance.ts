@@ -1,6 +1,6 @@
 // Entrance: how peers come into a harness. It knows what they come with, and nothing of what follows.
 
-import type { Loopback } from '../kernel/loopback.ts';
+import type { Loopback } from '../kernel/loopback/loopback.ts';
 import { Listeners } from './listeners.ts';
 import { type ConnectOptions, LISTENER } from './options.ts';
 import { Peer } from './peer.ts';

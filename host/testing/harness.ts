@@ -3,7 +3,7 @@
 
 import { REASON_SHUTDOWN } from '../../assembly/abi.ts';
 import type { RecordedCall } from '../guest/recorded-call.ts';
-import { Loopback } from '../kernel/loopback.ts';
+import { Loopback } from '../kernel/loopback/loopback.ts';
 import { loadModule, type ModuleSource } from '../module/protocol-module.ts';
 import type { Policy } from '../policy.ts';
 import { RateLimit } from '../rate-limit.ts';
@@ -33,9 +33,9 @@ export type { Policy } from '../policy.ts';
 export type { Failure } from '../reactor/observer.ts';
 export type { Inspection } from './inspection.ts';
 export type { ConnectOptions, HarnessOptions, HarnessStats, LogLine } from './options.ts';
+export { type HeldMessage, TestBus } from './outside/test-bus.ts';
+export { type HeldRequest, TestStore } from './outside/test-store.ts';
 export { Peer } from './peer.ts';
-export { type HeldMessage, TestBus } from './test-bus.ts';
-export { type HeldRequest, TestStore } from './test-store.ts';
 
 /**
  * Loads a module and starts it on a simulated network with a virtual clock that stands at 1 ms.

@@ -1,7 +1,7 @@
 // Listeners: the ways into a harness, one for each combination that a test asks for. It knows no connection.
 
 import type { BufferConstructor } from '../kernel/contract.ts';
-import { TLS_AT_ONCE, TLS_LATER, TLS_MODES } from '../kernel/tls-access.ts';
+import { TLS_AT_ONCE, TLS_LATER, TLS_MODES } from '../kernel/tls/tls-access.ts';
 import { ListenerTable } from '../listen/peer/listener-table.ts';
 import { type ConnectOptions, LISTENER } from './options.ts';
 

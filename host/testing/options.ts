@@ -6,10 +6,10 @@ import type { BufferConstructor } from '../kernel/contract.ts';
 import type { Snapshot } from '../memory/counts/stats.ts';
 import { type Policy, resolvePolicy } from '../policy.ts';
 import type { SharedCounts } from '../shared/counts.ts';
-import type { Engines, EnginesStats } from './outside.ts';
+import type { Engines, EnginesStats } from './outside/outside.ts';
+import { TestBus } from './outside/test-bus.ts';
+import { TestStore } from './outside/test-store.ts';
 import { seeded } from './seeded.ts';
-import { TestBus } from './test-bus.ts';
-import { TestStore } from './test-store.ts';
 import type { UpstreamsOptions } from './upstreams.ts';
 
 export { configBytes } from '../config.ts';

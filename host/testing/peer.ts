@@ -1,7 +1,7 @@
 // Peer: the other end of a connection, as a test holds it. It knows what a socket does, and not who serves
 // at the end that the harness has.
 
-import { NO_ROOM, type Socket } from '../kernel/loopback-socket.ts';
+import { NO_ROOM, type Socket } from '../kernel/loopback/loopback-socket.ts';
 
 /** The other end of a connection. */
 export class Peer {

@@ -8,14 +8,14 @@ import { Member } from '../shared/member/member.ts';
 import type { Store } from '../shared/member/requests.ts';
 import { OWN_SEAT } from '../shared/seats.ts';
 import { Twin } from '../shared/twin.ts';
-import { type Engines, type EnginesStats, Outside } from './outside.ts';
-import { VirtualTimers } from './timers.ts';
+import { type Engines, type EnginesStats, Outside } from './outside/outside.ts';
+import { VirtualTimers } from './outside/timers.ts';
 
 const GUESTS_SEAT = OWN_SEAT + 1;
 // Stands for an eventfd: `wake` is called in its place.
 const RUNG = 0;
 
-export type { EnginesStats } from './outside.ts';
+export type { EnginesStats } from './outside/outside.ts';
 
 export interface ProgramObserver {
   /** Something waits for the guest's seat. */

@@ -1,7 +1,7 @@
 // Upstream: one to which the guest of a harness connects, as a test plays it. It knows what is asked of it, and not by
 // whom.
 
-import type { Socket } from '../kernel/loopback-socket.ts';
+import type { Socket } from '../kernel/loopback/loopback-socket.ts';
 import { Peer } from './peer.ts';
 
 /** Of a connection's receive buffer, and of the server's. */

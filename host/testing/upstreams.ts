@@ -3,8 +3,8 @@
 
 import { WasmpollError } from '../errors.ts';
 import type { BufferConstructor } from '../kernel/contract.ts';
-import type { Loopback } from '../kernel/loopback.ts';
-import { modeIndex, TLS_LATER } from '../kernel/tls-access.ts';
+import type { Loopback } from '../kernel/loopback/loopback.ts';
+import { modeIndex, TLS_LATER } from '../kernel/tls/tls-access.ts';
 import type { DialRequest, UpstreamAccess, UpstreamShare } from '../upstreams/contract.ts';
 import { UNBOUNDED, UpstreamCounts } from '../upstreams/counts.ts';
 import { type Pattern, readPattern } from '../upstreams/pattern.ts';

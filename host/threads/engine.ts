@@ -2,7 +2,7 @@
 // (supervisor.ts). It does nothing by itself.
 
 import type { Native } from '../kernel/native.ts';
-import type { TlsShare } from '../kernel/tls-access.ts';
+import type { TlsShare } from '../kernel/tls/tls-access.ts';
 import type { ListenerTable } from '../listen/peer/listener-table.ts';
 import type { Refused } from '../listen/peer/refusals.ts';
 import type { ConnectionRows } from '../memory/connection-rows.ts';

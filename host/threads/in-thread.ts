@@ -8,7 +8,7 @@ import { Recorder } from '../guest/recording/recorder.ts';
 import { drainEventFd, makeEventFd } from '../kernel/event-fd.ts';
 import { monotonicMs } from '../kernel/monotonic.ts';
 import type { Native, NativeEpoll } from '../kernel/native.ts';
-import { tlsAccess } from '../kernel/tls-access.ts';
+import { tlsAccess } from '../kernel/tls/tls-access.ts';
 import { ConnectionRows } from '../memory/connection-rows.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
 

@@ -1,7 +1,7 @@
 // Messages between the owner of a thread and the thread: types only. Both sides import this file, so that
 // neither has to import the other.
 
-import type { TlsShare } from '../kernel/tls-access.ts';
+import type { TlsShare } from '../kernel/tls/tls-access.ts';
 import type { Refused } from '../listen/peer/refusals.ts';
 import type { Layout, StateBlocks } from '../memory/state-blocks.ts';
 import type { GuestModule } from '../module/protocol-module.ts';

@@ -9,7 +9,7 @@ import { Recorder } from '../guest/recording/recorder.ts';
 import { drainEventFd, ringEventFd } from '../kernel/event-fd.ts';
 import { monotonicMs } from '../kernel/monotonic.ts';
 import type { Native } from '../kernel/native.ts';
-import { tlsAccess } from '../kernel/tls-access.ts';
+import { tlsAccess } from '../kernel/tls/tls-access.ts';
 import { type ControlWords, makeControl } from '../memory/timed-control.ts';
 import { Reactor } from '../reactor/reactor.ts';
 import type { UpstreamAccess } from '../upstreams/contract.ts';

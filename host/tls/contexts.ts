@@ -2,8 +2,8 @@
 // memory, where all threads find it. All of it is replaced at once or not at all. It knows no connection.
 
 import { WasmpollError } from '../errors.ts';
-import type { Tls, TlsFault } from '../kernel/addon-tls.ts';
 import type { Native } from '../kernel/native.ts';
+import type { Tls, TlsFault } from '../kernel/tls/addon-tls.ts';
 import {
   modeIndex,
   TLS_AT_ONCE,
@@ -11,7 +11,7 @@ import {
   TLS_LENIENT,
   TLS_MODES,
   type TlsShare,
-} from '../kernel/tls-access.ts';
+} from '../kernel/tls/tls-access.ts';
 import type { Policy } from '../policy.ts';
 import { type TlsCounts, tlsCounts } from './counts.ts';
 import { Handshake } from './handshake.ts';

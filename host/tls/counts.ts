@@ -1,6 +1,6 @@
 // TLS counts: what the sessions of a server have counted, by name.
 
-import type { Tls } from '../kernel/addon-tls.ts';
+import type { Tls } from '../kernel/tls/addon-tls.ts';
 import {
   TLS_BYTES_IN,
   TLS_BYTES_OUT,
@@ -10,7 +10,7 @@ import {
   TLS_HANDSHAKES,
   TLS_RESUMPTIONS,
   TLS_TRUNCATIONS,
-} from '../kernel/tls-rows.ts';
+} from '../kernel/tls/tls-rows.ts';
 
 /** Why sessions have failed, in the order of their numbers. */
 const CAUSES = [

@@ -1,8 +1,13 @@
 // Handshake: one with the server of an upstream, over a descriptor that is connected. It is taken step by step by whoever
 // waits for the descriptor; it does not know who that is.
 
-import type { Tls } from '../kernel/addon-tls.ts';
-import { TLS_DIAL_DONE, TLS_DIAL_WRITES, TLS_FAILED, TLS_TRUNCATED } from '../kernel/tls-rows.ts';
+import type { Tls } from '../kernel/tls/addon-tls.ts';
+import {
+  TLS_DIAL_DONE,
+  TLS_DIAL_WRITES,
+  TLS_FAILED,
+  TLS_TRUNCATED,
+} from '../kernel/tls/tls-rows.ts';
 
 /** What it waits for: `reads` for input, `writes` for room; or how it has ended. */
 export type HandshakeState = 'reads' | 'writes' | 'done' | 'failed';

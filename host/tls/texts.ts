@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { messageOf, WasmpollError } from '../errors.ts';
-import type { TlsOutwardTexts, TlsPair, TlsTexts } from '../kernel/addon-tls.ts';
+import type { TlsOutwardTexts, TlsPair, TlsTexts } from '../kernel/tls/addon-tls.ts';
 import { authoritiesOfNode } from './authorities.ts';
 import { CLIENTS, type TlsOptions, type TlsPairOptions } from './options.ts';
 import type { UpstreamTls, UpstreamTlsOptions } from './outward.ts';

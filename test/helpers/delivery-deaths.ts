@@ -2,8 +2,8 @@
 // are the twin's, and outlive it. Same script, same messages, whatever step is chosen.
 
 import type { Epoll, Io, Kernel } from '../../host/kernel/contract.ts';
-import type { Loopback } from '../../host/kernel/loopback.ts';
-import type { Socket } from '../../host/kernel/loopback-socket.ts';
+import type { Loopback } from '../../host/kernel/loopback/loopback.ts';
+import type { Socket } from '../../host/kernel/loopback/loopback-socket.ts';
 import { ListenerTable } from '../../host/listen/peer/listener-table.ts';
 import type { ControlWords } from '../../host/memory/control-words.ts';
 import type * as Columns from '../../host/memory/layout.ts';

@@ -2,9 +2,9 @@
 // hold of those that come after it. Same script, same bytes, whatever step is chosen.
 
 import type { Epoll, Io, Kernel, TlsSeat } from '../../host/kernel/contract.ts';
-import type { Loopback } from '../../host/kernel/loopback.ts';
-import type { Socket } from '../../host/kernel/loopback-socket.ts';
-import { TLS_AT_ONCE, TLS_LATER } from '../../host/kernel/tls-access.ts';
+import type { Loopback } from '../../host/kernel/loopback/loopback.ts';
+import type { Socket } from '../../host/kernel/loopback/loopback-socket.ts';
+import { TLS_AT_ONCE, TLS_LATER } from '../../host/kernel/tls/tls-access.ts';
 import type { ListenerTable } from '../../host/listen/peer/listener-table.ts';
 import type { ControlWords } from '../../host/memory/control-words.ts';
 import type * as Columns from '../../host/memory/layout.ts';

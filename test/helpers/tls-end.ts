@@ -5,10 +5,10 @@ import { Duplex } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import type { ExecutionContext } from 'ava';
-import type { Tls, TlsTexts } from '../../host/kernel/addon-tls.ts';
 import { native } from '../../host/kernel/native.ts';
 import * as kernel from '../../host/kernel/rows.ts';
-import * as rowsOfTls from '../../host/kernel/tls-rows.ts';
+import type { Tls, TlsTexts } from '../../host/kernel/tls/addon-tls.ts';
+import * as rowsOfTls from '../../host/kernel/tls/tls-rows.ts';
 import type { Certified } from './certificates.ts';
 import { fill, owned, type Row, socketpair, UNTOUCHED } from './native.ts';
 

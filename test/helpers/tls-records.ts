@@ -3,7 +3,7 @@
 
 import { createCipheriv, createHmac } from 'node:crypto';
 import type { ExecutionContext } from 'ava';
-import type { Tls } from '../../host/kernel/addon-tls.ts';
+import type { Tls } from '../../host/kernel/tls/addon-tls.ts';
 import { ClientEnd, exchange, ServerEnd } from './tls-end.ts';
 
 export const CHANGE_CIPHER = 20;

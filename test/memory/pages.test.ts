@@ -4,7 +4,7 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { Batch } from '../../host/kernel/batch.ts';
-import { Loopback } from '../../host/kernel/loopback.ts';
+import { Loopback } from '../../host/kernel/loopback/loopback.ts';
 import {
   CHAIN_BYTES,
   COLUMNS,

@@ -1,8 +1,8 @@
 // The budget of a turn: however slow callbacks are, the others of the thread are served within it.
 
 import test, { type ExecutionContext } from 'ava';
-import { Loopback } from '../../host/kernel/loopback.ts';
-import type { Socket } from '../../host/kernel/loopback-socket.ts';
+import { Loopback } from '../../host/kernel/loopback/loopback.ts';
+import type { Socket } from '../../host/kernel/loopback/loopback-socket.ts';
 import { ControlWords } from '../../host/memory/control-words.ts';
 import { loadModule } from '../../host/module/protocol-module.ts';
 import { resolvePolicy } from '../../host/policy.ts';

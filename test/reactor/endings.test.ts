@@ -2,7 +2,7 @@
 
 import test, { type ExecutionContext } from 'ava';
 import { REASON_ERROR, REASON_FRAME_TIMEOUT, REASON_PEER } from '../../assembly/abi.ts';
-import { Loopback } from '../../host/kernel/loopback.ts';
+import { Loopback } from '../../host/kernel/loopback/loopback.ts';
 import { ConnectionRows } from '../../host/memory/connection-rows.ts';
 import { ControlWords, IN_START_UP } from '../../host/memory/control-words.ts';
 import { BUSY, RECEIVED, SENT } from '../../host/memory/layout.ts';

@@ -13,7 +13,7 @@ import {
   STATUS_UNAVAILABLE,
   STATUS_UNKNOWN,
 } from '../../assembly/abi.ts';
-import { Loopback } from '../../host/kernel/loopback.ts';
+import { Loopback } from '../../host/kernel/loopback/loopback.ts';
 import { loadModule } from '../../host/module/protocol-module.ts';
 import { resolvePolicy } from '../../host/policy.ts';
 import { Reactor } from '../../host/reactor/reactor.ts';

@@ -2,8 +2,8 @@
 
 import { readFile } from 'node:fs/promises';
 import test from 'ava';
-import { Loopback } from '../../host/kernel/loopback.ts';
-import type { Socket } from '../../host/kernel/loopback-socket.ts';
+import { Loopback } from '../../host/kernel/loopback/loopback.ts';
+import type { Socket } from '../../host/kernel/loopback/loopback-socket.ts';
 import { loadModule } from '../../host/module/protocol-module.ts';
 import { resolvePolicy } from '../../host/policy.ts';
 import { Reactor } from '../../host/reactor/reactor.ts';

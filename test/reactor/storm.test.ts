@@ -2,7 +2,7 @@
 // They get it back before anybody new is let in.
 
 import test from 'ava';
-import { Loopback } from '../../host/kernel/loopback.ts';
+import { Loopback } from '../../host/kernel/loopback/loopback.ts';
 import { loadModule } from '../../host/module/protocol-module.ts';
 import { resolvePolicy } from '../../host/policy.ts';
 import { Reactor } from '../../host/reactor/reactor.ts';

@@ -3,7 +3,7 @@
 
 import test, { type ExecutionContext } from 'ava';
 import { native } from '../../host/kernel/native.ts';
-import * as numbers from '../../host/kernel/tls-rows.ts';
+import * as numbers from '../../host/kernel/tls/tls-rows.ts';
 import { Certificates } from '../helpers/certificates.ts';
 import {
   apart,

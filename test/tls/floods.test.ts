@@ -2,7 +2,7 @@
 // together or one by one; and whoever sends data between them has no work done that data would not cost.
 
 import test, { type ExecutionContext } from 'ava';
-import * as numbers from '../../host/kernel/tls-rows.ts';
+import * as numbers from '../../host/kernel/tls/tls-rows.ts';
 import { Certificates } from '../helpers/certificates.ts';
 import { textsOf, tlsOf } from '../helpers/tls-end.ts';
 import {

@@ -3,7 +3,7 @@
 import test from 'ava';
 import { native } from '../../host/kernel/native.ts';
 import * as kernel from '../../host/kernel/rows.ts';
-import * as numbers from '../../host/kernel/tls-rows.ts';
+import * as numbers from '../../host/kernel/tls/tls-rows.ts';
 import { Certificates } from '../helpers/certificates.ts';
 import {
   ClientEnd,

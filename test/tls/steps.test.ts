@@ -4,8 +4,8 @@ import test from 'ava';
 import * as numbers from '../../host/memory/layout.ts';
 import { resolvePolicy } from '../../host/policy.ts';
 import type { Deadlines } from '../../host/reactor/deadlines.ts';
-import { Handshakes } from '../../host/reactor/handshakes.ts';
 import type { Parts } from '../../host/reactor/parts.ts';
+import { Handshakes } from '../../host/reactor/tls/handshakes.ts';
 
 const { COLUMNS, FLAGS, HANDSHAKING, OPEN, TIMES } = numbers;
 const WAITING = 100;

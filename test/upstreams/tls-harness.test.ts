@@ -8,7 +8,7 @@ import {
   STATUS_DENIED,
   STATUS_STATE,
 } from '../../assembly/abi.ts';
-import { LoopbackSeat } from '../../host/kernel/loopback-tls.ts';
+import { LoopbackSeat } from '../../host/kernel/loopback/loopback-tls.ts';
 import { type Harness, type HarnessOptions, harness } from '../../host/testing/harness.ts';
 import { pattern } from '../helpers/bytes.ts';
 import { bundledModule, compiledGuest } from '../helpers/guests.ts';

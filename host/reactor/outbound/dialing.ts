@@ -1,12 +1,12 @@
 // Dialing: what happens when it is known what became of a connection that was asked for: it has a descriptor from here
 // on, or it is over. It does not know how one is made.
 
-import { REASON_CONNECT } from '../../assembly/abi.ts';
-import { ON_CONNECT } from '../memory/control-words.ts';
-import * as Numbers from '../memory/layout.ts';
-import type { Parts } from './parts.ts';
-import { Sealing } from './sealing.ts';
-import type { Works } from './wiring.ts';
+import { REASON_CONNECT } from '../../../assembly/abi.ts';
+import { ON_CONNECT } from '../../memory/control-words.ts';
+import * as Numbers from '../../memory/layout.ts';
+import type { Parts } from '../parts.ts';
+import { Sealing } from '../tls/sealing.ts';
+import type { Works } from '../wiring.ts';
 
 const { BUSY, CLOSING, COLUMNS, CONNECTING, DOOMED, FD, FIN_DUE, FLAGS, GONE } = Numbers;
 const { HANDLE, LAST_PROGRESS, OPEN, OUTPUT_BYTES, OUTPUT_SINCE, OVER, TIMES, TLS } = Numbers;

@@ -5,13 +5,13 @@
 // A row is busy before the position moves on, and until its callback has returned: wherever a thread ends, an
 // entry was delivered, or is left to the successor, or costs its own connection and no other.
 
-import * as Numbers from '../memory/layout.ts';
-import { Outbox } from '../memory/outbox.ts';
-import * as Records from '../shared/records.ts';
+import * as Numbers from '../../memory/layout.ts';
+import { Outbox } from '../../memory/outbox.ts';
+import * as Records from '../../shared/records.ts';
+import type { Deadlines } from '../deadlines.ts';
+import type { Flow } from '../flow.ts';
+import type { Parts } from '../parts.ts';
 import type { Callbacks } from './callbacks.ts';
-import type { Deadlines } from './deadlines.ts';
-import type { Flow } from './flow.ts';
-import type { Parts } from './parts.ts';
 import { SharedCallbacks } from './shared-callbacks.ts';
 
 const { BLOCKED, BUSY, COLUMNS, FLAGS, GONE, MISSED, OUTPUT_BYTES, REQUESTS } = Numbers;

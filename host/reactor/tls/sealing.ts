@@ -1,12 +1,12 @@
 // Sealing: plaintext that cannot be sent at once joins the backlog of a TLS connection as ciphertext, and what waits in
 // it already becomes that. It does not know why it has to wait.
 
-import { REASON_TLS } from '../../assembly/abi.ts';
-import { ROW, ROW_LENGTH, ROW_OFFSET } from '../kernel/rows.ts';
-import { TLS_SEAL_BYTES, TLS_WIRE_BUFFER } from '../kernel/tls-rows.ts';
-import * as Numbers from '../memory/layout.ts';
-import type { Backlog } from './backlog.ts';
-import type { Parts } from './parts.ts';
+import { REASON_TLS } from '../../../assembly/abi.ts';
+import { ROW, ROW_LENGTH, ROW_OFFSET } from '../../kernel/rows.ts';
+import { TLS_SEAL_BYTES, TLS_WIRE_BUFFER } from '../../kernel/tls/tls-rows.ts';
+import * as Numbers from '../../memory/layout.ts';
+import type { Backlog } from '../backlog.ts';
+import type { Parts } from '../parts.ts';
 
 const { COLUMNS, DOOMED, FD, FLAGS, OUTPUT, OUTPUT_BYTES, OVER, SEGMENT_BUFFER } = Numbers;
 

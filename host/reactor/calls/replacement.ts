@@ -2,11 +2,11 @@
 // failure, one of another module in a swap, or one that goes on where another thread has ended.
 // It does not know how a guest is entered, nor when one has failed.
 
-import { REASON_TRAP } from '../../assembly/abi.ts';
-import { WasmpollError } from '../errors.ts';
-import { type Guest, startGuest } from '../guest/start.ts';
-import { checkTakeover } from '../guest/takeover.ts';
-import { IN_ON_START, MIGRATE, ON_RESTORE, ON_START } from '../memory/control-words.ts';
+import { REASON_TRAP } from '../../../assembly/abi.ts';
+import { WasmpollError } from '../../errors.ts';
+import { type Guest, startGuest } from '../../guest/start.ts';
+import { checkTakeover } from '../../guest/takeover.ts';
+import { IN_ON_START, MIGRATE, ON_RESTORE, ON_START } from '../../memory/control-words.ts';
 import {
   BEFORE_BUFFER,
   BUSY,
@@ -16,11 +16,11 @@ import {
   GUEST_BUFFER,
   KNOWN,
   LAYOUT,
-} from '../memory/layout.ts';
-import { type Layout, type StateBlocks, States } from '../memory/state-blocks.ts';
-import type { GuestModule } from '../module/protocol-module.ts';
-import type { Output } from './output.ts';
-import type { Parts } from './parts.ts';
+} from '../../memory/layout.ts';
+import { type Layout, type StateBlocks, States } from '../../memory/state-blocks.ts';
+import type { GuestModule } from '../../module/protocol-module.ts';
+import type { Output } from '../output.ts';
+import type { Parts } from '../parts.ts';
 
 // How long the host waits before it tries to start a guest again that did not come up.
 const RETRY_MS = 1000;

@@ -1,11 +1,11 @@
 // Ties: which connections belong together. Those that are linked end together; those that are spliced need no guest. It
 // knows who is tied to whom, and neither bytes nor descriptors.
 
-import { REASON_GUEST } from '../../assembly/abi.ts';
-import * as Numbers from '../memory/layout.ts';
-import type { Lifecycle } from './lifecycle.ts';
+import { REASON_GUEST } from '../../../assembly/abi.ts';
+import * as Numbers from '../../memory/layout.ts';
+import type { Lifecycle } from '../lifecycle.ts';
+import type { Parts } from '../parts.ts';
 import type { Outgoing } from './outgoing.ts';
-import type { Parts } from './parts.ts';
 import type { Splicing } from './splicing.ts';
 
 const { CHILD, CHILD_NEXT, CHILD_PREVIOUS, COLUMNS, FLAGS, HANDLE, LINKED, OPEN } = Numbers;

@@ -1,14 +1,14 @@
 // Secure: the way in for connections of TLS: their handshakes, what comes out of their sessions, and how each
 // of these ends. What the guest makes of it, and how bytes leave, is the same as for every other connection.
 
-import { REASON_SHUTDOWN, REASON_TLS } from '../../assembly/abi.ts';
-import * as Rows from '../kernel/rows.ts';
-import { modeIndex, TLS_LENIENT } from '../kernel/tls-access.ts';
-import * as TlsRows from '../kernel/tls-rows.ts';
-import * as Numbers from '../memory/layout.ts';
-import type { Input } from './input.ts';
-import type { Parts } from './parts.ts';
-import type { Works } from './wiring.ts';
+import { REASON_SHUTDOWN, REASON_TLS } from '../../../assembly/abi.ts';
+import * as Rows from '../../kernel/rows.ts';
+import { modeIndex, TLS_LENIENT } from '../../kernel/tls/tls-access.ts';
+import * as TlsRows from '../../kernel/tls/tls-rows.ts';
+import * as Numbers from '../../memory/layout.ts';
+import type { Input } from '../input.ts';
+import type { Parts } from '../parts.ts';
+import type { Works } from '../wiring.ts';
 
 const {
   CLOSING,

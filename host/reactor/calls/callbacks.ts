@@ -2,15 +2,15 @@
 // when it returns, or not at all; a guest that fails in one is replaced by a fresh instance.
 // It does not know when a callback is due.
 
-import { REASON_TRAP } from '../../assembly/abi.ts';
-import type { Guest } from '../guest/guest.ts';
-import * as Words from '../memory/control-words.ts';
-import * as Numbers from '../memory/layout.ts';
-import type { Segment } from '../memory/segment.ts';
+import { REASON_TRAP } from '../../../assembly/abi.ts';
+import type { Guest } from '../../guest/guest.ts';
+import * as Words from '../../memory/control-words.ts';
+import * as Numbers from '../../memory/layout.ts';
+import type { Segment } from '../../memory/segment.ts';
+import type { Endings } from '../endings.ts';
+import type { Output } from '../output.ts';
+import type { Parts } from '../parts.ts';
 import type { Apply } from './apply.ts';
-import type { Endings } from './endings.ts';
-import type { Output } from './output.ts';
-import type { Parts } from './parts.ts';
 import { type Entrance, Replacement, type Started } from './replacement.ts';
 
 const { BEFORE_BUFFER, COLUMNS, FLAGS, GUEST_BUFFER, HANDLE } = Numbers;

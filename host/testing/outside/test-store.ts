@@ -1,14 +1,14 @@
 // Test store: keys outside of the harness, as an engine has them, and what can happen on the way there and back.
 // It knows no guest, and not in which order a connection is answered.
 
-import { STATUS_UNAVAILABLE, STATUS_UNKNOWN } from '../../assembly/abi.ts';
-import { type Answered, NO_BYTES, type Performer } from '../engines/contract.ts';
-import { InFlight } from '../engines/in-flight.ts';
-import { VERSION_BYTES } from '../policy.ts';
-import { recordBytes, type SharedRecord, writeRecord } from '../shared/member/drafts.ts';
-import { readRecord } from '../shared/record.ts';
-import { OP_ADD, OP_DELETE, OP_GET, OP_PUT } from '../shared/records.ts';
-import { type Answer, Store } from '../shared/store.ts';
+import { STATUS_UNAVAILABLE, STATUS_UNKNOWN } from '../../../assembly/abi.ts';
+import { type Answered, NO_BYTES, type Performer } from '../../engines/contract.ts';
+import { InFlight } from '../../engines/in-flight.ts';
+import { VERSION_BYTES } from '../../policy.ts';
+import { recordBytes, type SharedRecord, writeRecord } from '../../shared/member/drafts.ts';
+import { readRecord } from '../../shared/record.ts';
+import { OP_ADD, OP_DELETE, OP_GET, OP_PUT } from '../../shared/records.ts';
+import { type Answer, Store } from '../../shared/store.ts';
 import { type Ground, Link, linksOf, settleAll } from './links.ts';
 
 /** A request that waits. */

@@ -1,9 +1,8 @@
 // Loopback TLS: what rows of TLS do in memory, where ciphertext is plaintext. A handshake is one flag of a
 // socket, and so is the announcement of an end.
 
-import type { TlsSeat } from './contract.ts';
-import { constants, type Socket } from './loopback-socket.ts';
-import { KIND_TLS_END, KIND_TLS_RECV, KIND_TLS_SEAL } from './rows.ts';
+import type { TlsSeat } from '../contract.ts';
+import { KIND_TLS_END, KIND_TLS_RECV, KIND_TLS_SEAL } from '../rows.ts';
 import {
   TLS_FAILED,
   TLS_MORE,
@@ -11,7 +10,8 @@ import {
   TLS_READY,
   TLS_SEAL_BYTES,
   TLS_TRUNCATED,
-} from './tls-rows.ts';
+} from '../tls/tls-rows.ts';
+import { constants, type Socket } from './loopback-socket.ts';
 
 /** What a row of TLS answers. */
 export interface TlsAnswer {

@@ -1,9 +1,9 @@
 // Test bus: what carries messages between harnesses, as a bus does between processes, and what can happen to them
 // on the way. It knows no guest, and no message: frames are of engines/frame.ts.
 
-import { type BusEngine, type BusEvents, FRAME_OVERHEAD } from '../engines/contract.ts';
-import { FRAME_GAP, readFrame } from '../engines/frame.ts';
-import { topicText } from '../shared/member/topic-text.ts';
+import { type BusEngine, type BusEvents, FRAME_OVERHEAD } from '../../engines/contract.ts';
+import { FRAME_GAP, readFrame } from '../../engines/frame.ts';
+import { topicText } from '../../shared/member/topic-text.ts';
 import { type Ground, Link, linksOf, settleAll } from './links.ts';
 
 /** A message that is on its way. */

@@ -1,9 +1,9 @@
 // Outgoing: the connections to upstreams, as those see them who make and count them: each is asked for when its callback
 // has returned, and counted until it is over. It makes none, and enters no guest.
 
-import { bytesIn, bytesOut } from '../memory/connection-rows.ts';
-import * as Numbers from '../memory/layout.ts';
-import type { Parts } from './parts.ts';
+import { bytesIn, bytesOut } from '../../memory/connection-rows.ts';
+import * as Numbers from '../../memory/layout.ts';
+import type { Parts } from '../parts.ts';
 
 const { ASKED, COLUMNS, CONNECTING, DOOMED, FLAGS, HANDLE, HEADER_BYTES, KNOWN } = Numbers;
 const { LISTENER, OPEN, OUTBOUND, PARENT, TIES } = Numbers;

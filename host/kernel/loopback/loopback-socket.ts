@@ -1,7 +1,7 @@
 // One end of a connection in memory, with the errors that Linux's sockets have. Knows bytes and the
 // other end; must not know descriptors.
 
-import type { Constants, Result } from './contract.ts';
+import type { Constants, Result } from '../contract.ts';
 
 // Any numbers do, as nothing but this file and its users sees them; these are Linux's.
 export const constants: Constants = {

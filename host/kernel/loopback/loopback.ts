@@ -1,9 +1,7 @@
 // Loopback: a kernel in memory. Pairs of stream sockets with bounded buffers, level-triggered epoll
 // and I/O rows, by the same contract as the addon. For tests, and for pages without sockets.
 
-import type { Epoll, Io, Kernel, Result } from './contract.ts';
-import { constants, ECONNRESET, EPIPE, Socket } from './loopback-socket.ts';
-import { LoopbackSeat, performTls } from './loopback-tls.ts';
+import type { Epoll, Io, Kernel, Result } from '../contract.ts';
 import {
   BUFFERS,
   EVENT,
@@ -22,8 +20,10 @@ import {
   ROW_RESULT,
   ROW_TARGET_BUFFER,
   ROW_TARGET_OFFSET,
-} from './rows.ts';
-import { TLS_WIRE_BUFFER } from './tls-rows.ts';
+} from '../rows.ts';
+import { TLS_WIRE_BUFFER } from '../tls/tls-rows.ts';
+import { constants, ECONNRESET, EPIPE, Socket } from './loopback-socket.ts';
+import { LoopbackSeat, performTls } from './loopback-tls.ts';
 
 const ENOENT = 2;
 const EBADF = 9;

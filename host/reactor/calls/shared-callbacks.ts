@@ -1,12 +1,12 @@
 // Shared callbacks: the way into the guest with what was taken from shared state: on_message, on_missed,
 // on_reply. It knows where the bytes lie, and not who is served next.
 
-import * as Words from '../memory/control-words.ts';
-import * as Numbers from '../memory/layout.ts';
-import type { Outbox } from '../memory/outbox.ts';
+import * as Words from '../../memory/control-words.ts';
+import * as Numbers from '../../memory/layout.ts';
+import type { Outbox } from '../../memory/outbox.ts';
+import type { Flow } from '../flow.ts';
+import type { Parts } from '../parts.ts';
 import type { Callbacks } from './callbacks.ts';
-import type { Flow } from './flow.ts';
-import type { Parts } from './parts.ts';
 
 const { COLUMNS, HANDLE } = Numbers;
 const { ON_MESSAGE, ON_MISSED, ON_REPLY } = Words;

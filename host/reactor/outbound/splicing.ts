@@ -1,15 +1,15 @@
 // Splicing: two connections whose bytes go to each other, and not to the guest: what one has received is sent to the
 // other, an end is passed on, and a backlog holds back whoever fills it. It does not know who has asked for that.
 
-import { REASON_PEER } from '../../assembly/abi.ts';
-import * as Kinds from '../guest/effect-kinds.ts';
-import * as Rows from '../kernel/rows.ts';
-import * as Numbers from '../memory/layout.ts';
-import type { Backlog } from './backlog.ts';
-import type { Deadlines } from './deadlines.ts';
-import type { Flow } from './flow.ts';
-import type { Lifecycle } from './lifecycle.ts';
-import type { Parts } from './parts.ts';
+import { REASON_PEER } from '../../../assembly/abi.ts';
+import * as Kinds from '../../guest/effect-kinds.ts';
+import * as Rows from '../../kernel/rows.ts';
+import * as Numbers from '../../memory/layout.ts';
+import type { Backlog } from '../backlog.ts';
+import type { Deadlines } from '../deadlines.ts';
+import type { Flow } from '../flow.ts';
+import type { Lifecycle } from '../lifecycle.ts';
+import type { Parts } from '../parts.ts';
 
 const { BLOCKED, BUSY, COLUMNS, CONNECTING, DECLINED, DRAINED, ENDED, END_TOLD, FD } = Numbers;
 const { FIN_DUE, FLAGS, GONE, GUEST_BUFFER, HANDLE, HELD, HELD_BYTES, OUTPUT_BYTES } = Numbers;

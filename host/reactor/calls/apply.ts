@@ -1,18 +1,18 @@
 // Apply: what a callback has asked for takes effect, once it has returned. Each kind of effect stands here
 // once; what follows from it is the others' affair. It does not know what was asked for and refused.
 
-import { CLOSE_ABORT, CLOSE_GRACEFUL, REASON_GUEST, REASON_LIMIT } from '../../assembly/abi.ts';
-import * as Kinds from '../guest/effect-kinds.ts';
-import * as Batches from '../kernel/batch.ts';
-import * as Rows from '../kernel/rows.ts';
-import * as Numbers from '../memory/layout.ts';
-import type { Backlog } from './backlog.ts';
-import type { Deadlines } from './deadlines.ts';
-import type { Flow } from './flow.ts';
-import type { Handshakes } from './handshakes.ts';
-import type { Lifecycle } from './lifecycle.ts';
-import type { Parts } from './parts.ts';
-import type { Ties } from './ties.ts';
+import { CLOSE_ABORT, CLOSE_GRACEFUL, REASON_GUEST, REASON_LIMIT } from '../../../assembly/abi.ts';
+import * as Kinds from '../../guest/effect-kinds.ts';
+import * as Batches from '../../kernel/batch.ts';
+import * as Rows from '../../kernel/rows.ts';
+import * as Numbers from '../../memory/layout.ts';
+import type { Backlog } from '../backlog.ts';
+import type { Deadlines } from '../deadlines.ts';
+import type { Flow } from '../flow.ts';
+import type { Lifecycle } from '../lifecycle.ts';
+import type { Ties } from '../outbound/ties.ts';
+import type { Parts } from '../parts.ts';
+import type { Handshakes } from '../tls/handshakes.ts';
 
 const { ROW_SLOT, ROW_VALUE } = Batches;
 const {

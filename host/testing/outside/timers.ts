@@ -1,6 +1,6 @@
 // Timers: those of engines, on the harness's virtual clock. It knows the time only as it is told.
 
-import type { Timers } from '../engines/timers.ts';
+import type { Timers } from '../../engines/timers.ts';
 
 interface Planned {
   readonly at: number;

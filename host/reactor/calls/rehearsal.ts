@@ -1,14 +1,14 @@
 // Rehearsal: what never happens in service, and tests want: a guest that fails without a reason, and a callback that
 // was recorded and is entered again. It judges nothing.
 
-import { WasmpollError } from '../errors.ts';
-import type { RecordedCall } from '../guest/recorded-call.ts';
-import { IN_ON_TICK, MIGRATE, ON_TICK } from '../memory/control-words.ts';
-import { COLUMNS, REASON } from '../memory/layout.ts';
-import type { Parts } from './parts.ts';
+import { WasmpollError } from '../../errors.ts';
+import type { RecordedCall } from '../../guest/recorded-call.ts';
+import { IN_ON_TICK, MIGRATE, ON_TICK } from '../../memory/control-words.ts';
+import { COLUMNS, REASON } from '../../memory/layout.ts';
+import type { Parts } from '../parts.ts';
+import type { Turn } from '../turn.ts';
+import type { Works } from '../wiring.ts';
 import { SharedCallbacks } from './shared-callbacks.ts';
-import type { Turn } from './turn.ts';
-import type { Works } from './wiring.ts';
 
 /** In these there is nothing to do but what comes before any other callback. */
 const BEFORE = ['on_open', 'on_restore', 'on_start'];

@@ -1,11 +1,11 @@
 // Arrivals: what a reactor has to know of connections that come in: by which listener, whom a PROXY header may
 // name, and where the headers lie. It makes these parts, and lets nobody in itself.
 
-import type { BufferConstructor, Kernel } from '../kernel/contract.ts';
-import { ListenerTable } from '../listen/peer/listener-table.ts';
-import { type PeerLimits, peerLimits } from '../listen/peer/refusals.ts';
-import { Headers } from '../memory/headers.ts';
-import { headerBytes, type Policy } from '../policy.ts';
+import type { BufferConstructor, Kernel } from '../../kernel/contract.ts';
+import { ListenerTable } from '../../listen/peer/listener-table.ts';
+import { type PeerLimits, peerLimits } from '../../listen/peer/refusals.ts';
+import { Headers } from '../../memory/headers.ts';
+import { headerBytes, type Policy } from '../../policy.ts';
 
 export interface Arrivals {
   readonly listeners: ListenerTable;

@@ -1,15 +1,15 @@
 // Outside: a test's engines, put together with the program's own seat as server/outside.ts does it with those of a
 // server. It decides nothing.
 
-import { type EnginesStats, NO_ENGINES, PROCESS_BYTES, Router } from '../engines/router.ts';
-import type { Policy } from '../policy.ts';
-import type { Shared } from '../shared/contract.ts';
-import type { Member } from '../shared/member/member.ts';
+import { type EnginesStats, NO_ENGINES, PROCESS_BYTES, Router } from '../../engines/router.ts';
+import type { Policy } from '../../policy.ts';
+import type { Shared } from '../../shared/contract.ts';
+import type { Member } from '../../shared/member/member.ts';
 import type { Ground } from './links.ts';
 import type { TestBus } from './test-bus.ts';
 import type { TestStore } from './test-store.ts';
 
-export type { EnginesStats } from '../engines/router.ts';
+export type { EnginesStats } from '../../engines/router.ts';
 
 /** Where topics and keys live beyond the harness; undefined for what stays in it. */
 export interface Engines {

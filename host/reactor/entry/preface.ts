@@ -1,18 +1,18 @@
 // Preface: what comes before a connection is the guest's. On a listener with PROXY headers that is the header,
 // received into memory of the host's own; none of its bytes reaches the guest, and all that follow it do.
 
-import { REASON_PEER, REASON_PROXY, REASON_SHUTDOWN } from '../../assembly/abi.ts';
-import * as Rows from '../kernel/rows.ts';
+import { REASON_PEER, REASON_PROXY, REASON_SHUTDOWN } from '../../../assembly/abi.ts';
+import * as Rows from '../../kernel/rows.ts';
 import {
   INCOMPLETE,
   type ProxyHeader,
   ProxyRefusal,
   parseProxyHeader,
-} from '../listen/peer/proxy-header.ts';
-import { DENIED, type Objection, Refusals } from '../listen/peer/refusals.ts';
-import * as Numbers from '../memory/layout.ts';
-import type { Parts } from './parts.ts';
-import type { Works } from './wiring.ts';
+} from '../../listen/peer/proxy-header.ts';
+import { DENIED, type Objection, Refusals } from '../../listen/peer/refusals.ts';
+import * as Numbers from '../../memory/layout.ts';
+import type { Parts } from '../parts.ts';
+import type { Works } from '../wiring.ts';
 
 const {
   AWAITING,

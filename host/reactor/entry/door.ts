@@ -2,10 +2,10 @@
 // connected have not been served for the time that restarts of the guest have taken from them: whoever makes
 // it fail again and again has to come back for each time.
 
-import { AWAITING, BUSY, COLUMNS, HANDLE } from '../memory/layout.ts';
-import type { Parts } from './parts.ts';
-import type { Turn } from './turn.ts';
-import type { Works } from './wiring.ts';
+import { AWAITING, BUSY, COLUMNS, HANDLE } from '../../memory/layout.ts';
+import type { Parts } from '../parts.ts';
+import type { Turn } from '../turn.ts';
+import type { Works } from '../wiring.ts';
 
 export class Door {
   readonly #parts: Parts;

@@ -1,6 +1,6 @@
 // TLS access: what one server's threads are given to serve TLS, and what each makes of it.
 
-import type { TlsAccess, TlsPlace, TlsSeat } from './contract.ts';
+import type { TlsAccess, TlsPlace, TlsSeat } from '../contract.ts';
 
 /** How each listener's connections begin and end: bits for its number, as all threads see them. */
 export const TLS_LISTENERS = 1024;

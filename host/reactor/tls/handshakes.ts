@@ -1,11 +1,11 @@
 // Handshakes: the connections of TLS that have not agreed with their peers yet: how each begins, how many there
 // are, which has waited longest, and how much of a round they may take. What a step does is not its matter.
 
-import { REASON_SHUTDOWN, REASON_TLS } from '../../assembly/abi.ts';
-import { TLS_AT_ONCE } from '../kernel/tls-access.ts';
-import * as Numbers from '../memory/layout.ts';
-import type { Deadlines } from './deadlines.ts';
-import type { Parts } from './parts.ts';
+import { REASON_SHUTDOWN, REASON_TLS } from '../../../assembly/abi.ts';
+import { TLS_AT_ONCE } from '../../kernel/tls/tls-access.ts';
+import * as Numbers from '../../memory/layout.ts';
+import type { Deadlines } from '../deadlines.ts';
+import type { Parts } from '../parts.ts';
 
 const { BUSY, CLOSING, COLUMNS, DOOMED, FLAGS, HANDLE, HANDSHAKING, KNOWN, LINGER_UNTIL } = Numbers;
 const { HEADER_BYTES, LISTENER, OPEN, OUTBOUND, OVER, TIMES, TLS } = Numbers;

@@ -1,9 +1,9 @@
 // Links: the ways from harnesses to one engine of a test's, each of which the test can cut. It knows no engine in
 // particular.
 
-import type { EngineState } from '../engines/contract.ts';
-import type { Timers } from '../engines/timers.ts';
-import { WasmpollError } from '../errors.ts';
+import type { EngineState } from '../../engines/contract.ts';
+import type { Timers } from '../../engines/timers.ts';
+import { WasmpollError } from '../../errors.ts';
 
 /** The harness that an engine is for, as far as the engine knows it. */
 export interface Ground {
