@@ -23,29 +23,29 @@ const headers = fileURLToPath(new URL('../../../assembly/', import.meta.url));
 const MOST_OUTPUT = 16 * 1024 * 1024;
 const TARGETS = ['wasm32-unknown-unknown', 'wasm32-wasip1', 'wasm32-wasi'] as const;
 
-/** Compiles a guest in C. @throws WasmpollError ERR_OPTION without clang, with what installs it */
+/**
+ * Compiles a guest in C. Linking is a step of its own: told to optimize, clang may have the linked module
+ * rewritten by a wasm-opt in the PATH, such as npm's of AssemblyScript, which drops the names and moves the lines.
+ * @throws WasmpollError ERR_OPTION without clang, with what installs it
+ */
 export const compileC = (folder: string, source: string): Promise<Made> =>
   within(async (scratch) => {
     const clang = process.env.CLANG ?? 'clang';
-    const [output, rule] = [path.join(scratch, 'guest.wasm'), path.join(scratch, 'guest.d')];
-    const args = [
-      ...[
-        '--target=wasm32',
-        '-O2',
-        '-gline-tables-only',
-        '-Wall',
-        '-nostdlib',
-        '-Wl,--no-entry',
-        '-I',
-        headers,
-      ],
-      ...['-MMD', '-MF', rule, '-fno-caret-diagnostics', '-fno-color-diagnostics'],
-      ...['-o', output, source],
+    const [object, output, rule] = ['guest.o', 'guest.wasm', 'guest.d'].map((name) =>
+      path.join(scratch, name),
+    ) as [string, string, string];
+    const compile = [
+      ...['-O2', '-gline-tables-only', '-Wall', '-I', headers, '-MMD', '-MF', rule],
+      ...['-fno-caret-diagnostics', '-fno-color-diagnostics', '-c', source, '-o', object],
     ];
-    const ran = await run(folder, clang, args);
-    if (ran === null) {
+    const link = ['-nostdlib', '-Wl,--no-entry', object, '-o', output];
+    const compiled = await run(folder, clang, ['--target=wasm32', ...compile]);
+    if (compiled === null) {
       throw missing(`${clang} is not installed: apt-get install clang lld`);
     }
+    if (compiled.status !== 0) return made(folder, source, compiled, output, rule);
+    const { status, stdout, stderr } = (await run(folder, clang, ['--target=wasm32', ...link]))!;
+    const ran = { status, stdout, stderr: compiled.stderr + stderr };
     return made(folder, source, ran, output, rule);
   });
 
