@@ -13,6 +13,9 @@ import {
   stateSize,
 } from '../kit';
 
+export const GONE: i32 = 1;
+export const TALKS: i32 = 2;
+
 @unmanaged
 export class Client extends Session {
   /** Which no other connection has: it marks what this client publishes, and what waits for it. */
@@ -41,7 +44,7 @@ export class Client extends Session {
   /** How many seconds its session is to last without it, and its will to wait. */
   expiry!: u32;
   willDelay!: u32;
-  /** 1 once it is gone, and its connection stays for the will. */
+  /** GONE once it is, and its connection stays for the will; TALKS if it goes on sending. */
   away!: i32;
   /** The longest packet that it takes. */
   packetMost!: i32;
