@@ -58,7 +58,7 @@ export function on_data(connection: Connection, client: Client, data: usize, len
   if (messages > 0) figures.count(figures.RECEIVED, messages);
   figures.sum(client.seen);
   if (input.bad()) {
-    if (client.level === 0) refuse(fault);
+    if (client.level === 0) refuse(client, fault);
     end(connection, client, fault);
   }
   return input.finish();
