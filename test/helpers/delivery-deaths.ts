@@ -42,7 +42,7 @@ export async function sharingHost(
   const load = steppedHost(name);
   const [reactor, control, loopback, columns, modules, policies] = (await Promise.all(
     [
-      ...['reactor/reactor', 'memory/control-words', 'kernel/loopback', 'memory/layout'],
+      ...['reactor/reactor', 'memory/control-words', 'kernel/loopback/loopback', 'memory/layout'],
       ...['module/protocol-module', 'policy'],
     ].map((file) => load(`host/${file}`)),
   )) as [
