@@ -182,6 +182,11 @@ export class Batch {
     this.rows[row * ROW + ROW_KIND] = KIND_NONE;
   }
 
+  /** Writes a word at once, whatever is queued. @param offset a multiple of 4 */
+  putWord(buffer: number, offset: number, value: number): void {
+    this.#words[buffer]![offset >> 2] = value;
+  }
+
   /** Copies at once, whatever is queued. */
   copyNow(buffer: number, offset: number, target: number, targetOffset: number, length: number) {
     if (length <= SMALL_COPY_BYTES) {
