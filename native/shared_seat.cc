@@ -43,6 +43,7 @@ Napi::Value SharedSeat::New(Napi::Env env, std::shared_ptr<State> state,
   DefineMethod(object, "again", Again, self);
   DefineMethod(object, "poison", Poison, self);
   DefineMethod(object, "leaveAll", LeaveAll, self);
+  DefineMethod(object, "retained", Retained, self);
   DefineMethod(object, "adopt", Adopt, self);
   return object;
 }
@@ -155,6 +156,14 @@ napi_value SharedSeat::LeaveAll(napi_env env, napi_callback_info info) {
   const int handle = arguments.Int(0, "handle", INT_MIN, INT_MAX);
   if (!arguments.Failed()) self->state_->LeaveAll(*self->seat_, handle);
   return nullptr;
+}
+
+napi_value SharedSeat::Retained(napi_env env, napi_callback_info info) {
+  void* data = nullptr;
+  napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &data);
+  napi_value count = nullptr;
+  napi_create_double(env, static_cast<SharedSeat*>(data)->state_->Retained(), &count);
+  return count;
 }
 
 napi_value SharedSeat::Adopt(napi_env env, napi_callback_info info) {

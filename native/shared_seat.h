@@ -26,6 +26,7 @@ class SharedSeat {
   static napi_value Again(napi_env env, napi_callback_info info);
   static napi_value Poison(napi_env env, napi_callback_info info);
   static napi_value LeaveAll(napi_env env, napi_callback_info info);
+  static napi_value Retained(napi_env env, napi_callback_info info);
   static napi_value Adopt(napi_env env, napi_callback_info info);
 
   // Leave an exception pending if the memory is gone.

@@ -99,6 +99,11 @@ void State::Count(double* columns) {
   columns[kCountPoisoned] = static_cast<double>(poisoned_);
 }
 
+double State::Retained() {
+  const Guard guard(lock_);
+  return static_cast<double>(topics_.CountKept());
+}
+
 int State::Check(const Seat& seat, const Record& record, int joins) {
   const Guard guard(lock_);
   if (seat.closed) return kStatusOk;

@@ -31,6 +31,8 @@ class State {
   void RoutePublishes(int seat) { publish_route_ = seat; }
   void Answer(int seat, int handle, int tag, int status, std::string_view bytes);
   void Count(double* columns);
+  // How many messages are kept.
+  double Retained();
   // Closes all seats, and gives everything back.
   void Release();
 

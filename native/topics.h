@@ -59,6 +59,7 @@ class Topics {
   Ref<Message> NextKept(int seat, int handle, std::string_view text, bool pattern, uint64_t join,
                         uint64_t* after, Recipients* recipients, bool* more);
 
+  size_t CountKept() const { return kept_.size() - unkept_; }
   void Count(double* columns) const;
 
  private:

@@ -72,7 +72,7 @@ export const fits = (client: Client, size: i32): boolean =>
 export const WINDOW: i32 = 256;
 /** MQTT 5.0: what it may leave unreleased, since any set of so many numbers fits as many ranges. */
 export const RECEIVE_MOST: i32 = 32;
-const FILTERS_BYTES: i32 = 64 * 4;
+const FILTERS_BYTES: i32 = 256 * 4;
 /** Hashes of filters, and 1,024 bytes for all others. */
 const NOTES_BYTES: i32 = 1024 + NOTE_HEAD + FILTERS_BYTES;
 const NOTES: i32 = WINDOW / 4;
@@ -110,7 +110,7 @@ function filterAt(client: Client, hash: u32): usize {
 
 const list = draft();
 
-/** @returns whether it was subscribed to already, as far as that is known: 64 filters are */
+/** @returns whether it was subscribed to already, as far as that is known: 256 filters are */
 export function addFilter(client: Client, filter: Bytes): boolean {
   const hash = hashOf(filter);
   if (filterAt(client, hash) !== 0) return true;
@@ -129,6 +129,16 @@ function appendFilter(client: Client, hash: u32): boolean {
   if (remember(client, FILTERS, list.uint32le(hash).view())) return true;
   remember(client, FILTERS, list.view().slice(0, before));
   return false;
+}
+
+/** How many subscriptions it has. */
+export function filtersOf(client: Client): i32 {
+  const known = recall(client, FILTERS);
+  let count = <i32>client.unknown;
+  for (let at = 0; known !== null && at < known.length; at += 4) {
+    if (load<u32>(known.at + at) !== 0) count += 1;
+  }
+  return count;
 }
 
 /** @returns whether it may have been subscribed to */

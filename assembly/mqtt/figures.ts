@@ -17,7 +17,7 @@ import {
   store,
   wall_clock,
 } from '../kit';
-import { Client } from './client';
+import { Client, filtersOf } from './client';
 
 const CLIENTS: i32 = 0;
 export const RECEIVED: i32 = 1;
@@ -26,6 +26,7 @@ export const DROPPED: i32 = 3;
 export const BYTES_RECEIVED: i32 = 4;
 export const BYTES_SENT: i32 = 5;
 const SINCE: i32 = 6;
+const SUBSCRIPTIONS: i32 = 7;
 
 const NAMES: StaticArray<string> = [
   'clients/connected',
@@ -35,9 +36,11 @@ const NAMES: StaticArray<string> = [
   'publish/bytes/received',
   'publish/bytes/sent',
   'uptime',
+  'subscriptions/count',
 ];
 
 const ALL = literal('$SYS/#');
+const RETAINED_TOPIC = literal('$SYS/broker/retained messages/count');
 const VERSION_TOPIC = literal('$SYS/broker/version');
 const VERSION = literal('wasmpoll');
 const TURN = literal('mqtt/figures');
@@ -78,6 +81,12 @@ export function declare(): void {
 export function begin(): void {
   publish(VERSION_TOPIC, VERSION, PUBLISH_RETAIN);
   store.put(null, 0, keyOf(SINCE), value.clear().float(wall_clock()).view(), store.NONE);
+  store.add(null, 0, keyOf(SUBSCRIPTIONS), 0);
+}
+
+/** So many subscriptions more, of all clients. */
+export function subscribed(by: i32): void {
+  if (by !== 0) store.add(null, 0, keyOf(SUBSCRIPTIONS), by);
 }
 
 export function count(figure: i32, by: f64 = 1): void {
@@ -110,6 +119,7 @@ export function restored(client: Client): void {
 
 export function gone(client: Client): void {
   store.add(null, 0, keyOf(CLIENTS), -1);
+  subscribed(-filtersOf(client));
   if (client.counted !== instance || instance === 0) return;
   known -= 1;
   clients.set(known);
@@ -123,6 +133,8 @@ export const concerns = (filter: Bytes): boolean =>
 export function tell(connection: Connection): void {
   sumAt = 0;
   sum(now());
+  const retained = connection.property('topics.retained');
+  if (retained !== null) publish(RETAINED_TOPIC, retained);
   for (let figure = 0; figure < NAMES.length; figure += 1) {
     store.get(connection, FIRST_TAG + figure, keyOf(figure));
   }

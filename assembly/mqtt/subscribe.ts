@@ -15,7 +15,7 @@ import { mayRead } from './access';
 import { addFilter, Client, dropFilter, fits, ID, recall } from './client';
 import * as codes from './codes';
 import { AS_PUBLISHED, ID_SHIFT, NO_LOCAL, QOS } from './deliver';
-import { concerns, nextLook, tell } from './figures';
+import { concerns, nextLook, subscribed, tell } from './figures';
 import * as found from './properties';
 import { fail, OF_SUBSCRIBE, OF_UNSUBSCRIBE, readProperties, text } from './properties';
 import { numbered } from './publish';
@@ -32,6 +32,8 @@ const SHARE: string = '$share/';
 const SLASH: u8 = 0x2f;
 
 const results = draft();
+/** How many of the filters are new. */
+let added: i32 = 0;
 /** One of the filters is about figures of the broker. */
 let listens: boolean = false;
 
@@ -43,16 +45,18 @@ export function subscribe(connection: Connection, client: Client): void {
   const subscription = found.subscription;
   results.clear();
   listens = false;
+  added = 0;
   while (input.ok() && (input.rest() > 0 || results.length === 0)) {
     const filter = text();
     const options = <i32>input.uint8();
     const unknown = fifth ? OPTION_UNKNOWN : ~QOS;
     if ((options & QOS) === 3 || (options & unknown) !== 0) fail(codes.MALFORMED);
     if ((options & OPTION_RETAINED) === OPTION_RETAINED) fail(codes.PROTOCOL_ERROR);
-    if (!input.ok()) return;
+    if (!input.ok()) break;
     const code = join(connection, client, filter, options, subscription);
     results.uint8(fifth || code < 0x80 ? code : codes.UNSPECIFIED);
   }
+  subscribed(added);
   if (!input.whole()) return;
   answer(client, codes.SUBACK, id);
   if (!listens) return;
@@ -85,6 +89,7 @@ function join(
     if (!known) dropFilter(client, filter);
     return codes.QUOTA;
   }
+  if (!known) added += 1;
   if (qos > 0) client.reliable = 1;
   if (share !== 0) client.shares = 1;
   if (concerns(pattern)) {
@@ -111,17 +116,21 @@ export function unsubscribe(connection: Connection, client: Client): void {
   if (client.level === 5) readProperties(OF_UNSUBSCRIBE);
   results.clear();
   let count = 0;
+  let left = 0;
   for (; input.ok() && (input.rest() > 0 || count === 0); count += 1) {
     const filter = text();
     if (!isPattern(patternOf(filter))) fail(codes.BAD_FILTER);
-    if (!input.ok()) return;
+    if (!input.ok()) break;
     const share = filter.startsWith(SHARE) ? JOIN_SHARED : 0;
     if (connection.leavePattern(joined(filter), share) < 0) fail(codes.QUOTA);
     const known = dropFilter(client, filter);
+    if (known) left += 1;
     if (known && client.listens > 0 && concerns(patternOf(filter))) client.listens -= 1;
     if (client.level === 5) results.uint8(known ? 0 : codes.NO_SUBSCRIPTION);
   }
-  if (input.whole()) answer(client, codes.UNSUBACK, id);
+  subscribed(-left);
+  if (!input.whole()) return;
+  answer(client, codes.UNSUBACK, id);
 }
 
 function answer(client: Client, type: i32, id: i32): void {

@@ -17,6 +17,7 @@ import {
   TLS,
 } from '../memory/layout.ts';
 import type { Policy } from '../policy.ts';
+import type { SharedSeat } from '../shared/contract.ts';
 import type { Directory } from '../upstreams/directory.ts';
 
 /** Where it looks. */
@@ -25,6 +26,8 @@ interface Sources {
   readonly headers: Headers;
   /** Null where there are no upstreams. */
   readonly directory?: Directory | null;
+  /** Where topics are shared. */
+  readonly seat?: SharedSeat | undefined;
 }
 
 export class Facts {
@@ -33,12 +36,13 @@ export class Facts {
   readonly #listeners: ListenerTable;
   readonly #headers: Headers;
   readonly #directory: Directory | null;
+  readonly #seat: SharedSeat | undefined;
   readonly #tls: TlsSeat | null;
 
   constructor(
     kernel: Kernel,
     { table }: Pick<Connections, 'table'>,
-    { listeners, headers, directory = null }: Sources,
+    { listeners, headers, directory = null, seat }: Sources,
     tls: TlsSeat | null = null,
   ) {
     this.#kernel = kernel;
@@ -46,6 +50,7 @@ export class Facts {
     this.#listeners = listeners;
     this.#headers = headers;
     this.#directory = directory;
+    this.#seat = seat;
     this.#tls = tls;
   }
 
@@ -90,6 +95,7 @@ export class Facts {
     if (key.startsWith('tls.')) return this.#tlsFact(slot, key);
     if (key === 'upstream') return this.upstream(slot);
     if (key === 'listener') return this.#cameBy(slot);
+    if (key === 'topics.retained') return this.#seat?.retained().toString() ?? null;
     if (key !== 'local' && key !== 'transport') return null;
     const fd = this.#table[base + FD]!;
     const local = fd < 0 ? null : textOf(this.#kernel.localAddress(fd));

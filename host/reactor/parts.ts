@@ -88,7 +88,7 @@ export function makeParts(
   const facts = new Facts(
     kernel,
     connections,
-    { ...arrivals, directory: outbound.directory },
+    { ...arrivals, directory: outbound.directory, seat },
     tls?.seat,
   );
   const access = { seat: seat ?? null, block: control.block, routed: routed ?? false };

@@ -86,6 +86,8 @@ export interface SharedSeat {
    * A DIRECT message for it may still be taken.
    */
   leaveAll(handle: number): void;
+  /** How many messages are retained, of all seats together. */
+  retained(): number;
   /**
    * A successor takes over, after `bind`: what belongs to none of these handles is dropped, and the present
    * block stays.

@@ -38,6 +38,11 @@ export class Place {
   /** What this take may still look at in vain. */
   #steps = 0;
 
+  /** Messages that are retained, whoever has published them. */
+  get kept(): number {
+    return this.#retained.size;
+  }
+
   constructor(seat: number, queueBytes: number, topics: Topics, retained: Retained) {
     this.seat = seat;
     this.queue = new SeatQueue(queueBytes);

@@ -92,6 +92,10 @@ export class TwinSeat implements SharedSeat {
     this.#place.leaveAll(handle);
   }
 
+  retained(): number {
+    return this.#place.kept;
+  }
+
   adopt(handles: Int32Array, count: number, pending: Int32Array): void {
     const live = handles.subarray(0, count);
     this.#place.keepOnly(live);

@@ -165,6 +165,7 @@ class Room {
       again: this.#whole(seat.again.bind(seat)),
       poison: this.#whole(seat.poison.bind(seat)),
       leaveAll: this.#whole(seat.leaveAll.bind(seat)),
+      retained: this.#whole(seat.retained.bind(seat)),
       adopt: this.#whole(seat.adopt.bind(seat)),
     };
   }

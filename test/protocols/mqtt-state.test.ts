@@ -1,8 +1,16 @@
 // The bundled protocol `mqtt` in the harness: what its state blocks keep of a client, and where.
 
 import test from 'ava';
+import { bundledModule } from '../helpers/guests.ts';
 import * as mqtt from '../helpers/mqtt.ts';
 import { broker, client, five, said, subscriber } from '../helpers/mqtt-network.ts';
+
+const counts = (lines: string[]): string =>
+  lines
+    .map((line) => /\$SYS.broker.(subscriptions|retained messages).count q0: (.*)/.exec(line))
+    .map((found) => (found === null ? '' : `${found[1]!.at(0)}${found[2]} `))
+    .join('')
+    .trim();
 
 /** As host/memory/state-blocks.ts says. */
 const HEAD_BYTES = 256;
@@ -22,20 +30,20 @@ test('a subscriber with a long id, a name and messages on their way needs no tai
   t.true(state.subarray(HEAD_BYTES).every((byte) => byte === 0));
 });
 
-test('64 filters are known when they come again, and their room is used again', async (t) => {
-  const network = await broker();
+test('256 filters are known when they come again, and their room is used again', async (t) => {
+  const network = await broker({ policy: { maxJoins: 300 } });
   const from = client(network, 'from');
   const peer = client(network, 'to', five);
-  const filters = Array.from({ length: 70 }, (_, index) => `f/${index}`);
-  const first = Object.fromEntries(filters.slice(0, 64).map((filter) => [filter, 0]));
+  const filters = Array.from({ length: 260 }, (_, index) => `f/${index}`);
+  const first = Object.fromEntries(filters.slice(0, 256).map((filter) => [filter, 0]));
   peer.send(mqtt.subscribe(1, first, []));
   peer.send(mqtt.unsubscribe(2, filters.slice(10, 14), []));
   t.deepEqual(said(peer, 5).slice(1), ['unsuback 2 0,0,0,0']);
-  peer.send(mqtt.subscribe(3, Object.fromEntries(filters.slice(64, 68).map((f) => [f, 0])), []));
-  peer.send(mqtt.unsubscribe(4, [filters[10]!, filters[66]!, filters[63]!], []));
+  peer.send(mqtt.subscribe(3, Object.fromEntries(filters.slice(256, 260).map((f) => [f, 0])), []));
+  peer.send(mqtt.unsubscribe(4, [filters[10]!, filters[258]!, filters[255]!], []));
   t.deepEqual(said(peer, 5).slice(1), ['unsuback 4 17,0,0']);
-  from.send(mqtt.publish('f/67', 'x'));
-  t.deepEqual(said(peer, 5), ['f/67 q0: x']);
+  from.send(mqtt.publish('f/259', 'x'));
+  t.deepEqual(said(peer, 5), ['f/259 q0: x']);
   t.deepEqual(network.traps, []);
 });
 
@@ -43,16 +51,55 @@ test('a client whose aliases leave no room for more filters keeps those that it 
   const network = await broker();
   const peer = subscriber(network, 'to', { 'f/1': 0 }, five);
   const alias = (number: number) => [['alias', number]] as const;
-  const topic = (number: number) => `${number}`.padEnd(100, '-');
-  for (let number = 1; number <= 12; number += 1) {
+  const topic = (number: number) => `${number}`.padEnd(110, '-');
+  for (let number = 1; number <= 14; number += 1) {
     peer.send(mqtt.publish(topic(number), 'x', { properties: alias(number) }));
   }
-  const more = Object.fromEntries(Array.from({ length: 60 }, (_, index) => [`m/${index}`, 0]));
+  const more = Object.fromEntries(Array.from({ length: 250 }, (_, index) => [`m/${index}`, 0]));
   peer.send(mqtt.subscribe(2, more, []));
   peer.received();
   peer.send(mqtt.unsubscribe(3, ['f/1'], []));
   t.deepEqual(said(peer, 5), ['unsuback 3 0']);
   const listener = subscriber(network, 'listener', { '#': 0 });
-  peer.send(mqtt.publish('', 'y', { properties: alias(12) }));
-  t.deepEqual(said(listener), [`${topic(12)} q0: y`]);
+  peer.send(mqtt.publish('', 'y', { properties: alias(14) }));
+  t.deepEqual(said(listener), [`${topic(14)} q0: y`]);
+});
+
+test('subscriptions and retained messages are counted exactly, whatever becomes of clients and instances', async (t) => {
+  const network = await broker();
+  const ann = client(network, 'ann', five);
+  const listener = client(network, 'listener', five);
+  let id = 0;
+  const now = (): string => {
+    id += 1;
+    listener.send(mqtt.subscribe(id, { '$SYS/broker/+/count': 0 }, []));
+    return counts(said(listener, 5));
+  };
+  t.is(now(), 'r1 s1');
+  ann.send(mqtt.subscribe(1, { a: 0, 'b/#': 1, '$share/g/c': 0 }, []));
+  ann.send(mqtt.subscribe(2, { a: 2, d: 0 }, []));
+  t.is(now(), 'r1 s5', 'one that comes again counts once');
+  ann.send(mqtt.unsubscribe(3, ['a', 'none'], []));
+  for (const topic of ['r/1', 'r/2', 'r/2']) {
+    ann.send(mqtt.publish(topic, 'x', { retain: true, properties: [] }));
+  }
+  t.is(now(), 'r3 s4');
+  ann.send(mqtt.publish('r/2', '', { retain: true, properties: [] }));
+  network.trap();
+  network.renew();
+  await network.swap(bundledModule('mqtt'));
+  t.is(now(), 'r2 s4');
+  const wrong = client(network, 'wrong', five);
+  wrong.send(mqtt.subscribe(1, { ok: 0, 'wr#ng': 0 }, []));
+  t.is(wrong.state, 'ended');
+  const will = { topic: 'w', payload: '', properties: [['delay', 60]] as const };
+  const waits = client(network, 'waits', { level: 5, will, properties: [['session', 60]] });
+  waits.send(mqtt.subscribe(1, { x: 0 }, []));
+  t.is(now(), 'r2 s5');
+  waits.close();
+  t.is(now(), 'r2 s4', 'who is away has none');
+  network.advance(60_000);
+  ann.close();
+  said(listener, 5);
+  t.is(now(), 'r2 s1');
 });

@@ -108,6 +108,7 @@ test('who subscribes to figures of the broker is told them at once, and then eve
     'suback 1 0',
     `${sys('version')} q0 retain: wasmpoll`,
     ...told(
+      ['retained messages/count', 1],
       ['clients/connected', 3],
       ['publish/messages/received', 2],
       ['publish/messages/sent', 1],
@@ -115,13 +116,14 @@ test('who subscribes to figures of the broker is told them at once, and then eve
       ['publish/bytes/received', 7],
       ['publish/bytes/sent', 5],
       ['uptime', '61 seconds'],
+      ['subscriptions/count', 2],
     ),
   ]);
   to.close();
   network.advance(9_999);
   t.deepEqual(said(ann), []);
   network.advance(1);
-  const [clients, , , , , , uptime] = said(ann);
+  const [, clients, , , , , , uptime] = said(ann);
   t.deepEqual([clients, uptime], told(['clients/connected', 2], ['uptime', '71 seconds']));
   // Several who listen are told once each time, and nobody asks when they are gone.
   ann.send(mqtt.pingreq);

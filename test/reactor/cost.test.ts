@@ -145,7 +145,7 @@ test('a guest that shares nothing costs shared state no call, whatever its conne
     ...{ bind: noted('bind', undefined), check: noted('check', 0), commit: noted('commit', 0) },
     ...{ take: noted('take', 0), again: noted('again', undefined) },
     ...{ poison: noted('poison', undefined), leaveAll: noted('leaveAll', undefined) },
-    adopt: noted('adopt', undefined),
+    ...{ retained: noted('retained', 0), adopt: noted('adopt', undefined) },
   };
   const guest = guests['with state'];
   const options = { guest, connections: 8, messageBytes: 64, now: () => 1, seat };
