@@ -114,6 +114,8 @@ export class CallRecord {
         note(ON_REPLY, tag, status);
         read(data, length);
       }),
+      // One by one: of each it is noted what it was given.
+      onReplies: null,
       migrate: wrapped(migrate, (_, old, size, version) => {
         note(MIGRATE, version);
         read(old, size);
