@@ -17,6 +17,8 @@ export interface MqttStormOptions {
   readonly seed: number;
   /** A thread that is terminated, or a guest that traps or hangs; they take turns. */
   readonly kinds: readonly ('end' | 'trap' | 'hang')[];
+  /** Where two servers meet, with as many clients each; without it there is one. */
+  readonly topics?: string;
 }
 
 export interface MqttStormReport {
@@ -355,8 +357,15 @@ class Subscriber {
 const pause = (milliseconds: number): Promise<void> =>
   new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-const restarted = (server: Server): Promise<void> =>
-  new Promise((resolve) => server.once('restart', () => resolve()));
+/** A thread of one of them was replaced. */
+const restarted = (servers: readonly Server[]): Promise<void> =>
+  new Promise((resolve) => {
+    const done = (): void => {
+      for (const server of servers) server.off('restart', done);
+      resolve();
+    };
+    for (const server of servers) server.on('restart', done);
+  });
 
 /** Sends a line to a connection of its own, which has to be reset for it. */
 async function harms(address: string, line: string): Promise<string> {
@@ -365,6 +374,19 @@ async function harms(address: string, line: string): Promise<string> {
   const how = await client.closed;
   client.destroy();
   return how === 'end' ? `who sent ${line} got a FIN` : '';
+}
+
+async function serversFor({ workers, topics }: MqttStormOptions): Promise<Server[]> {
+  const options = {
+    protocol: compiledGuest('fragile-mqtt'),
+    listen: '127.0.0.1:0',
+    workers,
+    policy: { callbackTimeoutMs: 500, graceMs: 2000, lingerMs: 200, drainQuietMs: 0 },
+  };
+  if (topics === undefined) return [await serve(options)];
+  const servers = [await serve({ ...options, topics }), await serve({ ...options, topics })];
+  while (servers.some((one) => !one.stats().engines.ready)) await pause(1);
+  return servers;
 }
 
 export async function mqttStorm(options: MqttStormOptions): Promise<MqttStormReport> {
@@ -377,22 +399,18 @@ export async function mqttStorm(options: MqttStormOptions): Promise<MqttStormRep
     worker.once('exit', () => threads.delete(worker));
   };
   process.on('worker', noted);
-  const server = await serve({
-    protocol: compiledGuest('fragile-mqtt'),
-    listen: '127.0.0.1:0',
-    workers,
-    policy: { callbackTimeoutMs: 500, graceMs: 2000, lingerMs: 200, drainQuietMs: 0 },
-  });
-  const address = server.addresses[0]!;
-  const port = Number(address.split(':').at(-1));
+  const servers = await serversFor(options);
+  const addressOf = (number: number): string =>
+    servers[Math.floor(number / 2) % servers.length]!.addresses[0]!;
+  const portOf = (number: number): number => Number(addressOf(number).split(':').at(-1));
   const storm = new Storm();
   const publishers = Array.from(
     { length: options.publishers },
-    (_, number) => new Publisher(storm, port, number),
+    (_, number) => new Publisher(storm, portOf(number), number),
   );
   const subscribers = Array.from(
     { length: options.subscribers },
-    (_, number) => new Subscriber(storm, port, number),
+    (_, number) => new Subscriber(storm, portOf(number), number),
   );
   storm.subscribers = subscribers;
   storm.onGiven = () => {
@@ -406,7 +424,7 @@ export async function mqttStorm(options: MqttStormOptions): Promise<MqttStormRep
   const next = random(seed);
   for (let round = 0; round < rounds && storm.faults.length === 0; round += 1) {
     await storm.until(() => subscribers.every(({ ready }) => ready)).then(late('all were there'));
-    while (server.stats().workers.ready < workers) await pause(1);
+    while (servers.some((one) => one.stats().workers.ready < workers)) await pause(1);
     // At no particular moment: in the middle of whatever it does.
     await pause(next() * 12);
     const before = storm.acknowledged;
@@ -414,11 +432,11 @@ export async function mqttStorm(options: MqttStormOptions): Promise<MqttStormRep
     const kind = kinds[round % kinds.length]!;
     if (kind === 'end') {
       const some = [...threads];
-      const restart = restarted(server);
+      const restart = restarted(servers);
       void some[Math.floor(next() * some.length)]!.terminate();
       await restart;
     } else {
-      const fault = await harms(address, kind === 'trap' ? 'CRASH\r\n' : 'SPIN\r\n');
+      const fault = await harms(addressOf(round), kind === 'trap' ? 'CRASH\r\n' : 'SPIN\r\n');
       if (fault !== '') storm.fault(fault);
     }
   }
@@ -433,7 +451,7 @@ export async function mqttStorm(options: MqttStormOptions): Promise<MqttStormRep
   const compared = subscribers.reduce((sum, one) => sum + one.compared, 0);
   storm.closing = true;
   for (const one of [...publishers, ...subscribers]) one.close();
-  await server.close();
+  await Promise.all(servers.map((server) => server.close()));
   process.off('worker', noted);
   const { acknowledged, lost, told, faults } = storm;
   return { acknowledged, compared, lost, told, faults };
