@@ -25,7 +25,7 @@ const LEAST_BYTES = 64;
 
 // A shorter tail would not be worth a copy of its own.
 const LEAST_CUT_BYTES = 512;
-// A whole number of cache lines, which Batch copies by words.
+// A whole number of cache lines, which Batch copies by words. A multiple of 16, as strides are.
 const HEAD_BYTES = 256;
 
 export const strideOf = (bytes: number): number => (bytes + 15) & ~15;
