@@ -12,6 +12,7 @@ const {
   KIND_TLS_END,
   KIND_TLS_RECV,
   KIND_TLS_SEAL,
+  KIND_UPDATE,
   ROW,
   ROW_BUFFER,
   ROW_FD,
@@ -146,6 +147,13 @@ export class Batch {
     rows[at + ROW_TARGET_OFFSET] = targetOffset;
   }
 
+  /** As `copy`, but writes only if something is different: see KIND_UPDATE. */
+  update(buffer: number, offset: number, target: number, targetOffset: number, length: number) {
+    const row = this.count;
+    this.copy(buffer, offset, target, targetOffset, length);
+    this.rows[(row & ROWS) * ROW + ROW_KIND] = KIND_UPDATE;
+  }
+
   effect(kind: number, slot: number, value: number, buffer: number, length: number): void {
     const at = this.#next();
     const { rows } = this;
@@ -194,9 +202,25 @@ export class Batch {
       }
       return;
     }
+    this.#now(KIND_COPY, buffer, offset, target, targetOffset, length);
+  }
+
+  /** As `update`, at once. */
+  updateNow(buffer: number, offset: number, target: number, targetOffset: number, length: number) {
+    this.#now(KIND_UPDATE, buffer, offset, target, targetOffset, length);
+  }
+
+  #now(
+    kind: number,
+    buffer: number,
+    offset: number,
+    target: number,
+    targetOffset: number,
+    length: number,
+  ): void {
     const { rows } = this;
     const at = this.capacity * ROW;
-    rows[at + ROW_KIND] = KIND_COPY;
+    rows[at + ROW_KIND] = kind;
     rows[at + ROW_BUFFER] = buffer;
     rows[at + ROW_OFFSET] = offset;
     rows[at + ROW_LENGTH] = length;
