@@ -142,6 +142,6 @@ function add(argument: Bytes): void {
     for (let i = 0; i < count; i += 1) more[i] = args[i];
     args = more;
   }
-  unchecked((args[count] = argument));
+  args[count] = argument;
   count += 1;
 }
