@@ -18,7 +18,7 @@ export {
 } from './kit/connection';
 export { matchesGlob } from './kit/glob';
 export { NAMES_HEAD, Names, namesAt } from './kit/names';
-export { dropNote, keepNote, note } from './kit/notes';
+export { dropNote, keepNote, NOTE_HEAD, note } from './kit/notes';
 export { draft, Output, reply } from './kit/output';
 export { addToRanges, inRanges, rangesSize, takeFromRanges } from './kit/ranges';
 export {

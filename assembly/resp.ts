@@ -1,7 +1,17 @@
 // RESP: READ THIS FIRST. A key-value server that speaks Redis's protocol, RESP2 and RESP3, on the keys that all
 // connections share. docs/resp.md says what there is. A command that must wait stays first in the input.
 
-import { Bytes, CLOSE_ABORT, Connection, config, input, MESSAGE_DIRECT, reply, view } from './kit';
+import {
+  Bytes,
+  CLOSE_ABORT,
+  Connection,
+  config,
+  input,
+  MESSAGE_DIRECT,
+  reply,
+  store,
+  view,
+} from './kit';
 import { args, count, fault, readRequest } from './kit/resp-request';
 import { error, speak, unknownCommand, wrongArity } from './resp/answers';
 import {
@@ -94,14 +104,24 @@ export function on_reply(
   data: usize,
   length: i32,
 ): void {
-  client.pending -= 1;
-  if (tag === STEP) stepped(connection, client, status, data, length);
-  else {
-    speak(client.protocol);
-    reply.to(connection);
-    answer(client, tag, status, data, length);
-    reply.send();
+  on_replies(connection, client, store.only(tag, status, data, length), 1);
+}
+
+// The answers of all that have come together go out in one piece.
+export function on_replies(
+  connection: Connection,
+  client: Client,
+  first: store.Reply,
+  replies: i32,
+): void {
+  speak(client.protocol);
+  reply.to(connection);
+  client.pending -= replies;
+  for (let one = first; replies > 0; replies -= 1, one = one.next) {
+    if (one.tag === STEP) stepped(connection, client, one.status, one.data, one.length);
+    else answer(client, one.tag, one.status, one.data, one.length);
   }
+  reply.send();
   if (client.pending === 0) tellCounts();
   if (client.waits === 0 || client.pending > 0) return;
   client.waits = 0;

@@ -63,6 +63,7 @@ constexpr Constant kLayout[] = {
     {"KIND_NONE", kKindNone},
     {"KIND_RECV", kKindRecv},
     {"KIND_SEND", kKindSend},
+    {"KIND_UPDATE", kKindUpdate},
     {"KIND_COPY", kKindCopy},
     {"KIND_TLS_RECV", kKindTlsRecv},
     {"KIND_TLS_SEND", kKindTlsSend},

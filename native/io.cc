@@ -29,8 +29,9 @@ int Io::Batch::Run(int from, int to) {
       case kKindRecv:
         if (!Receive(index)) return -1;
         break;
+      case kKindUpdate:
       case kKindCopy:
-        if (!Copy(index)) return -1;
+        if (!Copy(index, kind == kKindUpdate)) return -1;
         break;
       case kKindSend:
       case kKindTlsRecv:
@@ -60,7 +61,7 @@ bool Io::Batch::Receive(int index) {
   return true;
 }
 
-bool Io::Batch::Copy(int index) {
+bool Io::Batch::Copy(int index, bool differing) {
   const Row row(At(index));
   const int target_buffer = Row::Load(At(index), kRowTargetBuffer);
   const int target_offset = Row::Load(At(index), kRowTargetOffset);
@@ -72,7 +73,8 @@ bool Io::Batch::Copy(int index) {
   if (range != Range::kInside) {
     return Refuse(index, target_buffer, target_offset, row.length, range);
   }
-  if (row.length > 0) memmove(target, source, row.length);
+  const bool same = differing && row.length > 0 && memcmp(target, source, row.length) == 0;
+  if (row.length > 0 && !same) memmove(target, source, row.length);
   Result(index, row.length);
   return true;
 }

@@ -27,6 +27,7 @@ constexpr int kRowWire = 7;
 
 constexpr int kKindNone = 0;
 constexpr int kKindRecv = 1;
+constexpr int kKindUpdate = 2;
 constexpr int kKindCopy = 3;
 constexpr int kKindTlsRecv = 4;
 constexpr int kKindTlsSeal = 5;

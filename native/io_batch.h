@@ -64,7 +64,8 @@ class Io::Batch {
   }
 
   bool Receive(int index);
-  bool Copy(int index);
+  // What is `differing`: only if the target is another one.
+  bool Copy(int index, bool differing);
   int Send(int first, int to);
   static int Transmit(int fd, iovec* pieces, int count);
   int Distribute(int first, const iovec* pieces, int count, int sent);

@@ -46,6 +46,7 @@ void Tls::Register(Napi::Env env, Napi::Object exports) {
                                      InstanceMethod<&Tls::Dial>("dial"),
                                      InstanceMethod<&Tls::Step>("step"),
                                      InstanceMethod<&Tls::Why>("why"),
+                                     InstanceMethod<&Tls::Cause>("cause"),
                                      InstanceMethod<&Tls::Drop>("drop"),
                                      InstanceMethod<&Tls::Release>("release"),
                                  }));
@@ -125,6 +126,13 @@ Napi::Value Tls::Why(const Napi::CallbackInfo& info) {
   const int id = arguments.Int(0, "id", 1, INT_MAX);
   if (arguments.Failed()) return {};
   return Napi::String::New(info.Env(), state_->dials()->Why(id));
+}
+
+Napi::Value Tls::Cause(const Napi::CallbackInfo& info) {
+  Arguments arguments(info, "Tls.cause");
+  const int id = arguments.Int(0, "id", 1, INT_MAX);
+  if (arguments.Failed()) return {};
+  return Integer(info.Env(), state_->dials()->Cause(id));
 }
 
 void Tls::Drop(const Napi::CallbackInfo& info) {

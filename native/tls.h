@@ -26,6 +26,7 @@ class Tls : public Napi::ObjectWrap<Tls> {
   Napi::Value Dial(const Napi::CallbackInfo& info);
   Napi::Value Step(const Napi::CallbackInfo& info);
   Napi::Value Why(const Napi::CallbackInfo& info);
+  Napi::Value Cause(const Napi::CallbackInfo& info);
   void Drop(const Napi::CallbackInfo& info);
   void Release(const Napi::CallbackInfo& info);
 

@@ -78,6 +78,11 @@ std::string TlsDials::Why(int id) {
   return dial == nullptr ? "" : dial->session->why();
 }
 
+int TlsDials::Cause(int id) {
+  Dial* const dial = Find(id);
+  return dial == nullptr ? kTlsCauseOther : dial->session->cause();
+}
+
 std::unique_ptr<TlsSession> TlsDials::Take(int id) {
   const std::lock_guard<std::mutex> guard(lock_);
   const auto found = dials_.find(id);

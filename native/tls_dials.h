@@ -36,6 +36,8 @@ class TlsDials {
   int Step(int id);
   // Why it has failed, in words.
   std::string Why(int id);
+  // And as one of kTlsCause….
+  int Cause(int id);
 
   // Any thread may call these.
   // Its session, which is nowhere else from here on; null if there is none.

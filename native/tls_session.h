@@ -30,7 +30,7 @@ constexpr int kTlsResumed = 4;
 // Above these bits: why it failed, one of kTlsCause….
 constexpr int kTlsCauseShift = 8;
 
-// For counting alone: what is done is the same for all.
+// Of a listener's sessions for counting alone: what is done is the same for all.
 constexpr int kTlsCauseOther = 0;
 constexpr int kTlsCauseNotTls = 1;
 constexpr int kTlsCauseVersion = 2;
@@ -86,8 +86,9 @@ class TlsSession {
   // Of the connection whose it is from here on.
   void set_handle(int handle) { handle_ = handle; }
   bool ready() const { return ready_; }
-  // Why an outward one has failed.
+  // Why an outward one has failed: in words, and as one of kTlsCause….
   const std::string& why() const { return outward_->why; }
+  int cause() const { return cause_; }
 
   // Came before the first receive, which takes these bytes instead; at most kTlsReceive.
   void Feed(const uint8_t* start, size_t length) { early_.assign(start, start + length); }

@@ -5,7 +5,8 @@ import { Bytes, view } from './bytes';
 
 // 0     1        3
 // | key | length | bytes … and so on, up to a key of 0
-const HEAD: i32 = 3;
+/** What a note takes besides its bytes. */
+export const NOTE_HEAD: i32 = 3;
 
 /** @returns the note with this key, which is 1 to 255; null if there is none */
 export function note(place: usize, size: i32, key: u8): Bytes | null {
@@ -17,11 +18,11 @@ export function note(place: usize, size: i32, key: u8): Bytes | null {
 export function keepNote(place: usize, size: i32, key: u8, bytes: Bytes): boolean {
   dropNote(place, size, key);
   const at = find(place, size, 0);
-  if (bytes.length > <i32>u16.MAX_VALUE || at + HEAD + bytes.length > size) return false;
+  if (bytes.length > <i32>u16.MAX_VALUE || at + NOTE_HEAD + bytes.length > size) return false;
   store<u8>(place + at, key);
   store<u16>(place + at, bytes.length, 1);
-  bytes.copyTo(place + at + HEAD);
-  const next = at + HEAD + bytes.length;
+  bytes.copyTo(place + at + NOTE_HEAD);
+  const next = at + NOTE_HEAD + bytes.length;
   if (next < size) store<u8>(place + next, 0);
   return true;
 }
@@ -29,13 +30,13 @@ export function keepNote(place: usize, size: i32, key: u8, bytes: Bytes): boolea
 export function dropNote(place: usize, size: i32, key: u8): void {
   const at = find(place, size, key);
   if (at >= size || load<u8>(place + at) !== key) return;
-  const next = at + HEAD + <i32>load<u16>(place + at, 1);
+  const next = at + NOTE_HEAD + <i32>load<u16>(place + at, 1);
   const end = find(place, size, 0);
   memory.copy(place + at, place + next, end - next);
   store<u8>(place + at + end - next, 0);
 }
 
-const noteAt = (at: usize): Bytes => view(at + HEAD, <i32>load<u16>(at, 1));
+const noteAt = (at: usize): Bytes => view(at + NOTE_HEAD, <i32>load<u16>(at, 1));
 
 /** Where the note with this key is, or where the last one ends. */
 function find(place: usize, size: i32, key: u8): i32 {
@@ -43,7 +44,7 @@ function find(place: usize, size: i32, key: u8): i32 {
   while (at < size) {
     const found = load<u8>(place + at);
     if (found === key || found === 0) break;
-    at += HEAD + <i32>load<u16>(place + at, 1);
+    at += NOTE_HEAD + <i32>load<u16>(place + at, 1);
   }
   return min(at, size);
 }

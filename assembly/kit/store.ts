@@ -61,6 +61,31 @@ export function add(
   return raw.store_add(id, tag, key.at, key.length, delta, milliseconds);
 }
 
+/** One of the replies that `on_replies` is given, which lie one behind the other. */
+@unmanaged
+export class Reply {
+  tag!: i32;
+  status!: i32;
+  data!: usize;
+  length!: i32;
+
+  /** The one behind it. */
+  get next(): Reply {
+    return changetype<Reply>(changetype<usize>(this) + offsetof<Reply>());
+  }
+}
+
+const single: Reply = changetype<Reply>(memory.data(offsetof<Reply>()));
+
+/** What `on_reply` is given as the first and only one, for `on_replies`. */
+export function only(tag: i32, status: i32, data: usize, length: i32): Reply {
+  single.tag = tag;
+  single.status = status;
+  single.data = data;
+  single.length = length;
+  return single;
+}
+
 /** The version in what `on_reply` is given: compare it, or expect it. NONE if there is none. */
 export function version(data: usize, length: i32): u64 {
   return length < VERSION_BYTES ? NONE : load<u64>(data);

@@ -1,7 +1,21 @@
 // Client: what is kept of a connection. It lies in the state block, so a new instance goes on with it; its
 // subscriptions are memberships, which the host keeps.
 
-import { Bytes, dropNote, keepNote, note, rangesSize, Session, stateSize } from '../kit';
+import {
+  Bytes,
+  draft,
+  dropNote,
+  keepNote,
+  NOTE_HEAD,
+  note,
+  rangesSize,
+  Session,
+  stateSize,
+} from '../kit';
+import { varintSize } from './properties';
+
+export const GONE: i32 = 1;
+export const TALKS: i32 = 2;
 
 @unmanaged
 export class Client extends Session {
@@ -31,7 +45,7 @@ export class Client extends Session {
   /** How many seconds its session is to last without it, and its will to wait. */
   expiry!: u32;
   willDelay!: u32;
-  /** 1 once it is gone, and its connection stays for the will. */
+  /** GONE once it is, and its connection stays for the will; TALKS if it goes on sending. */
   away!: i32;
   /** The longest packet that it takes. */
   packetMost!: i32;
@@ -49,58 +63,78 @@ export class Client extends Session {
   counted!: u32;
 }
 
-// Behind the fields: how far each open message is, what it has published and not released, hashes of filters to
-// which it has subscribed, and notes.
+/** Whether it takes a packet with so many bytes behind its length. */
+export const fits = (client: Client, size: i32): boolean =>
+  size + 1 + varintSize(size) <= client.packetMost;
+
+// Behind the fields: two bits for each open message, notes, and what it has published and not released. What comes
+// first lies in the block's head: the host keeps no tail that is zero (docs/performance.md).
 export const WINDOW: i32 = 256;
 /** MQTT 5.0: what it may leave unreleased, since any set of so many numbers fits as many ranges. */
 export const RECEIVE_MOST: i32 = 32;
-const NOTES_BYTES: i32 = 1024;
-const RELEASES: i32 = WINDOW;
-const FILTERS: i32 = RELEASES + rangesSize(RECEIVE_MOST);
 const FILTERS_BYTES: i32 = 64 * 4;
-const NOTES: i32 = FILTERS + FILTERS_BYTES;
+/** Hashes of filters, and 1,024 bytes for all others. */
+const NOTES_BYTES: i32 = 1024 + NOTE_HEAD + FILTERS_BYTES;
+const NOTES: i32 = WINDOW / 4;
+const RELEASES: i32 = NOTES + NOTES_BYTES + 1;
 
-export const clientSize = (): i32 => stateSize<Client>(NOTES + NOTES_BYTES);
+export const clientSize = (): i32 => stateSize<Client>(RELEASES + rangesSize(RECEIVE_MOST));
 
 const behind = (client: Client): usize => changetype<usize>(client) + offsetof<Client>();
 
+const phaseAt = (client: Client, number: u64): usize =>
+  behind(client) + (<usize>(number % WINDOW) >>> 2);
+const phaseShift = (number: u64): u8 => <u8>((number & 3) << 1);
+
 /** How far the message with this number is. */
 export const phaseOf = (client: Client, number: u64): u8 =>
-  load<u8>(behind(client) + <usize>(number % WINDOW));
+  (load<u8>(phaseAt(client, number)) >> phaseShift(number)) & 3;
 
 export function setPhase(client: Client, number: u64, phase: u8): void {
-  store<u8>(behind(client) + <usize>(number % WINDOW), phase);
+  const at = phaseAt(client, number);
+  const shift = phaseShift(number);
+  store<u8>(at, (load<u8>(at) & ~(3 << shift)) | (phase << shift));
 }
 
 export const releasesOf = (client: Client): usize => behind(client) + RELEASES;
 
-/** Where the filter is noted, or where there is room for it; 0 if there is neither. */
+/** Where the hash of a filter is noted; 0 if it is not. */
 function filterAt(client: Client, hash: u32): usize {
-  let room: usize = 0;
-  const end = behind(client) + NOTES;
-  for (let at = behind(client) + FILTERS; at < end; at += 4) {
-    const found = load<u32>(at);
-    if (found === hash) return at;
-    if (found === 0) room = at;
+  const known = recall(client, FILTERS);
+  if (known === null) return 0;
+  for (let at: i32 = 0; at < known.length; at += 4) {
+    if (load<u32>(known.at + at) === hash) return known.at + at;
   }
-  return room;
+  return 0;
 }
+
+const list = draft();
 
 /** @returns whether it was subscribed to already, as far as that is known: 64 filters are */
 export function addFilter(client: Client, filter: Bytes): boolean {
   const hash = hashOf(filter);
-  const at = filterAt(client, hash);
-  if (at === 0) client.unknown += 1;
-  else if (load<u32>(at) === hash) return true;
-  else store<u32>(at, hash);
+  if (filterAt(client, hash) !== 0) return true;
+  const room = filterAt(client, 0);
+  if (room !== 0) store<u32>(room, hash);
+  else if (!appendFilter(client, hash)) client.unknown += 1;
+  return false;
+}
+
+function appendFilter(client: Client, hash: u32): boolean {
+  const known = recall(client, FILTERS);
+  list.clear();
+  if (known !== null) list.bytes(known);
+  if (list.length >= FILTERS_BYTES) return false;
+  const before = list.length;
+  if (remember(client, FILTERS, list.uint32le(hash).view())) return true;
+  remember(client, FILTERS, list.view().slice(0, before));
   return false;
 }
 
 /** @returns whether it may have been subscribed to */
 export function dropFilter(client: Client, filter: Bytes): boolean {
-  const hash = hashOf(filter);
-  const at = filterAt(client, hash);
-  if (at === 0 || load<u32>(at) !== hash) return client.unknown > 0;
+  const at = filterAt(client, hashOf(filter));
+  if (at === 0) return client.unknown > 0;
   store<u32>(at, 0);
   return true;
 }
@@ -116,6 +150,7 @@ function hashOf(bytes: Bytes): u32 {
 export const ID: u8 = 1;
 export const USER: u8 = 2;
 export const WILL: u8 = 3;
+const FILTERS: u8 = 4;
 export const ALIAS: u8 = 16;
 export const ALIAS_MOST: i32 = 16;
 

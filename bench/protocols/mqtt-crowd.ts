@@ -86,7 +86,7 @@ async function run(port: number, pid: number, clients: number): Promise<Told> {
     await Promise.all(Array.from({ length: TOGETHER }, () => lane(until)));
   };
   // What the first ones make a server allocate is not theirs.
-  const first = clients / 10;
+  const first = clients / 2;
   await lanes(first);
   const [bytes, ns, ms] = [residentBytes(pid), processorNs(pid), performance.now()];
   await lanes(first + clients);

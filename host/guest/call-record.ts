@@ -116,6 +116,8 @@ export class CallRecord {
         note(ON_REPLY, connection, tag, status);
         read(data, length);
       }),
+      // One by one: of each it is noted what it was given.
+      onReplies: null,
       migrate: wrapped(migrate, (connection, old, size, version) => {
         note(MIGRATE, connection, version);
         read(old, size);

@@ -38,6 +38,8 @@ type Reply = (
   data: number,
   length: number,
 ) => void;
+/** Rows of four words, one for each reply. */
+type Replies = (connection: number, state: number, rows: number, count: number) => void;
 type Migration = (
   connection: number,
   old: number,
@@ -58,6 +60,8 @@ export class Guest {
   readonly onMessage: Delivery | null;
   readonly onMissed: Callback2 | null;
   readonly onReply: Reply | null;
+  /** Null where each reply is to be seen by itself. */
+  readonly onReplies: Replies | null;
   readonly onStart: Callback0 | null;
   readonly onTick: Callback0 | null;
   readonly migrate: Migration | null;
@@ -101,6 +105,7 @@ export class Guest {
       this.onMessage = optional<Delivery>(exports, 'on_message');
       this.onMissed = optional<Callback2>(exports, 'on_missed');
       this.onReply = optional<Reply>(exports, 'on_reply');
+      this.onReplies = optional<Replies>(exports, 'on_replies');
       this.onStart = optional<Callback0>(exports, 'on_start');
       this.onTick = optional<Callback0>(exports, 'on_tick');
       this.migrate = optional<Migration>(exports, 'migrate');

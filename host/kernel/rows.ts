@@ -3,7 +3,7 @@
 
 /**
  * An I/O row is eight Int32: what to do, to which descriptor, and which bytes of which bound buffer.
- * The last two name the target of a COPY; in other rows they are the caller's own. Kinds that are
+ * The last two name the target of a COPY or an UPDATE; in other rows they are the caller's own. Kinds that are
  * not listed here are skipped, so a caller may keep its own records between the rows.
  */
 export const ROW = 8;
@@ -18,6 +18,8 @@ export const ROW_TARGET_OFFSET = 7;
 
 export const KIND_NONE = 0;
 export const KIND_RECV = 1;
+/** As COPY, but what is the same already is not written: memory that was never written stays none. */
+export const KIND_UPDATE = 2;
 export const KIND_COPY = 3;
 // Rows of TLS; tls-rows.ts says what they answer. They have this bit, and no other row that is performed has.
 export const KIND_TLS_RECV = 4;

@@ -57,9 +57,10 @@ export const ON_MESSAGE = 11;
 export const ON_REPLY = 12;
 export const ON_MISSED = 13;
 export const ON_CONNECT = 14;
+export const ON_REPLIES = 15;
 const NAMES = (
   'start-up on_data on_end on_open on_drain on_timer on_close on_restore migrate on_start on_tick ' +
-  'on_message on_reply on_missed on_connect'
+  'on_message on_reply on_missed on_connect on_replies'
 ).split(' ');
 
 /** `on_data` for ON_DATA, and so on. */

@@ -74,10 +74,14 @@ export const optionalExports: { readonly [name: string]: string } = {
   on_message: '(i32, i32, i32, i32, i32, i32, i32, i32) -> ()',
   on_missed: '(i32, i32) -> ()',
   on_reply: '(i32, i32, i32, i32, i32, i32) -> ()',
+  on_replies: '(i32, i32, i32, i32) -> ()',
 };
 
 /** What else a guest must export if it exports this. */
-export const exportCompanions: { readonly [name: string]: string } = { on_message: 'on_missed' };
+export const exportCompanions: { readonly [name: string]: string } = {
+  on_message: 'on_missed',
+  on_replies: 'on_reply',
+};
 
 /** What else a guest must export if it imports this. */
 export const importCompanions: { readonly [name: string]: string } = {

@@ -55,8 +55,7 @@ export class Reactor {
     this.#parts = makeParts(materials, ground, guest, remains);
     this.#works = wire(this.#parts, { module, guest });
     this.#turn = new Turn(this.#parts, this.#works, options.signalled ?? (() => undefined));
-    const open = (fd: number, listener: number): number => this.open(fd, listener);
-    this.#door = new Door(this.#parts, this.#works, open, this.#turn);
+    this.#door = new Door(this.#parts, this.#works, (fd, by) => this.open(fd, by), this.#turn);
     if (remains === undefined) this.#works.callbacks.replacement.begin();
     else this.#takeUp(remains);
     this.#turn.rest();
@@ -273,8 +272,9 @@ export class Reactor {
     return new Rehearsal(this.#parts, this.#works, this.#turn);
   }
 
-  /** Gives the epoll descriptor back; every connection must be gone. Nothing may be called then. */
+  /** Gives back the epoll descriptor, and answers; every connection must be gone. Nothing may be called then. */
   close(): void {
+    this.#works.dialing.close();
     this.#parts.epoll.close();
   }
 }

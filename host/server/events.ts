@@ -93,6 +93,11 @@ export class ServerLog implements EngineObserver, CrashObserver {
     return this.leftOutBefore() + this.#limit.leftOut;
   }
 
+  /** Whether one more line may be written of those that others can bring about. */
+  admit(): boolean {
+    return this.#limit.admit();
+  }
+
   /** What somebody listens to: the rest need not be looked up, nor sent between threads. */
   get interests(): Interests {
     const debug = this.#logger.isLevelEnabled?.('debug') ?? this.#logger !== silent;

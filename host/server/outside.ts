@@ -19,7 +19,7 @@ import {
   setUpstreams,
   type UpstreamsStats,
 } from '../upstreams/system.ts';
-import { type Logger, silent } from './logger.ts';
+import { type Logger, silent, withFields } from './logger.ts';
 import type { ServeOptions } from './options.ts';
 
 export type { EnginesStats } from '../engines/router.ts';
@@ -43,8 +43,10 @@ export class Outside {
     policy: Policy,
     logger: Logger,
     contexts: Contexts,
+    admit: () => boolean,
   ) {
-    this.#operator = openOperator(contexts, logger);
+    const { info, warn } = withFields(logger, {});
+    this.#operator = openOperator(contexts, { info, warn, admit });
     this.#contexts = contexts;
     this.#logger = logger;
     this.#store = store;
@@ -55,12 +57,14 @@ export class Outside {
   /**
    * Loads what the addresses name; nothing is connected yet.
    * @param contexts where the upstreams' certificates are kept
+   * @param admit whether one more line may be written of those that others can bring about
    * @throws WasmpollError ERR_OPTION or ERR_TLS
    */
   static async load(
     options: Pick<ServeOptions, 'store' | 'topics' | 'upstreams' | 'logger'>,
     policy: Policy,
     contexts: Contexts,
+    admit: () => boolean,
   ): Promise<Outside> {
     const { store, topics, upstreams = {}, logger = silent } = options;
     const outside = new Outside(
@@ -69,6 +73,7 @@ export class Outside {
       policy,
       logger,
       contexts,
+      admit,
     );
     outside.#setUpstreams(upstreams, 'serve(): upstreams');
     return outside;

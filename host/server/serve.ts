@@ -56,7 +56,7 @@ async function start(
   const module = { ...(await loadProtocol(options.protocol, policy)), config };
   signal?.throwIfAborted();
   const workers = workersOf(options);
-  const outside = await Outside.load(options, policy, listening.contexts);
+  const outside = await Outside.load(options, policy, listening.contexts, () => log.admit());
   signal?.throwIfAborted();
   const routed = outside.hasStore;
   const { histograms = false } = options;

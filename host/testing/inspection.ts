@@ -5,7 +5,7 @@ import { ConnectionRows, type Waiting } from '../memory/connection-rows.ts';
 import { slotBitsOf } from '../memory/handles.ts';
 import { GUEST_TIMER, TIMES } from '../memory/layout.ts';
 import { offsetsOf } from '../memory/segment.ts';
-import { type StateBlocks, strideOf } from '../memory/state-blocks.ts';
+import { type StateBlocks, States } from '../memory/state-blocks.ts';
 
 /** A connection between two calls of the harness. */
 export interface Inspection {
@@ -39,8 +39,7 @@ export function inspect(
   if (slot >= connections || rows.handle(slot) !== handle || !rows.has(slot)) return null;
   const times = new Float64Array(segment, offsetsOf(connections).times, connections * TIMES);
   const timerAt = times[slot * TIMES + GUEST_TIMER] || null;
-  const start = slot * strideOf(states.bytes);
-  const state = new Uint8Array(states.buffer, start, states.bytes).slice();
+  const state = new States(states).read(slot);
   const { waiting, bytesIn, bytesOut, backlogBytes, heldBytes } = rows.row(slot);
   return { state, timerAt, waiting, bytesIn, bytesOut, backlogBytes, heldBytes };
 }

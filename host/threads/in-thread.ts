@@ -11,7 +11,6 @@ import type { Native, NativeEpoll } from '../kernel/native.ts';
 import { tlsAccess } from '../kernel/tls/tls-access.ts';
 import { ConnectionRows } from '../memory/connection-rows.ts';
 import type { GuestModule } from '../module/protocol-module.ts';
-
 import type { LiveSettings, Policy } from '../policy.ts';
 import type { Observer } from '../reactor/observer.ts';
 import { Reactor } from '../reactor/reactor.ts';
@@ -272,6 +271,8 @@ export class InThread implements Engine {
   async close(): Promise<void> {
     this.#calls?.close();
     this.#driver!.close();
+    // A guest may have connected on its own, and the server not have begun.
+    if (this.#load > 0) this.#reactor.abort(REASON_SHUTDOWN);
     this.#reactor.close();
     this.#common.dialer?.left(this.#seat);
     this.#common.shared.close(this.#seat);

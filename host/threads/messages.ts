@@ -62,7 +62,7 @@ export type ToWorker =
   | { readonly kind: 'observe' }
   | { readonly kind: 'drain' }
   | { readonly kind: 'adjust'; readonly limits: LiveSettings }
-  | { readonly kind: 'upstreams'; readonly share: UpstreamShare }
+  | { readonly kind: 'upstreams'; readonly share: UpstreamShare; readonly bell: number }
   /** A connection is to be ended: gracefully, or by a reset. */
   | { readonly kind: 'disconnect'; readonly handle: number; readonly abort: boolean }
   /** All that has come so far is to be served, and told back with `looked`. */

@@ -40,9 +40,12 @@ class SeatWorker {
   #ending = false;
   /** It was told that no connection is left, and none came since. */
   #quiet = false;
+  /** Rung when the seat has asked for a connection; −1 as long as there were no upstreams. */
+  #bell: number;
 
   constructor(port: MessagePort, native: Native, data: WorkerData) {
     this.#port = port;
+    this.#bell = data.bell;
     const control = makeControl(data.control, data.histograms ? monotonicMs : null);
     this.#control = control;
     const observer = new WorkerObserver(
@@ -85,10 +88,7 @@ class SeatWorker {
   }
 
   // Connections are made in the server's own thread.
-  #upstreams(
-    native: Native,
-    { upstreams: share, shared, bell }: WorkerData,
-  ): UpstreamAccess | null {
+  #upstreams(native: Native, { upstreams: share, shared }: WorkerData): UpstreamAccess | null {
     if (share === null) return null;
     const { answers, asks } = this.#control;
     return {
@@ -100,10 +100,10 @@ class SeatWorker {
       dial: (request) => {
         answers.asked();
         const { handle, upstream, parent, added, peer } = request;
-        const short = added === '' && peer === '' && bell >= 0;
+        const short = added === '' && peer === '' && this.#bell >= 0;
         const put = short ? asks.put(handle, upstream, parent) : -1;
         if (put < 0) this.#tell({ kind: 'dial', request });
-        else if (put > 0) ringEventFd(native, bell);
+        else if (put > 0) ringEventFd(native, this.#bell);
       },
       cancel: (handle) => this.#tell({ kind: 'cancel', handle }),
     };
@@ -130,8 +130,10 @@ class SeatWorker {
     else if (message.kind === 'adjust') {
       this.#reactor.adjust(message.limits);
       this.#loop.schedule();
-    } else if (message.kind === 'upstreams') this.#reactor.setUpstreams(message.share);
-    else if (message.kind === 'prepare') this.#prepare(message.module);
+    } else if (message.kind === 'upstreams') {
+      this.#bell = message.bell;
+      this.#reactor.setUpstreams(message.share);
+    } else if (message.kind === 'prepare') this.#prepare(message.module);
     else if (message.kind === 'discard') this.#reactor.discard();
     else if (message.kind === 'commit') {
       this.#reactor.commit(message.module, message.states);

@@ -196,8 +196,7 @@ export class Supervisor implements Engine {
     const { interests } = old[0]!.holdings;
     this.#seats = fresh;
     // They may have changed while the new seats started.
-    const share = this.#common.dialer?.share;
-    if (share !== undefined) for (const seat of fresh) seat.post({ kind: 'upstreams', share });
+    this.#tellUpstreams(fresh);
     for (const seat of old) {
       const grace = setTimeout(() => this.#abortRetired(seat), this.#policy.graceMs);
       this.#retired.set(seat, grace);
@@ -239,8 +238,15 @@ export class Supervisor implements Engine {
     for (const seat of this.#all) seat.post({ kind: 'adjust', limits });
   }
 
-  setUpstreams(share: Parameters<Engine['setUpstreams']>[0]): void {
-    for (const seat of this.#all) seat.post({ kind: 'upstreams', share });
+  setUpstreams(): void {
+    this.#tellUpstreams(this.#all);
+  }
+
+  #tellUpstreams(seats: readonly Seat[]): void {
+    const { dialer } = this.#common;
+    if (dialer === null) return;
+    const { share, bell } = dialer;
+    for (const seat of seats) seat.post({ kind: 'upstreams', share, bell });
   }
 
   drain(): void {

@@ -13,7 +13,7 @@ import {
 } from '../kernel/tls/tls-rows.ts';
 
 /** Why sessions have failed, in the order of their numbers. */
-const CAUSES = [
+export const CAUSES = [
   'other',
   'notTls',
   'version',

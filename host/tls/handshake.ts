@@ -8,9 +8,16 @@ import {
   TLS_FAILED,
   TLS_TRUNCATED,
 } from '../kernel/tls/tls-rows.ts';
+import { CAUSES } from './counts.ts';
 
 /** What it waits for: `reads` for input, `writes` for room; or how it has ended. */
 export type HandshakeState = 'reads' | 'writes' | 'done' | 'failed';
+
+// What a server shows and offers is the same for all of its clients. An alert, an end or another protocol may be for one
+// of them.
+const OF_ALL: readonly (typeof CAUSES)[number][] = [
+  ...(['version', 'cipher', 'alpn', 'serverCertificate'] as const),
+];
 
 export class Handshake {
   /** Of its session, by which a seat takes that. */
@@ -38,6 +45,12 @@ export class Handshake {
     if (this.#result === TLS_TRUNCATED) return 'the server has ended the connection';
     if (this.#result !== TLS_FAILED) return 'the server has reset the connection';
     return this.#tls.why(this.session);
+  }
+
+  /** After it has failed: it would have with any client. */
+  get failsAll(): boolean {
+    if (this.session === 0 || this.#result !== TLS_FAILED) return false;
+    return OF_ALL.includes(CAUSES[this.#tls.cause(this.session)]!);
   }
 
   /** Nobody wants it any more. */

@@ -4,8 +4,8 @@
 import type { Native } from '../kernel/native.ts';
 import { beginConnecting, connectFailure } from '../kernel/stream-options.ts';
 import type { DialFailure, DialRequest, Endpoint, Resolved, Upstreams } from './contract.ts';
-import { leadsHere } from './preamble.ts';
-import { Shaking } from './shaking.ts';
+import { greet, leadsHere } from './preamble.ts';
+import { HANDSHAKE_DELAY_MS, Shaking } from './shaking.ts';
 
 /** So long an attempt is alone before the next begins beside it; RFC 8305, 5. */
 const ATTEMPT_DELAY_MS = 250;
@@ -14,8 +14,6 @@ const MOST_ATTEMPTS = 2;
 /** A queue that is full has room as soon as its server gets a turn; it is looked at again later and later. */
 const FIRST_PAUSE_MS = 2;
 const LONGEST_PAUSE_MS = 100;
-/** And so long once it is connected: a handshake takes two or three times as long as that did. */
-const HANDSHAKE_DELAY_MS = 1000;
 
 /** What calls are made with. */
 export interface Calls {
@@ -101,19 +99,24 @@ export class Call {
 
   #tryNext(): void {
     clearTimeout(this.#next);
-    if (this.#endpoints.length === 0) this.#tryFull();
-    else if (this.#attempts.size > 0 && !this.#calls.hasRoom(this.#calls.beside + 1)) {
-      this.#later(ATTEMPT_DELAY_MS);
-    } else if (!this.#makeWay()) this.#later(HANDSHAKE_DELAY_MS);
+    if (this.#endpoints.length === 0) {
+      this.#tryFull();
+      return;
+    }
+    const isFull = this.#attempts.size > 0 && !this.#calls.hasRoom(this.#calls.beside + 1);
+    const waitMs = isFull ? ATTEMPT_DELAY_MS : this.#makeWay();
+    if (waitMs > 0) this.#later(waitMs);
     else this.#try(this.#endpoints.shift()!);
   }
 
-  // The oldest gives way, but not one that has answered, and is amid its handshake.
-  #makeWay(): boolean {
-    if (this.#attempts.size < MOST_ATTEMPTS) return true;
-    const oldest = [...this.#attempts.keys()].find((fd) => !this.#shaking.has(fd));
-    if (oldest !== undefined) this.#hangUp(oldest);
-    return oldest !== undefined;
+  // The oldest gives way, but one that has answered, and is amid its handshake, not before it has had its time.
+  // @returns in how many milliseconds there is a place
+  #makeWay(): number {
+    if (this.#attempts.size < MOST_ATTEMPTS) return 0;
+    const silent = [...this.#attempts.keys()].find((fd) => !this.#shaking.has(fd));
+    const leftMs = silent === undefined ? this.#shaking.leftMs : 0;
+    if (leftMs === 0) this.#hangUp(silent ?? this.#shaking.giveWay());
+    return leftMs;
   }
 
   #tryFull(): void {
@@ -183,8 +186,10 @@ export class Call {
   // @returns whether a handshake begins
   #connected(fd: number): boolean {
     const endpoint = this.#attempts.get(fd)!;
-    const denied = leadsHere(this.#calls.native, endpoint, fd);
-    const result = denied ? 0 : this.#greet(fd);
+    const [{ native, upstreams }, { upstream }] = [this.#calls, this.#request];
+    const denied = leadsHere(native, endpoint, fd);
+    const header = denied ? null : upstreams.header(upstream, this.#request);
+    const result = greet(native, fd, header);
     if (!denied && result >= 0 && !this.#shaking.begin(fd, endpoint)) {
       this.#finish(fd, 'connected');
       return false;
@@ -204,22 +209,14 @@ export class Call {
   #shake(fd: number): void {
     const state = this.#shaking.step(fd);
     if (state === 'done') this.#finish(fd, 'connected');
-    else if (state === 'failed') this.#drop(fd, 'tls', this.#shaking.why(fd));
+    else if (state === 'failed') this.#drop(fd, 'tls');
   }
 
-  // The PROXY header goes first; a socket that is new has room for it.
-  #greet(fd: number): number {
-    const { native, upstreams } = this.#calls;
-    const header = upstreams.header(this.#request.upstream, this.#request);
-    if (header === null) return 0;
-    const sent = native.send(fd, header, 0, header.length);
-    return sent >= 0 && sent < header.length ? -native.constants.ENOBUFS : sent;
-  }
-
-  #drop(fd: number, failure: DialFailure, why = ''): void {
+  #drop(fd: number, failure: DialFailure): void {
     const endpoint = this.#attempts.get(fd)!;
+    const unshaken = this.#shaking.failed(fd);
     this.#hangUp(fd);
-    this.#failed(endpoint, failure, why);
+    this.#failed(endpoint, failure, unshaken);
   }
 
   #hangUp(fd: number): void {
@@ -229,9 +226,13 @@ export class Call {
     this.#calls.native.reset(fd);
   }
 
-  #failed(endpoint: Endpoint, failure: DialFailure, why = ''): void {
+  #failed(
+    endpoint: Endpoint,
+    failure: DialFailure,
+    unshaken: ReturnType<Shaking['failed']> = null,
+  ): void {
     this.#failure = failure;
-    this.#calls.upstreams.tried(this.#request.upstream, endpoint, failure, why);
+    this.#calls.upstreams.tried(this.#request.upstream, endpoint, failure, unshaken);
     this.#tryNext();
   }
 
@@ -241,14 +242,13 @@ export class Call {
 
   #finish(fd: number, outcome: DialFailure | 'connected'): void {
     if (this.#over) return;
-    const { upstreams } = this.#calls;
-    const { upstream } = this.#request;
+    const [{ upstreams }, { upstream }] = [this.#calls, this.#request];
     const won = this.#attempts.get(fd);
     // Those that had their time, and said nothing.
     if (outcome === 'timeout') {
       for (const [fd, endpoint] of this.#attempts) {
-        const why = this.#shaking.has(fd) ? 'in its TLS handshake' : '';
-        upstreams.tried(upstream, endpoint, 'timeout', why);
+        if (this.#shaking.has(fd)) this.#shaking.late(fd);
+        else upstreams.tried(upstream, endpoint, 'timeout');
       }
       for (const endpoint of this.#full) upstreams.tried(upstream, endpoint, 'timeout');
     }
@@ -256,6 +256,7 @@ export class Call {
     if (won !== undefined) {
       this.#note(() => this.#attempts.delete(fd));
       this.#calls.unwatch(fd);
+      this.#shaking.overtaken(won);
       upstreams.tried(upstream, won, null);
     }
     this.#end();

@@ -100,8 +100,19 @@ export interface Handshake {
   step(): 'reads' | 'writes' | 'done' | 'failed';
   /** Why it has failed, in words. */
   readonly why: string;
+  /** After it has failed: it would have with any client. */
+  readonly failsAll: boolean;
   /** Nobody wants it any more. */
   drop(): void;
+}
+
+/** What is known of a handshake that came to nothing. */
+export interface Unshaken {
+  /** In words. */
+  readonly why: string;
+  /** It would have with any client, whoever it is that a PROXY header has named. */
+  readonly failsAll: boolean;
+  readonly request: DialRequest;
 }
 
 export type Resolved = readonly Endpoint[] | DialFailure;
@@ -125,10 +136,16 @@ export interface Upstreams {
   /** A session whose handshake is done, and that no seat has taken. */
   drop(session: number): void;
   /**
-   * An attempt has worked, or not: for rests and log lines. One that another overtook is not told.
-   * @param why in words, where more is known
+   * An attempt has worked, or not: for rests and log lines. One that another overtook is not told, unless that began a
+   * second later.
+   * @param unshaken where it was in its handshake
    */
-  tried(upstream: number, endpoint: Endpoint, failure: DialFailure | null, why?: string): void;
+  tried(
+    upstream: number,
+    endpoint: Endpoint,
+    failure: DialFailure | null,
+    unshaken?: Unshaken | null,
+  ): void;
   /** A request begins, and it was answered or cancelled: for counts. */
   dialing(upstream: number): void;
   dialed(upstream: number, outcome: DialFailure | 'connected' | 'cancelled'): void;

@@ -8,12 +8,13 @@ import type {
   Endpoint,
   Handshake,
   Resolved,
+  Unshaken,
   UpstreamFacts,
   UpstreamShare,
   Upstreams,
 } from './contract.ts';
 import { MOST_UPSTREAMS, UNBOUNDED, UpstreamCounts } from './counts.ts';
-import { preamble } from './preamble.ts';
+import { clientNamed, preamble } from './preamble.ts';
 import type { UpstreamSpec } from './spec/spec.ts';
 import { type Ground, type Outcome, type Report, type TargetStatus, Upstream } from './upstream.ts';
 
@@ -54,6 +55,7 @@ const peerOf = (endpoint: Endpoint): string =>
 
 const CHANGED: Handshake = {
   ...{ session: 0, why: 'the operator has changed the upstream', step: () => 'failed' },
+  failsAll: true,
   drop: () => undefined,
 };
 
@@ -142,8 +144,17 @@ export class Operator implements Upstreams {
     this.#secures.drop(session);
   }
 
-  tried(upstream: number, endpoint: Endpoint, failure: DialFailure | null, why = ''): void {
-    this.#at(upstream).tried(endpoint, failure, why);
+  tried(
+    upstream: number,
+    endpoint: Endpoint,
+    failure: DialFailure | null,
+    unshaken: Unshaken | null = null,
+  ): void {
+    const one = this.#at(upstream);
+    // What it would do to any client says nothing of the one that it knows by the header.
+    const isOne = unshaken !== null && !unshaken.failsAll && one.spec.proxy !== null;
+    const { peer, local } = unshaken?.request ?? { peer: '', local: '' };
+    one.tried(endpoint, failure, unshaken, isOne ? clientNamed(peer, local) : '');
   }
 
   dialing(upstream: number): void {

@@ -14,6 +14,8 @@ const TCP_V6 = 0x21;
 const FIXED = 16;
 const V4_BYTES = 4;
 const PORT_BYTES = 2;
+/** A /64. */
+const NETWORK_V6 = 8;
 
 interface End {
   readonly bytes: Uint8Array;
@@ -33,6 +35,16 @@ export function preamble(version: 1 | 2, peer: string, local: string): Uint8Arra
       : Uint8Array.of(...SIGNATURE, LOCAL, NO_FAMILY, 0, 0);
   }
   return version === 1 ? asText(source, destination) : asBytes(source, destination);
+}
+
+/**
+ * Whom such a header names: one text for each client's address, or for each network of IPv6 that clients have whole; ''
+ * where it names nobody.
+ */
+export function clientNamed(peer: string, local: string): string {
+  const source = readEnd(peer)?.bytes;
+  if (source === undefined || readEnd(local) === null) return '';
+  return isV4(source) ? ipText(source) : source.subarray(0, NETWORK_V6).toString();
 }
 
 /** Whether an end, written `192.0.2.1:80` or `[2001:db8::1]:80`, has this address. */
@@ -88,4 +100,18 @@ export function leadsHere(
   if ('path' in endpoint || endpoint.isElsewhere !== true) return false;
   const local = native.localAddress(fd);
   return typeof local !== 'string' || isAtHost(local, endpoint.address);
+}
+
+/** Sends the header, which goes first: a socket that is new has room for it. @returns −errno if it cannot */
+export function greet(
+  native: {
+    send(fd: number, bytes: Uint8Array, offset: number, length: number): number;
+    readonly constants: { readonly ENOBUFS: number };
+  },
+  fd: number,
+  header: Uint8Array | null,
+): number {
+  if (header === null) return 0;
+  const sent = native.send(fd, header, 0, header.length);
+  return sent >= 0 && sent < header.length ? -native.constants.ENOBUFS : sent;
 }

@@ -3,6 +3,8 @@
 
 const FIRST_REST_MS = 1000;
 const LONGEST_REST_MS = 30_000;
+/** A target that fails so many clients one after the other does not do so for who they are. */
+const FAILED_CLIENTS = 3;
 
 export class Rotation {
   readonly #now: () => number;
@@ -11,6 +13,8 @@ export class Rotation {
   readonly #until: Float64Array;
   /** How long the last rest was meant to be; 0 for one that works. */
   readonly #rests: Float64Array;
+  /** In whose names connections to each have failed since one came about. */
+  readonly #clients: Set<string>[];
   #next = 0;
 
   /**
@@ -28,10 +32,12 @@ export class Rotation {
     this.#random = random;
     this.#until = new Float64Array(targets);
     this.#rests = new Float64Array(targets);
+    this.#clients = Array.from({ length: targets }, () => new Set());
     for (const [target, place] of (before?.places ?? []).entries()) {
       if (place < 0) continue;
       this.#until[target] = before!.rotation.#until[place]!;
       this.#rests[target] = before!.rotation.#rests[place]!;
+      this.#clients[target] = before!.rotation.#clients[place]!;
     }
   }
 
@@ -54,6 +60,19 @@ export class Rotation {
   succeeded(target: number): void {
     this.#until[target] = 0;
     this.#rests[target] = 0;
+    this.#clients[target]!.clear();
+  }
+
+  /**
+   * It has failed after it had heard whose connection it was, which may have been why.
+   * @returns whether it has failed several clients by now, and worked for none meanwhile
+   */
+  failedClient(target: number, client: string): boolean {
+    const clients = this.#clients[target]!;
+    clients.add(client);
+    if (clients.size < FAILED_CLIENTS) return false;
+    clients.clear();
+    return true;
   }
 
   /**

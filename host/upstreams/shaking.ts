@@ -1,13 +1,28 @@
-// Shaking: the handshakes of one call, by the descriptors of its attempts. It knows when each waits for what, and no other
-// way to an upstream.
+// Shaking: the handshakes of one call, by the descriptors of its attempts. It knows when each waits for what, how long it
+// may keep its place, and no other way to an upstream.
 
+import { monotonicMs } from '../kernel/monotonic.ts';
 import type { Calls } from './call.ts';
-import type { DialRequest, Endpoint, Handshake } from './contract.ts';
+import type { DialRequest, Endpoint, Handshake, Unshaken } from './contract.ts';
+
+/** So long one is alone before the next attempt begins: a handshake takes two or three times as long as connecting. */
+export const HANDSHAKE_DELAY_MS = 1000;
+/** And so long it keeps its place where more addresses wait for one: as if the next had had its time beside it. */
+const LONGEST_MS = 2 * HANDSHAKE_DELAY_MS;
+/** Timers may be early by what their turn of the event loop took. */
+const DELAYED_MS = 0.9 * HANDSHAKE_DELAY_MS;
+
+interface Begun {
+  readonly handshake: Handshake;
+  readonly endpoint: Endpoint;
+  readonly sinceMs: number;
+}
 
 export class Shaking {
   readonly #calls: Calls;
   readonly #request: DialRequest;
-  readonly #open = new Map<number, Handshake>();
+  /** The oldest is the first. */
+  readonly #open = new Map<number, Begun>();
 
   constructor(calls: Calls, request: DialRequest) {
     this.#calls = calls;
@@ -22,32 +37,64 @@ export class Shaking {
   begin(fd: number, endpoint: Endpoint): boolean {
     const { upstream, added } = this.#request;
     const handshake = this.#calls.upstreams.secure(upstream, added, endpoint, fd);
-    if (handshake !== null) this.#open.set(fd, handshake);
-    return handshake !== null;
+    if (handshake === null) return false;
+    this.#open.set(fd, { handshake, endpoint, sinceMs: monotonicMs() });
+    return true;
   }
 
   /** Goes on with one, as far as it can now. */
   step(fd: number): 'done' | 'failed' | 'waits' {
-    const state = this.#open.get(fd)!.step();
+    const state = this.#open.get(fd)!.handshake.step();
     if (state === 'done' || state === 'failed') return state;
     this.#calls.expect(fd, state === 'writes');
     return 'waits';
   }
 
-  /** Why it has failed, in words. */
-  why(fd: number): string {
-    return this.#open.get(fd)?.why ?? '';
+  /** In how many milliseconds the oldest has had its time. */
+  get leftMs(): number {
+    const [{ sinceMs }] = [...this.#open.values()] as [Begun];
+    return Math.max(0, Math.ceil(sinceMs + LONGEST_MS - monotonicMs()));
+  }
+
+  /** @returns the descriptor of the oldest, which is late */
+  giveWay(): number {
+    const [fd] = [...this.#open.keys()] as [number];
+    this.late(fd);
+    return fd;
+  }
+
+  /** It has failed. @returns what is known of it; null if it was not begun */
+  failed(fd: number): Unshaken | null {
+    const begun = this.#open.get(fd);
+    if (begun === undefined) return null;
+    const { why, failsAll } = begun.handshake;
+    return { why, failsAll, request: this.#request };
+  }
+
+  /** It gets no more time: its target is told of. */
+  late(fd: number): void {
+    const { endpoint } = this.#open.get(fd)!;
+    const late = { why: 'in its TLS handshake', failsAll: false, request: this.#request };
+    this.#calls.upstreams.tried(this.#request.upstream, endpoint, 'timeout', late);
+  }
+
+  /** An attempt was faster: those of other targets that had their time before it began, and did not end, are late. */
+  overtaken(by: Endpoint): void {
+    const until = monotonicMs() - DELAYED_MS;
+    for (const [fd, { endpoint, sinceMs }] of this.#open) {
+      if (sinceMs <= until && endpoint.target !== by.target) this.late(fd);
+    }
   }
 
   /** Its session is somebody else's from here on. @returns the session's number; 0 if there is none */
   take(fd: number): number {
-    const session = this.#open.get(fd)?.session ?? 0;
+    const session = this.#open.get(fd)?.handshake.session ?? 0;
     this.#open.delete(fd);
     return session;
   }
 
   drop(fd: number): void {
-    this.#open.get(fd)?.drop();
+    this.#open.get(fd)?.handshake.drop();
     this.#open.delete(fd);
   }
 }

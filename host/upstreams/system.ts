@@ -19,6 +19,13 @@ export interface UpstreamLog {
   warn(fields: object, message: string): void;
 }
 
+/** Where it is also said whether one more of the lines may be written that others can bring about. */
+export interface LimitedLog extends UpstreamLog {
+  admit(): boolean;
+}
+
+const reasonOf = (reason: string, why: string): object => ({ reason, ...(why !== '' && { why }) });
+
 /** What keeps the certificates of a server. */
 export interface Contexts extends Secures {
   /** @throws WasmpollError ERR_TLS, with the file that is wrong */
@@ -30,18 +37,29 @@ const OWN_KEPT_MS = 5000;
 const WHOLE = 128;
 
 /** Of a server whose guests may connect nowhere yet. */
-export function openOperator(contexts: Contexts, log: UpstreamLog): Operator {
-  const tell: Report = (upstream, target, failure, why) => {
-    const fields = { upstream, target };
-    if (failure === null) log.info(fields, 'upstream: the target works again');
-    else {
-      const reasons = { reason: failure, ...(why === '' ? {} : { why }) };
-      log.warn({ ...fields, ...reasons }, 'upstream: the target has failed, and rests');
-    }
-  };
+export function openOperator(contexts: Contexts, log: LimitedLog): Operator {
   // A logger may throw: what has to be done for the connection is done first.
-  const later: Report = (...told) => queueMicrotask(() => tell(...told));
-  return new Operator([], systemGround(monotonicMs), later, contexts);
+  const report: Report = {
+    target: (upstream, target, reason, why) =>
+      queueMicrotask(() => {
+        const fields = { upstream, target };
+        if (reason === null) log.info(fields, 'upstream: the target works again');
+        else
+          log.warn(
+            { ...fields, ...reasonOf(reason, why) },
+            'upstream: the target has failed, and rests',
+          );
+      }),
+    handshake: (upstream, target, reason, why) =>
+      queueMicrotask(() => {
+        if (!log.admit()) return;
+        log.warn(
+          { upstream, target, ...reasonOf(reason, why) },
+          'upstream: a TLS handshake has failed',
+        );
+      }),
+  };
+  return new Operator([], systemGround(monotonicMs), report, contexts);
 }
 
 /**

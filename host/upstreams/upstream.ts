@@ -4,7 +4,7 @@
 import { isIP } from 'node:net';
 import { type Address, showAddress } from '../listen/address.ts';
 import { ipText } from '../listen/peer/ip.ts';
-import type { DialFailure, Endpoint, Resolved } from './contract.ts';
+import type { DialFailure, Endpoint, Resolved, Unshaken } from './contract.ts';
 import type { GuestNames } from './names/guest-names.ts';
 import type { TargetNames } from './names/target-names.ts';
 import { match, type Named } from './pattern.ts';
@@ -26,13 +26,12 @@ export interface Ground {
   readonly own: () => Uint8Array;
 }
 
-/** Told when a target begins to fail, and when it works again (null). */
-export type Report = (
-  upstream: string,
-  target: string,
-  failure: DialFailure | null,
-  why: string,
-) => void;
+export interface Report {
+  /** A target begins to fail, or it works again (null). */
+  target(upstream: string, target: string, failure: DialFailure | null, why: string): void;
+  /** A handshake has failed, and no rest tells of it. */
+  handshake(upstream: string, target: string, failure: DialFailure, why: string): void;
+}
 
 export type Outcome = DialFailure | 'connected' | 'cancelled';
 
@@ -191,12 +190,35 @@ export class Upstream {
     return address.kind === 'tcp' ? (hostNamed(address.host) ?? address.host) : '';
   }
 
-  /** What came of an attempt. */
-  tried(endpoint: Endpoint, failure: DialFailure | null, why: string): void {
-    if (this.isGone) return;
+  /**
+   * What came of an attempt.
+   * @param client in whose name its handshake has failed, if that may be why; '' otherwise
+   */
+  tried(
+    endpoint: Endpoint,
+    failure: DialFailure | null,
+    unshaken: Unshaken | null,
+    client: string,
+  ): void {
+    // A shortage here says nothing of the other side.
+    if (this.isGone || failure === 'resources') return;
     const target = this.#target(endpoint);
-    // Hosts that guests add do not rest; and a shortage here says nothing of the other side.
-    if (target !== undefined && failure !== 'resources') this.#told(target, failure, why);
+    if (failure !== null && unshaken !== null && this.#restsNobody(target, client)) {
+      this.#complain(target, failure, unshaken);
+    } else if (target !== undefined) this.#told(target, failure, unshaken?.why);
+  }
+
+  // Hosts that guests add do not rest. A target does not for a client that it does not like.
+  #restsNobody(target: Target | undefined, client: string): boolean {
+    if (target === undefined) return true;
+    return client !== '' && !this.#rotation.failedClient(this.#targets.indexOf(target), client);
+  }
+
+  #complain(target: Target | undefined, failure: DialFailure, { why, request }: Unshaken): void {
+    const { name, patterns } = this.spec;
+    const named = match(patterns, request.added);
+    const address = target?.address ?? (named && tcp(named));
+    if (address !== null) this.#report.handshake(name, showAddress(address), failure, why);
   }
 
   #told(target: Target, failure: DialFailure | null, why = ''): void {
@@ -206,7 +228,7 @@ export class Upstream {
     if (failure === null) this.#rotation.succeeded(at);
     else this.#rotation.failed(at);
     if (failing === this.#rotation.isFailing(at)) return;
-    this.#report(this.spec.name, showAddress(target.address), failure, why);
+    this.#report.target(this.spec.name, showAddress(target.address), failure, why);
   }
 
   dialed(outcome: Outcome): void {
@@ -221,3 +243,5 @@ export class Upstream {
     }));
   }
 }
+
+const tcp = ({ host, port }: Named): Address => ({ kind: 'tcp', host: host.name, port });

@@ -22,6 +22,7 @@ async function recorded(
       on_message: [],
       on_missed: [],
       on_reply: [],
+      on_replies: [],
       on_close: [],
       on_timer: [],
       on_tick: [],
@@ -128,4 +129,8 @@ test('of more bytes than crashBytes the first are kept, and of none neither byte
   none.guest.onData(CONNECTION, none.guest.state, none.guest.window, 5);
   const { bytes, state, length } = none.record.read()!;
   t.deepEqual([bytes, state, length], [null, null, 5]);
+});
+
+test('replies that have come together are given, and noted, one by one', async (t) => {
+  t.is((await recorded()).guest.onReplies, null);
 });

@@ -59,7 +59,7 @@ export async function hostOfDeaths(name: string, guest: Uint8Array): Promise<Hos
       [
         'reactor/reactor',
         'memory/control-words',
-        'kernel/loopback',
+        'kernel/loopback/loopback',
         'listen/peer/listener-table',
         'memory/layout',
         'memory/segment',

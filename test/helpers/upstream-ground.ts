@@ -16,6 +16,7 @@ export function operating(upstreams: Upstreams, names: Names = {}) {
   const clock = { now: 0 };
   const asked: string[] = [];
   const reports: [upstream: string, target: string, failure: DialFailure | null][] = [];
+  const handshakes: typeof reports = [];
   const lookUp = async (name: string): Promise<readonly string[]> => {
     asked.push(name);
     const found = names[name];
@@ -31,9 +32,12 @@ export function operating(upstreams: Upstreams, names: Names = {}) {
       added: new GuestNames(new Turns(lookUp, 1, now), now),
       ...{ now, random: () => 0, own: () => own },
     },
-    (upstream, target, failure) => reports.push([upstream, target, failure]),
+    {
+      target: (upstream, target, failure) => reports.push([upstream, target, failure]),
+      handshake: (upstream, target, failure) => handshakes.push([upstream, target, failure]),
+    },
   );
-  return { operator, clock, asked, reports };
+  return { operator, clock, asked, reports, handshakes };
 }
 
 /** As getaddrinfo(3) says that there is no such name. */

@@ -72,6 +72,7 @@ const bundled: Record<string, { imports: string[]; exports: string[] }> = {
         '_initialize',
         'state_size',
         'on_reply',
+        'on_replies',
         'on_close',
         'on_restore',
         'on_message',

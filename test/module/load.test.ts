@@ -342,6 +342,12 @@ const broken: Broken[] = [
     found: /it exports on_message, and does not export on_missed/,
   },
   {
+    title: 'a guest that takes replies together, and none by itself',
+    source: guest({ functions: { on_replies: [] } }),
+    rule: 'missing callback',
+    found: /it exports on_replies, and does not export on_reply/,
+  },
+  {
     title: 'a guest that asks the store and would hear no answer',
     source: guest({ imports: { 'wasmpoll.store_get': '(i32, i32, i32, i32) -> i32' } }),
     rule: 'missing callback',

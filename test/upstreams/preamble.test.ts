@@ -2,7 +2,7 @@
 
 import test from 'ava';
 import { parseProxyHeader } from '../../host/listen/peer/proxy-header.ts';
-import { preamble } from '../../host/upstreams/preamble.ts';
+import { clientNamed, preamble } from '../../host/upstreams/preamble.ts';
 
 const ends: [peer: string, local: string, source: string, destination: string][] = [
   ['192.0.2.1:4242', '192.0.2.9:80', '192.0.2.1:4242', '192.0.2.9:80'],
@@ -52,4 +52,16 @@ test('headers are written as the protocol has them', (t) => {
     '0d0a0d0a000d0a515549540a2111000cc0000201c000020201020002',
   );
   t.is(Buffer.from(preamble(2, '', '')).toString('hex'), '0d0a0d0a000d0a515549540a20000000');
+});
+
+test('clients are told apart by their addresses, and those of IPv6 by their networks', (t) => {
+  const local = '192.0.2.1:80';
+  const one = clientNamed('192.0.2.7:1', local);
+  t.is(one, clientNamed('192.0.2.7:2', local));
+  t.not(one, clientNamed('192.0.2.8:1', local));
+  const network = clientNamed('[2001:db8::1]:1', local);
+  t.is(network, clientNamed('[2001:db8::2:1]:1', local));
+  t.not(network, clientNamed('[2001:db8:0:1::1]:1', local));
+  for (const nobody of ['', 'unix:/a']) t.is(clientNamed(nobody, local), '');
+  t.is(clientNamed('192.0.2.7:1', ''), '', 'the header is LOCAL then');
 });

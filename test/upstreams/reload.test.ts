@@ -25,11 +25,14 @@ async function listening(t: ExecutionContext, letter: string): Promise<string> {
   return `127.0.0.1:${(server.address() as { port: number }).port}`;
 }
 
-/** What a new client is greeted with; '' if it is let go. */
+/** What a new client is greeted with, which goes at once; '' if it is let go. */
 async function greeting(t: ExecutionContext, server: Server): Promise<string> {
   try {
     const client = await connect(server.addresses[0]!, { owner: t });
-    return String(await client.readExactly(1));
+    const letter = String(await client.readExactly(1));
+    // It counts as long as it is there.
+    client.destroy();
+    return letter;
   } catch {
     return '';
   }

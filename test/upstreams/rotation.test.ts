@@ -131,3 +131,31 @@ test('targets in service have their turn equally often', (t) => {
   );
   t.pass();
 });
+
+test('one that fails a client whom it knows counts as failed when it fails several, and none comes through', (t) => {
+  const rotation = new Rotation(
+    2,
+    () => 0,
+    () => 0,
+  );
+  t.deepEqual(
+    ['a', 'b', 'a', 'b'].map((client) => rotation.failedClient(0, client)),
+    [false, false, false, false],
+  );
+  t.false(rotation.failedClient(1, 'c'));
+  rotation.succeeded(0);
+  t.deepEqual(
+    ['c', 'd', 'e', 'f'].map((client) => rotation.failedClient(0, client)),
+    [false, false, true, false],
+  );
+  const next = new Rotation(
+    1,
+    () => 0,
+    () => 0,
+    { rotation, places: [0] },
+  );
+  t.deepEqual(
+    ['g', 'h'].map((client) => next.failedClient(0, client)),
+    [false, true],
+  );
+});

@@ -127,6 +127,53 @@ for (const workers of [0, 1]) {
   });
 }
 
+test('the operator’s serverName comes before the host that a guest has named, also where the guest begins TLS', async (t) => {
+  const port = await playing(t, (socket) => {
+    socket.once('data', () => {
+      socket.write('S .;');
+      const secure = over(socket);
+      secure.once('data', (first) => secure.write(`s 0,${first} by TLS;`));
+    });
+  });
+  for (const [serverName, named] of [
+    ['localhost', '127.0.0.1'],
+    ['other.example', 'localhost'],
+  ] as const) {
+    const options = { pattern: `*:${port}`, allowPrivate: true };
+    const api = { ...options, tls: { ca, serverName, starttls: true } };
+    const { address, reasons } = await front(t, api, { protocol: scriptedModule });
+    const client = await connect(address, { owner: t });
+    await client.send(`U {s .,told;}u .,0,api:${named};s 1,EHLO;`);
+    if (serverName === 'localhost') t.is(String(await client.readExactly(11)), 'told by TLS');
+    else {
+      while (reasons.length === 0) await new Promise(setImmediate);
+      t.deepEqual(reasons, ['tls']);
+    }
+  }
+});
+
+test('a connection that is open ends as before when its upstream is taken away', async (t) => {
+  let cut = (): void => undefined;
+  const port = await playing(t, (socket) => {
+    const secure = over(socket);
+    secure.once('data', () => secure.write('here'));
+    cut = () => socket.end();
+  });
+  const { server, address, reasons } = await front(t, {
+    ...{ targets: `127.0.0.1:${port}`, tls: { ...tls, end: 'lenient' } },
+  });
+  const client = await connect(address, { owner: t });
+  await client.send('hello');
+  t.is(String(await client.readExactly(4)), 'here');
+  server.setUpstreams({});
+  cut();
+  client.end();
+  await client.closed;
+  while (reasons.length < 2) await new Promise(setImmediate);
+  t.deepEqual(reasons, ['peer', 'peer']);
+  t.is(server.stats().errors.TLS_TRUNCATED ?? 0, 0);
+});
+
 for (const end of ['strict', 'lenient'] as const) {
   test(`${end}: a stream that is cut off is one, or it is an end`, async (t) => {
     const port = await playing(t, (socket) => {

@@ -56,6 +56,7 @@ export const CALLBACKS = [
   ['on_reply', 'onReply'],
   ['on_missed', 'onMissed'],
   ['on_connect', 'onConnect'],
+  ['on_replies', 'onReplies'],
 ] as const;
 
 /** All host functions. The place of one in this list is its number on a tape. */

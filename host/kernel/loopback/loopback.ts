@@ -11,6 +11,7 @@ import {
   KIND_TLS_END,
   KIND_TLS_RECV,
   KIND_TLS_SEND,
+  KIND_UPDATE,
   ROW,
   ROW_BUFFER,
   ROW_FD,
@@ -127,10 +128,11 @@ class LoopbackIo implements Io {
         if (!this.#secure(at, kind)) return row;
         continue;
       }
-      if (kind !== KIND_RECV && kind !== KIND_SEND && kind !== KIND_COPY) continue;
+      const copies = kind === KIND_COPY || kind === KIND_UPDATE;
+      if (kind !== KIND_RECV && kind !== KIND_SEND && !copies) continue;
       const length = rows[at + ROW_LENGTH]!;
       const bytes = this.#range(rows[at + ROW_BUFFER]!, rows[at + ROW_OFFSET]!, length);
-      if (kind === KIND_COPY) {
+      if (copies) {
         const target = rows[at + ROW_TARGET_BUFFER]!;
         this.#range(target, rows[at + ROW_TARGET_OFFSET]!, length).set(bytes);
         rows[at + ROW_RESULT] = length;

@@ -66,6 +66,8 @@ export interface Tls {
   step(session: number): number;
   /** Why it has failed, as OpenSSL says it. */
   why(session: number): string;
+  /** And as a number below TLS_CAUSES. */
+  cause(session: number): number;
   /** Ends one that no seat has taken. */
   drop(session: number): void;
   /** Writes TLS_COUNTS columns: what the sessions of all seats have counted. */

@@ -6,11 +6,11 @@ import { REASON_TRAP } from '../../../assembly/abi.ts';
 import type { Guest } from '../../guest/guest.ts';
 import * as Words from '../../memory/control-words.ts';
 import * as Numbers from '../../memory/layout.ts';
-import type { Segment } from '../../memory/segment.ts';
 import type { Endings } from '../endings.ts';
 import type { Output } from '../output.ts';
 import type { Parts } from '../parts.ts';
 import type { Apply } from './apply.ts';
+import { CutStates } from './cut-states.ts';
 import { type Entrance, Replacement, type Started } from './replacement.ts';
 
 const { BEFORE_BUFFER, COLUMNS, FLAGS, GUEST_BUFFER, HANDLE } = Numbers;
@@ -28,12 +28,13 @@ export class Callbacks implements Entrance {
   guest: Guest;
   /** Bytes of a connection's state block. */
   #stateBytes = 0;
+  #stride = 0;
+  #cut: CutStates | null = null;
   /** The slot whose committed state is in the guest's state block, or −1. */
   #resident = -1;
   /** What the guest failed of, last. */
   why: unknown = null;
   readonly #parts: Parts;
-  readonly #segment: Segment;
   readonly #table: Int32Array;
   readonly #batch: Parts['batch'];
   readonly #effects: Parts['effects'];
@@ -45,7 +46,6 @@ export class Callbacks implements Entrance {
   /** @throws WasmpollError ERR_GUEST when the instance does not fit the state blocks that there are */
   constructor(parts: Parts, output: Output, apply: Apply, endings: Endings, started: Started) {
     this.#parts = parts;
-    this.#segment = parts.connections.segment;
     this.#table = parts.connections.table;
     this.#batch = parts.batch;
     this.#effects = parts.effects;
@@ -66,8 +66,10 @@ export class Callbacks implements Entrance {
   }
 
   bindStates(): void {
-    const { states, before } = this.#segment;
+    const { states, before } = this.#parts.connections.segment;
     this.#stateBytes = states.bytes;
+    this.#stride = states.headStride;
+    this.#cut = states.tailBytes === 0 ? null : new CutStates(states, this.#batch, this.#table);
     this.#batch.bind(STATES_BUFFER, states.view);
     // Nothing holds on to the old ones when they are not needed any more.
     this.#batch.bind(BEFORE_BUFFER, (before ?? states).view);
@@ -87,8 +89,9 @@ export class Callbacks implements Entrance {
   load(slot: number): void {
     const stateBytes = this.#stateBytes;
     if (stateBytes === 0 || this.#resident === slot) return;
-    const from = this.#stateOf(slot);
-    this.#batch.copy(STATES_BUFFER, from, GUEST_BUFFER, this.guest.state, stateBytes);
+    const { state } = this.guest;
+    if (this.#cut !== null) this.#cut.load(slot, state);
+    else this.#batch.copy(STATES_BUFFER, slot * this.#stride, GUEST_BUFFER, state, stateBytes);
     this.#resident = slot;
   }
 
@@ -96,8 +99,9 @@ export class Callbacks implements Entrance {
   loadNow(slot: number): void {
     const stateBytes = this.#stateBytes;
     if (stateBytes === 0 || this.#resident === slot) return;
-    const from = this.#stateOf(slot);
-    this.#batch.copyWords(STATES_BUFFER, from, GUEST_BUFFER, this.guest.state, stateBytes);
+    const { state } = this.guest;
+    if (this.#cut !== null) this.#cut.loadNow(slot, state);
+    else this.#batch.copyWords(STATES_BUFFER, slot * this.#stride, GUEST_BUFFER, state, stateBytes);
     this.#resident = slot;
   }
 
@@ -113,20 +117,18 @@ export class Callbacks implements Entrance {
     if (stateBytes === 0 || this.#resident !== slot) return;
     this.#table[(slot & SLOTS) * COLUMNS + UNSAVED] = 1;
     this.#output.unsaved = slot;
-    const target = this.#stateOf(slot);
-    this.#batch.copy(GUEST_BUFFER, this.guest.state, STATES_BUFFER, target, stateBytes);
+    const { state } = this.guest;
+    if (this.#cut !== null) this.#cut.save(slot, state);
+    else this.#batch.copy(GUEST_BUFFER, state, STATES_BUFFER, slot * this.#stride, stateBytes);
   }
 
   /** As `save`, at once: another callback comes before the batch is performed. */
   saveNow(slot: number): void {
     const stateBytes = this.#stateBytes;
     if (stateBytes === 0 || this.#resident !== slot) return;
-    const target = this.#stateOf(slot);
-    this.#batch.copyWords(GUEST_BUFFER, this.guest.state, STATES_BUFFER, target, stateBytes);
-  }
-
-  #stateOf(slot: number): number {
-    return slot * this.#segment.states.stride;
+    const { state } = this.guest;
+    if (this.#cut !== null) this.#cut.saveNow(slot, state);
+    else this.#batch.copyWords(GUEST_BUFFER, state, STATES_BUFFER, slot * this.#stride, stateBytes);
   }
 
   /** on_data; state and data are in the guest. @returns bytes consumed, or FAILED */
@@ -159,14 +161,12 @@ export class Callbacks implements Entrance {
     this.begin(guest, slot, ON_END);
     let keep = 0;
     try {
-      try {
-        keep = guest.onEnd(this.#table[slot * COLUMNS + HANDLE]!, guest.state, address, length);
-      } finally {
-        this.#control.leave();
-      }
+      keep = guest.onEnd(this.#table[slot * COLUMNS + HANDLE]!, guest.state, address, length);
     } catch (thrown) {
+      this.#control.leave();
       return this.#failed(slot, thrown);
     }
+    this.#control.leave();
     return this.returned(slot) ? Number(keep !== 0) : this.#failed(slot, this.why);
   }
 

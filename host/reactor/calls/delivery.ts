@@ -12,9 +12,11 @@ import type { Deadlines } from '../deadlines.ts';
 import type { Flow } from '../flow.ts';
 import type { Parts } from '../parts.ts';
 import type { Callbacks } from './callbacks.ts';
+import { Replies } from './replies.ts';
 import { SharedCallbacks } from './shared-callbacks.ts';
 
-const { BLOCKED, BUSY, COLUMNS, FLAGS, GONE, MISSED, OUTPUT_BYTES, REQUESTS } = Numbers;
+const { BLOCKED, BUSY, COLUMNS, FLAGS, GONE, HANDLE, MISSED } = Numbers;
+const { OUTPUT_BYTES, REQUESTS } = Numbers;
 const {
   BLOCK_COUNT,
   BLOCK_DATA,
@@ -28,9 +30,6 @@ const {
   BLOCK_TOPIC,
   ENTRY,
   ENTRY_HANDLE,
-  ENTRY_LENGTH,
-  ENTRY_OFFSET,
-  ENTRY_STATUS,
   ENTRY_TAG,
 } = Records;
 
@@ -47,6 +46,7 @@ export class Delivery {
   readonly #deadlines: Deadlines;
   readonly #callbacks: Callbacks;
   readonly #into: SharedCallbacks;
+  readonly #replies: Replies;
   readonly #perTurn: number;
   readonly #windowBytes: number;
   /** With a backlog of so many bytes a connection is not slow, even if the kernel takes nothing of the outbox. */
@@ -77,6 +77,7 @@ export class Delivery {
     this.#deadlines = deadlines;
     this.#callbacks = callbacks;
     this.#into = new SharedCallbacks(parts, outbox, flow, callbacks);
+    this.#replies = new Replies(parts, callbacks, this.#into);
     this.#perTurn = parts.policy.messagesPerTurn;
     this.#windowBytes = parts.policy.receiveWindowBytes;
     this.#quickBytes = parts.policy.highWaterBytes - Outbox.mostBytes;
@@ -97,8 +98,8 @@ export class Delivery {
     // Input has come into the window since.
     this.#written = false;
     this.#carried = false;
-    for (let left = this.#perTurn; left > 0 && this.#more(); left -= 1) {
-      this.#next();
+    for (let left = this.#perTurn; left > 0 && this.#more(); ) {
+      left -= this.#next(left);
       if (this.#clock.spent()) break;
     }
     this.#flow.post();
@@ -125,7 +126,8 @@ export class Delivery {
     return taken > 0;
   }
 
-  #next(): void {
+  /** @returns how many entries were served, of as many as may be */
+  #next(budget: number): number {
     const block = this.#block;
     const position = block[BLOCK_POSITION]!;
     const at = BLOCK_ENTRIES + position * ENTRY;
@@ -140,21 +142,28 @@ export class Delivery {
     if (slot < 0 || this.#withheld(slot, reply)) {
       if (slot >= 0 && reply) this.#shared.replied(slot);
       block[BLOCK_POSITION] = position + 1;
-    } else if (reply) this.#serveReply(slot, at);
+    } else if (reply) return this.#serveReplies(slot, position, budget);
     else this.#serveMember(slot, at);
+    return 1;
   }
 
-  #serveReply(slot: number, at: number): void {
+  #serveReplies(slot: number, position: number, budget: number): number {
     const base = slot * COLUMNS;
     this.#callbacks.load(slot);
     // Nothing of others is on its way while the guest runs: if it does not return, that would be lost.
     if (!this.#carried) this.#flow.flush();
     this.#carried = false;
-    if ((this.#table[base + FLAGS]! & GONE) !== 0) return;
+    if ((this.#table[base + FLAGS]! & GONE) !== 0) return 1;
+    const count = this.#replies.together(budget);
     this.#table[base + BUSY] = 1;
-    this.#block[BLOCK_POSITION]! += 1;
-    this.#reply(slot, at);
+    this.#block[BLOCK_POSITION]! += count;
+    for (let left = count; left > 0; left -= 1) this.#shared.replied(slot);
+    if (this.#replies.serve(slot, position, count)) this.#saved(slot, position + count);
+    else this.#fail(slot);
+    // It may be quiet now.
+    if (this.#table[base + REQUESTS] === 0) this.#deadlines.schedule(slot);
     this.#table[base + BUSY] = 0;
+    return count;
   }
 
   #serveMember(slot: number, at: number): void {
@@ -199,24 +208,13 @@ export class Delivery {
     block[BLOCK_INSIDE] = 0;
   }
 
-  #reply(slot: number, at: number): void {
-    const block = this.#block;
-    this.#shared.replied(slot);
-    const [tag, status] = [block[at + ENTRY_TAG]!, block[at + ENTRY_STATUS]!];
-    const [offset, length] = [block[at + ENTRY_OFFSET]!, block[at + ENTRY_LENGTH]!];
-    if (!this.#into.reply(slot, tag, status, offset, length)) this.#fail(slot);
-    else this.#saved(slot, at);
-    // It may be quiet now.
-    if (this.#table[slot * COLUMNS + REQUESTS] === 0) this.#deadlines.schedule(slot);
-  }
-
   // The state that a reply left is saved at once, if the next one is for the same connection and nothing else
   // has to be done before.
-  #saved(slot: number, at: number): void {
+  #saved(slot: number, next: number): void {
     const block = this.#block;
     this.#carried =
-      block[BLOCK_POSITION]! < block[BLOCK_COUNT]! &&
-      block[at + ENTRY + ENTRY_HANDLE] === block[at + ENTRY_HANDLE] &&
+      next < block[BLOCK_COUNT]! &&
+      block[BLOCK_ENTRIES + next * ENTRY + ENTRY_HANDLE] === this.#table[slot * COLUMNS + HANDLE] &&
       this.#effects.mayCarry();
     if (this.#carried) this.#callbacks.saveNow(slot);
     else this.#callbacks.save(slot);

@@ -84,7 +84,7 @@ function restore({ connections }: Parts, slot: number, { state }: RecordedCall):
     const found = `the state block has ${state.length} bytes, and the module's has ${states.bytes}`;
     throw new WasmpollError('ERR_OPTION', found);
   }
-  states.view.set(state, slot * states.stride);
+  states.write(slot, state);
 }
 
 /** @returns false when the guest has failed, and nothing was done about that yet */

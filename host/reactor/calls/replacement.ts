@@ -7,16 +7,7 @@ import { WasmpollError } from '../../errors.ts';
 import { type Guest, startGuest } from '../../guest/start.ts';
 import { checkTakeover } from '../../guest/takeover.ts';
 import { IN_ON_START, MIGRATE, ON_RESTORE, ON_START } from '../../memory/control-words.ts';
-import {
-  BEFORE_BUFFER,
-  BUSY,
-  COLUMNS,
-  DOOMED,
-  FLAGS,
-  GUEST_BUFFER,
-  KNOWN,
-  LAYOUT,
-} from '../../memory/layout.ts';
+import { BEFORE_BUFFER, BUSY, COLUMNS, DOOMED, FLAGS, KNOWN, LAYOUT } from '../../memory/layout.ts';
 import { type Layout, type StateBlocks, States } from '../../memory/state-blocks.ts';
 import type { GuestModule } from '../../module/protocol-module.ts';
 import type { Output } from '../output.ts';
@@ -252,11 +243,12 @@ export class Replacement {
   }
 
   // The old block goes into the window; the new one is written back before the next is looked at.
-  #migrateOne(slot: number, { bytes, version, stride }: States): boolean {
+  #migrateOne(slot: number, before: States): boolean {
     const { batch } = this.#parts;
     const { migrate, window } = this.#guest;
     if (migrate === null) throw new Error(`${this.module.name}: has no migrate`);
-    if (bytes > 0) batch.copy(BEFORE_BUFFER, slot * stride, GUEST_BUFFER, window, bytes);
+    const { bytes, version } = before;
+    before.queueCopy(batch, BEFORE_BUFFER, slot, window);
     this.#output.run();
     this.#entrance.clear(slot);
     const callback: Callback = (connection, state) =>

@@ -1,5 +1,5 @@
 // Shared callbacks: the way into the guest with what was taken from shared state: on_message, on_missed,
-// on_reply. It knows where the bytes lie, and not who is served next.
+// on_reply, on_replies. It knows where the bytes lie, and not who is served next.
 
 import * as Words from '../../memory/control-words.ts';
 import * as Numbers from '../../memory/layout.ts';
@@ -9,7 +9,7 @@ import type { Parts } from '../parts.ts';
 import type { Callbacks } from './callbacks.ts';
 
 const { COLUMNS, HANDLE } = Numbers;
-const { ON_MESSAGE, ON_MISSED, ON_REPLY } = Words;
+const { ON_MESSAGE, ON_MISSED, ON_REPLIES, ON_REPLY } = Words;
 
 /** Each tells whether the guest has returned; if not, `Callbacks.lose` is next. */
 export class SharedCallbacks {
@@ -63,6 +63,27 @@ export class SharedCallbacks {
     try {
       try {
         onReply(handle, state, tag, status, window + offset, length);
+      } finally {
+        this.#control.leave();
+      }
+    } catch (thrown) {
+      callbacks.why = thrown;
+      return false;
+    }
+    return callbacks.settled();
+  }
+
+  /** on_replies; the state is in the guest and to be saved, rows and bytes in the window. */
+  replies(slot: number, rows: number, count: number): boolean {
+    const callbacks = this.#callbacks;
+    const { guest } = callbacks;
+    const { onReplies, state } = guest;
+    if (onReplies === null) return true;
+    const handle = this.#table[slot * COLUMNS + HANDLE]!;
+    callbacks.begin(guest, slot, ON_REPLIES);
+    try {
+      try {
+        onReplies(handle, state, rows, count);
       } finally {
         this.#control.leave();
       }

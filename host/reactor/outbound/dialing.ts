@@ -48,7 +48,7 @@ export class Dialing {
   }
 
   #take(handle: number, fd: number, session: number): void {
-    const { connections, control, kernel } = this.#parts;
+    const { connections, control } = this.#parts;
     const slot = connections.current(handle);
     const flags = slot < 0 ? 0 : this.#table[slot * COLUMNS + FLAGS]!;
     if ((flags & (OPEN | CONNECTING | DOOMED)) === (OPEN | CONNECTING)) {
@@ -60,9 +60,18 @@ export class Dialing {
     }
     // Nobody waits for it any more.
     control.answers.done();
-    if (fd < 0) return;
+    this.#drop(fd, session);
+  }
+
+  #drop(fd: number, session: number): void {
     if (session !== 0) this.#parts.tls?.seat.drop(session);
-    kernel.reset(fd);
+    if (fd >= 0) this.#parts.kernel.reset(fd);
+  }
+
+  /** What has come is taken up by nobody. */
+  close(): void {
+    const { answers } = this.#parts.control;
+    for (; answers.look(); answers.done()) this.#drop(answers.fd, answers.session);
   }
 
   #place(slot: number, fd: number, session: number): void {
