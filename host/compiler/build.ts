@@ -164,10 +164,15 @@ export async function writeModule(
   name: string,
   { wasm, map }: NonNullable<Built['module']>,
 ): Promise<string> {
-  await mkdir(folder, { recursive: true });
   const file = path.join(folder, name);
-  if (map !== null) await writeWhole(`${file}.map`, map);
-  await writeWhole(file, wasm);
+  try {
+    await mkdir(folder, { recursive: true });
+    if (map !== null) await writeWhole(`${file}.map`, map);
+    await writeWhole(file, wasm);
+  } catch (error) {
+    const why = `the module cannot be written: ${messageOf(error)}`;
+    throw new WasmpollError('ERR_OPTION', why, { cause: error });
+  }
   return file;
 }
 

@@ -3,12 +3,12 @@
 
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { WasmpollError } from '../errors.ts';
 import { type FilesRead, stampOf } from './files.ts';
+import { makeScratch } from './scratch.ts';
 
 /** What a compiler has made of a file. */
 export interface Made {
@@ -45,9 +45,14 @@ export const compileC = (folder: string, source: string): Promise<Made> =>
     }
     if (compiled.status !== 0) return made(folder, source, compiled, output, rule);
     const { status, stdout, stderr } = (await run(folder, clang, ['--target=wasm32', ...link]))!;
-    const ran = { status, stdout, stderr: compiled.stderr + stderr };
+    const linked = stderr.replaceAll(object, source).replace(UNDEFINED, `$&; ${NO_LIBRARY}`);
+    const ran = { status, stdout, stderr: compiled.stderr + linked };
     return made(folder, source, ran, output, rule);
   });
+
+// Of wasm-ld, which names the object file.
+const UNDEFINED = /undefined symbol: \S+/g;
+const NO_LIBRARY = 'there is no C library: wasmpoll.h has what there is instead';
 
 /** Compiles a guest in Rust. @throws WasmpollError ERR_OPTION without rustc or its target, as above */
 export const compileRust = (folder: string, source: string): Promise<Made> =>
@@ -83,6 +88,10 @@ async function findRust(folder: string): Promise<{ rustc: string; target: string
   );
 }
 
+// Of clang and of rustc. Debian has the linker in a package of its own.
+const NO_LINKER =
+  /(?:Executable "|linker `)((?:wasm-ld|rust-lld)[\w.-]*)["`] (?:doesn't exist|not found)/;
+
 const missing = (message: string): WasmpollError => new WasmpollError('ERR_OPTION', message);
 
 interface Ran {
@@ -111,6 +120,8 @@ async function made(
   output: string,
   rule: string,
 ): Promise<Made> {
+  const linker = NO_LINKER.exec(stderr)?.[1];
+  if (linker !== undefined) throw missing(`${linker} is not installed: apt-get install lld`);
   const read = await readFile(rule, 'utf8').catch(() => '');
   const names = new Set([source, ...prerequisites(read)]);
   const files = [...names].map((name) => path.resolve(folder, name));
@@ -132,7 +143,7 @@ function prerequisites(rules: string): string[] {
 }
 
 async function within(work: (scratch: string) => Promise<Made>): Promise<Made> {
-  const scratch = await mkdtemp(path.join(tmpdir(), 'wasmpoll-build-'));
+  const scratch = await makeScratch('wasmpoll-build-');
   try {
     return await work(scratch);
   } finally {

@@ -27,7 +27,8 @@ export const isCut = ({ state, bytes, length }: RecordedCall): boolean =>
   state === null || bytes === null || bytes.length < length;
 
 export function crashText({ call, ...crash }: Crash): string {
-  const { callback, numbers, now, wall, state, stateVersion, bytes, length, topicLength } = call;
+  const { callback, handle, numbers, now, wall, state, stateVersion, bytes, length, topicLength } =
+    call;
   const content = {
     format: FORMAT,
     module: crash.module,
@@ -38,6 +39,7 @@ export function crashText({ call, ...crash }: Crash): string {
     callback,
     arguments: numbers,
     connection: crash.connection,
+    handle,
     clock: { now, wall },
     state: { version: stateVersion, hex: state === null ? null : hexOf(state) },
     bytes: { length, topic: topicLength, base64: bytes === null ? null : base64Of(bytes) },
@@ -76,6 +78,8 @@ function crashFrom(value: unknown): Crash {
     policy: resolvePolicy(table(file.policy, 'policy') as Partial<Policy>),
     call: {
       callback: text(file.callback, 'callback'),
+      // Older files have none.
+      handle: number(file.handle ?? 0, 'handle'),
       numbers: list(file.arguments, 'arguments').map((one) => number(one, 'arguments')),
       now: number(clock.now, 'clock.now'),
       wall: number(clock.wall, 'clock.wall'),

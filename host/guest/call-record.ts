@@ -24,6 +24,7 @@ const VERSION = 5;
 const COUNT = 6;
 const NUMBERS = 7;
 const MOST_NUMBERS = 3;
+const HANDLE = NUMBERS + MOST_NUMBERS;
 const WORDS = 16;
 const TIMES_AT = WORDS * 4;
 const DIGEST_AT = TIMES_AT + 16;
@@ -67,6 +68,7 @@ export class CallRecord {
     const digest = [...this.#digest].filter((letter) => letter !== 0);
     return {
       callback: callbackName(words[CALLBACK]!),
+      handle: words[HANDLE]!,
       numbers: [...words.subarray(NUMBERS, NUMBERS + words[COUNT]!)],
       now: this.#times[0]!,
       wall: this.#times[1]!,
@@ -86,8 +88,8 @@ export class CallRecord {
     this.#words[CALLBACK] = 0;
     this.#to = -1;
     this.#words[VERSION] = guest.stateVersion;
-    const note = (callback: number, ...numbers: number[]): void => {
-      this.#note(guest, clock, callback, numbers);
+    const note = (callback: number, handle: number, ...numbers: number[]): void => {
+      this.#note(guest, clock, callback, handle, numbers);
     };
     Object.assign(guest, this.#withInput(guest, note), this.#without(guest, note));
   }
@@ -97,27 +99,27 @@ export class CallRecord {
     const read = (address: number, length: number): void => this.#read(guest, address, length);
     return {
       onData: (connection, state, data, length) => {
-        note(ON_DATA);
+        note(ON_DATA, connection);
         read(data, length);
         return onData(connection, state, data, length);
       },
-      onEnd: wrapped(onEnd, (_, __, data, length) => {
-        note(ON_END);
+      onEnd: wrapped(onEnd, (connection, _, data, length) => {
+        note(ON_END, connection);
         read(data, length);
       }),
-      onMessage: wrapped(onMessage, (_, __, tag, flags, topic, topicLength, ___, length) => {
-        note(ON_MESSAGE, tag, flags);
+      onMessage: wrapped(onMessage, (connection, _, tag, flags, topic, topicLength, __, length) => {
+        note(ON_MESSAGE, connection, tag, flags);
         read(topic, topicLength + length);
         this.#words[TOPIC] = topicLength;
       }),
-      onReply: wrapped(onReply, (_, __, tag, status, data, length) => {
-        note(ON_REPLY, tag, status);
+      onReply: wrapped(onReply, (connection, _, tag, status, data, length) => {
+        note(ON_REPLY, connection, tag, status);
         read(data, length);
       }),
       // One by one: of each it is noted what it was given.
       onReplies: null,
-      migrate: wrapped(migrate, (_, old, size, version) => {
-        note(MIGRATE, version);
+      migrate: wrapped(migrate, (connection, old, size, version) => {
+        note(MIGRATE, connection, version);
         read(old, size);
       }),
     };
@@ -125,21 +127,32 @@ export class CallRecord {
 
   #without(guest: Guest, note: Note): Partial<Guest> {
     return {
-      onOpen: wrapped(guest.onOpen, () => note(ON_OPEN)),
-      onDrain: wrapped(guest.onDrain, () => note(ON_DRAIN)),
-      onTimer: wrapped(guest.onTimer, () => note(ON_TIMER)),
-      onRestore: wrapped(guest.onRestore, () => note(ON_RESTORE)),
-      onMissed: wrapped(guest.onMissed, () => note(ON_MISSED)),
-      onClose: wrapped(guest.onClose, (_, __, reason) => note(ON_CLOSE, reason)),
-      onConnect: wrapped(guest.onConnect, (_, __, parent) => note(ON_CONNECT, parent)),
-      onStart: wrapped(guest.onStart, () => note(ON_START)),
-      onTick: wrapped(guest.onTick, () => note(ON_TICK)),
+      onOpen: wrapped(guest.onOpen, (connection) => note(ON_OPEN, connection)),
+      onDrain: wrapped(guest.onDrain, (connection) => note(ON_DRAIN, connection)),
+      onTimer: wrapped(guest.onTimer, (connection) => note(ON_TIMER, connection)),
+      onRestore: wrapped(guest.onRestore, (connection) => note(ON_RESTORE, connection)),
+      onMissed: wrapped(guest.onMissed, (connection) => note(ON_MISSED, connection)),
+      onClose: wrapped(guest.onClose, (connection, _, reason) =>
+        note(ON_CLOSE, connection, reason),
+      ),
+      onConnect: wrapped(guest.onConnect, (connection, _, parent) =>
+        note(ON_CONNECT, connection, parent),
+      ),
+      onStart: wrapped(guest.onStart, () => note(ON_START, 0)),
+      onTick: wrapped(guest.onTick, () => note(ON_TICK, 0)),
     };
   }
 
-  #note(guest: Guest, clock: Clock, callback: number, numbers: readonly number[]): void {
+  #note(
+    guest: Guest,
+    clock: Clock,
+    callback: number,
+    handle: number,
+    numbers: readonly number[],
+  ): void {
     const words = this.#words;
     words[CALLBACK] = callback;
+    words[HANDLE] = handle;
     words[LENGTH] = 0;
     words[START] = 0;
     words[TOPIC] = 0;
@@ -170,7 +183,7 @@ export class CallRecord {
   }
 }
 
-type Note = (callback: number, ...numbers: number[]) => void;
+type Note = (callback: number, handle: number, ...numbers: number[]) => void;
 
 /** The callback, and what is done before; null if there is none. */
 function wrapped<Arguments extends readonly number[]>(

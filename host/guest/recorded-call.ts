@@ -5,6 +5,8 @@
 export interface RecordedCall {
   /** `on_data`. */
   readonly callback: string;
+  /** The connection as the guest knows it; 0 when it was none's callback, or the file does not say. */
+  readonly handle: number;
   /** What it was given besides connection, addresses and lengths, in order. */
   readonly numbers: readonly number[];
   /** The monotonic and the wall's clock, in milliseconds. */

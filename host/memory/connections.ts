@@ -48,6 +48,17 @@ export class Connections {
     return this.#fresh;
   }
 
+  /** Gives the first connection of a table this handle, which it had in another table, of whatever size. */
+  begin(handle: number): void {
+    const { table, segment } = this;
+    for (let at = 0; at < segment.connections; at += 1) {
+      const slot = (handle + at) & this.slotMask;
+      table[slot * COLUMNS + HANDLE] = at === 0 ? handle : (1 << this.slotBits) | slot;
+      this.#free(slot);
+    }
+    this.#fresh = segment.connections;
+  }
+
   /** Takes a slot for `fd` and gives it a new handle; −1 when the table is full. */
   take(fd: number): number {
     const { table, segment } = this;

@@ -262,9 +262,9 @@ export class Harness {
     return this.#reactor.ready;
   }
 
-  /** A fresh instance is given what is recorded of a callback, for this connection. See `replay`. */
-  repeat(connection: number, call: RecordedCall): void {
-    this.#reactor.rehearsal.repeat(connection, call, () => this.renew());
+  /** A fresh instance is given what is recorded of a callback, for the first connection. See `replay`. */
+  repeat(call: RecordedCall): void {
+    this.#reactor.rehearsal.repeat(call, this);
     this.settle();
   }
 

@@ -18,7 +18,7 @@ export interface Replayed {
   readonly harness: Harness;
 }
 
-// Buffers for all connections of the server would be cleared for the one.
+// Buffers for all connections of the server would be cleared for the one. Any handle has a place in such a table.
 const CONNECTIONS = 16;
 
 /**
@@ -53,8 +53,7 @@ export async function replay(
     wallClock: call.wall - call.now,
   });
   network.advance(call.now - network.now);
-  const { connection } = network.connect();
-  network.repeat(connection, call);
+  network.repeat(call);
   const found = [...network.traps];
   return { reproduced: found.includes(expected), expected, found, harness: network };
 }

@@ -22,7 +22,8 @@ function folderWith(owner: Owner, input: string, more: Partial<Crash> = {}): str
     connection: 1,
     policy: resolvePolicy(),
     call: {
-      ...{ callback: 'on_data', numbers: [], now: 1000, wall: 2000, sha256: '', stateVersion: 0 },
+      ...{ callback: 'on_data', handle: 0, numbers: [], now: 1000, wall: 2000, sha256: '' },
+      stateVersion: 0,
       ...{ state: new Uint8Array(8), bytes: utf8.encode(input), length: input.length },
       topicLength: 0,
     },

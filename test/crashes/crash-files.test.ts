@@ -20,6 +20,7 @@ import { compiledGuest, small } from '../helpers/guests.ts';
 import { hazard } from '../helpers/hang-or-trap-guest.ts';
 import { overeating } from '../helpers/overeating.ts';
 import { runCli, startCli, temporary, withoutPrivileges } from '../helpers/process.ts';
+import { type Code, equal, get, guest, i32, unreachable, when } from '../helpers/wasm.ts';
 
 /** What the log has said about files, and a promise of the next. */
 class Log {
@@ -91,6 +92,25 @@ for (const workers of [0, 1, 2]) {
     t.false(JSON.stringify(file).includes('127.0.0.1'), 'the peer is left out');
     const text = readFileSync(path.join(folder, 'crash-1.json'), 'utf8');
     t.true((await replay(text, hazard())).reproduced);
+  });
+}
+
+for (const workers of [0, 1]) {
+  test(`with workers: ${workers} a file has the connection as the guest knows it, and fails for it again`, async (t) => {
+    // The second slot of the table, used for the first time.
+    const maxConnections = 64;
+    const handle = maxConnections + 1;
+    const traps: Code = [[get(0), i32(handle), equal], when(unreachable)];
+    const module = guest({ functions: { on_data: [traps, i32(0)] } });
+    const folder = temporary(t);
+    const options = { workers, protocol: module, policy: { maxConnections } };
+    const { log, address } = await serving(t, folder, options);
+    await connect(address, { owner: t });
+    await fails(address, 'x');
+    await log.has(1);
+    t.is(read(folder).handle, handle);
+    const text = readFileSync(path.join(folder, 'crash-1.json'), 'utf8');
+    t.true((await replay(text, module)).reproduced);
   });
 }
 

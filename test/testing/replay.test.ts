@@ -38,6 +38,7 @@ const crash = (
   policy: resolvePolicy(),
   call: {
     callback,
+    handle: 0,
     numbers: [],
     now: 1_000_000,
     wall: 2_000_000,
@@ -93,7 +94,7 @@ test('what is no crash file is refused, and so is one without its data', async (
     t.throws(() => readCrash(text), { code: 'ERR_OPTION', message: /^not a crash file: / });
   }
   const whole = JSON.parse(crashText(crash('on_data', [1])));
-  for (const key of Object.keys(whole).filter((name) => !/^(?:time|cut)$/.test(name))) {
+  for (const key of Object.keys(whole).filter((name) => !/^(?:time|cut|handle)$/.test(name))) {
     const text = JSON.stringify({ ...whole, [key]: undefined });
     t.throws(() => readCrash(text), { code: 'ERR_OPTION' }, key);
   }
@@ -114,6 +115,26 @@ test('another module is refused by its digest, and one with other state blocks b
     code: 'ERR_OPTION',
     message: /has 9 bytes, and the module's has 8/,
   });
+});
+
+// The last connection of a small table, one of a large table, one whose generation has its sign bit, and one of many.
+for (const handle of [3, 0x0001_0005, -0x7fff_fff1, 0x7fff_ffff]) {
+  test(`a guest that fails for connection ${handle} alone fails for it again`, async (t) => {
+    for (const callback of ['on_open', 'on_data', 'on_connect']) {
+      const traps: Code = [[get(0), i32(handle), equal], when(unreachable)];
+      const body = callback === 'on_data' ? [traps, i32(0)] : traps;
+      const module = guest({ functions: { [callback]: body } });
+      const bare = { state: new Uint8Array(0), handle };
+      t.true((await replay(crash(callback, [], bare), module)).reproduced, callback);
+      const other = { ...bare, handle: handle ^ 16 };
+      t.false((await replay(crash(callback, [], other), module)).reproduced, callback);
+    }
+  });
+}
+
+test('a crash file of a version that did not note the connection is played with any', async (t) => {
+  const { handle: _, ...old } = JSON.parse(crashText(crash('on_data', [1], { handle: 77 })));
+  t.true((await replay(JSON.stringify(old), bomb())).reproduced);
 });
 
 test('the clocks stand where they stood', async (t) => {

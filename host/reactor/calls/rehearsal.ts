@@ -3,7 +3,7 @@
 
 import { WasmpollError } from '../../errors.ts';
 import type { RecordedCall } from '../../guest/recorded-call.ts';
-import { IN_ON_TICK, MIGRATE, ON_TICK } from '../../memory/control-words.ts';
+import { IN_ON_TICK, MIGRATE, ON_CONNECT, ON_TICK } from '../../memory/control-words.ts';
 import { COLUMNS, REASON } from '../../memory/layout.ts';
 import type { Parts } from '../parts.ts';
 import type { Turn } from '../turn.ts';
@@ -12,6 +12,14 @@ import { SharedCallbacks } from './shared-callbacks.ts';
 
 /** In these there is nothing to do but what comes before any other callback. */
 const BEFORE = ['on_open', 'on_restore', 'on_start'];
+
+/** Where a callback is entered again. */
+interface Stage {
+  /** Makes a connection. */
+  connect(): { readonly connection: number };
+  /** Puts a fresh instance in the place of the one there is. */
+  renew(): void;
+}
 
 export class Rehearsal {
   readonly #parts: Parts;
@@ -41,18 +49,19 @@ export class Rehearsal {
   }
 
   /**
-   * A callback that was recorded is entered again: a fresh instance is told of the connection with the state block
-   * that it had, and is given the same bytes.
-   * @param renew puts a fresh instance in the place of the one there is
+   * A callback that was recorded is entered again: a fresh instance is told of the connection with the handle and the
+   * state block that it had, and is given the same bytes. There was no connection before.
    * @throws WasmpollError ERR_OPTION when the state block is another module's
    */
-  repeat(handle: number, call: RecordedCall, renew: () => void): void {
+  repeat(call: RecordedCall, stage: Stage): void {
     const { connections } = this.#parts;
     const { callbacks, output } = this.#works;
+    if (call.handle !== 0) connections.begin(call.handle);
+    const handle = stage.connect().connection;
     this.#turn.rest();
     if (call.callback !== 'on_open' && call.callback !== 'migrate') {
       restore(this.#parts, connections.find(handle), call);
-      renew();
+      stage.renew();
     }
     const slot = connections.find(handle);
     if (slot < 0 || BEFORE.includes(call.callback)) return;
@@ -112,6 +121,15 @@ function enter(parts: Parts, works: Works, slot: number, call: RecordedCall): bo
       return shared.reply(slot, first, second, 0, length);
     case 'on_missed':
       return shared.missed(slot);
+    case 'on_connect': {
+      const { onConnect } = guest;
+      if (onConnect === null) return true;
+      return callbacks.enter(
+        slot,
+        (connection, state) => onConnect(connection, state, first),
+        ON_CONNECT,
+      );
+    }
     case 'migrate': {
       const { migrate } = guest;
       if (migrate === null) return true;

@@ -50,7 +50,9 @@ export async function devMain(args: readonly string[], signals: Signals): Promis
   try {
     await develop(project, { ...flags, listen, policy }, signals);
   } catch (error) {
-    complain(messageOf(error));
+    const { code } = error as { code?: unknown };
+    const advice = code === 'EADDRINUSE' ? '; take another by --listen' : '';
+    complain(messageOf(error) + advice);
     process.exitCode = FAILED;
   }
 }

@@ -1,9 +1,7 @@
 // Develop: builds, serves, waits for what is saved, and swaps, until a signal comes. What does not compile, and what
 // the server refuses, leaves the module that is there in service.
 
-import { rmSync } from 'node:fs';
-import { mkdir, mkdtemp } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { Builder } from '../../../compiler/build.ts';
 import { changed } from '../../../compiler/watch.ts';
@@ -34,14 +32,11 @@ export async function develop(
   const limits = resolvePolicy(policy);
   const records = record ? await folderFor(options, folder) : null;
   const builder = new Builder({ folder, source, output, limits, quick: true });
-  const scratch = await mkdtemp(path.join(tmpdir(), 'wasmpoll-dev-'));
-  // A second signal ends the process at once.
-  process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
   try {
     // Whoever cannot be served need not wait for a compiler to be told so.
     await tryAll(native, options.listen, limits);
     await operate(operationOf(around), signals, async (operation) => {
-      const served = new Served({ ...options, policy }, operation, scratch, records);
+      const served = new Served({ ...options, policy }, operation, records);
       await loop(builder, served, output, signals);
       await served.end();
     });

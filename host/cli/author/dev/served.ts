@@ -1,14 +1,15 @@
 // Served: what `wasmpoll dev` serves now, with what takes the place of one module by the next. It knows neither
 // compilers nor when something was saved.
 
+import { rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { type Built, writeModule } from '../../../compiler/build.ts';
+import { makeScratch } from '../../../compiler/scratch.ts';
 import { CrashModules } from '../../../crashes/crash-modules.ts';
 import { messageOf, TakeoverError, WasmpollError } from '../../../errors.ts';
 import type { Policy } from '../../../policy.ts';
 import { serve } from '../../../server/serve.ts';
-import type { Server } from '../../../server/server.ts';
 import { report } from '../../command-line.ts';
 import { readConfig } from '../../config-file.ts';
 import type { Operation } from '../../operation.ts';
@@ -28,8 +29,8 @@ interface Other {
 export class Served {
   readonly #options: ServedOptions;
   readonly #operation: Operation;
-  readonly #scratch: string;
-  #server: Server | null = null;
+  #scratch: string | null = null;
+  #server: Awaited<ReturnType<typeof serve>> | null = null;
   #builds = 0;
   /** Where the module lies that is served. */
   #file: string | null = null;
@@ -39,15 +40,9 @@ export class Served {
   readonly #modules: CrashModules | null;
 
   /** @param records where recordings are kept; null if nothing is recorded */
-  constructor(
-    options: ServedOptions,
-    operation: Operation,
-    scratch: string,
-    records: string | null,
-  ) {
+  constructor(options: ServedOptions, operation: Operation, records: string | null) {
     this.#options = options;
     this.#operation = operation;
-    this.#scratch = scratch;
     this.#records = records;
     const kept = records ?? options.crashFolder;
     this.#modules = kept === undefined ? null : new CrashModules(kept);
@@ -61,6 +56,7 @@ export class Served {
   async serve(output: string, module: NonNullable<Built['module']>): Promise<void> {
     this.#builds += 1;
     this.#other = null;
+    this.#scratch ??= await madeToBeRemoved();
     const folder = path.join(this.#scratch, String(this.#builds));
     const file = await writeModule(folder, output, module);
     const { wasm } = module;
@@ -136,6 +132,13 @@ export class Served {
     await this.#server?.close();
     await this.#modules?.end();
   }
+}
+
+async function madeToBeRemoved(): Promise<string> {
+  const scratch = await makeScratch('wasmpoll-dev-');
+  // A second signal ends the process at once.
+  process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
+  return scratch;
 }
 
 /** Whether Enter was pressed before the signal came. Nothing is read from a terminal without need. */
