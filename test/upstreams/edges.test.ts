@@ -107,9 +107,11 @@ async function greeted(t: ExecutionContext, server: Server): Promise<boolean> {
   return (await client.readExactly(1).catch(() => null)) !== null;
 }
 
-/** Workers hear of a change in a moment. */
+const PATIENCE_MS = 30_000;
+
+/** Workers hear of a change in a moment, which may be long. */
 async function soon(condition: () => Promise<boolean>): Promise<boolean> {
-  for (let times = 0; times < 500; times += 1) if (await condition()) return true;
+  for (const end = Date.now() + PATIENCE_MS; Date.now() < end; ) if (await condition()) return true;
   return false;
 }
 
