@@ -8,7 +8,7 @@ import * as codes from './mqtt/codes';
 import { forget as begin, connect, refuse } from './mqtt/connect';
 import { confirm, DROPPED, deliver, fetched, forget, WRITTEN } from './mqtt/deliver';
 import * as figures from './mqtt/figures';
-import { disconnect, end, publishWill, stays } from './mqtt/leave';
+import { disconnect, end, publishWill, stays, talks } from './mqtt/leave';
 import { fail, fault, faultless } from './mqtt/properties';
 import { acknowledged, receive, release } from './mqtt/publish';
 import { GIVES_ALL, hear, remind, SEAT, SITS } from './mqtt/seat';
@@ -38,7 +38,7 @@ export function on_open(connection: Connection, _client: Client): void {
 }
 
 export function on_data(connection: Connection, client: Client, data: usize, length: i32): i32 {
-  if (client.away === 1) return length;
+  if (client.away !== 0) return talks(connection, client, length);
   input.begin(connection, client, data, length);
   faultless();
   begin();
@@ -58,7 +58,7 @@ export function on_data(connection: Connection, client: Client, data: usize, len
   if (messages > 0) figures.count(figures.RECEIVED, messages);
   figures.sum(client.seen);
   if (input.bad()) {
-    if (client.level === 0) refuse(fault);
+    if (client.level === 0) refuse(client, fault);
     end(connection, client, fault);
   }
   return input.finish();
@@ -103,7 +103,7 @@ export function on_message(
     moveOver(connection, client, hear(client, view(data, length)));
     return;
   }
-  if (client.away === 1) return;
+  if (client.away !== 0) return;
   const retained = (flags & MESSAGE_RETAINED) !== 0;
   const name = view(topic, topicLength);
   became(deliver(connection, client, tag, retained, name, view(data, length)));
@@ -114,7 +114,7 @@ function moveOver(connection: Connection, client: Client, heard: i32): void {
   // A session that goes on takes back a will that has to wait.
   if (heard !== GIVES_ALL && min(client.willDelay, client.expiry) > 0) forgetWill(client);
   client.willDelay = 0;
-  if (client.away === 1) connection.close();
+  if (client.away !== 0) connection.close();
   else end(connection, client, codes.TAKEN_OVER);
 }
 
@@ -127,7 +127,7 @@ export function on_reply(
   length: i32,
 ): void {
   const found = store.value(data, length);
-  if (client.away === 1 || figures.replied(connection, tag, status, found)) return;
+  if (client.away !== 0 || figures.replied(connection, tag, status, found)) return;
   became(fetched(connection, client, status, found));
 }
 
@@ -144,7 +144,7 @@ export function on_missed(connection: Connection, client: Client): void {
 }
 
 export function on_timer(connection: Connection, client: Client): void {
-  if (client.away === 1) {
+  if (client.away !== 0) {
     connection.close();
     return;
   }
@@ -165,7 +165,7 @@ export function on_restore(connection: Connection, client: Client): void {
   if (client.user >= 0 && name !== null) client.user = find(name);
   else if (mayBeNobody(name)) return;
   if (client.user >= 0) return;
-  if (client.away === 1) connection.close();
+  if (client.away !== 0) connection.close();
   else end(connection, client, codes.NOT_AUTHORIZED);
 }
 

@@ -27,6 +27,9 @@ class Rule {
 export const NOBODY: i32 = -1;
 export const REFUSED: i32 = -2;
 
+const KEYS: string =
+  'user, allow, deny, anonymous, max_packet_bytes, max_waiting, max_waiting_bytes and max_will_delay';
+
 const users: User[] = [];
 const rules: Rule[] = [];
 let anonymous: boolean = false;
@@ -37,6 +40,9 @@ export let packetMost: i32 = 65_000;
 export let waitMost: i32 = 1000;
 /** And so many of their bytes: all clients have one store, which the first slow ones must not fill. */
 export let waitBytesMost: u32 = 1_048_576;
+
+/** No will waits for more seconds: as long as it does, its connection is kept. */
+export let willDelayMost: u32 = 600;
 
 /** In `_initialize`: a mistake keeps the server from starting. */
 export function readConfig(): void {
@@ -58,12 +64,8 @@ export function readConfig(): void {
     else if (key.is('max_waiting')) waitMost = readNumber(given, number, 0, 4000);
     else if (key.is('max_waiting_bytes'))
       waitBytesMost = <u32>readNumber(given, number, 1024, 1_073_741_824);
-    else
-      check(
-        false,
-        number,
-        'it begins with none of user, allow, deny, anonymous, max_packet_bytes, max_waiting and max_waiting_bytes',
-      );
+    else if (key.is('max_will_delay')) willDelayMost = <u32>readNumber(given, number, 0, 2_000_000);
+    else check(false, number, `it begins with none of ${KEYS}`);
   }
   if (!asked) anonymous = users.length === 0;
 }

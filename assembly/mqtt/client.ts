@@ -12,6 +12,10 @@ import {
   Session,
   stateSize,
 } from '../kit';
+import { varintSize } from './properties';
+
+export const GONE: i32 = 1;
+export const TALKS: i32 = 2;
 
 @unmanaged
 export class Client extends Session {
@@ -41,7 +45,7 @@ export class Client extends Session {
   /** How many seconds its session is to last without it, and its will to wait. */
   expiry!: u32;
   willDelay!: u32;
-  /** 1 once it is gone, and its connection stays for the will. */
+  /** GONE once it is, and its connection stays for the will; TALKS if it goes on sending. */
   away!: i32;
   /** The longest packet that it takes. */
   packetMost!: i32;
@@ -58,6 +62,10 @@ export class Client extends Session {
   /** The instance that has counted it. */
   counted!: u32;
 }
+
+/** Whether it takes a packet with so many bytes behind its length. */
+export const fits = (client: Client, size: i32): boolean =>
+  size + 1 + varintSize(size) <= client.packetMost;
 
 // Behind the fields: two bits for each open message, notes, and what it has published and not released. What comes
 // first lies in the block's head: the host keeps no tail that is zero (docs/performance.md).

@@ -2,7 +2,7 @@
 
 import { Bytes, Connection, draft, input, random, reply, view } from '../kit';
 import { login, packetMost, REFUSED } from './access';
-import { ALIAS_MOST, Client, ID, RECEIVE_MOST, remember, USER } from './client';
+import { ALIAS_MOST, Client, fits, ID, RECEIVE_MOST, remember, USER } from './client';
 import * as codes from './codes';
 import { readWill } from './leave';
 import * as found from './properties';
@@ -83,9 +83,13 @@ function greet(connection: Connection, client: Client, level: i32): void {
     fail(codes.BAD_PASSWORD);
     return;
   }
+  if (!prepare(client, level)) {
+    fail(codes.TOO_LARGE);
+    return;
+  }
   const name = user;
-  const fits = remember(client, ID, id) && (name === null || remember(client, USER, name));
-  if (!fits) {
+  const kept = remember(client, ID, id) && (name === null || remember(client, USER, name));
+  if (!kept) {
     fail(codes.QUOTA);
     return;
   }
@@ -98,7 +102,7 @@ function greet(connection: Connection, client: Client, level: i32): void {
   // 1.5 times, in milliseconds.
   client.silence = keepAlive * 1500;
   connection.timer(client.silence);
-  accept(client, level);
+  accept(level);
 }
 
 const name = draft();
@@ -112,32 +116,35 @@ function named(chance: Bytes): Bytes {
 
 const offer = draft();
 
-function accept(client: Client, level: i32): void {
-  if (level < 5) {
-    reply
-      .uint8(codes.CONNACK << 4)
-      .uint8(2)
-      .uint16(0);
-    return;
-  }
+/** What MQTT 5.0 is told. @returns whether the client takes so much: then it takes each acknowledgement, too */
+function prepare(client: Client, level: i32): boolean {
+  if (level < 5) return true;
   offer.clear().uint8(0x21).uint16(RECEIVE_MOST).uint8(0x22).uint16(ALIAS_MOST);
   offer.uint8(0x27).uint32(packetMost);
   if (client.expiry > 0) offer.uint8(0x11).uint32(0);
   if (assigned) offer.uint8(0x12).bytes16(id);
-  reply.uint8(codes.CONNACK << 4).uint8(offer.length + 3);
-  reply.uint16(0).uint8(offer.length).bytes(offer.view());
+  return fits(client, offer.length + 3);
+}
+
+function accept(level: i32): void {
+  const fifth = level === 5;
+  reply
+    .uint8(codes.CONNACK << 4)
+    .uint8(fifth ? offer.length + 3 : 2)
+    .uint16(0);
+  if (fifth) reply.uint8(offer.length).bytes(offer.view());
 }
 
 /** Answers a CONNECT that is refused, as far as its version has an answer. */
-export function refuse(code: i32): void {
-  if (speaks === 5)
+export function refuse(client: Client, code: i32): void {
+  if (speaks === 5 && (client.packetMost === 0 || fits(client, 3)))
     reply
       .uint8(codes.CONNACK << 4)
       .uint8(3)
       .uint8(0)
       .uint8(code)
       .uint8(0);
-  else if (speaks > 0) {
+  else if (speaks > 0 && speaks < 5) {
     let old = 0;
     if (code === codes.BAD_VERSION) old = 1;
     else if (code === codes.BAD_CLIENT_ID) old = 2;

@@ -3,11 +3,12 @@
 
 import { Bytes, Connection, draft, reply, STATUS_OK, store, view, wall_clock } from '../kit';
 import { waitBytesMost, waitMost } from './access';
-import { Client, phaseOf, setPhase, WINDOW } from './client';
+import { Client, fits, phaseOf, setPhase, WINDOW } from './client';
 import * as codes from './codes';
 import { BYTES_SENT, count } from './figures';
 import { end } from './leave';
 import * as message from './message';
+import { varintSize } from './properties';
 import { acknowledge, outcome } from './publish';
 
 // A subscription as the tag of its membership.
@@ -55,9 +56,6 @@ export function deliver(
 const isFull = (client: Client): boolean =>
   client.open >= client.openMost || client.next - client.oldest >= <u64>(WINDOW - 1);
 
-const varintSize = (value: i32): i32 =>
-  value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x20_0000 ? 3 : 4;
-
 function write(
   connection: Connection,
   client: Client,
@@ -79,7 +77,7 @@ function write(
     if (subscription > 0) own += 1 + varintSize(subscription);
     size += varintSize(own) + own;
   }
-  if (size + 1 + varintSize(size) > client.packetMost) return DROPPED;
+  if (!fits(client, size)) return DROPPED;
   const retain = retained || (message.kept && (tag & AS_PUBLISHED) !== 0);
   reply.to(connection).uint8((codes.PUBLISH << 4) | (qos << 1) | (retain ? 1 : 0));
   reply.varint(size).bytes16(topic);

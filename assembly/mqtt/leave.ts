@@ -1,8 +1,9 @@
 // Leave: sections 3.14 and 3.1.2.5: how a client goes, and the will of one that goes without a word. While a will
 // waits, the connection stays without its client: it outlives instances and threads, and hears who takes its seat.
 
-import { Bytes, Connection, draft, input, isTopic, publish, reply } from '../kit';
-import { Client, forgetWill, recall, remember, WILL } from './client';
+import { Bytes, Connection, draft, input, isTopic, now, publish, reply } from '../kit';
+import { willDelayMost } from './access';
+import { Client, forgetWill, GONE, recall, remember, TALKS, WILL } from './client';
 import * as codes from './codes';
 import { forget } from './deliver';
 import { gone } from './figures';
@@ -15,8 +16,8 @@ const RETAIN: i32 = 0x20;
 const QOS: i32 = 0x18;
 const QOS_SHIFT: i32 = 3;
 
-/** No connection stays longer for a will. */
-const LONGEST_S: u32 = 3600;
+/** Who was told to go and still sends may do so for so long. */
+const TALKS_MS: f64 = 10_000;
 
 const will = draft();
 
@@ -102,14 +103,22 @@ function leave(connection: Connection, client: Client): void {
 
 /** It is gone. @returns whether its connection stays for the will */
 export function stays(connection: Connection, client: Client): boolean {
-  if (client.away === 1) return true;
-  const seconds = min(min(client.willDelay, client.expiry), LONGEST_S);
+  if (client.away !== 0) return true;
+  const seconds = min(min(client.willDelay, client.expiry), willDelayMost);
   if (client.level === 0 || seconds === 0 || recall(client, WILL) === null) return false;
   // It would be given messages of those with whom it shares them.
   if (client.shares === 1) return false;
-  client.away = 1;
+  client.away = GONE;
   gone(client);
   forget(client);
   connection.timer(<i32>seconds * 1000);
   return true;
+}
+
+/** It is gone, and sends: it may not know yet. Whoever goes on is closed, and its will does not wait. @returns `length` */
+export function talks(connection: Connection, client: Client, length: i32): i32 {
+  if (client.away === GONE) client.seen = now();
+  else if (now() - client.seen > TALKS_MS) connection.close();
+  client.away = TALKS;
+  return length;
 }

@@ -83,7 +83,7 @@ export function noProperties(): void {
 /** Reads them all; those that are not allowed there make the packet malformed. */
 export function readProperties(allowed: u64): void {
   noProperties();
-  const size = <i32>input.varint(4);
+  const size = varint();
   const end = input.rest() - size;
   while (input.rest() > end && input.ok()) {
     const from = input.bytes(0).at;
@@ -114,10 +114,21 @@ function readOne(id: i32): void {
   else if (id === SESSION_EXPIRY) sessionExpiry = input.uint32();
   else if (id === WILL_DELAY) willDelay = input.uint32();
   else if (id === PACKET_MAXIMUM) packetMaximum = <u32>some(input.uint32(), PROTOCOL_ERROR);
-  else if (id === SUBSCRIPTION) subscription = <u32>some(input.varint(4), PROTOCOL_ERROR);
+  else if (id === SUBSCRIPTION) subscription = <u32>some(varint(), PROTOCOL_ERROR);
   else if (id === RECEIVE_MAXIMUM) receiveMaximum = <i32>some(input.uint16(), PROTOCOL_ERROR);
   else if (id === ALIAS) alias = <i32>some(input.uint16(), BAD_ALIAS);
   else input.uint16();
+}
+
+export const varintSize = (value: i32): i32 =>
+  value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x20_0000 ? 3 : 4;
+
+// Section 1.5.5: with as few bytes as can be. Of the length of a packet mosquitto does not ask it, nor do we.
+function varint(): i32 {
+  const before = input.rest();
+  const value = <i32>input.varint(4);
+  if (before - input.rest() > varintSize(value)) fail(MALFORMED);
+  return value;
 }
 
 function some(value: u32, code: i32): u32 {

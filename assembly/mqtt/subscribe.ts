@@ -12,7 +12,7 @@ import {
   reply,
 } from '../kit';
 import { mayRead } from './access';
-import { addFilter, Client, dropFilter, ID, recall } from './client';
+import { addFilter, Client, dropFilter, fits, ID, recall } from './client';
 import * as codes from './codes';
 import { AS_PUBLISHED, ID_SHIFT, NO_LOCAL, QOS } from './deliver';
 import { concerns, nextLook, tell } from './figures';
@@ -126,9 +126,14 @@ export function unsubscribe(connection: Connection, client: Client): void {
 
 function answer(client: Client, type: i32, id: i32): void {
   const fifth = client.level === 5;
+  const size = 2 + (fifth ? 1 : 0) + results.length;
+  if (!fits(client, size)) {
+    fail(codes.TOO_LARGE);
+    return;
+  }
   reply
     .uint8(type << 4)
-    .varint(2 + (fifth ? 1 : 0) + results.length)
+    .varint(size)
     .uint16(id);
   if (fifth) reply.uint8(0);
   reply.bytes(results.view());

@@ -100,7 +100,7 @@ test('a will waits for its delay, or for the end of the session', async (t) => {
     [10, 0xffff_ffff, 10],
     [0, 60, 0],
     [10, 0, 0],
-    [90_000, 90_000, 3600],
+    [90_000, 90_000, 600],
   ] as const) {
     const what = `${delay}, ${seconds}`;
     client(network, 'from', delayed(delay, seconds)).close();
@@ -113,6 +113,46 @@ test('a will waits for its delay, or for the end of the session', async (t) => {
   }
   to.close();
   t.deepEqual(leftovers(network), nothing);
+});
+
+test('the operator bounds how long a will waits', async (t) => {
+  for (const [most, wait] of [
+    [20, 20],
+    [90, 60],
+    [0, 0],
+  ] as const) {
+    const network = await broker({ config: `max_will_delay = ${most}` });
+    const to = subscriber(network, 'to', { '#': 0 });
+    client(network, 'from', delayed(60, 0xffff_ffff)).close();
+    if (wait > 0) network.advance(wait * 1000 - 1);
+    t.deepEqual(said(to), wait > 0 ? [] : ['w q0: lost']);
+    network.advance(1);
+    t.deepEqual(said(to), wait > 0 ? ['w q0: lost'] : []);
+  }
+});
+
+test('a client that was told to go and goes on sending is closed, and its will does not wait for it', async (t) => {
+  const network = await broker();
+  const to = subscriber(network, 'to', { 'w/#': 0 });
+  const stubborn = client(network, 'stubborn', delayed(60, 60, 'w/stubborn'));
+  const slow = client(network, 'slow', { ...delayed(60, 60, 'w/slow'), keepAlive: 2 });
+  stubborn.send(mqtt.pubrel(0));
+  network.advance(5000);
+  t.regex(said(stubborn, 5).join(), /^disconnect 0x82/);
+  t.regex(said(slow, 5).join(), /^disconnect 0x8d/);
+  // What was on its way while it was told is no offence, however late it comes.
+  network.advance(20_000);
+  for (const peer of [stubborn, slow]) peer.send(mqtt.pingreq);
+  network.advance(10_000);
+  slow.close();
+  stubborn.send(mqtt.pingreq);
+  t.deepEqual(said(to), []);
+  network.advance(1);
+  stubborn.send(mqtt.pingreq);
+  t.deepEqual(said(to), ['w/stubborn q0: lost']);
+  t.is(stubborn.state, 'ended');
+  network.advance(30_000);
+  t.deepEqual(said(to), ['w/slow q0: lost'], 'which waits from when it was gone');
 });
 
 test('who comes back in time takes its will back, and who begins anew does not', async (t) => {

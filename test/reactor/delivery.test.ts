@@ -6,9 +6,8 @@ import test from 'ava';
 import { random } from '../helpers/bytes.ts';
 import { crowd, evening, type RoomOutcome, sharingHost } from '../helpers/delivery-deaths.ts';
 import { compiledGuest } from '../helpers/guests.ts';
-import { sharingModule } from '../helpers/sharing.ts';
 
-const host = await sharingHost(`delivery-${process.pid}`, sharingModule);
+const host = await sharingHost(`delivery-${process.pid}`, compiledGuest('sharing-together'));
 const gathering = await sharingHost(`gathering-${process.pid}`, compiledGuest('roster'), 256);
 
 const whole = evening(host, []);
