@@ -92,7 +92,8 @@ export function on_data(connection: Connection, client: Client, data: usize, len
       connection.close();
     }
   }
-  tellCounts();
+  // Otherwise the replies have more to tell.
+  if (client.pending === 0) tellCounts();
   return input.finish();
 }
 
