@@ -1,5 +1,5 @@
 // Runs the tests of engines against real servers and files: `npm run test:engines [-- ava's options]`. Installs
-// redis-server, nats-server and mosquitto with apt when they are missing, and from npm clients and a Node with
+// redis-server, nats-server, mosquitto and haproxy with apt when they are missing, and from npm clients and a Node with
 // node:sqlite. What cannot be had is said, and its tests are skipped.
 
 import { spawnSync } from 'node:child_process';
@@ -17,6 +17,8 @@ const PROGRAMS = {
   'nats-server': 'nats-server',
   mosquitto: 'mosquitto',
   mosquitto_pub: 'mosquitto-clients',
+  haproxy: 'haproxy',
+  openssl: 'openssl',
 };
 const NODE = '22.23.3';
 const NODE_FOLDER = join(root, 'node_modules', '.cache', `node-${NODE}`);

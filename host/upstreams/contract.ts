@@ -98,7 +98,7 @@ export interface Handshake {
   readonly session: number;
   /** Receives and sends what it can. @returns whether it waits for input or for room, or how it has ended */
   step(): 'reads' | 'writes' | 'done' | 'failed';
-  /** Why it has failed, in words. */
+  /** Why it has failed, in words; '' where the operator does not want it any more. */
   readonly why: string;
   /** After it has failed: it would have with any client. */
   readonly failsAll: boolean;

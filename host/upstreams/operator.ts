@@ -54,8 +54,7 @@ const peerOf = (endpoint: Endpoint): string =>
   'path' in endpoint ? endpoint.path : `${endpoint.address} ${endpoint.port}`;
 
 const CHANGED: Handshake = {
-  ...{ session: 0, why: 'the operator has changed the upstream', step: () => 'failed' },
-  failsAll: true,
+  ...{ session: 0, why: '', failsAll: false, step: () => 'failed' },
   drop: () => undefined,
 };
 

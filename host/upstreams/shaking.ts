@@ -63,12 +63,10 @@ export class Shaking {
     return fd;
   }
 
-  /** It has failed. @returns what is known of it; null if it was not begun */
+  /** It has failed. @returns what is known of it; null if it was not begun, or the operator has ended it */
   failed(fd: number): Unshaken | null {
-    const begun = this.#open.get(fd);
-    if (begun === undefined) return null;
-    const { why, failsAll } = begun.handshake;
-    return { why, failsAll, request: this.#request };
+    const { why = '', failsAll = false } = this.#open.get(fd)?.handshake ?? {};
+    return why === '' ? null : { why, failsAll, request: this.#request };
   }
 
   /** It gets no more time: its target is told of. */

@@ -19,7 +19,15 @@ export interface Haproxy {
  * Starts it, and waits until it listens.
  * @param backend lines of its configuration, each a backend's
  */
-export async function startHaproxy(t: LogOwner, ...backend: string[]): Promise<Haproxy> {
+export const startHaproxy = (t: LogOwner, ...backend: string[]): Promise<Haproxy> =>
+  startHaproxyWith(t, '', ...backend);
+
+/** @param bind what its frontend has besides an address */
+export async function startHaproxyWith(
+  t: LogOwner,
+  bind: string,
+  ...backend: string[]
+): Promise<Haproxy> {
   const folder = temporary(t);
   const front = path.join(folder, 'front.sock');
   const config = path.join(folder, 'haproxy.cfg');
@@ -34,7 +42,7 @@ export async function startHaproxy(t: LogOwner, ...backend: string[]): Promise<H
     'timeout server 60s',
     'timeout check 2s',
     'frontend front',
-    `bind unix@${front}`,
+    `bind unix@${front} ${bind}`,
     'default_backend servers',
     'backend servers',
     ...backend,

@@ -324,19 +324,20 @@ test('a timer of an upstream runs while it connects', async (t) => {
   t.is(server.counts.all, 1);
 });
 
-/** How many sockets of this machine wait for an answer of that address. */
+/** How many sockets of this machine wait for an answer of that address: some may not be seen, and none twice. */
 function asking(address: string): number {
   const port = Number(address.split(':')[1]).toString(16).padStart(4, '0').toUpperCase();
-  const asked = (line: string): boolean => {
-    const [, , , remote, state] = ` ${line}`.split(/\s+/);
-    return state === '02' && remote!.endsWith(`:${port}`);
-  };
-  return readFileSync('/proc/net/tcp', 'utf8').split('\n').filter(asked).length;
+  const asked = readFileSync('/proc/net/tcp', 'utf8')
+    .split('\n')
+    .map((line) => ` ${line}`.split(/\s+/))
+    .filter(([, , , remote, state]) => state === '02' && remote!.endsWith(`:${port}`));
+  // The list is read in pieces, and changes between them.
+  return new Set(asked.map(([, , local]) => local)).size;
 }
 
 test('a connection takes two descriptors at most, and still gets to the last of many addresses', async (t) => {
   const holes = [blackHole(t), blackHole(t), blackHole(t), blackHole(t)];
-  const before = holes.map(asking);
+  const before = holes.map((hole) => Math.max(...[1, 2, 3, 4].map(() => asking(hole))));
   const db = await upstreamPeer(t);
   const resolve = () => [...holes, db.address].flatMap((address) => leadsTo(address) as never[]);
   const { server, client } = await scriptedWith(t, [{ name: 'db', resolve }]);

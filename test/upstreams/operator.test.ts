@@ -38,7 +38,8 @@ test('a connection to a target that is taken away while it is made is none, in c
   t.is(operator.secure(0, '', old!, -1), null);
   operator.setUpstreams(operator.numbered(parseUpstreams({ db: '192.0.2.2:1' }, 'test')));
   t.is(operator.secure(0, '', old!, -1)?.step(), 'failed');
-  t.is(operator.secure(1, 'www.x.org', old!, -1)?.step(), 'failed');
+  const changed = operator.secure(1, 'www.x.org', old!, -1)!;
+  t.deepEqual([changed.step(), changed.why], ['failed', '']);
   operator.tried(0, old!, 'refused');
   t.deepEqual(operator.stats.db!.targets, [{ address: '192.0.2.2:1', resting: false }]);
 });
