@@ -252,11 +252,10 @@ export class Call {
       }
       for (const endpoint of this.#full) upstreams.tried(upstream, endpoint, 'timeout');
     }
-    const session = this.#shaking.take(fd);
+    const session = this.#shaking.won(fd);
     if (won !== undefined) {
       this.#note(() => this.#attempts.delete(fd));
       this.#calls.unwatch(fd);
-      this.#shaking.overtaken(won);
       upstreams.tried(upstream, won, null);
     }
     this.#end();

@@ -76,19 +76,20 @@ export class Shaking {
     this.#calls.upstreams.tried(this.#request.upstream, endpoint, 'timeout', late);
   }
 
-  /** An attempt was faster: those of other targets that had their time before it began, and did not end, are late. */
-  overtaken(by: Endpoint): void {
-    const until = monotonicMs() - DELAYED_MS;
-    for (const [fd, { endpoint, sinceMs }] of this.#open) {
-      if (sinceMs <= until && endpoint.target !== by.target) this.late(fd);
-    }
-  }
-
-  /** Its session is somebody else's from here on. @returns the session's number; 0 if there is none */
-  take(fd: number): number {
-    const session = this.#open.get(fd)?.handshake.session ?? 0;
+  /**
+   * It was the fastest: those of other targets that had their time before it began, and did not end, are late. Its
+   * session is somebody else's from here on.
+   * @returns the session's number; 0 if there is none
+   */
+  won(fd: number): number {
+    const winner = this.#open.get(fd);
+    if (winner === undefined) return 0;
     this.#open.delete(fd);
-    return session;
+    const until = winner.sinceMs - DELAYED_MS;
+    for (const [other, { endpoint, sinceMs }] of this.#open) {
+      if (sinceMs <= until && endpoint.target !== winner.endpoint.target) this.late(other);
+    }
+    return winner.handshake.session;
   }
 
   drop(fd: number): void {
