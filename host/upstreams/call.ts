@@ -76,7 +76,7 @@ export class Call {
       queueMicrotask(() => this.#finish(-1, 'resources'));
       return;
     }
-    const resolved = upstreams.resolve(upstream, added, `${this.#seat}/${parent}`);
+    const resolved = upstreams.resolve(upstream, added, `${this.#seat}/${parent}`, this.#request);
     if (resolved instanceof Promise) void resolved.then((found) => this.#resolved(found));
     else this.#resolved(resolved);
     if (!this.#settled) this.#arm();

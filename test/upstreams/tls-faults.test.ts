@@ -63,19 +63,19 @@ test('a target that hangs up on one client, whom the PROXY header names, does no
       connectTimeout,
     },
   });
+  const began = performance.now();
   for (let times = 0; times < 4; times += 1) await visit(t, at.address, '127.0.0.2');
+  const took = performance.now() - began;
   t.deepEqual(resting(at), [false, false]);
   t.deepEqual([served.length, others.length], [0, 4]);
   await visit(t, at.address, '127.0.0.1');
   await visit(t, at.address, '127.0.0.1');
   t.deepEqual([served.length, others.length], [1, 5]);
-  // Every second one began there.
-  const fields = { upstream: 'api', target: `127.0.0.1:${denying}`, reason: 'tls' };
-  t.is(at.lines.length, 2);
-  for (const line of at.lines) {
-    t.is(line.message, 'upstream: a TLS handshake has failed');
-    t.like(line.fields, fields);
-  }
+  // For a while the others do not begin there.
+  if (took < 10_000) t.is(at.lines.length, 1);
+  const { message, fields } = at.lines[0]!;
+  t.is(message, 'upstream: a TLS handshake has failed');
+  t.like(fields, { upstream: 'api', target: `127.0.0.1:${denying}`, reason: 'tls' });
 });
 
 test('a target that hangs up on several clients, one after the other, rests', async (t) => {
