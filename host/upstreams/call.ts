@@ -188,7 +188,7 @@ export class Call {
     const endpoint = this.#attempts.get(fd)!;
     const [{ native, upstreams }, { upstream }] = [this.#calls, this.#request];
     const denied = leadsHere(native, endpoint, fd);
-    const header = denied ? null : upstreams.header(upstream, this.#request);
+    const header = denied ? null : upstreams.header(upstream, this.#request, endpoint);
     const result = greet(native, fd, header);
     if (!denied && result >= 0 && !this.#shaking.begin(fd, endpoint)) {
       this.#finish(fd, 'connected');

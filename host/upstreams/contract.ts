@@ -138,8 +138,11 @@ export interface Upstreams {
     asker: string,
     ends?: ClientEnds,
   ): Resolved | Promise<Resolved>;
-  /** The PROXY header that goes first, of 536 bytes at most; null for none. */
-  header(upstream: number, request: DialRequest): Uint8Array | null;
+  /**
+   * The PROXY header that goes first, of 536 bytes at most; null for none, and where the upstream does not lead there any
+   * more: `secure` is asked next.
+   */
+  header(upstream: number, request: DialRequest, endpoint: Endpoint): Uint8Array | null;
   /** Begins the handshake with an endpoint that is connected; null where the connection is in clear. */
   secure(upstream: number, added: string, endpoint: Endpoint, fd: number): Handshake | null;
   /** A session whose handshake is done, and that no seat has taken. */

@@ -132,9 +132,10 @@ export class Operator implements Upstreams {
     return one.resolve(added, asker, clientOf(one, ends));
   }
 
-  header(upstream: number, { peer, local }: DialRequest): Uint8Array | null {
-    const { proxy } = this.#at(upstream).spec;
-    return proxy === null ? null : preamble(proxy, peer, local);
+  header(upstream: number, { added, peer, local }: DialRequest, to: Endpoint): Uint8Array | null {
+    const one = this.#at(upstream);
+    const { proxy } = one.spec;
+    return proxy === null || !one.leadsTo(to, added) ? null : preamble(proxy, peer, local);
   }
 
   secure(upstream: number, added: string, endpoint: Endpoint, fd: number): Handshake | null {

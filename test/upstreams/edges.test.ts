@@ -256,9 +256,9 @@ test.serial('a dialer whose bell cannot be watched gives back what it had, and s
 });
 
 /** A dialer over the operator's own side, and one seat. */
-async function dialing(t: ExecutionContext, tls = false) {
+async function dialing(t: ExecutionContext, { tls = false, proxy = '' } = {}) {
   const db = await upstreamPeer(t);
-  const { operator } = operating({ db: `${db.address}?connectTimeout=60s` });
+  const { operator } = operating({ db: `${db.address}?connectTimeout=60s${proxy}` });
   const steps: number[] = [];
   const step = (): 'reads' => {
     steps.push(1);
@@ -288,13 +288,16 @@ async function dialing(t: ExecutionContext, tls = false) {
 }
 
 test.serial(
-  'a connection that is there at once is none if its target was taken away meanwhile',
+  'a connection that is there at once is none if its target was taken away meanwhile, and hears of no client',
   async (t) => {
-    const { db, operator, answers, dial } = await dialing(t);
+    const { db, operator, answers, dial } = await dialing(t, { proxy: '&proxy=v1' });
+    let heard = 0;
     const gone = new Promise((resolve) =>
       db.server.on('connection', (socket) => {
         socket.once('close', resolve);
-        socket.resume();
+        socket.on('data', ({ length }) => {
+          heard += length;
+        });
       }),
     );
     dial(1);
@@ -302,11 +305,12 @@ test.serial(
     while (answers.length === 0) await new Promise(setImmediate);
     t.deepEqual(answers, [-1]);
     await gone;
+    t.is(heard, 0);
   },
 );
 
 test.serial('first steps of many handshakes do not keep others from the thread', async (t) => {
-  const { steps, dial } = await dialing(t, true);
+  const { steps, dial } = await dialing(t, { tls: true });
   for (let handle = 1; handle <= 32; handle += 1) dial(handle);
   await Promise.resolve();
   await Promise.resolve();

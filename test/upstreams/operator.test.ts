@@ -186,7 +186,11 @@ test('a PROXY header is for those who have asked for one', (t) => {
     peer: '192.0.2.7:9',
     local: '192.0.2.8:80',
   };
-  t.is(operator.header(0, request), null);
-  const header = operator.header(1, request)!;
+  const [to] = operator.resolve(1, '', '') as readonly Endpoint[];
+  t.is(operator.header(0, request, to!), null);
+  const header = operator.header(1, request, to!)!;
   t.is(String(Buffer.from(header)), 'PROXY TCP4 192.0.2.7 192.0.2.8 9 80\r\n');
+  // Nothing is said to whom the operator has taken away.
+  operator.setUpstreams(operator.numbered([]));
+  t.is(operator.header(1, request, to!), null);
 });
