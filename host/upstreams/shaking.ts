@@ -18,6 +18,9 @@ interface Begun {
   readonly sinceMs: number;
 }
 
+/** All of one call, by their descriptors; the oldest is the first. */
+type Attempts = ReadonlyMap<number, Endpoint>;
+
 export class Shaking {
   readonly #calls: Calls;
   readonly #request: DialRequest;
@@ -50,14 +53,25 @@ export class Shaking {
     return 'waits';
   }
 
-  /** In how many milliseconds the oldest has had its time. */
-  get leftMs(): number {
+  // The oldest that has not answered.
+  #silent(attempts: Attempts): number | undefined {
+    return [...attempts.keys()].find((fd) => !this.#open.has(fd));
+  }
+
+  /**
+   * In how many milliseconds one of these can give way: one that has answered, and is amid its handshake, not before it
+   * has had its time.
+   */
+  leftMs(attempts: Attempts): number {
+    if (this.#silent(attempts) !== undefined) return 0;
     const [{ sinceMs }] = [...this.#open.values()] as [Begun];
     return Math.max(0, Math.ceil(sinceMs + LONGEST_MS - monotonicMs()));
   }
 
-  /** @returns the descriptor of the oldest, which is late */
-  giveWay(): number {
+  /** @returns the descriptor of the one that does */
+  giveWay(attempts: Attempts): number {
+    const silent = this.#silent(attempts);
+    if (silent !== undefined) return silent;
     const [fd] = [...this.#open.keys()] as [number];
     this.late(fd);
     return fd;
