@@ -1,9 +1,10 @@
 // What may be missing on a newcomer's machine: each is one line that says what to do, and the command ends.
 
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
 import { Author, hasCompiler } from '../helpers/authors.ts';
+import { connect } from '../helpers/client.ts';
 import { type Outcome, runCli, temporary } from '../helpers/process.ts';
 
 /** Nobody makes a folder in it, not even root. */
@@ -33,6 +34,47 @@ test('without it, dev in AssemblyScript ends, though its compiler is a process o
   const { code, stderr } = await runIn(author, ['dev', ...LISTEN], NO_ROOM);
   t.is(code, 1);
   t.regex(stderr, /^redis\.wasm: built .*\nwasmpoll: no room for temporary files: .*\n$/);
+});
+
+test('what is missing at a later build is told, and what was there goes on until the next', async (t) => {
+  const author = await Author.start(t);
+  const file = path.join(author.folder, 'config');
+  writeFileSync(file, 'a = 1\n');
+  const running = await author.dev(t, { args: ['--config-file', 'config'] });
+  rmSync(file);
+  author.save(`${author.text}\n`);
+  await running.written('stderr', /^--config-file 'config': .*\nthe module before goes on\n/m);
+  await connect(running.address, { owner: t });
+  writeFileSync(file, 'a = 2\n');
+  author.save(author.text);
+  await running.written('stderr', /module swapped/);
+  t.is(running.stderr.match(/goes on/g)?.length, 1, 'it waits, and does not try again by itself');
+});
+
+test('a folder for temporary files that is gone at a later build in C is told once', async (t) => {
+  if (!hasCompiler(t, 'c')) return;
+  const author = await Author.start(t, 'c');
+  const TMPDIR = temporary(t);
+  const running = await author.dev(t, { variables: { TMPDIR } });
+  rmSync(TMPDIR, { recursive: true });
+  author.save(`${author.text}\n`);
+  await running.written('stderr', /^no room for temporary files: .*\nthe module before goes on\n/m);
+  await connect(running.address, { owner: t });
+  mkdirSync(TMPDIR);
+  author.save(author.text);
+  await running.written('stderr', /module swapped/);
+  t.is(running.stderr.match(/goes on/g)?.length, 1, 'it waits, and does not try again by itself');
+});
+
+test('what cannot be put right by another save ends it, though it serves', async (t) => {
+  const author = await Author.start(t);
+  const crashes = path.join(author.folder, 'crashes');
+  mkdirSync(crashes);
+  const running = await author.dev(t, { args: ['--crash-folder', 'crashes'] });
+  rmSync(crashes, { recursive: true });
+  author.save(`${author.text}\nexport function other(): void {}\n`);
+  t.deepEqual(await running.exited, { code: 1, signal: null });
+  t.regex(running.stderr, /^wasmpoll: ENOENT: .*crashes/m);
 });
 
 test('a compiler without its linker is told with the package that has it', async (t) => {
