@@ -135,6 +135,16 @@ test('in on_connect the connection leads to an upstream, whose name is not known
   }
 });
 
+test('a handle that is no number of 32 bits is the one that it would be in a guest', async (t) => {
+  const traps: Code = [[get(0), i32(19), equal], when(unreachable), i32(0)];
+  const module = guest({ functions: { on_data: traps } });
+  const text = crashText(
+    crash('on_data', [], { state: new Uint8Array(0), handle: 2 ** 32 + 19.5 }),
+  );
+  t.is(readCrash(text).call.handle, 19);
+  t.true((await replay(text, module)).reproduced);
+});
+
 test('the text of a crash says all that it has, and is read as it was written', (t) => {
   const one = crash('on_message', [1, 2, 255], { numbers: [7, 1] });
   t.deepEqual(readCrash(crashText(one)), one);
