@@ -5,7 +5,7 @@ import path from 'node:path';
 import test from 'ava';
 import { Author, hasCompiler } from '../helpers/authors.ts';
 import { connect } from '../helpers/client.ts';
-import { type Outcome, runCli, temporary } from '../helpers/process.ts';
+import { type Outcome, runCli, temporary, works } from '../helpers/process.ts';
 
 /** Nobody makes a folder in it, not even root. */
 const NO_ROOM = { TMPDIR: '/proc' };
@@ -34,6 +34,25 @@ test('without it, dev in AssemblyScript ends, though its compiler is a process o
   const { code, stderr } = await runIn(author, ['dev', ...LISTEN], NO_ROOM);
   t.is(code, 1);
   t.regex(stderr, /^redis\.wasm: built .*\nwasmpoll: no room for temporary files: .*\n$/);
+});
+
+test('a file system that is empty, and too small for temporary files, is not called full', async (t) => {
+  const author = await Author.start(t, 'c');
+  const TMPDIR = temporary(t);
+  const mount = ['mount', '-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', TMPDIR] as const;
+  if (!works('unshare', '-rm', ...mount)) {
+    t.log('skipped: unshare(1) cannot mount anything here');
+    t.pass();
+    return;
+  }
+  const prefix = ['unshare', '-rm', 'sh', '-c', `${mount.join(' ')} && exec "$@"`, 'sh'];
+  const env = { ...(process.env as Record<string, string>), TMPDIR };
+  const { code, stderr } = await runCli(['build'], { cwd: author.folder, env, prefix });
+  t.regex(
+    stderr,
+    /^wasmpoll: no room for temporary files: '.*' has less than 4 MiB free; set .*\n$/,
+  );
+  t.is(code, 1);
 });
 
 test('what is missing at a later build is told, and what was there goes on until the next', async (t) => {
