@@ -132,6 +132,7 @@ export function on_replies(
 export function on_close(connection: Connection, client: Client, _reason: i32): void {
   end(connection, client);
   forget(connection, client);
+  tellCounts();
 }
 
 export function on_restore(_connection: Connection, client: Client): void {

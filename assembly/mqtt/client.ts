@@ -73,8 +73,9 @@ export const WINDOW: i32 = 256;
 /** MQTT 5.0: what it may leave unreleased, since any set of so many numbers fits as many ranges. */
 export const RECEIVE_MOST: i32 = 32;
 const FILTERS_BYTES: i32 = 256 * 4;
-/** Hashes of filters, and 1,024 bytes for all others. */
-const NOTES_BYTES: i32 = 1024 + NOTE_HEAD + FILTERS_BYTES;
+/** All notes but the hashes of filters, which always have their room. */
+const OTHERS_BYTES: i32 = 1024;
+const NOTES_BYTES: i32 = OTHERS_BYTES + NOTE_HEAD + FILTERS_BYTES;
 const NOTES: i32 = WINDOW / 4;
 const RELEASES: i32 = NOTES + NOTES_BYTES + 1;
 
@@ -110,31 +111,30 @@ function filterAt(client: Client, hash: u32): usize {
 
 const list = draft();
 
-/** @returns whether it was subscribed to already, as far as that is known: 256 filters are */
-export function addFilter(client: Client, filter: Bytes): boolean {
-  const hash = hashOf(filter);
-  if (filterAt(client, hash) !== 0) return true;
-  const room = filterAt(client, 0);
-  if (room !== 0) store<u32>(room, hash);
-  else if (!appendFilter(client, hash)) client.unknown += 1;
-  return false;
+/** Whether it was subscribed to already, as far as that is known: 256 filters are. */
+export function hasFilter(client: Client, filter: Bytes): boolean {
+  return filterAt(client, hashOf(filter)) !== 0;
 }
 
-function appendFilter(client: Client, hash: u32): boolean {
+/** @param filter one that is not known */
+export function addFilter(client: Client, filter: Bytes): void {
+  const hash = hashOf(filter);
+  const room = filterAt(client, 0);
+  if (room !== 0) {
+    store<u32>(room, hash);
+    return;
+  }
   const known = recall(client, FILTERS);
   list.clear();
   if (known !== null) list.bytes(known);
-  if (list.length >= FILTERS_BYTES) return false;
-  const before = list.length;
-  if (remember(client, FILTERS, list.uint32le(hash).view())) return true;
-  remember(client, FILTERS, list.view().slice(0, before));
-  return false;
+  if (list.length >= FILTERS_BYTES) client.unknown += 1;
+  else keepNote(behind(client) + NOTES, NOTES_BYTES, FILTERS, list.uint32le(hash).view());
 }
 
-/** How many subscriptions it has. */
+/** How many filters are known. */
 export function filtersOf(client: Client): i32 {
   const known = recall(client, FILTERS);
-  let count = <i32>client.unknown;
+  let count = 0;
   for (let at = 0; known !== null && at < known.length; at += 4) {
     if (load<u32>(known.at + at) !== 0) count += 1;
   }
@@ -168,8 +168,11 @@ export const recall = (client: Client, key: u8): Bytes | null =>
   note(behind(client) + NOTES, NOTES_BYTES, key);
 
 /** @returns whether there was room */
-export const remember = (client: Client, key: u8, bytes: Bytes): boolean =>
-  keepNote(behind(client) + NOTES, NOTES_BYTES, key, bytes);
+export function remember(client: Client, key: u8, bytes: Bytes): boolean {
+  const filters = recall(client, FILTERS);
+  const most = OTHERS_BYTES + (filters === null ? 0 : NOTE_HEAD + filters.length);
+  return keepNote(behind(client) + NOTES, most, key, bytes);
+}
 
 export const forgetWill = (client: Client): void =>
   dropNote(behind(client) + NOTES, NOTES_BYTES, WILL);

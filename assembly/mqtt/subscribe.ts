@@ -12,7 +12,7 @@ import {
   reply,
 } from '../kit';
 import { mayRead } from './access';
-import { addFilter, Client, dropFilter, fits, ID, recall } from './client';
+import { addFilter, Client, dropFilter, filtersOf, fits, hasFilter, ID, recall } from './client';
 import * as codes from './codes';
 import { AS_PUBLISHED, ID_SHIFT, NO_LOCAL, QOS } from './deliver';
 import { concerns, nextLook, subscribed, tell } from './figures';
@@ -32,8 +32,6 @@ const SHARE: string = '$share/';
 const SLASH: u8 = 0x2f;
 
 const results = draft();
-/** How many of the filters are new. */
-let added: i32 = 0;
 /** One of the filters is about figures of the broker. */
 let listens: boolean = false;
 
@@ -45,7 +43,7 @@ export function subscribe(connection: Connection, client: Client): void {
   const subscription = found.subscription;
   results.clear();
   listens = false;
-  added = 0;
+  const before = filtersOf(client);
   while (input.ok() && (input.rest() > 0 || results.length === 0)) {
     const filter = text();
     const options = <i32>input.uint8();
@@ -56,7 +54,7 @@ export function subscribe(connection: Connection, client: Client): void {
     const code = join(connection, client, filter, options, subscription);
     results.uint8(fifth || code < 0x80 ? code : codes.UNSPECIFIED);
   }
-  subscribed(added);
+  subscribed(filtersOf(client) - before);
   if (!input.whole()) return;
   answer(client, codes.SUBACK, id);
   if (!listens) return;
@@ -82,14 +80,11 @@ function join(
   let tag = qos | ((<i32>subscription) << ID_SHIFT);
   if ((options & OPTION_NO_LOCAL) !== 0) tag |= NO_LOCAL;
   if ((options & OPTION_AS_PUBLISHED) !== 0) tag |= AS_PUBLISHED;
-  const known = addFilter(client, filter);
+  const known = hasFilter(client, filter);
   const handling = options & OPTION_RETAINED;
   const quiet = handling === NEVER || (handling === IF_NEW && known) ? JOIN_QUIET : 0;
-  if (connection.joinPattern(joined(filter), tag, share | quiet) < 0) {
-    if (!known) dropFilter(client, filter);
-    return codes.QUOTA;
-  }
-  if (!known) added += 1;
+  if (connection.joinPattern(joined(filter), tag, share | quiet) < 0) return codes.QUOTA;
+  if (!known) addFilter(client, filter);
   if (qos > 0) client.reliable = 1;
   if (share !== 0) client.shares = 1;
   if (concerns(pattern)) {
@@ -116,7 +111,7 @@ export function unsubscribe(connection: Connection, client: Client): void {
   if (client.level === 5) readProperties(OF_UNSUBSCRIBE);
   results.clear();
   let count = 0;
-  let left = 0;
+  const before = filtersOf(client);
   for (; input.ok() && (input.rest() > 0 || count === 0); count += 1) {
     const filter = text();
     if (!isPattern(patternOf(filter))) fail(codes.BAD_FILTER);
@@ -124,11 +119,10 @@ export function unsubscribe(connection: Connection, client: Client): void {
     const share = filter.startsWith(SHARE) ? JOIN_SHARED : 0;
     if (connection.leavePattern(joined(filter), share) < 0) fail(codes.QUOTA);
     const known = dropFilter(client, filter);
-    if (known) left += 1;
     if (known && client.listens > 0 && concerns(patternOf(filter))) client.listens -= 1;
     if (client.level === 5) results.uint8(known ? 0 : codes.NO_SUBSCRIPTION);
   }
-  subscribed(-left);
+  subscribed(filtersOf(client) - before);
   if (!input.whole()) return;
   answer(client, codes.UNSUBACK, id);
 }

@@ -76,6 +76,7 @@ export class States {
   /** 0 if blocks are whole. */
   readonly tailBytes: number;
   readonly view: Uint8Array;
+  readonly #words: Int32Array;
   readonly #tailStride: number;
   /** Where the tails begin. */
   readonly #tails: number;
@@ -86,6 +87,7 @@ export class States {
     this.version = blocks.version;
     this.generation = blocks.generation;
     this.view = new Uint8Array(blocks.buffer);
+    this.#words = new Int32Array(blocks.buffer);
     this.headBytes = headOf(this.bytes);
     this.tailBytes = this.bytes - this.headBytes;
     this.headStride = strideOf(this.headBytes);
@@ -107,11 +109,11 @@ export class States {
   clear(slot: number): void {
     const start = this.headAt(slot);
     this.view.fill(0, start, start + this.headBytes);
-    const tail = this.tailAt(slot);
-    const end = tail + this.tailBytes;
+    const tail = this.tailAt(slot) >> 2;
+    const end = tail + (this.#tailStride >> 2);
     for (let at = tail; at < end; at += 1) {
-      if (this.view[at] !== 0) {
-        this.view.fill(0, at, end);
+      if (this.#words[at] !== 0) {
+        this.#words.fill(0, at, end);
         return;
       }
     }

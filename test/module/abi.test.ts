@@ -48,7 +48,18 @@ const bundled: Record<string, { imports: string[]; exports: string[] }> = {
   },
   mqtt: {
     imports: [
-      ...['send', 'want', 'close', 'set_timer', 'now', 'wall_clock', 'random', 'config', 'metric'],
+      ...[
+        'send',
+        'want',
+        'close',
+        'set_timer',
+        'now',
+        'wall_clock',
+        'random',
+        'config',
+        'metric',
+        'property',
+      ],
       ...['measure', 'join', 'leave', 'publish', 'store_get', 'store_put', 'store_delete'],
       ...['publish_for', 'store_add'],
     ],

@@ -3,7 +3,7 @@
 import test from 'ava';
 import { bundledModule } from '../helpers/guests.ts';
 import * as mqtt from '../helpers/mqtt.ts';
-import { broker, client, five, said, subscriber } from '../helpers/mqtt-network.ts';
+import { broker, client, five, said } from '../helpers/mqtt-network.ts';
 
 const counts = (lines: string[]): string =>
   lines
@@ -47,22 +47,39 @@ test('256 filters are known when they come again, and their room is used again',
   t.deepEqual(network.traps, []);
 });
 
-test('a client whose aliases leave no room for more filters keeps those that it has', async (t) => {
-  const network = await broker();
-  const peer = subscriber(network, 'to', { 'f/1': 0 }, five);
-  const alias = (number: number) => [['alias', number]] as const;
+test('whatever else is noted of a client, 256 filters have their room, and only they are counted', async (t) => {
+  const network = await broker({ policy: { maxJoins: 300 } });
+  const peer = client(network, 'to', five);
   const topic = (number: number) => `${number}`.padEnd(110, '-');
-  for (let number = 1; number <= 14; number += 1) {
-    peer.send(mqtt.publish(topic(number), 'x', { properties: alias(number) }));
+  for (let number = 1; number <= 8; number += 1) {
+    const alias = [['alias', number]] as const;
+    peer.send(mqtt.publish(topic(number), 'x', { properties: alias }));
   }
-  const more = Object.fromEntries(Array.from({ length: 250 }, (_, index) => [`m/${index}`, 0]));
-  peer.send(mqtt.subscribe(2, more, []));
+  const filters = Array.from({ length: 260 }, (_, index) => `m/${index}`);
+  peer.send(mqtt.subscribe(1, Object.fromEntries(filters.map((filter) => [filter, 0])), []));
+  const listener = client(network, 'listener');
+  const now = (): string => {
+    listener.send(mqtt.subscribe(1, { '$SYS/broker/subscriptions/count': 0 }));
+    return counts(said(listener));
+  };
+  t.is(now(), 's257');
   peer.received();
-  peer.send(mqtt.unsubscribe(3, ['f/1'], []));
-  t.deepEqual(said(peer, 5), ['unsuback 3 0']);
-  const listener = subscriber(network, 'listener', { '#': 0 });
-  peer.send(mqtt.publish('', 'y', { properties: alias(14) }));
-  t.deepEqual(said(listener), [`${topic(14)} q0: y`]);
+  peer.send(mqtt.unsubscribe(2, ['never', 'm/7'], []));
+  t.regex(said(peer, 5)[0]!, /^unsuback 2 \d+,0$/);
+  t.is(now(), 's256', 'what was never there is not counted away');
+  peer.end();
+  network.settle();
+  t.is(now(), 's1');
+});
+
+test('a will that leaves no room for what else is noted is refused', async (t) => {
+  const network = await broker();
+  const will = { topic: 'w', payload: 'x'.repeat(1100), properties: [] };
+  const peer = network.connect();
+  peer.send(mqtt.connect('to', { ...five, will }));
+  t.deepEqual(said(peer, 5), ['connack 0 0x97']);
+  t.is(peer.state, 'ended');
+  t.deepEqual(network.traps, []);
 });
 
 test('subscriptions and retained messages are counted exactly, whatever becomes of clients and instances', async (t) => {
