@@ -66,6 +66,14 @@ extern "C" {
 // In front of a value that on_reply brings.
 enum { WASMPOLL_VERSION_BYTES = 8 };
 
+// One of the rows that on_replies is given: what on_reply would be called with.
+struct wasmpoll_reply {
+  int32_t tag;
+  int32_t status;
+  const uint8_t *data;
+  int32_t length;
+};
+
 #define WASMPOLL_IMPORT(name) __attribute__((import_module("wasmpoll"), import_name(#name)))
 // Put before the definition of each callback: WASMPOLL_EXPORT(on_data) int32_t on_data(…) { … }
 #define WASMPOLL_EXPORT(name) __attribute__((export_name(#name)))

@@ -1,6 +1,8 @@
 //! The exports of a module, and what stands between them and the traits.
 
-use super::guest::{Guest, Migrate, Plain, Start, Store, Tick, Topics, Upstreams};
+use super::guest::{
+    Guest, Migrate, Plain, Replies, Reply, Start, Store, Tick, Topics, Upstreams,
+};
 use super::host;
 use std::{arch, marker, mem, panic, ptr, slice};
 
@@ -21,6 +23,7 @@ macro_rules! export {
                 NAMED.len()
                     == Parts::TOPICS
                         + Parts::STORE
+                        + Parts::REPLIES
                         + Parts::UPSTREAMS
                         + Parts::MIGRATE
                         + Parts::START
@@ -147,6 +150,22 @@ macro_rules! part {
             )
         }
     };
+    (Replies) => {
+        #[no_mangle]
+        unsafe extern "C" fn on_replies(
+            connection: Connection,
+            state: *mut State,
+            rows: *const abi::Reply,
+            count: usize,
+        ) {
+            abi::Replies::replies(
+                guest(),
+                connection,
+                abi::glue::state(state),
+                abi::glue::rows(rows, count),
+            )
+        }
+    };
     (Upstreams) => {
         #[no_mangle]
         unsafe extern "C" fn on_connect(
@@ -191,6 +210,7 @@ pub struct Parts<G>(marker::PhantomData<G>);
 pub trait NoParts {
     const TOPICS: usize = 0;
     const STORE: usize = 0;
+    const REPLIES: usize = 0;
     const UPSTREAMS: usize = 0;
     const MIGRATE: usize = 0;
     const START: usize = 0;
@@ -202,6 +222,9 @@ impl<G: Topics> Parts<G> {
 }
 impl<G: Store> Parts<G> {
     pub const STORE: usize = 1;
+}
+impl<G: Replies> Parts<G> {
+    pub const REPLIES: usize = 1;
 }
 impl<G: Upstreams> Parts<G> {
     pub const UPSTREAMS: usize = 1;
@@ -272,4 +295,10 @@ pub unsafe fn bytes<'a>(address: *const u8, length: usize) -> &'a [u8] {
     } else {
         slice::from_raw_parts(address, length)
     }
+}
+
+/// # Safety
+/// The host gave both; there is at least one row.
+pub unsafe fn rows<'a>(address: *const Reply, count: usize) -> &'a [Reply] {
+    slice::from_raw_parts(address, count)
 }

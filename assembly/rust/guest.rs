@@ -1,6 +1,6 @@
 //! What a protocol is made of: the traits behind the callbacks.
 
-use super::Connection;
+use super::{glue, Connection};
 use std::{mem, ptr};
 
 /// What a state block may hold.
@@ -87,6 +87,31 @@ pub trait Store: Guest {
         status: i32,
         data: &[u8],
     );
+}
+
+/// One of the replies that have come together: what `Store::reply` would be given.
+#[repr(C)]
+pub struct Reply {
+    pub tag: i32,
+    pub status: i32,
+    data: *const u8,
+    length: usize,
+}
+
+impl Reply {
+    pub fn data(&self) -> &[u8] {
+        // The host made the row.
+        unsafe { glue::bytes(self.data, self.length) }
+    }
+}
+
+/// For guests that take replies together: one callback for those that have come together for one connection.
+pub trait Replies: Store {
+    fn replies(&mut self, connection: Connection, state: &mut Self::State, replies: &[Reply]) {
+        for one in replies {
+            self.reply(connection, state, one.tag, one.status, one.data());
+        }
+    }
 }
 
 /// For guests that take over from one whose state blocks are different.

@@ -98,6 +98,11 @@ void on_reply(int32_t connection, void *state, int32_t tag, int32_t status, cons
   tell(connection, status);
   if (data_length > 8) wasmpoll_send(connection, (const char *)data + 8, data_length - 8);
 }
+WASMPOLL_EXPORT(on_replies)
+void on_replies(int32_t connection, void *state, const struct wasmpoll_reply *rows, int32_t count) {
+  for (const struct wasmpoll_reply *one = rows; one < rows + count; one += 1)
+    on_reply(connection, state, one->tag, one->status, one->data, one->length);
+}
 `;
 
 test('every host function is declared for C as the host has it', async (t) => {

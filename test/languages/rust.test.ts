@@ -116,7 +116,8 @@ impl Start for Everything {
 impl Tick for Everything {
     fn tick(&mut self) { self.say(format_args!("tick")); }
 }
-wasmpoll::export!(Everything, Topics, Store, Upstreams, Migrate, Start, Tick);
+impl Replies for Everything {}
+wasmpoll::export!(Everything, Topics, Store, Replies, Upstreams, Migrate, Start, Tick);
 `;
 
 test('every host function and callback is there for Rust as the host has it', async (t) => {
