@@ -1,6 +1,6 @@
 // What may be missing on a newcomer's machine: each is one line that says what to do, and the command ends.
 
-import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
 import { Author, hasCompiler } from '../helpers/authors.ts';
@@ -39,15 +39,19 @@ test('without it, dev in AssemblyScript ends, though its compiler is a process o
 test('a file system that is empty, and too small for temporary files, is not called full', async (t) => {
   const author = await Author.start(t, 'c');
   const TMPDIR = temporary(t);
-  const mount = ['mount', '-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', TMPDIR] as const;
-  if (!works('unshare', '-rm', ...mount)) {
+  const mount = 'mount -t tmpfs -o size=1m tmpfs "$0"';
+  const prefix = ['-rm', 'sh', '-c', `${mount} && exec "$@"`, TMPDIR];
+  if (!works('unshare', ...prefix, 'true')) {
     t.log('skipped: unshare(1) cannot mount anything here');
     t.pass();
     return;
   }
-  const prefix = ['unshare', '-rm', 'sh', '-c', `${mount.join(' ')} && exec "$@"`, 'sh'];
   const env = { ...(process.env as Record<string, string>), TMPDIR };
-  const { code, stderr } = await runCli(['build'], { cwd: author.folder, env, prefix });
+  const { code, stderr } = await runCli(['build'], {
+    cwd: author.folder,
+    env,
+    prefix: ['unshare', ...prefix],
+  });
   t.regex(
     stderr,
     /^wasmpoll: no room for temporary files: '.*' has less than 4 MiB free; set .*\n$/,
@@ -55,17 +59,24 @@ test('a file system that is empty, and too small for temporary files, is not cal
   t.is(code, 1);
 });
 
+/** Saves as editors do that rename: a build finds the one or the other, and never half of it. */
+function replaceSource({ folder, source }: Author, text: string): void {
+  const draft = path.join(folder, 'draft');
+  writeFileSync(draft, text);
+  renameSync(draft, path.join(folder, source));
+}
+
 test('what is missing at a later build is told, and what was there goes on until the next', async (t) => {
   const author = await Author.start(t);
   const file = path.join(author.folder, 'config');
   writeFileSync(file, 'a = 1\n');
   const running = await author.dev(t, { args: ['--config-file', 'config'] });
   rmSync(file);
-  author.save(`${author.text}\n`);
+  replaceSource(author, `${author.text}\n`);
   await running.written('stderr', /^--config-file 'config': .*\nthe module before goes on\n/m);
   await connect(running.address, { owner: t });
   writeFileSync(file, 'a = 2\n');
-  author.save(author.text);
+  replaceSource(author, author.text);
   await running.written('stderr', /module swapped/);
   t.is(running.stderr.match(/goes on/g)?.length, 1, 'it waits, and does not try again by itself');
 });
@@ -76,11 +87,11 @@ test('a folder for temporary files that is gone at a later build in C is told on
   const TMPDIR = temporary(t);
   const running = await author.dev(t, { variables: { TMPDIR } });
   rmSync(TMPDIR, { recursive: true });
-  author.save(`${author.text}\n`);
+  replaceSource(author, `${author.text}\n`);
   await running.written('stderr', /^no room for temporary files: .*\nthe module before goes on\n/m);
   await connect(running.address, { owner: t });
   mkdirSync(TMPDIR);
-  author.save(author.text);
+  replaceSource(author, author.text);
   await running.written('stderr', /module swapped/);
   t.is(running.stderr.match(/goes on/g)?.length, 1, 'it waits, and does not try again by itself');
 });
