@@ -26,6 +26,7 @@ const TESTS = [
   'shared/shares',
   ...['tls/rows', 'tls/openssl', 'tls/serve', 'tls/start-tls', 'tls/floods', 'tls/attacks'],
   ...['tls/later', 'tls/resuming', 'upstreams/tls-judging', 'upstreams/tls-serving'],
+  ...['upstreams/tls-faults', 'upstreams/edges'],
   ...['protocols/echo', 'server/embedding', 'wire/closing', 'wire/integrity'],
   ...['wasi/files', 'wasi/memory', 'wasi/poll', 'wasi/streams', 'wasi/run', 'wasi/assemblyscript'],
 ];
