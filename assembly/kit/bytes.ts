@@ -1,6 +1,7 @@
 // Bytes: views of memory, and the store that they come from. A view owns nothing, and costs no
 // allocation; it knows neither connections nor messages.
 
+import { now } from '../wasmpoll';
 import { isFloat, parsed, readDecimal, readFloat } from './decimal';
 import {
   copyBytes,
@@ -21,8 +22,8 @@ const ANY_CASE: u8 = 0xdf;
 // 0    4
 // | at | length |
 /**
- * So many bytes of memory. A view of a message lives until the next message. Outside of `on_data` the
- * last 255 that were made are valid; what is to last longer is copied.
+ * So many bytes of memory. A view lives until the next message, outside of messages until the callback
+ * returns; what is to last longer is copied.
  */
 @unmanaged
 export class Bytes {
@@ -167,13 +168,18 @@ export class Bytes {
   }
 }
 
-// Views lie in chunks, each with the address of the next one in front. A message may need any number;
-// the chunks stay. Outside of messages nothing says when a view ends, so there the first chunk is a ring.
+// Views lie in chunks, which stay. Each has the address of the next one in front; behind the last one comes the first.
+// In messages they begin in the first one again. Nothing tells the kit that another callback begins, but the host's time
+// stands still in one: when it has gone on since the chunk before, all views of this callback lie in this one.
 const CHUNK: usize = 256 * offsetof<Bytes>();
 const first: usize = memory.data(2048);
 let free: usize = first + offsetof<Bytes>();
 /** The end of the chunk in which they are made. */
 let chunkEnd: usize = first + CHUNK;
+/** The chunk that is not used again yet: the running callback may have views from here on. */
+let kept: usize = first;
+/** The host's time when `kept` was chosen. */
+let keptAt: f64 = -1;
 let growing: boolean = false;
 
 /** A view of `length` bytes at an address. */
@@ -217,22 +223,30 @@ export function releaseViews(): void {
   chunkEnd = first + CHUNK;
 }
 
-/** @param whether messages are read now, each of which may need any number of views */
+/** @param whether messages are read now: `releaseViews` says when views end, and nobody asks for the time */
 export function growViews(whether: boolean): void {
   growing = whether;
 }
 
-/** @returns the first place of the next chunk, or of the same again */
+/** @returns the first place of the next chunk, which has no view of this callback */
 function turn(): usize {
   const chunk = chunkEnd - CHUNK;
-  if (!growing) return chunk + offsetof<Bytes>();
-  if (load<usize>(chunk) === 0) {
-    const made = heap.alloc(CHUNK);
-    store<usize>(made, 0);
-    store<usize>(chunk, made);
+  if (!growing) {
+    const time = now();
+    if (time !== keptAt) {
+      keptAt = time;
+      kept = chunk;
+    }
   }
-  chunkEnd = load<usize>(chunk) + CHUNK;
-  return chunkEnd - CHUNK + offsetof<Bytes>();
+  const behind = load<usize>(chunk);
+  let next = behind === 0 ? first : behind;
+  if (next === kept) {
+    next = heap.alloc(CHUNK);
+    store<usize>(next, behind);
+    store<usize>(chunk, next);
+  }
+  chunkEnd = next + CHUNK;
+  return next + offsetof<Bytes>();
 }
 
 // What is seldom needed is called by what it is: see text.ts.

@@ -154,9 +154,27 @@ export class Session {
   searched!: i32;
 }
 
+/** What `stateSize` has said; 0 if nobody has asked. */
+export let stated: i32 = 0;
+
 /** What `state_size` returns: `stateSize<Mine>()`, with so many bytes more behind the fields: see `tail`. */
 export function stateSize<T extends Session>(more: i32 = 0): i32 {
-  return <i32>offsetof<T>() + more;
+  const size = <i32>offsetof<T>() + more;
+  stated = max(stated, size);
+  return size;
+}
+
+/** For `begin`, when the fields are beyond what `stateSize` has said: whoever counts without it has a block, too. */
+export function checkState(state: usize): void {
+  assert(
+    state !== 0,
+    'there is no state block: export state_size, which returns stateSize of the class',
+  );
+  assert(
+    stated === 0,
+    'the state block is too small: state_size must return stateSize of the class',
+  );
+  stated = i32.MAX_VALUE;
 }
 
 /** The first `length` bytes behind the fields of a state block, which are kept as well. */

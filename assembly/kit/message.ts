@@ -4,7 +4,7 @@
 import { STATUS_LIMIT } from '../abi';
 import * as raw from '../wasmpoll';
 import { growViews, releaseViews } from './bytes';
-import { Connection, Session } from './connection';
+import { Connection, checkState, Session, stated } from './connection';
 import { reply } from './output';
 
 // How the message stands. When it is not GOOD nothing is left to read: `end` is `at`. So whoever reads looks at what is
@@ -35,8 +35,21 @@ export let searching: boolean = false;
 /** Nothing but reading has happened since the message began, so `next` has nothing to settle. */
 let plain: boolean = false;
 
-/** First in `on_data`, with what it was given; in `on_end`, too, if you read there. A guest without state has no session. */
-export function begin(to: Connection, state: Session | null, data: usize, length: i32): void {
+/**
+ * First in `on_data`, with what it was given; in `on_end`, too, if you read there. A guest without state is given a
+ * session that is null, and passes it on.
+ */
+export function begin<T>(to: Connection, state: T, data: usize, length: i32): void {
+  if (isReference<T>()) {
+    // Who has no fields of its own needs no block, and what may be null was thought of.
+    if (!isNullable<T>() && offsetof<T>() > offsetof<Session>()) {
+      if (stated < <i32>offsetof<T>()) checkState(changetype<usize>(state));
+    }
+    enter(to, state, data, length);
+  } else enter(to, null, data, length);
+}
+
+function enter(to: Connection, state: Session | null, data: usize, length: i32): void {
   connection = changetype<i32>(to);
   session = state;
   base = data;

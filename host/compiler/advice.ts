@@ -5,6 +5,7 @@ import { guestImports, optionalExports, requiredExports } from '../module/interf
 import { nearest } from '../nearest.ts';
 import type { Diagnostic } from './diagnostics.ts';
 import type { Sources } from './places.ts';
+import { adviseState } from './state-advice.ts';
 
 export type Language = 'as' | 'rust' | 'c';
 
@@ -96,6 +97,7 @@ export function advise(module: Named, sources: Sources, language: Language): Dia
     ...module.imports.flatMap((item) => ofImport(item, sources)),
     ...ofMissing(module, sources, language),
     ...module.exports.flatMap((item) => ofExport(item, module, sources)),
+    ...(language === 'as' ? adviseState(module.exports, sources) : []),
   ];
 }
 

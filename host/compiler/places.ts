@@ -24,11 +24,17 @@ export class Sources {
 
   /** Where it stands first, as `src/mine.ts:5:35`; null if it does not. */
   find(pattern: RegExp): string | null {
+    return this.match(pattern)?.place ?? null;
+  }
+
+  /** The same, with the word that the pattern's first group has; empty without one. */
+  match(pattern: RegExp): { readonly place: string; readonly word: string } | null {
     for (const [file, text] of this.#texts) {
-      const at = pattern.exec(text)?.index;
-      if (at === undefined) continue;
-      const before = text.slice(0, at).split('\n');
-      return `${file}:${before.length}:${before.at(-1)!.length + 1}`;
+      const found = pattern.exec(text);
+      if (found === null) continue;
+      const before = text.slice(0, found.index).split('\n');
+      const place = `${file}:${before.length}:${before.at(-1)!.length + 1}`;
+      return { place, word: found[1] ?? '' };
     }
     return null;
   }

@@ -118,3 +118,40 @@ test('an unknown host function is told with its place, and the one that was mean
 test('what is known of WASI is left to the loader, which says more', (t) => {
   t.deepEqual(said(t, { imports: ['wasi_snapshot_preview1.fd_read'] }), []);
 });
+
+const state = (size: string, fields = 'lines!: i32;'): string => `@unmanaged
+class Client extends Session {
+  ${fields}
+}
+${size}
+export function on_data(connection: Connection, client: Client, data: usize, length: i32): i32 {`;
+
+test('a state class without state_size is warned about, with what to write', (t) => {
+  t.deepEqual(said(t, {}, state('// stateSize<Client>()')), [
+    'mine.ts:2:1: warning: clients have no Client of their own: export state_size, which returns stateSize<Client>()',
+  ]);
+  t.deepEqual(said(t, {}, state('', '')), []);
+  t.deepEqual(said(t, {}, state(''), 'c'), []);
+});
+
+test('a state_size without room for the state class is warned about', (t) => {
+  const exports = [...all, 'state_size'];
+  t.deepEqual(said(t, { exports }, state('const size = stateSize<Session>();')), [
+    'mine.ts:5:14: warning: state_size has no room for Client: return stateSize<Client>()',
+  ]);
+  t.deepEqual(said(t, { exports }, state('const size = stateSize<Client>(8);')), []);
+  t.deepEqual(said(t, { exports }, state('const size = 64;')), []);
+});
+
+test('a field of a state class that is no number is warned about', (t) => {
+  const exports = [...all, 'state_size'];
+  const fields = ['name!: string', 'last: Bytes | null = null', 'private seen!: Map<i32, i32>'];
+  for (const field of fields) {
+    const name = /(\w+)!?:/.exec(field)!;
+    t.deepEqual(said(t, { exports }, state('', `lines!: i32;\n  ${field};`)), [
+      `mine.ts:4:${3 + name.index}: warning: ${name[1]} is no number: a state block keeps the bytes of tail, and nothing that is elsewhere`,
+    ]);
+  }
+  const method = 'get(name: string): i32 { return 0; }';
+  t.deepEqual(said(t, { exports }, state('class Other { name: string = ""; }', method)), []);
+});

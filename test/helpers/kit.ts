@@ -18,6 +18,8 @@ export class Units {
   maxFrameBytes = Number.POSITIVE_INFINITY;
   /** What the next calls of `send` return; without it the bytes that were sent so far. */
   backlog: number | undefined;
+  /** The host's time: the same during one callback. */
+  now = 1;
   readonly #exports: WebAssembly.Exports;
   readonly #base: number;
   #free: number;
@@ -45,6 +47,7 @@ export class Units {
       resume: note('resume'),
       set_timer: note('set_timer'),
       start_tls: note('start_tls'),
+      now: () => this.now,
       random: (at: number, length: number): number => {
         this.memory(at, length).fill(7);
         return 0;

@@ -220,9 +220,27 @@ test('a message may have any number of views, and memory for them is taken once'
   through();
   // Only the array that the test itself allocates.
   t.true(size() - after <= 60_000 * 4 + 65_536);
-  // Outside of messages the last 255 are valid.
-  t.is(fresh.call.many!(255), sum(255));
-  t.not(fresh.call.many!(256), sum(256));
+});
+
+test('a callback that reads no messages has any number of views, and those of the ones before are used again', (t) => {
+  const fresh = new Units();
+  const sum = (count: number): number => (count * (count - 1)) / 2;
+  t.is(fresh.call.many!(256), sum(256));
+  // Wherever in a chunk the one before has ended, and the next one begins.
+  for (const count of [255, 256, 1, 100, 5000, 200, 254, 20_000, 700]) {
+    fresh.now += 1;
+    t.is(fresh.call.many!(count), sum(count), String(count));
+  }
+  // Time may stand still, as in a test: then nothing says that another callback has begun.
+  for (const count of [300, 3000]) t.is(fresh.call.many!(count), sum(count), String(count));
+  const text = fresh.put('x');
+  const before = Number(fresh.call.allocate!(16));
+  for (let callbacks = 0; callbacks < 100; callbacks += 1) {
+    fresh.now += 1;
+    for (let views = 0; views < 10_000; views += 2) fresh.call.trim!(...text);
+  }
+  // What 10,000 views of two turns take, and not what a million does.
+  t.true(Number(fresh.call.allocate!(16)) - before < 50 * 10_000);
 });
 
 for (const runtime of ['stub', 'incremental']) {

@@ -37,11 +37,12 @@ const pick = (from: Signatures, names: readonly string[]): Signatures =>
   Object.fromEntries(names.map((name) => [name, from[name]!]));
 
 const always = ['memory', 'wasmpoll_abi_1', 'allocate', 'on_data'];
+// The kit tells callbacks apart by `now`.
 const bundled: Record<string, { imports: string[]; exports: string[] }> = {
   echo: { imports: ['send'], exports: [] },
-  lines: { imports: ['send', 'want', 'close'], exports: ['state_size', 'on_end'] },
+  lines: { imports: ['now', 'send', 'want', 'close'], exports: ['state_size', 'on_end'] },
   chat: {
-    imports: ['send', 'close', 'pause', 'resume', 'set_timer', 'join', 'publish', 'want'],
+    imports: ['now', 'send', 'close', 'pause', 'resume', 'set_timer', 'join', 'publish', 'want'],
     exports: [
       ...['state_size', 'on_open', 'on_drain', 'on_timer', 'on_close', 'on_message', 'on_missed'],
     ],
@@ -69,11 +70,12 @@ const bundled: Record<string, { imports: string[]; exports: string[] }> = {
     ],
   },
   proxy: {
-    imports: ['config', 'connect', 'splice', 'close', 'send'],
+    imports: ['now', 'config', 'connect', 'splice', 'close', 'send'],
     exports: ['on_open', 'on_connect'],
   },
   resp: {
     imports: [
+      'now',
       ...['close', 'store_get', 'leave', 'join', 'config', 'want', 'wall_clock'],
       ...['store_put', 'store_delete', 'send', 'resume', 'random', 'publish', 'peer_address'],
       ...['pause', 'metric', 'measure'],
