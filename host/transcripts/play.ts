@@ -202,7 +202,8 @@ export class Play {
     client.sync();
     if (step.kind === 'expect') checkBytes(client, step.bytes);
     else if (step.kind === 'closed') {
-      checkReason(client, step.reason);
+      const inspection = this.#harness.inspect(client.peer.connection);
+      checkReason(client, step.reason, inspection?.waiting === 'guest');
       if (step.reason === REASON_TRAP && this.#trapsUnsaid > 0) this.#trapsUnsaid -= 1;
     } else if (step.kind === 'nothing') checkNothing(client);
     else if (step.kind === 'ends' || step.kind === 'resets') checkOver(client, step.kind);
