@@ -17,6 +17,9 @@ mod guest;
 pub mod host;
 #[path = "rust/numbers.rs"]
 mod numbers;
+#[doc(hidden)]
+#[path = "rust/parts.rs"]
+pub mod parts;
 
 pub use bytes::*;
 pub use connection::*;

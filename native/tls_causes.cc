@@ -44,17 +44,33 @@ int CauseOf(unsigned long error) {
   }
 }
 
+// What a server says of itself by its alert: it would say so to any client. With handshake_failure it may mean the one.
+int CauseOfServer(unsigned long error) {
+  if (ERR_GET_LIB(error) != ERR_LIB_SSL) return kTlsCauseOther;
+  switch (ERR_GET_REASON(error) - SSL_AD_REASON_OFFSET) {
+    case SSL_AD_PROTOCOL_VERSION:
+      return kTlsCauseVersion;
+    case SSL_AD_INSUFFICIENT_SECURITY:
+      return kTlsCauseCipher;
+    case SSL_AD_NO_APPLICATION_PROTOCOL:
+      return kTlsCauseAlpn;
+    default:
+      break;
+  }
+  const int cause = CauseOf(error);
+  return cause == kTlsCauseClient ? kTlsCauseServer : cause;
+}
+
 }  // namespace
 
 bool TlsSession::FailOf(unsigned long error) {
-  const int cause = CauseOf(error);
-  if (outward_ == nullptr) return Fail(cause);
+  if (outward_ == nullptr) return Fail(CauseOf(error));
   const bool judged = ERR_GET_REASON(error) == SSL_R_CERTIFICATE_VERIFY_FAILED;
   const char* const text = judged
                                ? X509_verify_cert_error_string(SSL_get_verify_result(ssl_.get()))
                                : ERR_reason_error_string(error);
   outward_->why = text == nullptr ? "unknown reason" : text;
-  return Fail(cause == kTlsCauseClient ? kTlsCauseServer : cause);
+  return Fail(CauseOfServer(error));
 }
 
 }  // namespace wasmpoll

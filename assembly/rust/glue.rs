@@ -1,10 +1,8 @@
 //! The exports of a module, and what stands between them and the traits.
 
-use super::guest::{
-    Guest, Migrate, Plain, Replies, Reply, Start, Store, Tick, Topics, Upstreams,
-};
+use super::guest::{Guest, Plain, Reply};
 use super::host;
-use std::{arch, marker, mem, panic, ptr, slice};
+use std::{arch, mem, panic, ptr, slice};
 
 /// Makes the exports of a guest, once in a module. Behind the type come the traits that it
 /// implements besides `Guest`: `wasmpoll::export!(Board, Topics, Store);`
@@ -14,11 +12,11 @@ macro_rules! export {
             use $crate::wasmpoll as abi;
             use abi::Connection;
             #[allow(unused_imports)]
-            use abi::glue::NoParts as _;
+            use abi::parts::NoParts as _;
             type State = <$guest as abi::Guest>::State;
 
             const NAMED: &[&str] = &[$(stringify!($part)),*];
-            type Parts = abi::glue::Parts<$guest>;
+            type Parts = abi::parts::Parts<$guest>;
             assert!(
                 NAMED.len()
                     == Parts::TOPICS
@@ -204,40 +202,6 @@ macro_rules! part {
     };
 }
 pub(crate) use part;
-
-// Which traits a guest implements. Constants of a type's own come before those of a trait.
-pub struct Parts<G>(marker::PhantomData<G>);
-pub trait NoParts {
-    const TOPICS: usize = 0;
-    const STORE: usize = 0;
-    const REPLIES: usize = 0;
-    const UPSTREAMS: usize = 0;
-    const MIGRATE: usize = 0;
-    const START: usize = 0;
-    const TICK: usize = 0;
-}
-impl<G> NoParts for Parts<G> {}
-impl<G: Topics> Parts<G> {
-    pub const TOPICS: usize = 1;
-}
-impl<G: Store> Parts<G> {
-    pub const STORE: usize = 1;
-}
-impl<G: Replies> Parts<G> {
-    pub const REPLIES: usize = 1;
-}
-impl<G: Upstreams> Parts<G> {
-    pub const UPSTREAMS: usize = 1;
-}
-impl<G: Migrate> Parts<G> {
-    pub const MIGRATE: usize = 1;
-}
-impl<G: Start> Parts<G> {
-    pub const START: usize = 1;
-}
-impl<G: Tick> Parts<G> {
-    pub const TICK: usize = 1;
-}
 
 /// The guest, whose panics say their message and place from now on, and end the callback.
 pub fn start<G: Guest>() -> G {

@@ -17,3 +17,8 @@ export function stampOf(file: string): string {
 export function changedAmong(files: FilesRead): string | null {
   return Object.keys(files).find((file) => stampOf(file) !== files[file]) ?? null;
 }
+
+/** The same files, as they are now. */
+export function stampedNow(files: FilesRead): FilesRead {
+  return Object.fromEntries(Object.keys(files).map((file) => [file, stampOf(file)]));
+}

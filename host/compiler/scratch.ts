@@ -6,7 +6,8 @@ import path from 'node:path';
 import { messageOf, WasmpollError } from '../errors.ts';
 
 /** A linker that runs out of room dies of a signal, so it is asked before. A module and its map take less. */
-const LEAST_BYTES = 4 * 1024 * 1024;
+const LEAST_MIB = 4;
+const LEAST_BYTES = LEAST_MIB * 1024 * 1024;
 
 /**
  * Makes a folder of its own among the temporary ones.
@@ -18,7 +19,9 @@ export async function makeScratch(prefix: string): Promise<string> {
     throw unusable(messageOf(error), error);
   });
   // Some file systems do not say how large they are.
-  if (blocks > 0 && bavail * bsize < LEAST_BYTES) throw unusable(`'${all}' is full`);
+  if (blocks > 0 && bavail * bsize < LEAST_BYTES) {
+    throw unusable(`'${all}' has less than ${LEAST_MIB} MiB free`);
+  }
   return mkdtemp(path.join(all, prefix)).catch((error) => {
     throw unusable(messageOf(error), error);
   });

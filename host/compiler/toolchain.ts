@@ -45,14 +45,16 @@ export const compileC = (folder: string, source: string): Promise<Made> =>
     }
     if (compiled.status !== 0) return made(folder, source, compiled, output, rule);
     const { status, stdout, stderr } = (await run(folder, clang, ['--target=wasm32', ...link]))!;
-    const linked = stderr.replaceAll(object, source).replace(UNDEFINED, `$&; ${NO_LIBRARY}`);
+    // A source's name may look like a pattern of a replacement.
+    const linked = stderr.replaceAll(object, () => source).replace(UNDEFINED, `$&; ${NOT_DEFINED}`);
     const ran = { status, stdout, stderr: compiled.stderr + linked };
     return made(folder, source, ran, output, rule);
   });
 
 // Of wasm-ld, which names the object file.
 const UNDEFINED = /undefined symbol: \S+/g;
-const NO_LIBRARY = 'there is no C library: wasmpoll.h has what there is instead';
+const NOT_DEFINED =
+  'there is no C library: wasmpoll.h has what there is instead; and another .c file is compiled only if it is included';
 
 /** Compiles a guest in Rust. @throws WasmpollError ERR_OPTION without rustc or its target, as above */
 export const compileRust = (folder: string, source: string): Promise<Made> =>

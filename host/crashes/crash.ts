@@ -78,8 +78,8 @@ function crashFrom(value: unknown): Crash {
     policy: resolvePolicy(table(file.policy, 'policy') as Partial<Policy>),
     call: {
       callback: text(file.callback, 'callback'),
-      // Older files have none.
-      handle: number(file.handle ?? 0, 'handle'),
+      // Older files have none. Guests know it as a number of 32 bits.
+      handle: number(file.handle ?? 0, 'handle') | 0,
       numbers: list(file.arguments, 'arguments').map((one) => number(one, 'arguments')),
       now: number(clock.now, 'clock.now'),
       wall: number(clock.wall, 'clock.wall'),

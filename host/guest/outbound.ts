@@ -44,6 +44,7 @@ export class Outbound {
   /** Slots that the running callback has asked for. */
   readonly #asked: Int32Array;
   #askedCount = 0;
+  #isOver = false;
 
   /** @param access null where there are no upstreams */
   constructor(
@@ -75,6 +76,11 @@ export class Outbound {
     this.directory?.update(share);
   }
 
+  /** All connections are being ended: a guest that made another each time would never be done. */
+  end(): void {
+    this.#isOver = true;
+  }
+
   /**
    * @param parent a handle as the guest gave it; 0 for none
    * @param text the upstream, as the guest named it
@@ -83,7 +89,7 @@ export class Outbound {
   connect(parent: number, text: string, flags: number): number {
     if ((flags & ~CONNECT_LINK) !== 0 || (flags !== 0 && parent === 0)) return STATUS_BOUNDS;
     const named = this.directory?.find(text) ?? null;
-    if (named === null) return STATUS_DENIED;
+    if (named === null || this.#isOver) return STATUS_DENIED;
     const status = parent === 0 ? STATUS_OK : this.#statusOf(parent, CLOSING);
     if (status !== STATUS_OK) return status;
     if (named.added.length > this.#headers.stride || !this.#effects.hasRoom) return STATUS_LIMIT;

@@ -136,6 +136,12 @@ export class Lifecycle {
     return true;
   }
 
+  /** Ends all of them by a reset, and for good. */
+  abort(reason: number): void {
+    this.#outgoing.end();
+    this.#connections.each((slot) => this.#connections.doom(slot, reason));
+  }
+
   /**
    * Takes the closing of a connection as far as it can go now; nothing may be queued.
    * @returns true when the guest is to be told that the connection is over

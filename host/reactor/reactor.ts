@@ -220,12 +220,11 @@ export class Reactor {
     return found;
   }
 
-  /** Aborts every connection. */
+  /** Aborts every connection. From now on guests make none. */
   abort(reason: number): void {
-    const { clock, connections } = this.#parts;
-    clock.refresh();
+    this.#parts.clock.refresh();
     this.#door.letAllIn();
-    connections.each((slot) => connections.doom(slot, reason));
+    this.#works.lifecycle.abort(reason);
     this.#turn.rest();
     this.#publish();
   }

@@ -264,7 +264,7 @@ export class Harness {
 
   /** A fresh instance is given what is recorded of a callback, for the first connection. See `replay`. */
   repeat(call: RecordedCall): void {
-    this.#reactor.rehearsal.repeat(call, this);
+    this.#reactor.rehearsal.repeat(call, this, this.#entrance);
     this.settle();
   }
 

@@ -22,8 +22,9 @@ export interface Replayed {
 const CONNECTIONS = 16;
 
 /**
- * Opens a connection, puts the state block back, has `on_restore` called, and then the callback that failed. What the
- * guest held in globals, and what others did, is not in the file. A guest that hung hangs again, and this with it.
+ * Makes a connection without `on_open`, puts the state block back, has `on_restore` called, and then the callback that
+ * failed. What the guest held in globals, and what others did, is not in the file; there are no upstreams. A guest that
+ * hung hangs again, and this with it.
  * @param crash the text of the file
  * @param config what `config` gives the guest; it is not in the file either
  * @throws WasmpollError ERR_OPTION for what is no crash file, or one without its data; ERR_MODULE for another module

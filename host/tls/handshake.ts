@@ -13,8 +13,8 @@ import { CAUSES } from './counts.ts';
 /** What it waits for: `reads` for input, `writes` for room; or how it has ended. */
 export type HandshakeState = 'reads' | 'writes' | 'done' | 'failed';
 
-// What a server shows and offers is the same for all of its clients. An alert, an end or another protocol may be for one
-// of them.
+// What a server shows and offers is the same for all of its clients, and so are alerts that speak of that. Another alert,
+// an end or another protocol may be for one of them.
 const OF_ALL: readonly (typeof CAUSES)[number][] = [
   ...(['version', 'cipher', 'alpn', 'serverCertificate'] as const),
 ];

@@ -76,7 +76,7 @@ export class Call {
       queueMicrotask(() => this.#finish(-1, 'resources'));
       return;
     }
-    const resolved = upstreams.resolve(upstream, added, `${this.#seat}/${parent}`);
+    const resolved = upstreams.resolve(upstream, added, `${this.#seat}/${parent}`, this.#request);
     if (resolved instanceof Promise) void resolved.then((found) => this.#resolved(found));
     else this.#resolved(resolved);
     if (!this.#settled) this.#arm();
@@ -104,19 +104,14 @@ export class Call {
       return;
     }
     const isFull = this.#attempts.size > 0 && !this.#calls.hasRoom(this.#calls.beside + 1);
-    const waitMs = isFull ? ATTEMPT_DELAY_MS : this.#makeWay();
+    const waitMs = isFull ? ATTEMPT_DELAY_MS : this.#placeInMs;
     if (waitMs > 0) this.#later(waitMs);
     else this.#try(this.#endpoints.shift()!);
   }
 
-  // The oldest gives way, but one that has answered, and is amid its handshake, not before it has had its time.
-  // @returns in how many milliseconds there is a place
-  #makeWay(): number {
-    if (this.#attempts.size < MOST_ATTEMPTS) return 0;
-    const silent = [...this.#attempts.keys()].find((fd) => !this.#shaking.has(fd));
-    const leftMs = silent === undefined ? this.#shaking.leftMs : 0;
-    if (leftMs === 0) this.#hangUp(silent ?? this.#shaking.giveWay());
-    return leftMs;
+  // In how many milliseconds there is a place for one more.
+  get #placeInMs(): number {
+    return this.#attempts.size < MOST_ATTEMPTS ? 0 : this.#shaking.leftMs(this.#attempts);
   }
 
   #tryFull(): void {
@@ -144,6 +139,8 @@ export class Call {
       this.#failed(endpoint, this.#failureOf(fd));
       return;
     }
+    // Not before: for a queue that is full nobody gives way.
+    if (this.#attempts.size >= MOST_ATTEMPTS) this.#hangUp(this.#shaking.giveWay(this.#attempts));
     this.#note(() => this.#attempts.set(fd, endpoint));
     // On this machine, and over a fast network, it is there at once: that costs one look, and watching costs four.
     if (native.connected(fd) === 0) {
@@ -188,7 +185,7 @@ export class Call {
     const endpoint = this.#attempts.get(fd)!;
     const [{ native, upstreams }, { upstream }] = [this.#calls, this.#request];
     const denied = leadsHere(native, endpoint, fd);
-    const header = denied ? null : upstreams.header(upstream, this.#request);
+    const header = denied ? null : upstreams.header(upstream, this.#request, endpoint);
     const result = greet(native, fd, header);
     if (!denied && result >= 0 && !this.#shaking.begin(fd, endpoint)) {
       this.#finish(fd, 'connected');
@@ -252,11 +249,10 @@ export class Call {
       }
       for (const endpoint of this.#full) upstreams.tried(upstream, endpoint, 'timeout');
     }
-    const session = this.#shaking.take(fd);
+    const session = this.#shaking.won(fd);
     if (won !== undefined) {
       this.#note(() => this.#attempts.delete(fd));
       this.#calls.unwatch(fd);
-      this.#shaking.overtaken(won);
       upstreams.tried(upstream, won, null);
     }
     this.#end();

@@ -46,6 +46,9 @@ export interface DialRequest {
   readonly local: string;
 }
 
+/** Of a request: in whose name it is. */
+export type ClientEnds = Pick<DialRequest, 'peer' | 'local'>;
+
 /** Whoever makes connections for one seat. Each request is answered once, unless nobody waits for it. */
 export interface SeatDialer {
   /** So many more requests can be made now. */
@@ -127,10 +130,19 @@ export interface Upstreams {
    * Endpoints in the order in which they are tried: the next begins when one has failed, or after 250 ms
    * (RFC 8305). At once where nothing has to be looked up.
    * @param asker for whom it is: names are looked up for one asker after the other
+   * @param ends targets that have failed this client lately come last
    */
-  resolve(upstream: number, added: string, asker: string): Resolved | Promise<Resolved>;
-  /** The PROXY header that goes first, of 536 bytes at most; null for none. */
-  header(upstream: number, request: DialRequest): Uint8Array | null;
+  resolve(
+    upstream: number,
+    added: string,
+    asker: string,
+    ends?: ClientEnds,
+  ): Resolved | Promise<Resolved>;
+  /**
+   * The PROXY header that goes first, of 536 bytes at most; null for none, and where the upstream does not lead there any
+   * more: `secure` is asked next.
+   */
+  header(upstream: number, request: DialRequest, endpoint: Endpoint): Uint8Array | null;
   /** Begins the handshake with an endpoint that is connected; null where the connection is in clear. */
   secure(upstream: number, added: string, endpoint: Endpoint, fd: number): Handshake | null;
   /** A session whose handshake is done, and that no seat has taken. */

@@ -3,6 +3,7 @@
 
 import { WasmpollError } from '../errors.ts';
 import type {
+  ClientEnds,
   DialFailure,
   DialRequest,
   Endpoint,
@@ -49,6 +50,8 @@ const IN_CLEAR: Secures = {
   },
   drop: () => undefined,
 };
+
+const NO_CLIENT: ClientEnds = { peer: '', local: '' };
 
 const peerOf = (endpoint: Endpoint): string =>
   'path' in endpoint ? endpoint.path : `${endpoint.address} ${endpoint.port}`;
@@ -119,13 +122,20 @@ export class Operator implements Upstreams {
     return this.#at(upstream).spec.connectTimeoutMs;
   }
 
-  resolve(upstream: number, added: string, asker: string): Resolved | Promise<Resolved> {
-    return this.#at(upstream).resolve(added, asker);
+  resolve(
+    upstream: number,
+    added: string,
+    asker: string,
+    ends: ClientEnds = NO_CLIENT,
+  ): Resolved | Promise<Resolved> {
+    const one = this.#at(upstream);
+    return one.resolve(added, asker, clientOf(one, ends));
   }
 
-  header(upstream: number, { peer, local }: DialRequest): Uint8Array | null {
-    const { proxy } = this.#at(upstream).spec;
-    return proxy === null ? null : preamble(proxy, peer, local);
+  header(upstream: number, { added, peer, local }: DialRequest, to: Endpoint): Uint8Array | null {
+    const one = this.#at(upstream);
+    const { proxy } = one.spec;
+    return proxy === null || !one.leadsTo(to, added) ? null : preamble(proxy, peer, local);
   }
 
   secure(upstream: number, added: string, endpoint: Endpoint, fd: number): Handshake | null {
@@ -151,9 +161,8 @@ export class Operator implements Upstreams {
   ): void {
     const one = this.#at(upstream);
     // What it would do to any client says nothing of the one that it knows by the header.
-    const isOne = unshaken !== null && !unshaken.failsAll && one.spec.proxy !== null;
-    const { peer, local } = unshaken?.request ?? { peer: '', local: '' };
-    one.tried(endpoint, failure, unshaken, isOne ? clientNamed(peer, local) : '');
+    const isOne = unshaken !== null && !unshaken.failsAll;
+    one.tried(endpoint, failure, unshaken, isOne ? clientOf(one, unshaken.request) : '');
   }
 
   dialing(upstream: number): void {
@@ -184,6 +193,10 @@ export class Operator implements Upstreams {
     return this.#upstreams[upstream]!;
   }
 }
+
+/** Whom its header names; '' where there is none, or it names nobody. */
+const clientOf = ({ spec }: Upstream, { peer, local }: ClientEnds): string =>
+  spec.proxy === null ? '' : clientNamed(peer, local);
 
 const factsOf = ({ isGone, spec: { name, patterns, max, proxy } }: Upstream): UpstreamFacts => ({
   ...{ name, isGone, patterns, max: max ?? UNBOUNDED, proxied: proxy !== null },

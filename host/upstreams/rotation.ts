@@ -5,6 +5,10 @@ const FIRST_REST_MS = 1000;
 const LONGEST_REST_MS = 30_000;
 /** A target that fails so many clients one after the other does not do so for who they are. */
 const FAILED_CLIENTS = 3;
+/** So long the others come first for a client whom a target has failed: it may have to wait a second to be failed again. */
+const CLIENT_REST_MS = 10_000;
+/** Of each target; the one whom it failed first makes room. */
+const MOST_CLIENTS = 256;
 
 export class Rotation {
   readonly #now: () => number;
@@ -15,6 +19,8 @@ export class Rotation {
   readonly #rests: Float64Array;
   /** In whose names connections to each have failed since one came about. */
   readonly #clients: Set<string>[];
+  /** Until when each rests for those clients alone. */
+  readonly #shunned: Map<string, number>[];
   #next = 0;
 
   /**
@@ -33,27 +39,33 @@ export class Rotation {
     this.#until = new Float64Array(targets);
     this.#rests = new Float64Array(targets);
     this.#clients = Array.from({ length: targets }, () => new Set());
+    this.#shunned = Array.from({ length: targets }, () => new Map());
     for (const [target, place] of (before?.places ?? []).entries()) {
       if (place < 0) continue;
       this.#until[target] = before!.rotation.#until[place]!;
       this.#rests[target] = before!.rotation.#rests[place]!;
       this.#clients[target] = before!.rotation.#clients[place]!;
+      this.#shunned[target] = before!.rotation.#shunned[place]!;
     }
   }
 
   /**
    * The targets in the order in which one connection tries them: first those in service, beginning with the one
-   * whose turn it is; then those that rest, the one that is ready soonest first, since trying is better than not.
+   * whose turn it is, and behind them those that have failed this client; then those that rest, the one that is ready
+   * soonest first, since trying is better than not.
+   * @param client in whose name it is; '' for nobody
    */
-  order(): number[] {
+  order(client = ''): number[] {
     const now = this.#now();
     const count = this.#until.length;
     const turn = Array.from({ length: count }, (_, index) => (this.#next + index) % count);
-    const ready = turn.filter((target) => this.#until[target]! <= now);
+    const shuns = (target: number): boolean => this.#shunned[target]!.get(client)! > now;
+    const inService = turn.filter((target) => this.#until[target]! <= now);
+    inService.sort((a, b) => Number(shuns(a)) - Number(shuns(b)));
     const resting = turn.filter((target) => this.#until[target]! > now);
     resting.sort((a, b) => this.#until[a]! - this.#until[b]!);
-    this.#next = ((ready[0] ?? resting[0] ?? 0) + 1) % Math.max(1, count);
-    return [...ready, ...resting];
+    this.#next = ((inService[0] ?? resting[0] ?? 0) + 1) % Math.max(1, count);
+    return [...inService, ...resting];
   }
 
   /** It has accepted a connection. */
@@ -68,11 +80,19 @@ export class Rotation {
    * @returns whether it has failed several clients by now, and worked for none meanwhile
    */
   failedClient(target: number, client: string): boolean {
+    this.#shun(target, client);
     const clients = this.#clients[target]!;
     clients.add(client);
     if (clients.size < FAILED_CLIENTS) return false;
     clients.clear();
     return true;
+  }
+
+  #shun(target: number, client: string): void {
+    const shunned = this.#shunned[target]!;
+    shunned.delete(client);
+    shunned.set(client, this.#now() + CLIENT_REST_MS);
+    if (shunned.size > MOST_CLIENTS) shunned.delete(shunned.keys().next().value!);
   }
 
   /**

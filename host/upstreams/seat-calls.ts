@@ -35,6 +35,7 @@ export class SeatCalls implements SeatDialer {
   readonly #waiting = new Map<number, DialRequest>();
   #begun = 0;
   #turn: NodeJS.Immediate | undefined;
+  #closed = false;
 
   /** @param seat tells seats from one another */
   constructor(
@@ -65,6 +66,11 @@ export class SeatCalls implements SeatDialer {
     const { handle } = request;
     if (this.#open.has(handle) || this.#waiting.has(handle)) {
       this.#side.seen();
+      return;
+    }
+    if (this.#closed) {
+      this.#side.seen();
+      this.#drop(request);
       return;
     }
     this.#waiting.set(handle, request);
@@ -121,6 +127,7 @@ export class SeatCalls implements SeatDialer {
 
   /** The seat is gone: nothing is answered any more. Idempotent. */
   close(): void {
+    this.#closed = true;
     for (const handle of [...this.#waiting.keys(), ...this.#open.keys()]) this.cancel(handle);
     clearImmediate(this.#turn);
     this.#turn = undefined;

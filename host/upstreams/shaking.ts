@@ -18,6 +18,9 @@ interface Begun {
   readonly sinceMs: number;
 }
 
+/** All of one call, by their descriptors; the oldest is the first. */
+type Attempts = ReadonlyMap<number, Endpoint>;
+
 export class Shaking {
   readonly #calls: Calls;
   readonly #request: DialRequest;
@@ -50,14 +53,25 @@ export class Shaking {
     return 'waits';
   }
 
-  /** In how many milliseconds the oldest has had its time. */
-  get leftMs(): number {
+  // The oldest that has not answered.
+  #silent(attempts: Attempts): number | undefined {
+    return [...attempts.keys()].find((fd) => !this.#open.has(fd));
+  }
+
+  /**
+   * In how many milliseconds one of these can give way: one that has answered, and is amid its handshake, not before it
+   * has had its time.
+   */
+  leftMs(attempts: Attempts): number {
+    if (this.#silent(attempts) !== undefined) return 0;
     const [{ sinceMs }] = [...this.#open.values()] as [Begun];
     return Math.max(0, Math.ceil(sinceMs + LONGEST_MS - monotonicMs()));
   }
 
-  /** @returns the descriptor of the oldest, which is late */
-  giveWay(): number {
+  /** @returns the descriptor of the one that does */
+  giveWay(attempts: Attempts): number {
+    const silent = this.#silent(attempts);
+    if (silent !== undefined) return silent;
     const [fd] = [...this.#open.keys()] as [number];
     this.late(fd);
     return fd;
@@ -76,19 +90,20 @@ export class Shaking {
     this.#calls.upstreams.tried(this.#request.upstream, endpoint, 'timeout', late);
   }
 
-  /** An attempt was faster: those of other targets that had their time before it began, and did not end, are late. */
-  overtaken(by: Endpoint): void {
-    const until = monotonicMs() - DELAYED_MS;
-    for (const [fd, { endpoint, sinceMs }] of this.#open) {
-      if (sinceMs <= until && endpoint.target !== by.target) this.late(fd);
-    }
-  }
-
-  /** Its session is somebody else's from here on. @returns the session's number; 0 if there is none */
-  take(fd: number): number {
-    const session = this.#open.get(fd)?.handshake.session ?? 0;
+  /**
+   * It was the fastest: those of other targets that had their time before it began, and did not end, are late. Its
+   * session is somebody else's from here on.
+   * @returns the session's number; 0 if there is none
+   */
+  won(fd: number): number {
+    const winner = this.#open.get(fd);
+    if (winner === undefined) return 0;
     this.#open.delete(fd);
-    return session;
+    const until = winner.sinceMs - DELAYED_MS;
+    for (const [other, { endpoint, sinceMs }] of this.#open) {
+      if (sinceMs <= until && endpoint.target !== winner.endpoint.target) this.late(other);
+    }
+    return winner.handshake.session;
   }
 
   drop(fd: number): void {

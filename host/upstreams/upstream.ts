@@ -90,10 +90,11 @@ export class Upstream {
     this.#spec = spec;
   }
 
-  resolve(added: string, asker: string): Resolved | Promise<Resolved> {
+  /** @param client in whose name it is, for targets that hear of that; '' otherwise */
+  resolve(added: string, asker: string, client: string): Resolved | Promise<Resolved> {
     const { patterns } = this.spec;
     if (this.isGone) return 'denied';
-    if (patterns.length === 0) return added === '' ? this.#resolveTargets() : 'denied';
+    if (patterns.length === 0) return added === '' ? this.#resolveTargets(client) : 'denied';
     const named = match(patterns, added);
     return named === null ? 'denied' : this.#resolveNamed(named, asker);
   }
@@ -119,8 +120,8 @@ export class Upstream {
     });
   }
 
-  #resolveTargets(): Resolved | Promise<Resolved> {
-    const order = this.#rotation.order().map((at) => this.#targets[at]!);
+  #resolveTargets(client: string): Resolved | Promise<Resolved> {
+    const order = this.#rotation.order(client).map((at) => this.#targets[at]!);
     const ready = this.#ready(order);
     return ready.length > 0 ? ready : this.#wait(order);
   }

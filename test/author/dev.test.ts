@@ -279,8 +279,7 @@ test.serial(
   'an interrupt ends it well, with its compiler, and leaves no file behind',
   async (t) => {
     const author = await Author.start(t);
-    const env = { ...(process.env as Record<string, string>), TMPDIR: author.folder };
-    const running = await author.dev(t, { env });
+    const running = await author.dev(t, { variables: { TMPDIR: author.folder } });
     await connect(running.address, { owner: t });
     const children = childrenOf(running.pid);
     t.is(children.length, 1);

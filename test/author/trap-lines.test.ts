@@ -35,7 +35,7 @@ for (const [language, from, to, reason] of CASES) {
         .split('\n')
         .findIndex((text) => text.includes(to)) + 1;
     const args = ['--log-format', 'json'];
-    const running = await author.dev(t, { args, env: { ...process.env, PATH: asByNpx } });
+    const running = await author.dev(t, { args, variables: { PATH: asByNpx } });
     t.teardown(() => t.passed || t.log(running.stdout, running.stderr));
     const client = await connect(running.address, { owner: t });
     await client.send('abc\n');

@@ -19,7 +19,6 @@ import {
   type LogOwner,
   type Owner,
   type Running,
-  type RunOptions,
   runCli,
   shell,
   startCli,
@@ -75,14 +74,25 @@ export class Author {
     return runCli(args, { cwd: this.folder });
   }
 
-  /** Runs `wasmpoll dev` until the test ends. */
+  /**
+   * Runs `wasmpoll dev` until the test ends. Killed, it leaves temporary files: they lie in a folder of the test's.
+   * @param options `variables`: of the environment, beside those there are
+   */
   dev(
     owner: Owner,
-    options: { args?: readonly string[]; listens?: boolean } & RunOptions = {},
+    options: {
+      args?: readonly string[];
+      listens?: boolean;
+      variables?: Readonly<Record<string, string>>;
+      prefix?: readonly string[];
+    } = {},
   ): Promise<Running> {
-    const { args = [], listens = true, ...more } = options;
-    const all = ['dev', ...args, '--listen', '127.0.0.1:0'];
-    return startCli(owner, all, { cwd: this.folder, lines: listens ? 1 : 0, ...more });
+    const { args = [], listens = true, variables, prefix = [] } = options;
+    const own = { TMPDIR: temporary(owner), ...variables };
+    return startCli(owner, ['dev', ...args, '--listen', '127.0.0.1:0'], {
+      ...{ cwd: this.folder, lines: listens ? 1 : 0, prefix },
+      env: { ...(process.env as Record<string, string>), ...own },
+    });
   }
 }
 

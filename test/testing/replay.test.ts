@@ -4,7 +4,18 @@ import test from 'ava';
 import { type Crash, crashText, readCrash } from '../../host/crashes/crash.ts';
 import { resolvePolicy } from '../../host/policy.ts';
 import { replay } from '../../host/testing/index.ts';
-import { type Code, equal, get, guest, i32, load8, unreachable, when } from '../helpers/wasm.ts';
+import {
+  type Code,
+  call,
+  drop,
+  equal,
+  get,
+  guest,
+  i32,
+  load8,
+  unreachable,
+  when,
+} from '../helpers/wasm.ts';
 
 const CALLBACKS = [
   ...['on_data', 'on_end', 'on_drain', 'on_timer', 'on_close', 'on_restore', 'on_missed'],
@@ -75,6 +86,63 @@ test('on_open, on_tick and migrate are entered as they were', async (t) => {
     },
   });
   t.true((await replay(crash('migrate', [], { numbers: [3] }), migrates)).reproduced);
+});
+
+const lessThan: Code = [0x48];
+/** As a proxy does, the guest closes a client for whom there is no upstream. */
+const CLOSES_WITHOUT_UPSTREAM: Code = [
+  ...[get(0), i32(1024), i32(2), i32(0), call('connect')],
+  ...[i32(0), lessThan],
+  when(get(0), i32(1), call('close'), drop),
+];
+
+for (const callback of ['on_connect', 'on_data']) {
+  test(`a trap in ${callback} comes again though on_open would close the connection`, async (t) => {
+    const module = guest({
+      functions: {
+        on_open: CLOSES_WITHOUT_UPSTREAM,
+        on_connect: [],
+        [callback]: callback === 'on_data' ? [unreachable, i32(0)] : unreachable,
+      },
+      data: [{ at: 1024, bytes: 'db' }],
+    });
+    const bare = { state: new Uint8Array(0) };
+    const { reproduced, found } = await replay(crash(callback, [], bare), module);
+    t.deepEqual([reproduced, found], [true, ['unreachable']]);
+  });
+}
+
+test('a trap in on_open alone does not come again for another callback', async (t) => {
+  const module = guest({ functions: { on_open: [unreachable], on_data: i32(0) } });
+  const bare = { state: new Uint8Array(0) };
+  const { reproduced, found } = await replay(crash('on_data', [], bare), module);
+  t.deepEqual([reproduced, found], [false, []]);
+});
+
+test('in on_connect the connection leads to an upstream, whose name is not known', async (t) => {
+  const traps: Code = [
+    [get(0), i32(1024), i32(8), i32(2048), i32(64), call('property')],
+    [i32(0), equal],
+    when(unreachable),
+  ];
+  for (const callback of ['on_connect', 'on_timer']) {
+    const module = guest({
+      functions: { [callback]: traps },
+      data: [{ at: 1024, bytes: 'upstream' }],
+    });
+    const { reproduced } = await replay(crash(callback, [], { state: new Uint8Array(0) }), module);
+    t.is(reproduced, callback === 'on_connect');
+  }
+});
+
+test('a handle that is no number of 32 bits is the one that it would be in a guest', async (t) => {
+  const traps: Code = [[get(0), i32(19), equal], when(unreachable), i32(0)];
+  const module = guest({ functions: { on_data: traps } });
+  const text = crashText(
+    crash('on_data', [], { state: new Uint8Array(0), handle: 2 ** 32 + 19.5 }),
+  );
+  t.is(readCrash(text).call.handle, 19);
+  t.true((await replay(text, module)).reproduced);
 });
 
 test('the text of a crash says all that it has, and is read as it was written', (t) => {

@@ -22,13 +22,12 @@ import { upstreamPeer } from '../helpers/upstream-peer.ts';
 import { leadsTo, type Outward, outward } from '../helpers/upstreams.ts';
 import { call, drop, guest, i32 } from '../helpers/wasm.ts';
 
-/** It connects to `db` in on_start. */
-const eager = (): Uint8Array =>
+const connects = [i32(0), i32(1024), i32(2), i32(0), call('connect'), drop];
+
+/** It connects to `db` in on_start. @param again and whenever a connection is over */
+const eager = (again = false): Uint8Array =>
   guest({
-    functions: {
-      on_start: [i32(0), i32(1024), i32(2), i32(0), call('connect'), drop],
-      on_connect: [],
-    },
+    functions: { on_start: connects, on_connect: [], ...(again ? { on_close: connects } : {}) },
     data: [{ at: 1024, bytes: 'db' }],
   });
 
@@ -90,7 +89,39 @@ test.serial(
   },
 );
 
+test.serial(
+  'a guest that connects whenever a connection is over has none when the server cannot begin',
+  async (t) => {
+    const { address, came } = quietly(t);
+    const db = { name: 'db', resolve: () => leadsTo(address) };
+    const server = await outward(t, eager(true), [db]);
+    await server.until(() => server.outcomes.length === 1);
+    await new Promise(setImmediate);
+    await server.engine.close();
+    Object.assign(server.engine, { abort: () => undefined, close: async () => undefined });
+    for (let turns = 0; turns < 3; turns += 1) await new Promise(setImmediate);
+    t.deepEqual([came(), came()], ['gone', 'none']);
+    t.deepEqual(server.outcomes, ['connected']);
+    t.is(server.counts.all, 0);
+  },
+);
+
 for (const workers of [0, 1]) {
+  test.serial(
+    `${workers} workers: a guest that connects whenever a connection is over keeps no server from its end`,
+    async (t) => {
+      const db = await upstreamPeer(t);
+      const upstream = { name: 'db', resolve: () => leadsTo(db.address) };
+      const server = await outward(t, eager(true), [upstream], { workers });
+      await db.came(1);
+      await server.until(() => server.engine.snapshot().connections.open === 1);
+      await server.close();
+      t.is(server.counts.all, 0);
+      t.deepEqual(server.outcomes, ['connected']);
+      t.deepEqual(server.restarts, []);
+    },
+  );
+
   test.serial(`${workers} workers: a guest connects in on_start`, async (t) => {
     const db = await upstreamPeer(t);
     const upstream = { name: 'db', resolve: () => leadsTo(db.address) };
@@ -225,9 +256,9 @@ test.serial('a dialer whose bell cannot be watched gives back what it had, and s
 });
 
 /** A dialer over the operator's own side, and one seat. */
-async function dialing(t: ExecutionContext, tls = false) {
+async function dialing(t: ExecutionContext, { tls = false, proxy = '' } = {}) {
   const db = await upstreamPeer(t);
-  const { operator } = operating({ db: `${db.address}?connectTimeout=60s` });
+  const { operator } = operating({ db: `${db.address}?connectTimeout=60s${proxy}` });
   const steps: number[] = [];
   const step = (): 'reads' => {
     steps.push(1);
@@ -257,13 +288,16 @@ async function dialing(t: ExecutionContext, tls = false) {
 }
 
 test.serial(
-  'a connection that is there at once is none if its target was taken away meanwhile',
+  'a connection that is there at once is none if its target was taken away meanwhile, and hears of no client',
   async (t) => {
-    const { db, operator, answers, dial } = await dialing(t);
+    const { db, operator, answers, dial } = await dialing(t, { proxy: '&proxy=v1' });
+    let heard = 0;
     const gone = new Promise((resolve) =>
       db.server.on('connection', (socket) => {
         socket.once('close', resolve);
-        socket.resume();
+        socket.on('data', ({ length }) => {
+          heard += length;
+        });
       }),
     );
     dial(1);
@@ -271,11 +305,12 @@ test.serial(
     while (answers.length === 0) await new Promise(setImmediate);
     t.deepEqual(answers, [-1]);
     await gone;
+    t.is(heard, 0);
   },
 );
 
 test.serial('first steps of many handshakes do not keep others from the thread', async (t) => {
-  const { steps, dial } = await dialing(t, true);
+  const { steps, dial } = await dialing(t, { tls: true });
   for (let handle = 1; handle <= 32; handle += 1) dial(handle);
   await Promise.resolve();
   await Promise.resolve();

@@ -44,6 +44,20 @@ test('a connection to a target that is taken away while it is made is none, in c
   t.deepEqual(operator.stats.db!.targets, [{ address: '192.0.2.2:1', resting: false }]);
 });
 
+test('a target that has failed one client comes last for that one, where a header names it', (t) => {
+  const targets = '192.0.2.1:1,192.0.2.2:1';
+  const { operator } = operating({ plain: targets, told: `${targets}?proxy=v1` });
+  const ends = { peer: '192.0.2.9:1', local: '192.0.2.10:2' };
+  const request = { ...{ handle: 1, upstream: 1, parent: 0, added: '' }, ...ends };
+  const [first] = operator.resolve(1, '', '') as readonly Endpoint[];
+  operator.tried(1, first!, 'tls', { why: 'it has reset', failsAll: false, request });
+  const firstFor = (upstream: number, client = ends) =>
+    [1, 2].map(() => shown(operator.resolve(upstream, '', '', client) as Resolved)[0]);
+  t.deepEqual(firstFor(1), ['192.0.2.2 1', '192.0.2.2 1']);
+  t.deepEqual(firstFor(1, { ...ends, peer: '192.0.2.8:1' }), ['192.0.2.1 1', '192.0.2.2 1']);
+  t.deepEqual(firstFor(0), ['192.0.2.1 1', '192.0.2.2 1']);
+});
+
 test('a target whose name has no address rests', async (t) => {
   const { operator, reports } = operating({ db: 'a.x:1,b.x:1' }, { 'b.x': ['192.0.2.2'] });
   t.deepEqual(shown(await operator.resolve(0, '', '')), ['192.0.2.2 1']);
@@ -172,7 +186,11 @@ test('a PROXY header is for those who have asked for one', (t) => {
     peer: '192.0.2.7:9',
     local: '192.0.2.8:80',
   };
-  t.is(operator.header(0, request), null);
-  const header = operator.header(1, request)!;
+  const [to] = operator.resolve(1, '', '') as readonly Endpoint[];
+  t.is(operator.header(0, request, to!), null);
+  const header = operator.header(1, request, to!)!;
   t.is(String(Buffer.from(header)), 'PROXY TCP4 192.0.2.7 192.0.2.8 9 80\r\n');
+  // Nothing is said to whom the operator has taken away.
+  operator.setUpstreams(operator.numbered([]));
+  t.is(operator.header(1, request, to!), null);
 });

@@ -132,6 +132,35 @@ test('targets in service have their turn equally often', (t) => {
   t.pass();
 });
 
+test('a target that has failed a client comes last for that one, for 10 s, and keeps its turn for others', (t) => {
+  const { clock, rotation } = rotating(3);
+  rotation.failedClient(1, 'a');
+  rotation.succeeded(1);
+  const orders = ['a', 'a', 'b', '', 'a'].map((client) => rotation.order(client).join(''));
+  t.deepEqual(orders, ['021', '201', '012', '120', '201']);
+  rotation.failed(2);
+  t.is(rotation.order('a').join(''), '012');
+  const { rotation: none } = rotating(1);
+  none.failedClient(0, 'a');
+  t.deepEqual(none.order('a'), [0]);
+  clock.now = 10_000;
+  t.is(rotation.order('a').join(''), '120');
+});
+
+test('of those whom a target has failed the last 256 are known', (t) => {
+  const { rotation } = rotating(2);
+  rotation.failedClient(0, 'b');
+  for (let client = 0; client < 256; client += 1) {
+    rotation.failedClient(0, 'a');
+    rotation.failedClient(0, `${client}`);
+  }
+  // Each takes a turn.
+  const first = (client: string) => [rotation.order(client)[0], rotation.order(client)[0]];
+  t.deepEqual(first('a'), [1, 1]);
+  t.deepEqual(first('255'), [1, 1]);
+  t.deepEqual(first('b'), [0, 1]);
+});
+
 test('one that fails a client whom it knows counts as failed when it fails several, and none comes through', (t) => {
   const rotation = new Rotation(
     2,

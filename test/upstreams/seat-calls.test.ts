@@ -96,6 +96,17 @@ test('one for which nobody waits any more costs no connection, and all are seen 
   t.is(db.sockets.length, 0);
 });
 
+test('what is asked for when the seat is gone is not made', async (t) => {
+  const { db, outcomes, answers, seat, dial } = await dialing(t);
+  seat.close();
+  dial(7);
+  for (let turns = 0; turns < 3; turns += 1) await new Promise(setImmediate);
+  t.deepEqual(outcomes, ['cancelled']);
+  t.is(answers.unseen, 0);
+  t.is(seat.waiting, 0);
+  t.is(db.sockets.length, 0);
+});
+
 test('after a thread has ended only requests that are known count as unseen', (t) => {
   const answers = new Answers(new SharedArrayBuffer(Answers.bytes), 0);
   for (let times = 0; times < 5; times += 1) answers.asked();

@@ -78,7 +78,15 @@ const wrong: [upstreams: unknown, ...lines: RegExp[]][] = [
     { a: { targets: '*.x.y:1' } },
     /^upstreams\.a\.targets: '\*\.x\.y:1' is a pattern: write pattern/,
   ],
-  [{ a: { targets: Array(65).fill('h:1') } }, /^upstreams\.a\.targets: has more than 64$/],
+  [
+    { a: { targets: Array.from({ length: 65 }, (_, at) => `h:${at + 1}`) } },
+    /^upstreams\.a\.targets: has more than 64$/,
+  ],
+  [
+    { a: { targets: ['h:1', 'i:1', 'h:01'] } },
+    /^upstreams\.a\.targets\.2: 'h:01' is named twice: leave it out here$/,
+  ],
+  [{ a: 'h:1,h:1' }, /^upstreams\.a\.targets\.1: 'h:1' is named twice/],
   [{ a: { targets: 'h:1', pattern: '*:1' } }, /^upstreams\.a\.pattern: targets are given as well/],
   [{ a: { pattern: 'x.y:1' } }, /^upstreams\.a\.pattern: 'x\.y:1': must be \*\.DOMAIN:PORT, /],
   [{ a: { pattern: '*.x.y' } }, /^upstreams\.a\.pattern: '\*\.x\.y': must be \*\.DOMAIN:PORT, /],

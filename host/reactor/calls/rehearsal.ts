@@ -4,7 +4,7 @@
 import { WasmpollError } from '../../errors.ts';
 import type { RecordedCall } from '../../guest/recorded-call.ts';
 import { IN_ON_TICK, MIGRATE, ON_CONNECT, ON_TICK } from '../../memory/control-words.ts';
-import { COLUMNS, REASON } from '../../memory/layout.ts';
+import { BUSY, COLUMNS, HANDLE, KNOWN, OUTBOUND, REASON } from '../../memory/layout.ts';
 import type { Parts } from '../parts.ts';
 import type { Turn } from '../turn.ts';
 import type { Works } from '../wiring.ts';
@@ -15,10 +15,18 @@ const BEFORE = ['on_open', 'on_restore', 'on_start'];
 
 /** Where a callback is entered again. */
 interface Stage {
-  /** Makes a connection. */
+  /** Makes a connection, which the guest is told of. */
   connect(): { readonly connection: number };
   /** Puts a fresh instance in the place of the one there is. */
   renew(): void;
+}
+
+/** The same, for whoever opens it. */
+interface Entrance {
+  connect(
+    options: Readonly<Record<string, never>>,
+    open: (fd: number, listener: number) => number,
+  ): { readonly connection: number };
 }
 
 export class Rehearsal {
@@ -53,11 +61,14 @@ export class Rehearsal {
    * state block that it had, and is given the same bytes. There was no connection before.
    * @throws WasmpollError ERR_OPTION when the state block is another module's
    */
-  repeat(call: RecordedCall, stage: Stage): void {
+  repeat(call: RecordedCall, stage: Stage, entrance: Entrance): void {
     const { connections } = this.#parts;
     const { callbacks, output } = this.#works;
     if (call.handle !== 0) connections.begin(call.handle);
-    const handle = stage.connect().connection;
+    // Its on_open was long ago: here it could find no upstream, say, and close the connection.
+    const open = (fd: number, listener: number): number => this.#open(fd, listener, call);
+    const { connection: handle } =
+      call.callback === 'on_open' ? stage.connect() : entrance.connect({}, open);
     this.#turn.rest();
     if (call.callback !== 'on_open' && call.callback !== 'migrate') {
       restore(this.#parts, connections.find(handle), call);
@@ -74,6 +85,20 @@ export class Rehearsal {
       callbacks.replacement.restart();
     }
     this.#turn.rest();
+  }
+
+  /** The connection is there, and the guest was not told. @returns its handle */
+  #open(fd: number, listener: number, { callback }: RecordedCall): number {
+    const { clock, connections, stats } = this.#parts;
+    const { endings, lifecycle } = this.#works;
+    clock.refresh();
+    this.#turn.rest();
+    const slot = lifecycle.open(fd, listener, callback === 'on_connect' ? KNOWN | OUTBOUND : KNOWN);
+    const base = slot * COLUMNS;
+    stats.connected();
+    endings.begun(slot);
+    connections.table[base + BUSY] = 0;
+    return connections.table[base + HANDLE]!;
   }
 }
 

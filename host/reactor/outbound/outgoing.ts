@@ -77,6 +77,11 @@ export class Outgoing {
     }
   }
 
+  /** No other is made any more. */
+  end(): void {
+    this.#parts.outbound.end();
+  }
+
   /** Counts anew, after another thread has left the table. */
   recover(): void {
     const { connections, outbound, upstreams } = this.#parts;

@@ -118,11 +118,18 @@ class Reading {
     const list: readonly unknown[] = Array.isArray(value) ? value : [value];
     if (list.length === 0) this.bad([key], 'is empty: name one at least');
     if (list.length > MOST_TARGETS) this.bad([key], `has more than ${MOST_TARGETS}`);
+    const known = new Set<string>();
     return list.flatMap((text, index) => {
       const where = Array.isArray(value) ? [key, index] : [key];
       const item = typeof text === 'string' ? read(text) : `must be text, got ${shown(text)}`;
-      if (typeof item !== 'string') return [item];
-      this.bad(where, item);
+      const same = JSON.stringify(item);
+      if (typeof item !== 'string' && !known.has(same)) {
+        known.add(same);
+        return [item];
+      }
+      // A target that is there twice would rest, and be tried all the same.
+      const twice = `${shown(text)} is named twice: leave it out here`;
+      this.bad(where, typeof item === 'string' ? item : twice);
       return [];
     });
   }
