@@ -150,6 +150,17 @@ export function refuseRepetition(command: Command, repeatable: readonly string[]
   }
 }
 
+/**
+ * A flag of another command, which --help leaves out here.
+ * @param why it is not there, and what to do instead
+ */
+export function addAbsent(command: Command, flag: string, why: string): Command {
+  const absent = new Option(flag).hideHelp().argParser(() => {
+    throw new WasmpollError('ERR_OPTION', why);
+  });
+  return command.addOption(absent);
+}
+
 /** A thread does not start in a folder that was deleted. */
 export function leaveMissingFolder(): void {
   try {

@@ -98,6 +98,7 @@ export function advise(module: Named, sources: Sources, language: Language): Dia
     ...ofMissing(module, sources, language),
     ...module.exports.flatMap((item) => ofExport(item, module, sources)),
     ...(language === 'as' ? adviseState(module.exports, sources) : []),
+    ...ofUnheard(module, sources),
   ];
 }
 
@@ -145,6 +146,17 @@ function ofExport(
   if (Object.hasOwn(requiredExports, meant)) return [];
   const message = `the host never calls ${name}: did you mean ${meant}?`;
   return [{ severity: 'warning', place: place(sources, name), message }];
+}
+
+/** Other functions of the host whose callbacks are missing the loader refuses. */
+function ofUnheard({ imports, exports }: Named, sources: Sources): readonly Diagnostic[] {
+  const joins = imports.some(({ module, name }) => module === 'wasmpoll' && name === 'join');
+  if (!joins) return [];
+  const heard = ({ name }: { name: string }): boolean =>
+    name === 'on_message' || meantBy(name) === 'on_message';
+  if (exports.some(heard)) return [];
+  const message = 'join is called, but the guest exports no on_message: messages are lost';
+  return [{ severity: 'warning', place: sources.find(/\bjoin\s*\(/), message }];
 }
 
 /** The callback that an export of this name was meant to be; null if it is one, or none. */

@@ -21,6 +21,11 @@ export function lineOf({ severity, place, message }: Diagnostic): string {
 const ASC_HEAD = /^(ERROR|WARNING) \w+: (.*)$/;
 const ASC_PLACE = /^ *└─ in (.+)\((\d+),(\d+)\)$/;
 
+// "1 │ import { type Connection } from …", as editors write it, or a line of such a list.
+const TYPED = /^ *\d+ │ (?:import\b[^}]*[{,]|[\w$ ,]*?) *\btype +[\w$]/;
+const EXPECTED = "'}' expected.";
+const ADVICE = ' AssemblyScript has no `type` in imports: leave it out';
+
 /** What asc has written to standard error. A message may be followed by a second place; the first one counts. */
 export function readAsc(text: string): Diagnostic[] {
   const found: { severity: Diagnostic['severity']; place: string | null; message: string }[] = [];
@@ -31,6 +36,8 @@ export function readAsc(text: string): Diagnostic[] {
       found.push({ severity, place: null, message: head[2]! });
       continue;
     }
+    const typed = found.length > 0 && TYPED.test(line);
+    if (typed && found.at(-1)!.message === EXPECTED) found.at(-1)!.message += ADVICE;
     const place = ASC_PLACE.exec(line);
     const last = found.at(-1);
     if (place === null || last === undefined) continue;

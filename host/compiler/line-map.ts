@@ -5,7 +5,7 @@
 import path from 'node:path';
 import { parseModule, SECTIONS } from '../module/binary.ts';
 import { Reader } from '../module/reader.ts';
-import { DIGITS, LIBRARY } from '../module/source-lines.ts';
+import { DIGITS, ENDS, LIBRARY } from '../module/source-lines.ts';
 import type { FilesRead } from './files.ts';
 import { lineRows, type Row } from './line-table.ts';
 
@@ -110,7 +110,8 @@ function mapText(rows: readonly Row[], codeStart: number, seen: (file: string) =
     }
     segments.push(fields.map(digits).join(''));
   }
-  return JSON.stringify({ version: 3, sources, names: [], mappings: segments.join(',') });
+  const mappings = segments.join(',');
+  return JSON.stringify({ version: 3, sources, names: [], mappings, [ENDS]: true });
 }
 
 const sameLine = (a: Row, b: Row): boolean =>

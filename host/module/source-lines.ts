@@ -8,18 +8,22 @@ export class SourceLines {
   readonly #sources: readonly string[];
   /** Four numbers a place, in the order of the first: offset, source, line and column, the last two from 0. */
   readonly #places: Int32Array;
+  /** Where nothing is known a function has ended, and goes on otherwise. */
+  readonly #ends: boolean;
 
-  private constructor(sources: readonly string[], places: Int32Array) {
+  private constructor(sources: readonly string[], places: Int32Array, ends: boolean) {
     this.#sources = sources;
     this.#places = places;
+    this.#ends = ends;
   }
 
   /** @returns null for a text that is no source map */
   static of(text: string): SourceLines | null {
     try {
-      const { version, sources, mappings } = JSON.parse(text) as Record<string, unknown>;
+      const map = JSON.parse(text) as Record<string, unknown>;
+      const { version, sources, mappings } = map;
       if (version !== 3 || typeof mappings !== 'string' || !Array.isArray(sources)) return null;
-      return new SourceLines(sources.map(String), placesOf(mappings));
+      return new SourceLines(sources.map(String), placesOf(mappings), map[ENDS] === true);
     } catch (error) {
       if (error instanceof SyntaxError || error instanceof TypeError) return null;
       throw error;
@@ -39,13 +43,19 @@ export class SourceLines {
       else high = middle;
     }
     if (low === 0) return null;
-    const inner = low - 1;
+    const inner = this.#goesOn(low - 1, offset) ? low - 2 : low - 1;
     const line = this.#line(inner);
     if (line === null) return null;
     let outer = inner;
     const first = Math.max(0, inner - INLINED_PLACES);
     while (outer > first && this.#isLibrary(outer)) outer -= 1;
     return outer === inner || this.#isLibrary(outer) ? line : `${this.#line(outer)}, in ${line}`;
+  }
+
+  // asc begins each function with a known place, but says nothing of the calls of abort that it adds.
+  #goesOn(place: number, offset: number): boolean {
+    const [at, source] = this.#places.subarray(place * PLACE, (place + 1) * PLACE);
+    return source === NOWHERE && place > 0 && !this.#ends && offset - at! < CALL_BYTES;
   }
 
   #isLibrary(place: number): boolean {
@@ -64,8 +74,12 @@ export class SourceLines {
 
 /** What AssemblyScript puts in front of its own library and of packages. */
 export const LIBRARY = '~lib/';
+/** A field of maps that are made from line tables, in which a place where nothing is known ends a function. */
+export const ENDS = 'x_functionEnds';
 /** Further back is another call, or another function. */
 const INLINED_PLACES = 64;
+/** Four constants and a call, of up to six bytes each. */
+const CALL_BYTES = 30;
 const PLACE = 4;
 /** In the place of a source's number. */
 const NOWHERE = -1;

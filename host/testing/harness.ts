@@ -25,6 +25,7 @@ import type { Peer } from './peer.ts';
 import { Peers } from './peers.ts';
 import { Program } from './program.ts';
 import { makeNotes, recordingsOf } from './recordings.ts';
+import { Settling } from './settling.ts';
 import type { Upstream } from './upstream.ts';
 import { Upstreams } from './upstreams.ts';
 
@@ -76,13 +77,12 @@ export class Harness {
   readonly #reactor: Reactor;
   readonly #events = new Uint32Array(3);
   readonly #peers = new Peers();
+  readonly #settling: Settling;
   readonly #entrance: Entrance;
   readonly #upstreams: Upstreams;
   #module: Awaited<ReturnType<typeof loadModule>>;
   #config: Uint8Array;
   #now = 1;
-  /** What a subscriber does is settled with what it was called for. */
-  #settling = false;
 
   /** Use `harness()`. */
   constructor(
@@ -115,9 +115,10 @@ export class Harness {
       ...{ ...own, now, kernel: this.#kernel, peers: this.#peers, buffer, modes },
       answer: (...given) => this.#reactor.answer(...given),
     });
+    this.#settling = new Settling(buffer);
     this.#reactor = new Reactor({
       ...{ kernel: this.#kernel, module: { ...module, config }, policy, observer, now },
-      ...{ wallNow: () => wallClock + this.#now, random },
+      ...{ wallNow: () => wallClock + this.#now, random, control: this.#settling.control },
       listeners: this.#entrance.buffer,
       tls: { place: { id: 1, seat: 0 }, seat: this.#kernel.seat, modes },
       buffer,
@@ -243,16 +244,15 @@ export class Harness {
     this.settle();
   }
 
-  /** Runs turns until nothing is ready, as every other method does. */
+  /**
+   * Runs turns until nothing is ready, as every other method does.
+   * @throws WasmpollError ERR_GUEST when callbacks cause each other without end
+   */
   settle(): void {
-    if (this.#settling) return;
-    this.#settling = true;
-    try {
-      // A turn of the guest's may be what the program's own side waits for.
-      while (this.#program.turn() || this.#upstreams.turn() || this.#turn() || this.#waits());
-    } finally {
-      this.#settling = false;
-    }
+    // A turn of the guest's may be what the program's own side waits for.
+    const [program, upstreams] = [this.#program, this.#upstreams];
+    const some = (): boolean => program.turn() || upstreams.turn() || this.#turn() || this.#waits();
+    this.#settling.run(some, this.#now);
   }
 
   #turn(): boolean {

@@ -48,13 +48,17 @@ export function checkOver(client: Client, how: 'ends' | 'resets'): void {
   client.isOverSaid = true;
 }
 
-/** @throws Failed when the connection is not over for the guest, or for another reason */
-export function checkReason(client: Client, reason: number): void {
+/**
+ * @param paused the guest has paused the connection, and so does not hear that it ends
+ * @throws Failed when the connection is not over for the guest, or for another reason
+ */
+export function checkReason(client: Client, reason: number, paused: boolean): void {
   const { line, peer } = client;
   const { closeReason } = peer;
   const wanted = reasonName(reason);
   if (closeReason === undefined) {
-    throw new Failed(line, `the connection is open for the guest; expected closed ${wanted}`);
+    const why = paused ? ' (it is paused)' : '';
+    throw new Failed(line, `the connection is open for the guest${why}; expected closed ${wanted}`);
   }
   if (closeReason !== reason) {
     const found = `it was closed ${reasonName(closeReason)}`;

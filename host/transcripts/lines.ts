@@ -32,6 +32,7 @@ export type Meaning = Deed & { readonly client: string };
  */
 export function meaningOf(text: string, newline: string, upstreams: object): Meaning {
   if (/^[<>]/.test(text)) return { client: '', ...bytesOf(text, newline) };
+  if (/^\s/.test(text)) throw new Mistake('a line begins without spaces');
   const first = wordAt(text);
   if (first.startsWith('+')) {
     const example = '+200ms, +5s, +2m or +1h';

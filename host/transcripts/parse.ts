@@ -89,7 +89,7 @@ class Reading {
   #setting(text: string): void {
     const [name = '', value = ''] = text.split(/\s+/);
     if (!Object.hasOwn(settings, name)) {
-      const meant = nearest(name, Object.keys(settings));
+      const meant = settingMeant(name);
       const advice = meant === null ? 'docs/settings.md has all' : `write ${meant}`;
       throw new Mistake(`'${name}' is no setting; ${advice}`);
     }
@@ -102,4 +102,12 @@ class Reading {
       throw new Mistake(`behind ${name} stands ${FORMS[unit]}, ${range}; got '${value}'`);
     }
   }
+}
+
+/** Flags leave out the unit at the end, and so may whoever writes a setting. */
+function settingMeant(name: string): string | null {
+  const names = Object.keys(settings);
+  const bare = names.map((setting) => setting.replace(/(?:Bytes|Ms)$/, ''));
+  const near = nearest(name, bare);
+  return nearest(name, names) ?? (near === null ? null : names[bare.indexOf(near)]!);
 }

@@ -2,6 +2,7 @@
 
 import { REASON_TRAP } from '../../assembly/abi.ts';
 import type { Harness } from '../testing/harness.ts';
+import { RestlessError } from '../testing/settling.ts';
 import { checkBytes, checkNothing, checkOver, checkReason, checkRest, stateOf } from './checks.ts';
 import { Client, joined } from './client.ts';
 import { Failed, type Fault } from './fault.ts';
@@ -27,6 +28,8 @@ export class Play {
   readonly #manner: Manner;
   readonly #next: (below: number) => number;
   readonly #watch: (line: number) => void;
+  /** The one that is played. */
+  #line = 1;
   /** How many lines of the log a line of the transcript has passed. */
   #logsRead = 0;
   /** Traps that were looked at. */
@@ -58,8 +61,10 @@ export class Play {
       this.#end();
       return null;
     } catch (thrown) {
-      if (!(thrown instanceof Failed)) throw thrown;
-      const { line, message: what, bytes } = thrown;
+      const failed =
+        thrown instanceof RestlessError ? new Failed(this.#line, thrown.message) : thrown;
+      if (!(failed instanceof Failed)) throw thrown;
+      const { line, message: what, bytes } = failed;
       const places = this.#places;
       const logs = this.#harness.logs.slice(-LOGS_SHOWN).map(({ text }) => text);
       return { line, what, bytes, places, logs };
@@ -74,6 +79,7 @@ export class Play {
       if (step.kind === 'send') {
         while (steps[end]?.kind === 'send' && steps[end]!.client === step.client) end += 1;
       }
+      this.#line = step.line;
       this.#watch(step.line);
       this.#upstreams.line = step.line;
       this.#freshLeft = MOST_FRESH;
@@ -196,7 +202,8 @@ export class Play {
     client.sync();
     if (step.kind === 'expect') checkBytes(client, step.bytes);
     else if (step.kind === 'closed') {
-      checkReason(client, step.reason);
+      const inspection = this.#harness.inspect(client.peer.connection);
+      checkReason(client, step.reason, inspection?.waiting === 'guest');
       if (step.reason === REASON_TRAP && this.#trapsUnsaid > 0) this.#trapsUnsaid -= 1;
     } else if (step.kind === 'nothing') checkNothing(client);
     else if (step.kind === 'ends' || step.kind === 'resets') checkOver(client, step.kind);

@@ -172,3 +172,14 @@ test('an address that is taken is told with the option that names another', asyn
   t.regex(stderr, /^wasmpoll: listen EADDRINUSE: .*; take another by --listen\n$/);
   t.is(code, 1);
 });
+
+test('dev says of --workers, which the server has, how to serve by several', async (t) => {
+  const { code, stdout, stderr } = await runCli(['dev', '--workers', '2'], { cwd: temporary(t) });
+  t.regex(
+    stderr,
+    /^wasmpoll: dev has no --workers, .*: build first, .* --workers N; see --help\n$/,
+  );
+  t.deepEqual([code, stdout], [2, '']);
+  const help = await runCli(['dev', '--help'], { cwd: temporary(t) });
+  t.notRegex(help.stdout, /--workers/);
+});

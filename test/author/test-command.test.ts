@@ -6,6 +6,7 @@ import test from 'ava';
 import { workshop } from '../helpers/documents.ts';
 import { hazard } from '../helpers/hang-or-trap-guest.ts';
 import { type Owner, refused, runCli, temporary } from '../helpers/process.ts';
+import { call, drop, get, guest, i32 } from '../helpers/wasm.ts';
 
 /** A folder with these files. */
 function folderWith(owner: Owner, files: Readonly<Record<string, string | Uint8Array>>): string {
@@ -47,9 +48,33 @@ test('a guest that does not return is ended, told of at its line, and tested wit
   const { code, stdout } = await runCli(args, { cwd });
   t.regex(
     stdout,
-    /^FAIL {2}a\.txt:3: the guest has not returned for 3 s; look for a loop .* whole\n/,
+    /^FAIL {2}a\.txt:3: the line has not come to rest for 3 s: a callback hangs, .* whole\n/,
   );
   t.regex(stdout, /\nok {4}b\.txt \(23 plays\)\n2 transcripts, 24 plays, 1 failed\n$/);
+  t.is(code, 1);
+});
+
+test('callbacks that cause each other without end fail at their line, and are named', async (t) => {
+  const loop = guest({
+    functions: {
+      on_data: [
+        [get(0), i32(7), get(2), i32(1), i32(0), call('join'), drop],
+        [get(2), i32(1), get(2), get(3), i32(0), call('publish'), drop],
+        get(3),
+      ],
+      on_missed: [],
+      on_message: [get(4), get(5), get(6), get(7), i32(0), call('publish'), drop],
+    },
+  });
+  const cwd = folderWith(t, { 'a.txt': '+1ms\n> a\n< a\n', 'loop.wasm': loop });
+  const { code, stdout } = await runCli(
+    ['test', 'a.txt', '--guest', './loop.wasm', '--timeout', '60s'],
+    { cwd },
+  );
+  t.regex(
+    stdout,
+    /^FAIL {2}a\.txt:2: callbacks cause each other without end: 200,000 while the clock stood at 2 ms, the last in on_message; /,
+  );
   t.is(code, 1);
 });
 

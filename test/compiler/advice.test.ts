@@ -55,6 +55,18 @@ test('an export that looks like a callback is warned about, with the name that w
   }
 });
 
+test('a guest that joins topics and has no on_message is warned about', (t) => {
+  const joins = { imports: ['wasmpoll.join'] };
+  const source = 'export function on_open(): void {\n  connection.join(room);\n}\n';
+  t.deepEqual(said(t, joins, source), [
+    'mine.ts:2:14: warning: join is called, but the guest exports no on_message: messages are lost',
+  ]);
+  const exports = [...all, 'on_message', 'on_missed'];
+  t.deepEqual(said(t, { ...joins, exports }, source), []);
+  t.is(said(t, { ...joins, exports: [...all, 'onMessage'] }, source).length, 1);
+  t.deepEqual(said(t, { imports: ['wasmpoll.publish'] }, source), []);
+});
+
 test('an export beside the callback that it resembles is left alone', (t) => {
   t.deepEqual(said(t, { exports: [...all, 'on_close', 'onClose'] }), []);
 });

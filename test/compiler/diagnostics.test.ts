@@ -27,6 +27,21 @@ test('what asc says is one line for each mistake, with the place that it names f
   ]);
 });
 
+test('of `type` in an import it is said that AssemblyScript has none', (t) => {
+  const said = (line: string, message = "'}' expected."): string[] =>
+    readAsc(
+      `ERROR TS1005: ${message}\n   :\n 2 │ ${line}\n   │ ~~~~\n   └─ in src/mine.ts(2,3)\n`,
+    ).map(lineOf);
+  const advised = [
+    "src/mine.ts:2:3: '}' expected. AssemblyScript has no `type` in imports: leave it out",
+  ];
+  t.deepEqual(said("import { type Connection, input } from 'wasmpoll/assembly/kit';"), advised);
+  t.deepEqual(said("import { input, type Connection } from 'wasmpoll/assembly/kit';"), advised);
+  t.deepEqual(said('type Connection,'), advised);
+  t.deepEqual(said('let type = 1;'), ["src/mine.ts:2:3: '}' expected."]);
+  t.deepEqual(said('type A = B', 'Something else.'), ['src/mine.ts:2:3: Something else.']);
+});
+
 test('what rustc and clang say is one line for each mistake, without the sum at the end', (t) => {
   const rustc = `src/mine.rs:3:26: error[E0308]: mismatched types
 src/mine.rs:4:9: warning: unused variable

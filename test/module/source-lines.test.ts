@@ -16,16 +16,23 @@ function digits(value: number): string {
   return text;
 }
 
-type Place = readonly [offset: number, source: number, line: number];
+/** An offset alone: from there on nothing is known. */
+type Place = readonly [offset: number, source: number, line: number] | readonly [offset: number];
 
-function lines(sources: readonly string[], places: readonly Place[]): SourceLines {
+function lines(sources: readonly string[], places: readonly Place[], more = {}): SourceLines {
   let [offset, source, line] = [0, 0, 0];
   const mappings = places.map((place) => {
+    if (place.length === 1) {
+      const text = digits(place[0] - offset);
+      [offset] = place;
+      return text;
+    }
     const text = [place[0] - offset, place[1] - source, place[2] - line, 0].map(digits).join('');
     [offset, source, line] = place;
     return text;
   });
-  return SourceLines.of(JSON.stringify({ version: 3, sources, mappings: mappings.join(',') }))!;
+  const map = { version: 3, sources, mappings: mappings.join(','), ...more };
+  return SourceLines.of(JSON.stringify(map))!;
 }
 
 const SOURCES = ['src/mine.ts', '~lib/array.ts'];
@@ -59,6 +66,21 @@ test('a function of a library that is not inlined has its own line alone', (t) =
   t.is(map.at(21), 'src/mine.ts:5:1, in ~lib/array.ts:2:1');
   t.is(map.at(119), '~lib/array.ts:100:1');
   t.is(lines(SOURCES, [[10, 1, 3]]).at(11), '~lib/array.ts:4:1');
+});
+
+const ABORT: readonly Place[] = [[10, 0, 4], [20, 1, 92], [30], [80, 0, 5]];
+
+test('the call of abort, of which a map says nothing, has the line of what was checked', (t) => {
+  const map = lines(SOURCES, ABORT);
+  t.is(map.at(40), 'src/mine.ts:5:1, in ~lib/array.ts:93:1');
+  t.is(map.at(59), 'src/mine.ts:5:1, in ~lib/array.ts:93:1');
+  t.is(map.at(60), null);
+  t.is(map.at(80), 'src/mine.ts:6:1');
+  t.is(lines(SOURCES, [[10], [20, 0, 4]]).at(15), null);
+});
+
+test('behind the end of a function no line of that function is told', (t) => {
+  t.is(lines(SOURCES, ABORT, { x_functionEnds: true }).at(40), null);
 });
 
 test('a place in a source that the map does not name is none', (t) => {

@@ -8,6 +8,7 @@ import { judge } from '../../host/transcripts/verdict.ts';
 import { bundledModule, compiledGuest, echoModule, linesModule } from '../helpers/guests.ts';
 import { hazard } from '../helpers/hang-or-trap-guest.ts';
 import { forgetful, hasty, judged, lasting } from '../helpers/transcribed.ts';
+import { call, drop, get, guest } from '../helpers/wasm.ts';
 
 const both = ['trap', 'swap'] as const;
 const fresh = {
@@ -123,6 +124,12 @@ test('a trap is told of at the line that it comes from, unless a line speaks of 
   t.is(fault?.line, 3);
   t.regex(fault?.what ?? '', /^the guest failed: unreachable/);
   t.is((await judged(hazard(), '>= T\nclosed TRAP\n')).fault, null);
+});
+
+test('of a connection whose end the guest does not hear it is said that it is paused', async (t) => {
+  const pausing = guest({ functions: { on_data: [get(0), call('pause'), drop, get(3)] } });
+  const { fault } = await judged(pausing, '> a\nleave\nclosed PEER\n');
+  t.is(fault?.what, 'the connection is open for the guest (it is paused); expected closed PEER');
 });
 
 test('a guest that takes a piece for a message fails byte by byte', async (t) => {

@@ -72,6 +72,8 @@ const wrong: readonly (readonly [text: string, message: RegExp])[] = [
   ['ada noting', /:1: 'noting' is no word of transcripts; write nothing$/],
   ['hello there', /:1: 'hello' means nothing here; write > before/],
   ['1st > a', /:1: '1st' means nothing here/],
+  ['  < x', /:1: a line begins without spaces$/],
+  ['\tconnect', /:1: a line begins without spaces$/],
   ['>x', /:1: put a space behind >$/],
   ['<=x', /:1: put a space behind <=$/],
   ['>=', /:1: >= needs text behind it$/],
@@ -88,6 +90,8 @@ const wrong: readonly (readonly [text: string, message: RegExp])[] = [
   ['config-file', /:1: behind config-file stands a path/],
   ['config-file a\nconfig-file b', /:2: one config-file is all that there can be$/],
   ['setting maxFrameByte 2KiB', /:1: 'maxFrameByte' is no setting; write maxFrameBytes$/],
+  ['setting tick 1s', /:1: 'tick' is no setting; write tickMs$/],
+  ['setting idle-timeout 1s', /:1: 'idle-timeout' is no setting; write idleTimeoutMs$/],
   ['setting colour red', /:1: 'colour' is no setting; docs\/settings\.md has all$/],
   [
     'setting maxFrameBytes 2',

@@ -88,7 +88,7 @@ function watchOver(
 }
 
 function hangOf({ transcript }: Task, line: number, played: string, timeoutMs: number): Verdict {
-  const what = `the guest has not returned for ${timeoutMs / 1000} s; look for a loop that does not end`;
+  const what = `the line has not come to rest for ${timeoutMs / 1000} s: a callback hangs, or callbacks cause each other without end`;
   // A guest that hangs in its start-up has not come to a line yet.
   const at = line === 0 ? transcript.steps[0]!.line : line;
   return {

@@ -7,6 +7,7 @@ import { parseListen } from '../../../listen/spec.ts';
 import { type Policy, resolvePolicy } from '../../../policy.ts';
 import { findProject, type Project } from '../../../projects/project.ts';
 import {
+  addAbsent,
   addAdmin,
   addEngines,
   addListen,
@@ -57,6 +58,9 @@ export async function devMain(args: readonly string[], signals: Signals): Promis
   }
 }
 
+const NO_WORKERS =
+  'dev has no --workers, and serves by one: build first, then serve by wasmpoll ./build/NAME.wasm --workers N';
+
 function devCommand(): ReturnType<typeof makeCommand> {
   const command = makeCommand('wasmpoll dev')
     .description(
@@ -81,6 +85,7 @@ function devCommand(): ReturnType<typeof makeCommand> {
         "replay: in the crash folder, or in the project's build/records (default: off)",
     )
     .allowExcessArguments(false);
+  addAbsent(command, '--workers <N>', NO_WORKERS);
   addEngines(command);
   addLogs(command, 'info');
   addAdmin(command);
