@@ -221,6 +221,7 @@ function everlasting(length: i32): Bytes {
 export function releaseViews(): void {
   free = first + offsetof<Bytes>();
   chunkEnd = first + CHUNK;
+  kept = first;
 }
 
 /** @param whether messages are read now: `releaseViews` says when views end, and nobody asks for the time */

@@ -243,6 +243,29 @@ test('a callback that reads no messages has any number of views, and those of th
   t.true(Number(fresh.call.allocate!(16)) - before < 50 * 10_000);
 });
 
+test('messages with many views among other callbacks use the same memory again', (t) => {
+  const fresh = new Units();
+  const text = fresh.put('x');
+  const views = (count: number): void => {
+    for (let made = 0; made < count; made += 1) fresh.call.trim!(...text);
+  };
+  const round = (): void => {
+    fresh.call.begin!(1, 0, ...text);
+    fresh.call.next!();
+    views(600);
+    fresh.call.readBytes!(1);
+    fresh.call.finish!();
+    for (let callbacks = 0; callbacks < 2; callbacks += 1) {
+      fresh.now += 1;
+      views(300);
+    }
+  };
+  for (let rounds = 0; rounds < 10; rounds += 1) round();
+  const before = Number(fresh.call.allocate!(16));
+  for (let rounds = 0; rounds < 200; rounds += 1) round();
+  t.true(Number(fresh.call.allocate!(16)) - before < 20_000);
+});
+
 for (const runtime of ['stub', 'incremental']) {
   test(`a map keeps values by bytes, as a Map of JavaScript does, with ${runtime}`, (t) => {
     const key = fc.stringMatching(/^[abc]{0,12}$/);
