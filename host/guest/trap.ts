@@ -36,6 +36,8 @@ export interface Place {
   readonly map: string;
   /** In the module's file. */
   readonly offset: number;
+  /** It is a call of the host, such as abort, which has thrown. */
+  readonly called: boolean;
 }
 
 /**
@@ -47,7 +49,9 @@ export function placeOf(thrown: unknown, map: MapOf | null): Place | null {
   const frames = [...stackOf(thrown).matchAll(FRAMES)];
   const frame = frames.find(([, name = '']) => !OF_LIBRARIES.test(name)) ?? frames[0];
   if (frame === undefined) return null;
-  return { map: map.map, offset: Number.parseInt(frame[3]!, 16) + map.shift };
+  const trapped = thrown instanceof WebAssembly.RuntimeError || thrown instanceof RangeError;
+  const called = frame === frames[0] && !trapped;
+  return { map: map.map, offset: Number.parseInt(frame[3]!, 16) + map.shift, called };
 }
 
 // V8 names a function of the module as `at name (wasm://wasm/…)`.

@@ -33,8 +33,9 @@ export class SourceLines {
   /**
    * `assembly/echo.ts:12:5` for a place in the module's file, or null. For one in a library's function that was inlined
    * also what comes before it: the author's line that has most likely called it.
+   * @param called it is a call of the host that has thrown, such as abort
    */
-  at(offset: number): string | null {
+  at(offset: number, called = false): string | null {
     const places = this.#places;
     let [low, high] = [0, places.length / PLACE];
     while (low < high) {
@@ -43,7 +44,7 @@ export class SourceLines {
       else high = middle;
     }
     if (low === 0) return null;
-    const inner = this.#goesOn(low - 1, offset) ? low - 2 : low - 1;
+    const inner = called && this.#isAbort(low - 1, offset) ? low - 2 : low - 1;
     const line = this.#line(inner);
     if (line === null) return null;
     let outer = inner;
@@ -52,10 +53,13 @@ export class SourceLines {
     return outer === inner || this.#isLibrary(outer) ? line : `${this.#line(outer)}, in ${line}`;
   }
 
-  // asc begins each function with a known place, but says nothing of the calls of abort that it adds.
-  #goesOn(place: number, offset: number): boolean {
+  // asc says nothing of the calls of abort that it adds, as of the beginnings of many functions.
+  #isAbort(place: number, offset: number): boolean {
     const [at, source] = this.#places.subarray(place * PLACE, (place + 1) * PLACE);
-    return source === NOWHERE && place > 0 && !this.#ends && offset - at! < CALL_BYTES;
+    const behind = offset - at!;
+    return (
+      source === NOWHERE && place > 0 && !this.#ends && behind >= FOUR_BYTES && behind < CALL_BYTES
+    );
   }
 
   #isLibrary(place: number): boolean {
@@ -78,7 +82,8 @@ export const LIBRARY = '~lib/';
 export const ENDS = 'x_functionEnds';
 /** Further back is another call, or another function. */
 const INLINED_PLACES = 64;
-/** Four constants and a call, of up to six bytes each. */
+/** Four constants, of two to six bytes each, and behind them the call. */
+const FOUR_BYTES = 8;
 const CALL_BYTES = 30;
 const PLACE = 4;
 /** In the place of a source's number. */

@@ -2,6 +2,7 @@
 // room, so it knows none of its parts.
 
 import type { RecordedCall } from '../guest/recorded-call.ts';
+import type { Place } from '../guest/trap.ts';
 import type { Refused } from '../listen/peer/refusals.ts';
 
 /** A connection that is over. */
@@ -31,7 +32,7 @@ export interface Failure {
   readonly connection: number | null;
   readonly peer: string;
   /** Where in its module; null when that is not known. */
-  readonly place: { readonly map: string; readonly offset: number } | null;
+  readonly place: Place | null;
   /** What is kept of it; null if nobody wants to know, or the same was told a moment ago. */
   readonly crash: Kept | null;
 }

@@ -72,15 +72,17 @@ const ABORT: readonly Place[] = [[10, 0, 4], [20, 1, 92], [30], [80, 0, 5]];
 
 test('the call of abort, of which a map says nothing, has the line of what was checked', (t) => {
   const map = lines(SOURCES, ABORT);
-  t.is(map.at(40), 'src/mine.ts:5:1, in ~lib/array.ts:93:1');
-  t.is(map.at(59), 'src/mine.ts:5:1, in ~lib/array.ts:93:1');
-  t.is(map.at(60), null);
+  t.is(map.at(40, true), 'src/mine.ts:5:1, in ~lib/array.ts:93:1');
+  t.is(map.at(59, true), 'src/mine.ts:5:1, in ~lib/array.ts:93:1');
+  t.is(map.at(60, true), null);
+  t.is(map.at(31, true), null, 'the beginning of a function');
+  t.is(map.at(40), null, 'a trap, and no call');
   t.is(map.at(80), 'src/mine.ts:6:1');
-  t.is(lines(SOURCES, [[10], [20, 0, 4]]).at(15), null);
+  t.is(lines(SOURCES, [[10], [20, 0, 4]]).at(19, true), null);
 });
 
 test('behind the end of a function no line of that function is told', (t) => {
-  t.is(lines(SOURCES, ABORT, { x_functionEnds: true }).at(40), null);
+  t.is(lines(SOURCES, ABORT, { x_functionEnds: true }).at(40, true), null);
 });
 
 test('a place in a source that the map does not name is none', (t) => {

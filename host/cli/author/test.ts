@@ -111,8 +111,8 @@ async function play(guest: string, tasks: readonly Task[], flags: Flags): Promis
   const options = { guest: name, fresh, ...(seed !== undefined && { seed }) };
   let [plays, failed] = [0, 0];
   const maps = new SourceMaps();
-  const lineAt = ({ map, offset }: Place): string | null =>
-    maps.lineAt({ map: path.join(folder, map), offset });
+  const lineAt = (place: Place): string | null =>
+    maps.lineAt({ ...place, map: path.join(folder, place.map) });
   // What was read is bytes.
   const module = source as Uint8Array;
   await playAll({ module, tasks, options }, timeout, (verdict) => {

@@ -205,7 +205,7 @@ export class Bench {
   #trap(why: string, failure?: Failure): Pick<Happening, 'text' | 'client'> {
     if (failure === undefined) return { text: why, client: null };
     const { callback, connection, place } = failure;
-    const line = place === null ? null : (this.#lines?.at(place.offset) ?? null);
+    const line = place === null ? null : (this.#lines?.at(place.offset, place.called) ?? null);
     const where = line === null ? '' : ` (${line})`;
     const known = why.includes(callback) ? '' : `, in ${callback}`;
     const found = [...this.#clients].find(([, { peer }]) => peer.connection === connection);
