@@ -9,7 +9,7 @@ const STATE =
   /\bclass\s+(\w+)\s+extends\s+Session\s*\{\s*(?:(?:private|protected|readonly)\s+)*\w+!?\s*:/;
 // A pointer in the block is one into an instance, which the block outlives; and the collector does not look there.
 const POINTER =
-  /\b(\w+)!?\s*:\s*(?:string|String|Bytes|Output|ArrayBuffer|DataView|(?:Static)?Array\s*<[^;]*>|Map\s*<[^;]*>|Set\s*<[^;]*>|ByteMap\s*<[^;]*>|(?:Uint|Int|Float)\d+(?:Clamped)?Array)(?:\s*\|\s*null)?\s*[;=](?<=\bclass\s+\w+\s+extends\s+Session\s*\{[^}]*)/;
+  /(?<!\bstatic\s+(?:readonly\s+)?)\b(\w+)!?\s*:\s*(?:string|String|Bytes|Output|ArrayBuffer|DataView|(?:Static)?Array\s*<[^;]*>|Map\s*<[^;]*>|Set\s*<[^;]*>|ByteMap\s*<[^;]*>|(?:Uint|Int|Float)\d+(?:Clamped)?Array)(?:\s*\|\s*null)?\s*[;=](?<=\bclass\s+\w+\s+extends\s+Session\s*\{[^}(]*)/;
 
 /** Warnings of blocks that are missing, too small, or kept in what ends before them. */
 export function adviseState(
@@ -29,8 +29,7 @@ function ofSize(exports: readonly { readonly name: string }[], sources: Sources)
   }
   // It may be computed otherwise, or be that of another class, which has more fields.
   const base = sources.find(/\bstateSize\s*<\s*Session\s*>/);
-  if (base === null || sources.find(new RegExp(`\\bstateSize\\s*<\\s*${name}\\s*>`)) !== null)
-    return [];
+  if (base === null || sources.find(/\bstateSize\s*<\s*(?!Session\s*>)\w/) !== null) return [];
   return [warning(base, `state_size has no room for ${name}: return stateSize<${name}>()`)];
 }
 

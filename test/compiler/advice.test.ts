@@ -153,6 +153,8 @@ test('a state_size without room for the state class is warned about', (t) => {
   ]);
   t.deepEqual(said(t, { exports }, state('const size = stateSize<Client>(8);')), []);
   t.deepEqual(said(t, { exports }, state('const size = 64;')), []);
+  const both = 'const a = stateSize<Session>(), b = stateSize<Other>();';
+  t.deepEqual(said(t, { exports }, state(both)), [], 'another class is the one in use');
 });
 
 test('a field of a state class that is no number is warned about', (t) => {
@@ -165,5 +167,13 @@ test('a field of a state class that is no number is warned about', (t) => {
     ]);
   }
   const method = 'get(name: string): i32 { return 0; }';
+  for (const innocent of [
+    'name(): i32 { const whole: Bytes = tail(this, 32); return whole.length; }',
+    "say(text: string = 'x'): void {}",
+    "static greeting: string = 'hello'",
+    'static readonly words: Array<i32> = []',
+  ]) {
+    t.deepEqual(said(t, { exports }, state('', `lines!: i32;\n  ${innocent};`)), [], innocent);
+  }
   t.deepEqual(said(t, { exports }, state('class Other { name: string = ""; }', method)), []);
 });
