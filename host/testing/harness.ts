@@ -115,7 +115,7 @@ export class Harness {
       ...{ ...own, now, kernel: this.#kernel, peers: this.#peers, buffer, modes },
       answer: (...given) => this.#reactor.answer(...given),
     });
-    this.#settling = new Settling(buffer);
+    this.#settling = new Settling(buffer, policy.maxConnections);
     this.#reactor = new Reactor({
       ...{ kernel: this.#kernel, module: { ...module, config }, policy, observer, now },
       ...{ wallNow: () => wallClock + this.#now, random, control: this.#settling.control },

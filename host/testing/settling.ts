@@ -5,15 +5,16 @@ import { WasmpollError } from '../errors.ts';
 import type { BufferConstructor } from '../kernel/contract.ts';
 import { ControlWords, callbackName, ON_DATA } from '../memory/control-words.ts';
 
-/** As 3,000 messages to each of the 64 connections that there are by default, without a byte from any of them. */
-const MOST_CALLBACKS = 200_000;
+/** Messages to each connection that there may be, without a byte from any of them; and as if there were 64 at least. */
+const MOST_EACH = 3125;
+const LEAST_CONNECTIONS = 64;
 /** So many of the last ones are looked at, to be named. */
 const LAST = 16;
 
 /** Callbacks cause each other, and the clock never gets its turn. */
 export class RestlessError extends WasmpollError {
-  constructor(now: number, callbacks: readonly string[]) {
-    const many = MOST_CALLBACKS.toLocaleString('en');
+  constructor(count: number, now: number, callbacks: readonly string[]) {
+    const many = count.toLocaleString('en');
     super(
       'ERR_GUEST',
       `callbacks cause each other without end: ${many} while the clock stood at ${now} ms, the last in ${callbacks.join(', ')}`,
@@ -35,10 +36,12 @@ class CountingControl extends ControlWords {
 
 export class Settling {
   readonly #control: CountingControl;
+  readonly #most: number;
   /** What is called meanwhile is settled with what it was called for. */
   #busy = false;
 
-  constructor(buffer: BufferConstructor) {
+  constructor(buffer: BufferConstructor, connections: number) {
+    this.#most = MOST_EACH * Math.max(LEAST_CONNECTIONS, connections);
     this.#control = new CountingControl(new buffer(ControlWords.bytes), false);
   }
 
@@ -56,13 +59,13 @@ export class Settling {
     this.#busy = true;
     this.#control.count = 0;
     try {
-      while (turn()) if (this.#control.count > MOST_CALLBACKS) throw this.#restless(now);
+      while (turn()) if (this.#control.count > this.#most) throw this.#restless(now);
     } finally {
       this.#busy = false;
     }
   }
 
   #restless(now: number): RestlessError {
-    return new RestlessError(now, [...new Set(this.#control.last)].map(callbackName));
+    return new RestlessError(this.#most, now, [...new Set(this.#control.last)].map(callbackName));
   }
 }
