@@ -3,23 +3,17 @@
 
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { SourceLines } from '../module/source-lines.ts';
+import type { Failure } from '../threads/engine.ts';
 
 // asc's map of a large protocol has some 200 KB. It is read while nobody is served.
 const MOST_BYTES = 4 * 1024 * 1024;
-
-/** As host/guest/trap.ts has it. */
-interface PlaceOf {
-  readonly map: string;
-  readonly offset: number;
-  readonly called: boolean;
-}
 
 /** Maps that were asked for, each read once; what is not there is not looked for again. */
 export class SourceMaps {
   readonly #maps = new Map<string, SourceLines | null>();
 
   /** See `SourceLines.at`. */
-  lineAt({ map, offset, called }: PlaceOf): string | null {
+  lineAt({ map, offset, called }: NonNullable<Failure['place']>): string | null {
     const known = this.#maps.get(map);
     const found = known === undefined ? linesOf(map) : known;
     if (known === undefined) this.#maps.set(map, found);
